@@ -1,0 +1,252 @@
+"""The maps of one run of one model, with its tokens and where they come from."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from clearhead.capture.tokens import Tokens
+from clearhead.errors import InputError, UnknownLayerError
+from clearhead.maps import AttentionMap
+from clearhead.maps.words import WordMap
+
+__all__ = ["Capture", "Layer", "near"]
+
+Unit = Literal["tokens", "words"]
+
+
+def near(name: str, known: Sequence[str]) -> str:
+    """A sentence part that names what is like ``name`` among ``known``, for error messages."""
+    close = get_close_matches(name, known, n=3, cutoff=0.4) or [x for x in known if name in x][:3]
+    if close:
+        return f"near it: {', '.join(close)}"
+    shown = ", ".join(known[:6])
+    return f"there are: {shown}{', …' if len(known) > 6 else ''}" if known else "there are none"
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One attention call of a capture."""
+
+    path: str
+    """Where the module stands in the model."""
+    call: int
+    """Which call of this module it was, from 0."""
+    number: int
+    """The layer's number in the run, from 0 in order of execution: the 3 of ``L3H1``."""
+    heads: tuple[int, ...]
+    """Which heads of the layer the map holds: the 1 of ``L3H1``."""
+    shape: tuple[int, int, int, int]
+    """(batch, heads, queries, keys) of the map."""
+    load: Callable[[], AttentionMap]
+    """Gives the map, the same one each time; a map in a file is read when it is first asked for."""
+
+    @property
+    def map(self) -> AttentionMap:
+        """The map of this call."""
+        return self.load()
+
+    @property
+    def name(self) -> str:
+        """Its key in the capture: the path, and from the second call on ``path@1``, ``path@2``, …"""
+        return self.path if self.call == 0 else f"{self.path}@{self.call}"
+
+    def derive(
+        self, heads: tuple[int, ...], shape: tuple[int, int, int, int], change: Callable[[AttentionMap], AttentionMap]
+    ) -> Layer:
+        """This layer with ``change`` made to its map once that is looked at."""
+        return replace(self, heads=heads, shape=shape, load=cache(lambda: change(self.map)))
+
+
+@dataclass
+class Capture(Mapping[str, AttentionMap]):
+    """The maps of one run, by module path in order of execution.
+
+    A module that ran several times (generation, shared layers) has its further calls under ``path@1``, ``path@2``, …;
+    :meth:`calls` gives all of one module.
+
+    Example:
+        >>> import torch, clearhead as ch
+        >>> layer = torch.nn.MultiheadAttention(8, 2, batch_first=True).eval()
+        >>> x = torch.randn(1, 5, 8)
+        >>> with torch.no_grad(), ch.watch(torch.nn.Sequential(layer)[0]) as capture:
+        ...     _ = layer(x, x, x)
+        >>> [amap.shape for amap in capture.values()]
+        [(1, 2, 5, 5)]
+
+    """
+
+    layers: list[Layer] = field(default_factory=list)
+    tokens: list[Tokens] | None = None
+    """The texts of the batch, if they are known."""
+    provenance: dict[str, Any] = field(default_factory=dict)
+    """Model name, dtype, attention implementation, versions, whether the text was truncated."""
+    unit: Unit = "tokens"
+
+    def __getitem__(self, name: str) -> AttentionMap:
+        """The map of a module, by path. Raises UnknownLayerError, which names the near ones."""
+        for layer in self.layers:
+            if layer.name == name:
+                return layer.map
+        raise UnknownLayerError(f"no layer {name!r} in this capture; {near(str(name), list(self))}")
+
+    def __iter__(self) -> Iterator[str]:
+        return (layer.name for layer in self.layers)
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    __hash__ = object.__hash__
+
+    def __repr__(self) -> str:
+        model = self.provenance.get("model") or "a model"
+        lines = [f"Capture of {model}, {len(self)} maps by {self.unit.removesuffix('s')}"]
+        for layer in self.layers[:24]:
+            batch, heads, queries, keys = layer.shape
+            lines.append(f"  L{layer.number} {layer.name}: batch={batch}, heads={heads}, {queries} × {keys}")
+        if len(self) > 24:
+            lines.append(f"  … and {len(self) - 24} more")
+        return "\n".join(lines)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all maps together; a tensor that several share is counted once."""
+        seen = {x.data_ptr(): x.nbytes for layer in self.layers for x in layer.map.tensors().values()}
+        return sum(seen.values())
+
+    def calls(self, path: str) -> list[AttentionMap]:
+        """All maps of one module, in order."""
+        found = [layer.map for layer in self.layers if layer.path == path]
+        if not found:
+            raise UnknownLayerError(f"no layer {path!r} in this capture; {near(path, self.paths)}")
+        return found
+
+    @property
+    def paths(self) -> list[str]:
+        """The modules that were seen, each once."""
+        return list(dict.fromkeys(layer.path for layer in self.layers))
+
+    def head(self, name: str) -> tuple[Layer, int]:
+        """The layer and the place within its map of the head called ``name``: ``L3H1``, both from 0."""
+        match = re.fullmatch(r"[Ll](\d+)[Hh](\d+)", name.strip())
+        if match is None:
+            raise UnknownLayerError(f"{name!r} is no head name; heads are called like L3H1, layer 3 head 1, from 0")
+        number, head = int(match[1]), int(match[2])
+        layer = next((layer for layer in self.layers if layer.number == number), None)
+        if layer is None:
+            known = [layer.number for layer in self.layers]
+            raise UnknownLayerError(f"no layer {number}: the capture has the layers {_runs(known)}")
+        if head not in layer.heads:
+            raise UnknownLayerError(f"no head {head} in layer {number}: it has the heads {_runs(layer.heads)}")
+        return layer, layer.heads.index(head)
+
+    def select(self, layers: int | str | Sequence[int | str] | None = None, heads: Any = None) -> Capture:
+        """A capture of some layers and heads only, still lazy; they keep their names.
+
+        Args:
+            layers: Numbers, paths or globs, one or several; None for all.
+            heads: Head numbers, one or several; None for all.
+
+        """
+        chosen = self.layers
+        if layers is not None:
+            wanted: list[int | str] = [layers] if isinstance(layers, int | str) else list(layers)
+            for item in wanted:
+                if not any(_is_chosen(layer, item) for layer in self.layers):
+                    known = list(self) if isinstance(item, str) else [str(layer.number) for layer in self.layers]
+                    raise UnknownLayerError(f"no layer {item!r} in this capture; {near(str(item), known)}")
+            chosen = [layer for layer in chosen if any(_is_chosen(layer, item) for item in wanted)]
+        if heads is not None:
+            numbers = [heads] if isinstance(heads, int) else list(heads)
+            chosen = [_select_heads(layer, numbers) for layer in chosen]
+        return replace(self, layers=chosen)
+
+    def words(self) -> Capture:
+        """The same capture by word: attention *to* a split word is summed over its tokens, *from* it averaged.
+
+        Raises:
+            InputError: The capture has no tokens, or a map whose sides are not these tokens (cross-attention).
+
+        """
+        if self.unit == "words":
+            return self
+        if self.tokens is None:
+            raise InputError("words need tokens: set capture.tokens to one clearhead.Tokens for each text of the batch")
+        word_of = torch.tensor([text.word_of for text in self.tokens])
+        for layer in self.layers:
+            batch, _, queries, keys = layer.shape
+            if (batch, queries, keys) != (len(word_of), word_of.shape[1], word_of.shape[1]):
+                raise InputError(
+                    f"{layer.name} is a map of {batch} × {queries} × {keys} (batch, queries, keys), but the tokens are "
+                    f"{len(word_of)} × {word_of.shape[1]}: only self-attention over all tokens can be shown by word"
+                )
+        words = int(word_of.max()) + 1
+
+        def by_word(amap: AttentionMap) -> AttentionMap:
+            return WordMap(amap, word_of, word_of)
+
+        made = [layer.derive(layer.heads, (*layer.shape[:2], words, words), by_word) for layer in self.layers]
+        return replace(self, layers=made, unit="words")
+
+    def labels(self, text: int = 0) -> list[str]:
+        """What stands at the map's sides for one text of the batch: tokens, or words after :meth:`words`."""
+        if self.tokens is None:
+            size = max((max(layer.shape[2:]) for layer in self.layers), default=0)
+            return [str(n) for n in range(size)]
+        tokens = self.tokens[text]
+        return list(tokens.pieces if self.unit == "tokens" else tokens.words)
+
+    def special(self, text: int = 0) -> list[bool]:
+        """Which of the :meth:`labels` are special tokens or padding, which carry no meaning of the text."""
+        if self.tokens is None:
+            return [False] * len(self.labels(text))
+        tokens = self.tokens[text]
+        if self.unit == "words":
+            return list(tokens.word_special)
+        return [a or b for a, b in zip(tokens.special, tokens.padding, strict=True)]
+
+    def to(self, device: torch.device | str) -> Capture:
+        """The same capture with every map on another device."""
+        moved = [layer.derive(layer.heads, layer.shape, lambda amap: amap.to(device)) for layer in self.layers]
+        return replace(self, layers=moved)
+
+    def save(self, path: str | Path) -> None:
+        """Write one safetensors file, whole or not at all; :func:`clearhead.open` reads it. See docs/format.md."""
+        from clearhead.capture.format import save
+
+        save(self, Path(path))
+
+
+def _is_chosen(layer: Layer, item: int | str) -> bool:
+    if isinstance(item, int):
+        return layer.number == item
+    return item in (layer.name, layer.path) or fnmatch.fnmatchcase(layer.path, item)
+
+
+def _select_heads(layer: Layer, heads: Sequence[int]) -> Layer:
+    missing = [head for head in heads if head not in layer.heads]
+    if missing:
+        raise UnknownLayerError(f"no head {missing[0]} in layer {layer.number}: it has the heads {_runs(layer.heads)}")
+    places = [layer.heads.index(head) for head in heads]
+    batch, _, queries, keys = layer.shape
+    shape = (batch, len(places), queries, keys)
+    return layer.derive(tuple(heads), shape, lambda amap: amap.select_heads(places))
+
+
+def _runs(numbers: Sequence[int]) -> str:
+    """0–5, or 0, 3, 7 where they do not follow each other."""
+    unique = sorted(set(numbers))
+    if len(unique) > 2 and unique == list(range(unique[0], unique[-1] + 1)):
+        return f"{unique[0]}–{unique[-1]}"
+    return ", ".join(map(str, unique))

@@ -1,0 +1,396 @@
+"""Seeing every attention call of the process while some model is watched, and leaving no trace afterwards.
+
+While at least one recorder is active,
+
+* hooks on all modules (:func:`torch.nn.modules.module.register_module_forward_pre_hook`) say which module runs; they
+  are not the per-module hooks that would turn PyTorch's fast paths off;
+* the functions that compute attention are replaced by ones that call them and report what they saw. They are replaced
+  where they are defined and in every loaded Python module that imported them by name.
+
+A call is reported to those recorders whose model the running module belongs to, so other models and other threads are
+left alone. Calls that happen during a backward pass (activation checkpointing) repeat what was seen and are not reported.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+import threading
+import types
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from clearhead.capture import huggingface
+from clearhead.capture.recorder import AttentionCall, Recorder
+from clearhead.mechanisms import fused
+
+__all__ = ["activate", "deactivate"]
+
+_lock = threading.RLock()
+_recorders: list[Recorder] = []
+_restore = ExitStack()
+
+
+class _Running(threading.local):
+    """What runs in this thread."""
+
+    def __init__(self) -> None:
+        self.modules: list[nn.Module] = []
+        self.outer: list[OuterCall] = []
+
+
+class OuterCall:
+    """An attention call of a higher level, inside which the kernel's own call is a detail of it."""
+
+    def __init__(self) -> None:
+        self.inner: AttentionCall | None = None
+        self.projected: tuple[Tensor, Tensor, Tensor] | None = None
+
+
+_running = _Running()
+
+
+def activate(recorder: Recorder) -> None:
+    """Report to ``recorder`` from now on."""
+    with _lock:
+        if not _recorders:
+            _install()
+        _recorders.append(recorder)
+
+
+def deactivate(recorder: Recorder) -> None:
+    """Report no more; the last one to go puts everything back."""
+    with _lock:
+        _recorders.remove(recorder)
+        if not _recorders:
+            _restore.close()
+
+
+def _install() -> None:
+    try:
+        _restore.callback(nn.modules.module.register_module_forward_pre_hook(_entered).remove)
+        _restore.callback(nn.modules.module.register_module_forward_hook(_left, always_call=True).remove)
+        functional = torch.nn.functional
+        replaced = [
+            (functional, "scaled_dot_product_attention", _sdpa),
+            (functional, "multi_head_attention_forward", _multi_head_attention_forward),
+            (functional, "_in_projection_packed", _projection),
+            (functional, "_in_projection", _projection),
+            (torch, "_native_multi_head_attention", _native_multi_head_attention),
+            (torch, "_transformer_encoder_layer_fwd", _transformer_encoder_layer),
+        ]
+        flex = sys.modules.get("torch.nn.attention.flex_attention")
+        if flex is not None:
+            replaced.append((flex, "flex_attention", _flex_attention))
+        everywhere: list[tuple[Any, Callable[..., Any]]] = []
+        for owner, name, make in replaced:
+            original = getattr(owner, name, None)
+            if original is None:  # a private function that this version of PyTorch does not have
+                continue
+            replacement = functools.wraps(original)(make(original))
+            _replace(owner, name, replacement)
+            if not name.startswith("_"):
+                everywhere.append((original, replacement))
+        _replace_imported(everywhere)
+        interface = huggingface.attention_interface()
+        if interface is not None:
+            _replace(interface, "get_interface", _get_interface(interface.get_interface))
+    except BaseException:
+        _restore.close()
+        raise
+
+
+def _replace(owner: Any, name: str, value: Any) -> None:
+    _restore.callback(setattr, owner, name, getattr(owner, name))
+    setattr(owner, name, value)
+
+
+def _replace_imported(functions: list[tuple[Any, Callable[..., Any]]]) -> None:
+    """Also where a function was imported by name, or compiled, at the top of a Python module."""
+    for name, module in list(sys.modules.items()):
+        if not isinstance(module, types.ModuleType) or name.partition(".")[0] in ("torch", "clearhead", "transformers"):
+            continue
+        for attribute, value in list(vars(module).items()):
+            for original, replacement in functions:
+                if value is original:
+                    _replace(module, attribute, replacement)
+                elif isinstance(value, types.FunctionType) and (
+                    getattr(value, "_torchdynamo_orig_callable", None) is original
+                ):
+                    _replace(module, attribute, functools.wraps(value)(_flex_attention(value)))
+
+
+# Which module runs.
+
+
+def _entered(module: nn.Module, args: Any) -> None:
+    del args
+    _running.modules.append(module)
+    for recorder in _recorders:
+        if recorder.owns(module):
+            recorder.ran = True
+
+
+def _left(module: nn.Module, args: Any, output: Any) -> None:
+    del args, output
+    modules = _running.modules
+    while modules and modules.pop() is not module:
+        pass
+
+
+def _watchers(module: nn.Module | None = None) -> list[tuple[Recorder, nn.Module]]:
+    """Who watches the running module (or ``module``), and as which of their modules."""
+    if torch._C._current_graph_task_id() != -1:  # inside a backward pass
+        return []
+    stack = _running.modules if module is None else [*_running.modules, module]
+    found = []
+    for recorder in _recorders:
+        owned = next((m for m in reversed(stack) if recorder.owns(m)), None)
+        if owned is not None:
+            found.append((recorder, owned))
+    return found
+
+
+def _wanted(watchers: list[tuple[Recorder, nn.Module]], suffix: str = "") -> bool:
+    return any(recorder.wants(module, suffix) for recorder, module in watchers)
+
+
+def _report(
+    watchers: list[tuple[Recorder, nn.Module]], make: Callable[[], AttentionCall | None], suffix: str = ""
+) -> None:
+    call = make() if _wanted(watchers, suffix) else None
+    for recorder, module in watchers:
+        if call is not None and recorder.wants(module, suffix):
+            recorder.record(module, call, suffix)
+        else:
+            recorder.skip(module, suffix)
+
+
+# The functions that compute attention.
+
+
+def _sdpa(original: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    def scaled_dot_product_attention(*args: Any, **kwargs: Any) -> Tensor:
+        outer = _running.outer[-1] if _running.outer else None
+        watchers = [] if outer is not None else _watchers()
+        if outer is None and not _wanted(watchers):
+            for recorder, module in watchers:
+                recorder.skip(module)
+            return original(*args, **kwargs)
+        given = dict(zip(_SDPA_ARGUMENTS, args, strict=False)) | kwargs
+        output, lse = fused.sdpa_with_lse(original, **given)
+        call = _sdpa_call(given, output, lse)
+        if outer is not None:
+            outer.inner = call
+        else:
+            _report(watchers, lambda: call)
+        return output
+
+    return scaled_dot_product_attention
+
+
+_SDPA_ARGUMENTS = ("query", "key", "value", "attn_mask", "dropout_p", "is_causal", "scale", "enable_gqa")
+
+
+def _sdpa_call(given: dict[str, Any], output: Tensor, lse: Tensor | None) -> AttentionCall:
+    q, k, v, mask = given["query"], given["key"], given["value"], given.get("attn_mask")
+    kind = q.device.type
+    if torch.is_autocast_enabled(kind):
+        lower = torch.get_autocast_dtype(kind)
+        q, k, v = (x if x.dtype == torch.float64 else x.to(lower) for x in (q, k, v))
+    scale = given.get("scale")
+    return AttentionCall(
+        q,
+        k,
+        q.shape[-1] ** -0.5 if scale is None else float(scale),
+        mask=mask,
+        causal=bool(given.get("is_causal", False)),
+        lse=lse,
+        values=v,
+        output=None if given.get("dropout_p", 0.0) > 0 else output,
+    )
+
+
+def _projection(original: Callable[..., Any]) -> Callable[..., Any]:
+    def projection(*args: Any, **kwargs: Any) -> Any:
+        result = original(*args, **kwargs)
+        if _running.outer:
+            _running.outer[-1].projected = tuple(result)
+        return result
+
+    return projection
+
+
+def _multi_head_attention_forward(original: Callable[..., Any]) -> Callable[..., Any]:
+    signature = inspect.signature(original)
+
+    def multi_head_attention_forward(*args: Any, **kwargs: Any) -> Any:
+        bound = signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        given = bound.arguments
+        watchers = _watchers()
+        # Without weights it calls scaled_dot_product_attention, which is seen by itself.
+        if not given["need_weights"] or not _wanted(watchers):
+            return original(*args, **kwargs)
+        outer = OuterCall()
+        _running.outer.append(outer)
+        try:
+            result = original(*args, **kwargs)
+        finally:
+            _running.outer.pop()
+        _report(watchers, lambda: _mha_call(given, outer))
+        return result
+
+    return multi_head_attention_forward
+
+
+def _mha_call(given: dict[str, Any], outer: OuterCall) -> AttentionCall | None:
+    if outer.projected is None:
+        return None
+    q, k, _ = outer.projected
+    heads, batch = given["num_heads"], q.shape[1]
+    if given["bias_k"] is not None:
+        k = torch.cat([k, given["bias_k"].repeat(1, batch, 1)])
+    if given["add_zero_attn"]:
+        k = torch.cat([k, k.new_zeros((1, *k.shape[1:]))])
+    q, k = (x.unflatten(-1, (heads, -1)).permute(1, 2, 0, 3) for x in (q, k))
+    masks = []
+    for mask, shape in ((given["attn_mask"], None), (given["key_padding_mask"], (-1, 1, 1))):
+        if mask is None:
+            continue
+        added = (
+            mask if mask.is_floating_point() else torch.zeros_like(mask, dtype=q.dtype).masked_fill(mask, -torch.inf)
+        )
+        if shape is not None:
+            added = added.reshape(*shape, added.shape[-1])
+        elif added.dim() == 3:
+            added = added.unflatten(0, (-1, heads))
+        else:
+            added = added[None, None]
+        masks.append(torch.nn.functional.pad(added, (0, k.shape[2] - added.shape[-1])))
+    total = masks[0] + masks[1] if len(masks) == 2 else masks[0] if masks else None
+    return AttentionCall(q, k, q.shape[-1] ** -0.5, mask=total)
+
+
+def _native_multi_head_attention(original: Callable[..., Any]) -> Callable[..., Any]:
+    def native_multi_head_attention(*args: Any, **kwargs: Any) -> Any:
+        result = original(*args, **kwargs)
+        if not kwargs and len(args) >= 10:
+            mask, kind = (*args[9:10], *args[12:13], None, None)[:2]
+            _report(_watchers(), lambda: _packed_call(args[0], args[4], args[5], args[6], mask, kind))
+        return result
+
+    return native_multi_head_attention
+
+
+def _transformer_encoder_layer(original: Callable[..., Any]) -> Callable[..., Any]:
+    def transformer_encoder_layer(*args: Any, **kwargs: Any) -> Any:
+        result = original(*args, **kwargs)
+        if not kwargs and len(args) >= 18:
+            mask, kind = (*args[18:20], None, None)[:2]
+
+            def call() -> AttentionCall:
+                x, norm_first, epsilon = args[0], args[8], args[9]
+                if norm_first:
+                    x = torch.nn.functional.layer_norm(x, args[10].shape, args[10], args[11], epsilon)
+                return _packed_call(x, args[2], args[3], args[4], mask, kind)
+
+            _report(_watchers(), call, ".self_attn")
+        return result
+
+    return transformer_encoder_layer
+
+
+def _packed_call(
+    x: Tensor, heads: int, weight: Tensor, bias: Tensor, mask: Tensor | None, kind: int | None
+) -> AttentionCall:
+    """A call of PyTorch's inference fast path, whose queries and keys never leave C++: projected once more."""
+    lengths = None
+    if x.is_nested:
+        lengths = torch.tensor([len(row) for row in x.unbind()], device=x.device)
+        x = x.to_padded_tensor(0.0)
+    width = x.shape[-1]
+    q, k = torch.nn.functional.linear(x, weight[: 2 * width], bias[: 2 * width]).split(width, -1)
+    q, k = (part.unflatten(-1, (heads, -1)).transpose(1, 2).contiguous() for part in (q, k))
+    allowed = None
+    if lengths is not None:
+        allowed = (torch.arange(x.shape[1], device=x.device) < lengths[:, None])[:, None, None]
+    elif mask is not None:
+        forbidden = mask.bool()  # the kernel's own reading of a mask of any dtype
+        allowed = ~(
+            forbidden[:, None, None] if kind == 1 else forbidden if forbidden.dim() == 4 else forbidden[None, None]
+        )
+    return AttentionCall(q, k, q.shape[-1] ** -0.5, mask=allowed)
+
+
+def _flex_attention(original: Callable[..., Any]) -> Callable[..., Any]:
+    def flex_attention(
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        score_mod: Any = None,
+        block_mask: Any = None,
+        scale: float | None = None,
+        *args: Any,
+        **kwargs: Any,
+    ) -> Any:
+        result = original(query, key, value, score_mod, block_mask, scale, *args, **kwargs)
+        if not _running.outer:
+            output = result[0] if isinstance(result, tuple) else result
+            _report(
+                _watchers(),
+                lambda: AttentionCall(
+                    query,
+                    key,
+                    query.shape[-1] ** -0.5 if scale is None else float(scale),
+                    predicate=None if block_mask is None else block_mask.mask_mod,
+                    modify=score_mod,
+                    values=value,
+                    output=output,
+                ),
+            )
+        return result
+
+    return flex_attention
+
+
+def _get_interface(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Hugging Face's choice of an attention function, each wrapped so that it reports."""
+
+    def get_interface(self: Any, attn_implementation: Any, default: Any) -> Any:
+        function = original(self, attn_implementation, default)
+
+        @functools.wraps(function)
+        def attention(module: nn.Module, query: Tensor, key: Tensor, value: Tensor, *args: Any, **kwargs: Any) -> Any:
+            watchers = _watchers(module)
+            if not _wanted(watchers):
+                for recorder, owned in watchers:
+                    recorder.skip(owned)
+                _running.outer.append(OuterCall())  # the kernel's call inside has been counted
+                try:
+                    return function(module, query, key, value, *args, **kwargs)
+                finally:
+                    _running.outer.pop()
+            outer = OuterCall()
+            _running.outer.append(outer)
+            try:
+                result = function(module, query, key, value, *args, **kwargs)
+            finally:
+                _running.outer.pop()
+            given = {"attention_mask": args[0] if args else None, **kwargs}
+            _report(
+                watchers,
+                lambda: huggingface.call(
+                    str(attn_implementation), module, query, key, value, result[0], given, outer.inner
+                ),
+            )
+            return result
+
+        return attention
+
+    return get_interface

@@ -1,0 +1,265 @@
+"""What one ``watch`` keeps of the attention calls that pass by."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.weak import WeakIdKeyDictionary
+
+from clearhead.capture.capture import Capture, Layer, near
+from clearhead.errors import NothingCapturedError, UnknownLayerError
+from clearhead.maps import AttentionMap
+from clearhead.maps.factored import FactoredMap
+from clearhead.maps.held import keep
+from clearhead.masks import Explicit, Mask, Predicate, Spans, read_additive, read_boolean
+from clearhead.mechanisms import ScoreRule
+
+__all__ = ["AttentionCall", "Recorder"]
+
+LayerChoice = int | str | Sequence[int | str] | None
+
+
+@dataclass
+class AttentionCall:
+    """One attention call, in the words of the kernel that ran it."""
+
+    q: Tensor
+    """(batch, heads, queries, head_dim)"""
+    k: Tensor
+    """(batch, kv_heads, keys, head_dim)"""
+    scale: float
+    mask: Tensor | None = None
+    """Boolean (True = may attend) or added to the scores; broadcasts to (batch, heads, queries, keys)."""
+    causal: bool = False
+    """The triangle from the upper left corner, as ``scaled_dot_product_attention`` has it."""
+    window: int | None = None
+    """Keys from i − window + 1 to i, the last query at the last key."""
+    predicate: Any = None
+    """FlexAttention's ``mask_mod``."""
+    bias: Tensor | None = None
+    softcap: float | None = None
+    sinks: Tensor | None = None
+    modify: Any = None
+    lse: Tensor | None = None
+    values: Tensor | None = None
+    """(batch, kv_heads, keys, value_dim)"""
+    output: Tensor | None = None
+    """(batch, heads, queries, value_dim), before any dropout of weights"""
+
+
+class Recorder:
+    """Collects the calls of one model's modules into a capture."""
+
+    def __init__(self, model: nn.Module, layers: LayerChoice, *, values: bool, device: torch.device | None) -> None:
+        self._names = {id(module): _clean(name, model) for name, module in model.named_modules(remove_duplicate=True)}
+        self._choice = [layers] if isinstance(layers, int | str) else None if layers is None else list(layers)
+        self._values, self._device = values, device
+        self._seen: dict[str, int] = {}  # calls of each module so far, of all that have attention
+        self._used: set[int | str] = set()
+        # Layers share their mask: it is read once, and forgotten with the tensor.
+        self._masks: WeakIdKeyDictionary = WeakIdKeyDictionary()
+        self.ran = False
+        self.capture = Capture(provenance=_provenance(model))
+        self._check_choice()
+
+    def owns(self, module: nn.Module) -> bool:
+        """Whether ``module`` belongs to the watched model."""
+        return id(module) in self._names
+
+    def wants(self, module: nn.Module, suffix: str = "") -> bool:
+        """Whether calls of ``module`` are to be kept. Those that are not are counted all the same."""
+        return self._match(self._names[id(module)] + suffix) is not None
+
+    def skip(self, module: nn.Module, suffix: str = "") -> None:
+        """Count a call that is not wanted, so that numbers given as ``layers`` mean what they say."""
+        self._count(self._names[id(module)] + suffix)
+
+    def record(self, module: nn.Module, call: AttentionCall, suffix: str = "") -> None:
+        """Keep one call."""
+        path = self._names[id(module)] + suffix
+        self._used.update(self._match(path) or [])
+        number = sum(self._seen.values())
+        times = self._count(path)
+        amap = self._map(call)
+        self.capture.layers.append(Layer(path, times, number, tuple(range(amap.shape[1])), amap.shape, lambda: amap))
+
+    def finish(self) -> None:
+        """Raise if there was nothing to see, or not what was asked for."""
+        if not self.capture.layers and not self._seen:
+            what = "the model ran, but no attention was seen" if self.ran else "the model was not called while watched"
+            raise NothingCapturedError(
+                f"{what}; looked for torch.nn.functional.scaled_dot_product_attention, torch.nn.MultiheadAttention, "
+                "flex_attention and Hugging Face's AttentionInterface, called inside the model's modules. Attention "
+                "written out as matrix products, in TorchScript or in a custom kernel cannot be seen: call one of these"
+            )
+        missed = [item for item in self._choice or [] if item not in self._used]
+        if missed:
+            paths = list(self._seen)
+            if isinstance(missed[0], int):
+                raise UnknownLayerError(
+                    f"no layer {missed[0]}: attention ran in {len(paths)} modules, numbered from 0 "
+                    "in order of execution"
+                )
+            raise UnknownLayerError(f"no attention ran in {missed[0]!r}; {near(str(missed[0]), paths)}")
+
+    def _count(self, path: str) -> int:
+        """How often this module ran before."""
+        times = self._seen.get(path, 0)
+        self._seen[path] = times + 1
+        return times
+
+    def _match(self, path: str) -> list[int | str] | None:
+        """The items of ``layers`` that choose this module; None if none does."""
+        if self._choice is None:
+            return []
+        order = list(self._seen)
+        number = order.index(path) if path in self._seen else len(order)
+        found: list[int | str] = [
+            item for item in self._choice if (item == number if isinstance(item, int) else _covers(item, path))
+        ]
+        return found or None
+
+    def _check_choice(self) -> None:
+        names = [name for name in self._names.values() if name]
+        for item in self._choice or []:
+            if isinstance(item, bool) or not isinstance(item, int | str):
+                raise UnknownLayerError(f"layers are numbers, module paths or globs; got {item!r}")
+            if isinstance(item, int) and item < 0:
+                raise UnknownLayerError(f"layers are numbered from 0 in order of execution; got {item}")
+            if isinstance(item, str) and not any(_covers(item, name) or name == item for name in names):
+                raise UnknownLayerError(f"no module {item!r} in this model; {near(item, names)}")
+
+    # From a call to a map.
+
+    def _map(self, call: AttentionCall) -> AttentionMap:
+        q, k = _own(_four(call.q)), _own(_four(call.k))
+        shape = (q.shape[0], q.shape[1], q.shape[2], k.shape[2])
+        mask, bias = self._read_mask(call, shape)
+        rule = ScoreRule(call.scale, mask, bias, call.softcap, call.sinks, call.modify)
+        values, output = self._columns(call)
+        lse = None if call.lse is None else keep(call.lse).reshape(shape[:3])
+        made: AttentionMap = FactoredMap(q, k, rule, lse=lse, values=values, output=output)
+        if shape[2] == 1 and shape[3] > 1 and call.sinks is None:
+            # A decoding step: its one row is far smaller than the cache that it was computed from, and the cache
+            # will be written over.
+            with torch.no_grad():
+                made = AttentionMap.from_weights(made.dense(force=True), values=values, output=output)
+        return made if self._device is None else made.to(self._device)
+
+    def _columns(self, call: AttentionCall) -> tuple[Tensor | None, Tensor | None]:
+        """What ``check()`` compares: all values and outputs, or one random ±1 sum of their columns.
+
+        The sum catches any error that all columns would show, save with the chance that it cancels (Freivalds 1977),
+        and costs 2 numbers a token instead of 2 × value_dim.
+        """
+        if call.values is None or call.output is None:
+            return None, None
+        values, output = _four(keep(call.values)), _four(keep(call.output))
+        if self._values:
+            return _own(values), _own(output)
+        width = values.shape[-1]
+        sign = torch.randint(0, 2, (width, 1), generator=torch.Generator().manual_seed(width)) * 2.0 - 1.0
+        dtype = torch.float64 if values.dtype == torch.float64 else torch.float32
+        sign = sign.to(values.device, dtype)
+        return values.to(dtype) @ sign, output.to(dtype) @ sign
+
+    def _read_mask(self, call: AttentionCall, shape: tuple[int, int, int, int]) -> tuple[Mask | None, Tensor | None]:
+        queries, keys = shape[2:]
+        mask, bias = None, call.bias
+        if call.mask is not None:
+            mask, added = self._read_tensor(call.mask, shape)
+            if added is not None:
+                bias = added if bias is None else bias + added
+        if bias is not None:
+            bias = keep(bias)[..., :keys]
+            bias = bias.reshape((1,) * (4 - bias.dim()) + bias.shape).expand(-1, -1, -1, keys)
+        rules: list[Mask] = [] if mask is None else [mask]
+        if call.causal:
+            rules.append(Spans.causal(queries, keys, device=call.q.device, offset=0))
+        if call.window is not None:
+            stops = torch.arange(keys - queries + 1, keys + 1, device=call.q.device)[None, None].to(torch.int32)
+            rules.append(Spans((stops - call.window).clamp(min=0), stops.clamp(min=0), queries, keys))
+        if call.predicate is not None:
+            rules.append(_shorten(Predicate(call.predicate, shape, call.q.device)))
+        result: Mask | None = None
+        for rule in rules:
+            result = rule if result is None else result & rule
+        return result, bias
+
+    def _read_tensor(self, tensor: Tensor, shape: tuple[int, int, int, int]) -> tuple[Mask | None, Tensor | None]:
+        version = None if tensor.is_inference() else tensor._version
+        known = self._masks.get(tensor)
+        if known is not None and known[0] == (shape, version):
+            return known[1], known[2]
+        full = keep(tensor)
+        full = full.reshape((1,) * (4 - full.dim()) + tuple(full.shape)) if full.dim() < 4 else full
+        full = full.expand(-1, -1, -1, shape[3]) if full.shape[3] == 1 else full[..., : shape[3]]
+        if full.dtype == torch.bool:
+            mask, bias = read_boolean(full, shape[2]), None
+        else:
+            mask, bias = read_additive(full, shape[2])
+        if isinstance(mask, Explicit) and tensor.dtype == torch.bool:
+            mask = Explicit(_own(mask.allowed))
+        self._masks[tensor] = ((shape, version), mask, bias)
+        return mask, bias
+
+
+def _shorten(predicate: Predicate) -> Mask:
+    """A predicate as runs of keys, if it is that and small enough to find out."""
+    if predicate.batch * predicate.heads * predicate.queries * predicate.keys > 2**24:
+        return predicate
+    tile = predicate.tile(range(predicate.queries), range(predicate.keys))
+    if tile is None:
+        return Spans.padding(
+            torch.ones((1, predicate.keys), dtype=torch.bool, device=predicate.device), predicate.queries
+        )
+    read = read_boolean(tile, predicate.queries)
+    return read if isinstance(read, Spans) else predicate
+
+
+def _four(tensor: Tensor) -> Tensor:
+    """(batch, heads, tokens, dim): leading axes are batch; without heads there is one."""
+    if tensor.dim() < 4:
+        return tensor.reshape((1,) * (4 - tensor.dim()) + tuple(tensor.shape)) if tensor.dim() == 2 else tensor[:, None]
+    return tensor.flatten(0, -4)
+
+
+def _own(tensor: Tensor) -> Tensor:
+    """The tensor, or a copy where holding it would hold more, or where somebody writes into it (a static cache)."""
+    kept = keep(tensor)
+    if kept._version > 0 or kept.untyped_storage().nbytes() > 1.1 * kept.nbytes:
+        return kept.clone(memory_format=torch.contiguous_format)
+    return kept
+
+
+def _covers(item: str, path: str) -> bool:
+    return path == item or path.startswith(f"{item}.") or fnmatch.fnmatchcase(path, item)
+
+
+def _clean(name: str, model: nn.Module) -> str:
+    parts = [part for part in name.split(".") if part != "_orig_mod"]
+    return ".".join(parts) or type(getattr(model, "_orig_mod", model)).__name__
+
+
+def _provenance(model: nn.Module) -> dict[str, Any]:
+    from clearhead._version import __version__
+
+    config = getattr(model, "config", None)
+    parameter = next(model.parameters(), None)
+    versions = {"clearhead": __version__, "torch": torch.__version__}
+    if config is not None and type(config).__module__.startswith("transformers."):
+        import transformers
+
+        versions["transformers"] = transformers.__version__
+    return {
+        "model": getattr(config, "_name_or_path", "") or type(model).__name__,
+        "class": type(model).__name__,
+        "attention": getattr(config, "_attn_implementation", None),
+        "dtype": None if parameter is None else str(parameter.dtype).removeprefix("torch."),
+        "versions": versions,
+    }

@@ -1,0 +1,141 @@
+"""The tokens of a text, where they stand in it, and the words that they make up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from clearhead.errors import InputError
+
+if TYPE_CHECKING:
+    from tokenizers.pre_tokenizers import PreTokenizer
+
+__all__ = ["Tokens", "split_words"]
+
+# A Chinese or Japanese character is a word; else letters with their marks and digits, joined by an apostrophe or a
+# point or comma between digits; else any one sign.
+_WORD = (
+    r"[\p{Han}\p{Hiragana}\p{Katakana}]"
+    r"|[\p{L}\p{M}\p{N}_]+(?:['’\x{2019}][\p{L}\p{M}\p{N}]+|(?<=\p{N})[.,](?=\p{N})[\p{N}]+)*"
+    r"|[^\s\p{L}\p{M}\p{N}_]"
+)
+
+
+@cache
+def _splitter() -> PreTokenizer:
+    from tokenizers import Regex, pre_tokenizers
+
+    return pre_tokenizers.Split(Regex(_WORD), behavior="isolated")
+
+
+def split_words(text: str) -> list[tuple[int, int]]:
+    """Where each word of ``text`` starts and stops, in characters; white space belongs to none.
+
+    >>> text = "It didn't cost 3.50."
+    >>> [text[a:b] for a, b in split_words(text)]
+    ['It', "didn't", 'cost', '3.50', '.']
+    """
+    spans = (span for _, span in _splitter().pre_tokenize_str(text))
+    return [(start, stop) for start, stop in spans if text[start:stop].strip()]
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """One text of a batch, as the model saw it.
+
+    A token belongs to the word in which its first visible character stands; a special token is a word of its own;
+    padding belongs to none.
+    """
+
+    text: str
+    pieces: tuple[str, ...]
+    """As the tokenizer writes them, with its marks (``##``, ``Ġ``, ``▁``)."""
+    offsets: tuple[tuple[int, int], ...]
+    """Where each token starts and stops in ``text``, in characters; (0, 0) for special tokens."""
+    special: tuple[bool, ...]
+    padding: tuple[bool, ...]
+    word_of: tuple[int, ...] = field(init=False)
+    """The word number of each token, −1 for padding."""
+    words: tuple[str, ...] = field(init=False)
+    word_special: tuple[bool, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        counts = {len(self.pieces), len(self.offsets), len(self.special), len(self.padding)}
+        if len(counts) != 1:
+            raise InputError(f"tokens need as many offsets and marks as pieces; got {sorted(counts)}")
+        spans = split_words(self.text)
+        at: list[int] = [-1] * (len(self.text) + 1)
+        for number, (start, stop) in enumerate(spans):
+            at[start:stop] = [number] * (stop - start)
+        word_of: list[int] = []
+        words: list[str] = []
+        special: list[bool] = []
+        source: int | None = None  # the number in `spans` of the word being filled
+        for piece, (start, stop), is_special, is_padding in zip(
+            self.pieces, self.offsets, self.special, self.padding, strict=True
+        ):
+            if is_padding:
+                word_of.append(-1)
+                continue
+            found = next((at[c] for c in range(start, min(stop, len(self.text))) if at[c] >= 0), None)
+            if is_special or found is None:
+                # White space that is a token of its own is shown like a word too: it receives attention.
+                words.append(piece)
+                special.append(is_special)
+                source = None
+            elif found != source:
+                words.append(self.text[slice(*spans[found])])
+                special.append(False)
+                source = found
+            word_of.append(len(words) - 1)
+        object.__setattr__(self, "word_of", tuple(word_of))
+        object.__setattr__(self, "words", tuple(words))
+        object.__setattr__(self, "word_special", tuple(special))
+
+    def __len__(self) -> int:
+        return len(self.pieces)
+
+    @classmethod
+    def from_encoding(cls, text: str, encoding: Any) -> Tokens:
+        """From an encoding of the ``tokenizers`` library: what ``tokenizer(...)[i]`` gives for a fast tokenizer."""
+        special = tuple(bool(x) for x in encoding.special_tokens_mask)
+        padding = tuple(not x for x in encoding.attention_mask)
+        offsets = tuple((int(a), int(b)) for a, b in encoding.offsets)
+        return cls(text, tuple(encoding.tokens), offsets, special, padding)
+
+    @classmethod
+    def from_pieces(cls, pieces: Sequence[str], special: Sequence[bool] | None = None) -> Tokens:
+        """From bare pieces, each a word of its own, for models without a tokenizer.
+
+        >>> Tokens.from_pieces(["a", "b"]).words
+        ('a', 'b')
+        """
+        offsets, position = [], 0
+        for piece in pieces:
+            offsets.append((position, position + len(piece)))
+            position += len(piece) + 1
+        marks = tuple(special) if special is not None else (False,) * len(pieces)
+        return cls(" ".join(pieces), tuple(pieces), tuple(offsets), marks, (False,) * len(pieces))
+
+    def to_json(self) -> dict[str, Any]:
+        """What the capture file keeps; the words follow from it."""
+        return {
+            "text": self.text,
+            "pieces": list(self.pieces),
+            "offsets": [list(x) for x in self.offsets],
+            "special": list(self.special),
+            "padding": list(self.padding),
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Tokens:
+        """The inverse of :meth:`to_json`."""
+        return cls(
+            str(data["text"]),
+            tuple(str(x) for x in data["pieces"]),
+            tuple((int(a), int(b)) for a, b in data["offsets"]),
+            tuple(bool(x) for x in data["special"]),
+            tuple(bool(x) for x in data["padding"]),
+        )

@@ -1,0 +1,98 @@
+"""Watching a model."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any
+
+import torch
+from torch import nn
+
+from clearhead.capture import intercept
+from clearhead.capture.capture import Capture
+from clearhead.capture.recorder import LayerChoice, Recorder
+from clearhead.capture.tokens import Tokens
+
+__all__ = ["watch"]
+
+
+class watch:  # noqa: N801  # used like a function, as torch.no_grad is
+    """See the attention of any PyTorch model, without changing the model, its speed or its output.
+
+    A context manager; what runs inside is captured, and the capture is at hand inside and after the block.
+
+    It sees :func:`torch.nn.functional.scaled_dot_product_attention`, :class:`torch.nn.MultiheadAttention` and the
+    stacks built on it (their inference fast paths too), ``flex_attention``, and Hugging Face models with whichever
+    attention implementation they were loaded. The output is that of the unwatched model bit for bit. What is kept is
+    q, k and the LSE of each row, without gradient history; weights are computed when they are looked at.
+
+    A model that was compiled (:func:`torch.compile`) runs uncompiled while it is watched, since a compiled graph
+    shows nothing; its output is then that of the uncompiled model.
+
+    Args:
+        model: Any module.
+        layers: Which attention layers to keep: numbers in order of execution from 0, module paths (also of a part
+            that contains attention), or globs such as ``"encoder.layer.*.attention.self"``; one or several.
+        values: Keep values and outputs whole, so that ``check()`` compares every column; else one random ±1 sum of
+            the columns is kept, which costs two numbers a token.
+        device: Where to keep the maps, for instance ``"cpu"``; default: where they are made.
+        tokens: The texts of the batch, for maps by word and for views.
+
+    Raises:
+        NothingCapturedError: On leaving, if no attention was seen.
+        UnknownLayerError: A name in ``layers`` that the model does not have, or that has no attention.
+
+    Example:
+        >>> import torch, clearhead as ch
+        >>> model = torch.nn.TransformerEncoderLayer(8, 2, batch_first=True).eval()
+        >>> with torch.no_grad(), ch.watch(model) as capture:
+        ...     _ = model(torch.randn(1, 5, 8))
+        >>> list(capture)
+        ['self_attn']
+        >>> bool(capture["self_attn"].check().ok())
+        True
+
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        layers: LayerChoice = None,
+        *,
+        values: bool = False,
+        device: torch.device | str | None = None,
+        tokens: list[Tokens] | None = None,
+    ) -> None:
+        if not isinstance(model, nn.Module):
+            raise TypeError(f"watch wants a torch.nn.Module; got {type(model).__name__}")
+        target = None if device is None else torch.device(device)
+        self._recorder = Recorder(model, layers, values=values, device=target)
+        self._recorder.capture.tokens = tokens
+        self._compiled = any(
+            hasattr(module, "_orig_mod") or getattr(module, "_compiled_call_impl", None) is not None
+            for module in model.modules()
+        )
+        self._stance: Any = None
+
+    def __enter__(self) -> Capture:
+        if self._compiled:
+            self._stance = torch.compiler.set_stance("force_eager")  # takes effect at once
+        try:
+            intercept.activate(self._recorder)
+        except BaseException:
+            self._release()
+            raise
+        return self._recorder.capture
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        intercept.deactivate(self._recorder)
+        self._release()
+        if kind is None:
+            self._recorder.finish()
+
+    def _release(self) -> None:
+        if self._stance is not None:
+            self._stance.__exit__(None, None, None)
+            self._stance = None

@@ -1,0 +1,546 @@
+"""The map that keeps q, k and one number a row, and rebuilds any weight from them.
+
+How each statistic comes out of a fused kernel that never shows its weights: P is the map of one head, s the scores.
+
+* ``entropy``: ``H_i = lse_i·Σ_j P_ij − Σ_j P_ij·s_ij``, and without a bias ``Σ_j P_ij·s_ij = scale·q_i·(P·K)_i``:
+  one call with the keys as values.
+* ``moments``, ``apply``, ``pooled``: linear in a row, so one call with designed columns as values.
+* ``received``: the columns' sums are the row sums of the swapped call, whose queries are ``[k, 1]`` and whose keys are
+  ``[scale·q, −lse]``: ``log Σ_i P_ij`` is that call's LSE.
+* ``topk`` and maxima need every score once: they stream over tiles.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from clearhead.errors import ShapeError
+from clearhead.maps.base import AttentionMap, Check, Distance, Groups, Moments, Tile, TopK
+from clearhead.maps.held import Held
+from clearhead.masks import Mask, Spans, read_additive, read_boolean
+from clearhead.mechanisms import ScoreRule, fused
+from clearhead.mechanisms.rule import ScoreModifier
+from clearhead.shapes import Keys, PerQuery, Queries
+
+__all__ = ["FactoredMap"]
+
+_MASKED_ROWS = 2**22  # numbers of an additive mask that exist at once
+_NEAR = 256  # queries for which |i − j| is worked out together: keys beside them have one sign
+_ABSENT = -1e30  # a log weight that vanishes, without the NaN that −inf could make in a kernel
+
+
+class FactoredMap(AttentionMap):
+    """An :class:`AttentionMap` kept as q, k and LSE. :meth:`AttentionMap.from_qk` makes one."""
+
+    def __init__(
+        self,
+        q: Queries,
+        k: Keys,
+        rule: ScoreRule,
+        *,
+        lse: PerQuery | None = None,
+        values: Float[Tensor, "batch kv_heads keys c"] | None = None,
+        output: Float[Tensor, "batch heads queries c"] | None = None,
+    ) -> None:
+        self._held = Held({"q": q, "k": k, "values": values, "output": output, **rule.tensors()})
+        self._rule = rule
+        self._lse = lse
+        self._lse_is_normal = False
+        self.shape = (q.shape[0], q.shape[1], q.shape[2], k.shape[2])
+        self.device = q.device
+        self.dtype = torch.float64 if q.dtype == torch.float64 else torch.float32
+
+    @classmethod
+    def build(
+        cls,
+        q: Tensor,
+        k: Tensor,
+        *,
+        scale: float | None,
+        mask: Tensor | None,
+        causal: bool,
+        bias: Tensor | None,
+        softcap: float | None,
+        sinks: Tensor | None,
+        modify: ScoreModifier | None,
+        lse: Tensor | None,
+        values: Tensor | None,
+        output: Tensor | None,
+    ) -> FactoredMap:
+        """See :meth:`AttentionMap.from_qk`."""
+        q, k = _four_axes(q, "q"), _four_axes(k, "k")
+        _check_shapes(q, k)
+        batch, heads, queries, keys = q.shape[0], q.shape[1], q.shape[2], k.shape[2]
+        rule_mask: Mask | None = None
+        if mask is not None:
+            rule_mask = read_boolean(_broadcast(mask, (batch, heads, queries, keys), "mask").bool(), queries)
+        if causal:
+            triangle = Spans.causal(queries, keys, device=q.device)
+            rule_mask = triangle if rule_mask is None else rule_mask & triangle
+        if bias is not None:
+            forbidden, bias = read_additive(_broadcast(bias, (batch, heads, queries, keys), "bias"), queries)
+            if forbidden is not None:
+                rule_mask = forbidden if rule_mask is None else rule_mask & forbidden
+        if sinks is not None and sinks.shape != (heads,):
+            raise ShapeError(f"sinks hold one logit a head, ({heads},); got {tuple(sinks.shape)}")
+        for name, tensor, wanted in (
+            ("lse", lse, (batch, heads, queries)),
+            ("values", values, (batch, k.shape[1], keys, "value_dim")),
+            ("output", output, (batch, heads, queries, "value_dim")),
+        ):
+            if tensor is not None and tuple(tensor.shape[: len(wanted)])[:3] != wanted[:3]:
+                raise ShapeError(f"{name} has the shape {wanted} here; got {tuple(tensor.shape)}")
+        scale = 1.0 / math.sqrt(q.shape[-1]) if scale is None else float(scale)
+        rule = ScoreRule(scale, rule_mask, bias, softcap, sinks, modify)
+        return cls(q, k, rule, lse=lse, values=values, output=output)
+
+    # What it holds.
+
+    @property
+    def q(self) -> Queries:
+        """The queries, as the kernel saw them."""
+        return self._held["q"]
+
+    @property
+    def k(self) -> Keys:
+        """The keys, as the kernel saw them, once a key head."""
+        return self._held["k"]
+
+    @property
+    def rule(self) -> ScoreRule:
+        """Scale, mask, bias, soft-cap and sinks."""
+        self._held.all()
+        return self._rule
+
+    @property
+    def lse(self) -> PerQuery:
+        """The log of each row's normaliser, natural; −inf where a query may attend to nothing.
+
+        What the kernel gave is used, and otherwise it is computed by one fused pass when it is first needed. Kernels
+        store different numbers for a row without keys (0 on the CPU), so those are set here.
+        """
+        if not self._lse_is_normal:
+            lse = self._sum_exp() if self._lse is None else self._lse.detach().to(self.dtype)
+            mask = self.rule.mask
+            if mask is not None:
+                lse = lse.masked_fill(mask.empty_rows(), -torch.inf)
+            self._lse, self._lse_is_normal = lse, True
+        assert self._lse is not None
+        return self._lse
+
+    @property
+    def nbytes(self) -> int:
+        return self._held.nbytes + (0 if self._lse is None else self._lse.nbytes)
+
+    def tensors(self) -> Mapping[str, Tensor]:
+        return {**self._held.all(), "lse": self.lse}
+
+    def __repr__(self) -> str:
+        rule = self._rule
+        parts = [repr(rule.mask)] if rule.mask is not None else []
+        parts += [name for name in ("bias", "sinks", "modify") if getattr(rule, name) is not None]
+        parts += [f"softcap={rule.softcap:g}"] if rule.softcap is not None else []
+        kept = self._held._tensors["q"].dtype
+        return (
+            f"{super().__repr__()[:-1]} for q, k of {str(kept).removeprefix('torch.')} and the LSE"
+            f"{''.join(f'; {part}' for part in parts)})"
+        )
+
+    def to(self, device: torch.device | str) -> FactoredMap:
+        device = torch.device(device)
+        held = self._held.all()
+        values, output = held.get("values"), held.get("output")
+        return self._with(
+            held["q"].to(device),
+            held["k"].to(device),
+            self._rule.to(device),
+            None if self._lse is None else self._lse.to(device),
+            None if values is None else values.to(device),
+            None if output is None else output.to(device),
+        )
+
+    def select_heads(self, heads: Sequence[int]) -> FactoredMap:
+        chosen, held = list(heads), self._held.all()
+        values, output = held.get("values"), held.get("output")
+        shared = [h // self._groups for h in chosen]
+        return self._with(
+            held["q"][:, chosen],
+            held["k"][:, shared],
+            self._rule.select_heads(chosen, self.shape[1]),
+            None if self._lse is None else self._lse[:, chosen],
+            None if values is None else values[:, shared],
+            None if output is None else output[:, chosen],
+        )
+
+    def _with(
+        self,
+        q: Tensor,
+        k: Tensor,
+        rule: ScoreRule,
+        lse: Tensor | None,
+        values: Tensor | None,
+        output: Tensor | None,
+    ) -> FactoredMap:
+        result = FactoredMap(q, k, rule, lse=lse, values=values, output=output)
+        result._lse_is_normal = self._lse_is_normal
+        return result
+
+    @property
+    def _groups(self) -> int:
+        """Query heads a key head."""
+        return self.shape[1] // self._held._tensors["k"].shape[1]
+
+    # Single weights and tiles.
+
+    def outer(
+        self,
+        batch: Int[Tensor, "b"],
+        head: Int[Tensor, "h"],
+        query: Int[Tensor, "i"],
+        key: Int[Tensor, "j"],
+    ) -> Float[Tensor, "b h i j"]:
+        q = _pick(_pick(_pick(self.q, 0, batch), 1, head), 2, query).to(self.dtype) * self._rule.scale
+        k = _pick(_pick(self.k, 0, batch), 2, key)
+        if self._groups == 1 or k.shape[1] == 1:
+            k = _pick(k, 1, head // self._groups)
+            scaled = q @ k.to(self.dtype).transpose(-1, -2)
+        else:  # keys are converted and read once for all the query heads that share them
+            scaled = q.new_empty((*q.shape[:3], k.shape[2]))
+            shared = head // self._groups
+            for number in shared.unique().tolist():
+                mine = (shared == number).nonzero()[:, 0]
+                scaled[:, mine] = q[:, mine] @ k[:, number, None].to(self.dtype).transpose(-1, -2)
+        at = (batch.view(-1, 1, 1, 1), head.view(1, -1, 1, 1), query.view(1, 1, -1, 1), key.view(1, 1, 1, -1))
+        scores = self.rule.finish_points(scaled, *at)
+        return _weights(scores, self.lse[at[0][..., 0], at[1][..., 0], at[2][..., 0]])
+
+    def points(
+        self,
+        batch: Int[Tensor, "*points"],
+        head: Int[Tensor, "*points"],
+        query: Int[Tensor, "*points"],
+        key: Int[Tensor, "*points"],
+    ) -> Float[Tensor, "*points"]:
+        flat = [x.reshape(-1) for x in (batch, head, query, key)]
+        result = torch.empty(flat[0].shape, dtype=self.dtype, device=self.device)
+        for start in range(0, len(result), 2**16):
+            b, h, i, j = (x[start : start + 2**16] for x in flat)
+            products = (self.q[b, h, i].to(self.dtype) * self.k[b, h // self._groups, j].to(self.dtype)).sum(-1)
+            scores = self.rule.finish_points(products * self._rule.scale, b, h, i, j)
+            result[start : start + 2**16] = _weights(scores[:, None], self.lse[b, h, i])[:, 0]
+        return result.view(batch.shape)
+
+    def tiles(self, *, whole_rows: bool = False) -> Iterator[Tile]:
+        lse = self.lse
+        for rows, columns, scores in self._score_tiles(whole_rows=whole_rows):
+            yield Tile(rows, columns, _weights(scores, lse[..., rows.start : rows.stop]))
+
+    def _score_tiles(self, *, whole_rows: bool = False) -> Iterator[Tile]:
+        """All scores, a tile at a time, −inf where the mask forbids; tiles that it forbids whole are left out."""
+        rule = self.rule
+        batch, heads, queries, keys = self.shape
+        q, k = self.q, self.k
+        kv_heads, groups = k.shape[1], self._groups
+        width = keys if whole_rows else min(keys, 1024)
+        height = max(1, min(queries, 2**19 * (4 if whole_rows else 1) // max(1, batch * heads * width)))
+        for i in range(0, queries, height):
+            rows = range(i, min(i + height, queries))
+            folded = (q[:, :, rows.start : rows.stop].to(self.dtype) * rule.scale).reshape(
+                batch, kv_heads, groups * len(rows), -1
+            )
+            seen = rule.columns_for(rows, keys)
+            for j in range(seen.start, seen.stop, max(1, width)):
+                columns = range(j, min(j + width, seen.stop))
+                part = k[:, :, columns.start : columns.stop].to(self.dtype).transpose(-1, -2)
+                scaled = (folded @ part).view(batch, heads, len(rows), len(columns))
+                yield Tile(rows, columns, rule.finish_tile(scaled, rows, columns))
+
+    # Statistics from the fused kernel.
+
+    def _fused(self, columns: Tensor, rows: range | None = None) -> tuple[Tensor, Tensor]:
+        """``(P · columns, LSE)`` of these rows by the fused kernel: P normalised over the real keys, without sinks."""
+        rule, queries, keys = self.rule, self.shape[2], self.shape[3]
+        q, k, columns = self.q.to(self.dtype), self.k.to(self.dtype), columns.to(self.dtype)
+        wanted = range(queries) if rows is None else rows
+        if rule.is_same_for_all_queries:
+            added = rule.additive_tile(range(1), range(keys), self.dtype)
+            return fused.attend(q[:, :, wanted.start : wanted.stop], k, columns, added=added, scale=rule.scale)
+        if rows is None and rule.bias is None and rule.mask is not None and rule.mask.is_causal:
+            return fused.attend(q, k, columns, causal=True, scale=rule.scale)
+        breadth = max(math.prod(x.shape[:2]) for x in rule.tensors().values() if x.dim() >= 3)
+        height = max(16, min(1024, _MASKED_ROWS // (breadth * keys)))
+        outputs = columns.new_zeros((*self.shape[:2], len(wanted), columns.shape[-1]))
+        sums = columns.new_full((*self.shape[:2], len(wanted)), -torch.inf)
+        for i in range(wanted.start, wanted.stop, height):
+            part = range(i, min(i + height, wanted.stop))
+            seen = rule.columns_for(part, keys)
+            if not seen:
+                continue
+            output, lse = fused.attend(
+                q[:, :, part.start : part.stop],
+                k[:, :, seen.start : seen.stop],
+                columns[:, :, seen.start : seen.stop],
+                added=rule.additive_tile(part, seen, self.dtype),
+                scale=rule.scale,
+            )
+            place = slice(part.start - wanted.start, part.stop - wanted.start)
+            outputs[:, :, place], sums[:, :, place] = output, lse
+        return outputs, sums
+
+    def _weighted(self, columns: Tensor, rows: range | None = None) -> tuple[Tensor, Tensor]:
+        """``(P · columns, Σ_j P_ij)`` of these rows, with the normaliser that this map holds."""
+        output, real = self._fused(columns, rows)
+        lse = self.lse if rows is None else self.lse[..., rows.start : rows.stop]
+        total = torch.where(lse == -torch.inf, 0.0, (real - lse).exp())
+        return output * total[..., None], total
+
+    def _sum_exp(self) -> PerQuery:
+        """The LSE from q and k, with the sinks if there are any."""
+        if self._rule.is_linear:
+            lse = self._fused(self.k[..., :1])[1]
+        else:
+            lse = torch.full(self.shape[:3], -torch.inf, dtype=self.dtype, device=self.device)
+            for rows, _, scores in self._score_tiles():
+                part = lse[..., rows.start : rows.stop]
+                part.copy_(torch.logaddexp(part, scores.logsumexp(-1)))
+        sinks = self._rule.sinks
+        return lse if sinks is None else torch.logaddexp(lse, sinks.to(self.dtype)[:, None])
+
+    def entropy(self) -> PerQuery:
+        if not self._rule.is_linear or self._rule.bias is not None:
+            return super().entropy()
+        seen, total = self._weighted(self.k)
+        lse = self.lse.masked_fill(self.lse == -torch.inf, 0.0)
+        scores = (self.q.to(self.dtype) * seen).sum(-1) * self._rule.scale
+        return (lse * total - scores).clamp(min=0.0)
+
+    def apply(self, columns: Float[Tensor, "#batch #heads keys c"]) -> Float[Tensor, "batch heads queries c"]:
+        if not self._rule.is_linear or columns.shape[1] not in (1, self.k.shape[1]):
+            return super().apply(columns)
+        return self._weighted(columns)[0]
+
+    def received(
+        self, weights: Float[Tensor, "#batch #heads queries"] | None = None
+    ) -> Float[Tensor, "batch heads keys"]:
+        rule = self.rule
+        if not rule.is_linear:
+            return super().received(weights)
+        batch, heads, queries, keys = self.shape
+        lse = self.lse
+        log_weight = torch.where(lse == -torch.inf, _ABSENT, -lse)
+        if weights is not None:
+            log_weight = log_weight + weights.to(self.dtype).log().clamp(min=_ABSENT)
+        # The kernels are fastest where the width is a multiple of 8.
+        width = -(-(self.q.shape[-1] + 1) // 8) * 8
+        swapped_k = lse.new_zeros((batch, heads, queries, width))
+        swapped_k[..., :-1].narrow(-1, 0, self.q.shape[-1]).copy_(self.q).mul_(rule.scale)
+        swapped_k[..., -1] = log_weight
+        swapped_q = lse.new_zeros((batch, heads, keys, width))
+        swapped_q.view(batch, -1, self._groups, keys, width)[..., : self.k.shape[-1]].copy_(self.k[:, :, None])
+        swapped_q[..., -1] = 1.0
+        one = lse.new_ones((1, 1, queries, 1))  # a column of values that tells whether any query counted
+        if rule.is_same_for_all_queries:
+            found, log_sum = fused.attend(swapped_q, swapped_k, one, scale=1.0)
+            added = rule.additive_tile(range(1), range(keys), self.dtype)
+            if added is not None:
+                log_sum = log_sum + added[..., 0, :]
+            return log_sum.exp() * found[..., 0]
+        if rule.bias is None and rule.mask is not None and rule.mask.is_causal:
+            found, log_sum = fused.attend(swapped_q.flip(2), swapped_k.flip(2), one, causal=True, scale=1.0)
+            return (log_sum.exp() * found[..., 0]).flip(2)
+        result = lse.new_zeros((batch, heads, keys))
+        breadth = max(math.prod(x.shape[:2]) for x in rule.tensors().values() if x.dim() >= 3)
+        height = max(16, min(1024, _MASKED_ROWS // (breadth * queries)))
+        for j in range(0, keys, height):
+            columns = range(j, min(j + height, keys))
+            rows = rule.rows_for(columns, queries)
+            if not rows:
+                continue
+            added = rule.additive_tile(rows, columns, self.dtype)
+            found, log_sum = fused.attend(
+                swapped_q[:, :, columns.start : columns.stop],
+                swapped_k[:, :, rows.start : rows.stop],
+                one[:, :, rows.start : rows.stop],
+                added=None if added is None else added.transpose(-1, -2).expand(-1, -1, -1, len(rows)).contiguous(),
+                scale=1.0,
+            )
+            result[..., columns.start : columns.stop] = log_sum.exp() * found[..., 0]
+        return result
+
+    def moments(self, groups: Groups | None = None) -> Moments:
+        rule = self.rule
+        if not rule.is_linear:
+            return super().moments(groups)
+        batch, heads, queries, keys = self.shape
+        indicator = self._indicator(groups)
+        back_only = rule.mask is not None and rule.mask.looks_back_only
+        at_once = (
+            queries if back_only and rule.bias is None and rule.mask is not None and rule.mask.is_causal else _NEAR
+        )
+        # The kernel is as fast with head_dim columns as with one: the keys are cut into as many buckets as fit, and
+        # each bucket's moments are taken about its own middle, which keeps the digits that E[j²] − E[j]² would lose.
+        buckets = max(3, (self.q.shape[-1] - indicator.shape[-1]) // 3)
+        shape = (batch, heads, queries)
+        distances = [torch.zeros(shape, dtype=self.dtype, device=self.device) for _ in range(3)]
+        mass = torch.zeros((*shape, indicator.shape[-1]), dtype=self.dtype, device=self.device)
+        for i in range(0, queries, at_once):
+            rows = range(i, min(i + at_once, queries))
+            near = range(0)
+            edges = torch.linspace(0, keys, buckets + 1)
+            if not back_only:
+                first, last = (min(max(x + keys - queries, 0), keys) for x in (rows.start, rows.stop))
+                near = range(first, last)
+                left = round((buckets - 1) * first / max(1, keys - len(near)))
+                left = min(max(left, int(first > 0)), buckets - 1 - int(last < keys))
+                edges = torch.cat([torch.linspace(0, first, left + 1), torch.linspace(last, keys, buckets - left)])
+            part, found = self._bucket_moments(rows, edges.round().long().tolist(), near, indicator)
+            for result, value in zip(distances, part, strict=True):
+                result[..., rows.start : rows.stop] = value
+            mass[..., rows.start : rows.stop, :] = found
+        return Moments(Distance(*distances), mass)
+
+    def _bucket_moments(
+        self, rows: range, edges: list[int], near: range, indicator: Tensor
+    ) -> tuple[tuple[Tensor, Tensor, Tensor], Tensor]:
+        """(mean, signed, spread) of the distance, and the mass, of ``rows``, from buckets of keys between ``edges``.
+
+        Keys in ``near`` stand beside the queries themselves, so that |i − j| has no one sign there: their part of the
+        mean comes from the weights of that small tile.
+        """
+        queries, keys = self.shape[2:]
+        key = torch.arange(keys, device=self.device)
+        inner = torch.tensor(edges[1:-1], device=self.device, dtype=torch.int64)
+        bucket = torch.bucketize(key, inner, right=True)
+        middle = torch.tensor(
+            [(a + b - 1) / 2 if b > a else 0.0 for a, b in zip(edges, edges[1:], strict=False)],
+            dtype=torch.float64,
+            device=self.device,
+        )
+        count = len(middle)
+        offset = (key - middle[bucket]).to(self.dtype)
+        member = torch.nn.functional.one_hot(bucket, count).to(self.dtype)
+        columns = torch.cat([member, member * offset[:, None], member * offset.square()[:, None]], -1)[None, None]
+        columns = columns.expand(indicator.shape[0], -1, -1, -1)
+        result = self._weighted(torch.cat([columns, indicator], -1), rows)[0]
+        zeroth, first, second = (result[..., n * count : (n + 1) * count].double() for n in range(3))
+        sums = zeroth.sum(-1)
+        norm = sums.clamp(min=torch.finfo(torch.float64).tiny)
+        looked_at = (first + zeroth * middle).sum(-1) / norm
+        away = middle - looked_at[..., None]
+        spread = ((second + 2 * away * first + away.square() * zeroth).sum(-1) / norm).clamp(min=0).sqrt()
+        position = torch.arange(rows.start, rows.stop, device=self.device, dtype=torch.float64) + (keys - queries)
+        signed = torch.where(sums > 0, position - looked_at, 0.0)
+        if near:
+            ahead = (zeroth * (middle - position[:, None]) + first) * torch.where(middle < near.start, -1.0, 1.0)
+            beside = torch.tensor([near.start <= m < near.stop for m in middle.tolist()], device=self.device)
+            apart = (ahead * ~beside).sum(-1)
+            texts, heads = (torch.arange(n, device=self.device) for n in self.shape[:2])
+            here = torch.arange(rows.start, rows.stop, device=self.device)
+            tile = self.outer(texts, heads, here, key[near.start : near.stop])
+            between = (position[:, None] - key[near.start : near.stop]).abs().to(self.dtype)
+            mean = (apart + (tile * between).sum(-1).double()) / norm
+        else:
+            mean = signed
+        distance = (mean.to(self.dtype), signed.to(self.dtype), spread.to(self.dtype))
+        return distance, result[..., 3 * count :]
+
+    def pooled(
+        self, size: int, reduce: Literal["mean", "max"] = "mean"
+    ) -> Float[Tensor, "batch heads query_blocks key_blocks"]:
+        blocks = -(-self.shape[3] // size) if size > 0 else 0
+        if reduce != "mean" or not 0 < blocks <= self.q.shape[-1] or not self._rule.is_linear:
+            return super().pooled(size, reduce)
+        number = torch.arange(max(self.shape[2:]), device=self.device) // size
+        member = torch.nn.functional.one_hot(number[: self.shape[3]], blocks).to(self.dtype)
+        across = self._weighted(member[None, None])[0]
+        sums = across.new_zeros((*self.shape[:2], -(-self.shape[2] // size), blocks))
+        return sums.index_add_(2, number[: self.shape[2]], across) / self._block_counts(size)
+
+    def topk(self, k: int) -> TopK:
+        if not 0 < k <= self.shape[3]:
+            raise ShapeError(f"topk(k) wants 1 ≤ k ≤ {self.shape[3]} keys; got k={k}")
+        lse = self.lse
+        weights = torch.zeros((*self.shape[:3], k), dtype=self.dtype, device=self.device)
+        keys = torch.full(weights.shape, -1, dtype=torch.int64, device=self.device)
+        for rows, columns, scores in self._score_tiles(whole_rows=True):
+            best = scores.topk(min(k, scores.shape[-1]))
+            place = (..., slice(rows.start, rows.stop), slice(best.values.shape[-1]))
+            weights[place] = _weights(best.values, lse[..., rows.start : rows.stop])
+            keys[place] = torch.where(best.values > -torch.inf, best.indices + columns.start, -1)
+        return TopK(weights, keys)
+
+    def check(self) -> Check:
+        values, output = self._held.get("values"), self._held.get("output")
+        recorded = values is not None and output is not None
+        if values is None or output is None:
+            values = self.k[..., :1]
+        if self._rule.is_linear:
+            again, total = self._weighted(values)
+        else:
+            ones = torch.ones((*values.shape[:3], 1), dtype=self.dtype, device=self.device)
+            wide = torch.cat([values.to(self.dtype), ones], -1).repeat_interleave(self._groups, 1)
+            both = AttentionMap.apply(self, wide)
+            again, total = both[..., :-1], both[..., -1]
+        some = self.lse != -torch.inf
+        if self._rule.sinks is not None:
+            total = total + (self._rule.sinks.to(self.dtype)[:, None] - self.lse).exp()
+        row_sum = _worst((total - 1)[some])
+        if output is None or not recorded:
+            return Check(row_sum, None, 0)
+        return Check(row_sum, _worst((again - output.to(self.dtype))[some]), values.shape[-1])
+
+
+def _weights(scores: Tensor, lse: Tensor) -> Tensor:
+    """``exp(score − lse)``; 0 in a row whose LSE is −inf, where every score is −inf too."""
+    return (scores - lse.masked_fill(lse == -torch.inf, 0.0)[..., None]).exp_()
+
+
+def _worst(deviation: Tensor) -> float:
+    return float(deviation.abs().max()) if deviation.numel() else 0.0
+
+
+def _pick(tensor: Tensor, axis: int, index: Tensor) -> Tensor:
+    """``index_select``, without a copy where the index is a run."""
+    count = len(index)
+    if count == 0:
+        return tensor.narrow(axis, 0, 0)
+    first = int(index[0])
+    if count == 1 or bool((index[1:] - index[:-1] == 1).all()):
+        return tensor.narrow(axis, first, count)
+    return tensor.index_select(axis, index)
+
+
+def _four_axes(tensor: Tensor, name: str) -> Tensor:
+    if tensor.dim() == 3:
+        return tensor[None]
+    if tensor.dim() < 3:
+        raise ShapeError(f"{name} has the axes (batch, heads, tokens, head_dim); got the shape {tuple(tensor.shape)}")
+    return tensor.flatten(0, -4)
+
+
+def _check_shapes(q: Tensor, k: Tensor) -> None:
+    seen = f"q {tuple(q.shape)} and k {tuple(k.shape)}, both (batch, heads, tokens, head_dim)"
+    if q.shape[0] != k.shape[0]:
+        raise ShapeError(f"q and k need the same batch size; got {seen}")
+    if q.shape[-1] != k.shape[-1]:
+        raise ShapeError(f"q and k need the same head_dim; got {seen}")
+    if k.shape[1] == 0 or q.shape[1] % k.shape[1]:
+        raise ShapeError(f"the heads of k must divide those of q; got {seen}")
+    if q.dtype != k.dtype or not q.dtype.is_floating_point:
+        raise ShapeError(f"q and k need one floating-point dtype; got {q.dtype} and {k.dtype}")
+
+
+def _broadcast(tensor: Tensor, shape: tuple[int, int, int, int], name: str) -> Tensor:
+    """With four axes, of size 1 wherever one number serves all, and every key written out."""
+    tensor = tensor.reshape((1,) * (4 - tensor.dim()) + tuple(tensor.shape)) if tensor.dim() < 4 else tensor
+    if tensor.dim() > 4 or any(have not in (1, want) for have, want in zip(tensor.shape, shape, strict=False)):
+        raise ShapeError(
+            f"the {name} must broadcast to (batch, heads, queries, keys) = {shape}; got {tuple(tensor.shape)}"
+        )
+    return tensor.expand(-1, -1, -1, shape[3])

@@ -1,0 +1,54 @@
+"""Tensors that belong to somebody else and must not change under a map."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from clearhead.errors import StaleMapError
+
+__all__ = ["Held", "keep"]
+
+
+class Held:
+    """Tensors by name, each with the version that PyTorch had counted when it was taken.
+
+    PyTorch counts every change in place. Asking for a tensor that has changed since raises StaleMapError, so that a
+    map never shows the numbers of another step. Tensors made in inference mode have no counter: they are copied.
+    """
+
+    def __init__(self, tensors: Mapping[str, Tensor | None]) -> None:
+        self._tensors = {name: keep(x) for name, x in tensors.items() if x is not None}
+        self._versions = {name: x._version for name, x in self._tensors.items()}
+
+    def __getitem__(self, name: str) -> Tensor:
+        tensor = self._tensors[name]
+        if tensor._version != self._versions[name]:
+            raise StaleMapError(
+                f"the {name} of this map were changed in place after it was made, so its weights are lost; "
+                "copy the tensors before they change, or look at the map before that"
+            )
+        return tensor
+
+    def get(self, name: str) -> Tensor | None:
+        """The tensor, or None where there is none of this name."""
+        return self[name] if name in self._tensors else None
+
+    def all(self) -> dict[str, Tensor]:
+        """All of them, each checked."""
+        return {name: self[name] for name in self._tensors}
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all of them together."""
+        return sum(x.nbytes for x in self._tensors.values())
+
+
+def keep(tensor: Tensor) -> Tensor:
+    """The tensor without its gradient history; a copy where it is an inference tensor."""
+    if tensor.is_inference():
+        with torch.inference_mode(False):
+            return tensor.clone()
+    return tensor.detach()

@@ -1,0 +1,97 @@
+"""What every mask answers."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+
+__all__ = ["Mask", "take"]
+
+
+def take(values: Tensor, *indices: Int[Tensor, "..."]) -> Tensor:
+    """``values[indices]``, where an axis of size 1 in ``values`` serves every index."""
+    return values[tuple(torch.zeros_like(i) if n == 1 else i for n, i in zip(values.shape, indices, strict=True))]
+
+
+class Mask(ABC):
+    """Which query may attend to which key. True = may attend, everywhere.
+
+    A mask knows its lengths (``queries``, ``keys``); its batch and head axes may be of size 1 and then serve all.
+    """
+
+    queries: int
+    keys: int
+
+    @abstractmethod
+    def allows(
+        self,
+        batch: Int[Tensor, "..."],
+        head: Int[Tensor, "..."],
+        query: Int[Tensor, "..."],
+        key: Int[Tensor, "..."],
+    ) -> Bool[Tensor, "..."]:
+        """Whether each (batch, head, query, key) may attend; the four index tensors broadcast together."""
+
+    @abstractmethod
+    def tile(self, rows: range, columns: range) -> Bool[Tensor, "#batch #heads #rows #columns"] | None:
+        """The part ``rows × columns`` for all batches and heads, or None where all of it may attend."""
+
+    def columns_for(self, rows: range) -> range:
+        """A range of keys outside of which no query in ``rows`` may attend to anything."""
+        del rows
+        return range(self.keys)
+
+    def rows_for(self, columns: range) -> range:
+        """A range of queries outside of which nothing may attend to any key in ``columns``."""
+        del columns
+        return range(self.queries)
+
+    def empty_rows(self) -> Bool[Tensor, "#batch #heads #queries"]:
+        """Which queries may attend to nothing at all, here found by one pass in blocks of queries."""
+        step = max(1, 2**16 // max(1, self.keys))
+        found: list[Tensor] = []
+        for start in range(0, self.queries, step):
+            rows = range(start, min(start + step, self.queries))
+            part = self.tile(rows, range(self.keys))
+            empty = torch.zeros(1, 1, 1, dtype=torch.bool) if part is None else ~part.any(-1)
+            found.append(empty.expand(*empty.shape[:2], len(rows)))
+        batch, heads = (max(part.shape[axis] for part in found) for axis in (0, 1))
+        device = max((part.device for part in found), key=str)  # blocks without a tile are made on the CPU
+        return torch.cat([part.to(device).expand(batch, heads, -1) for part in found], -1)
+
+    @property
+    def is_same_for_all_queries(self) -> bool:
+        """Whether every query may attend to the same keys, as with padding."""
+        return False
+
+    def __and__(self, other: Mask) -> Mask:
+        """What both allow."""
+        from clearhead.masks.both import both
+
+        return both(self, other)
+
+    @property
+    def looks_back_only(self) -> bool:
+        """Whether no query may attend past its own position (the last query stands at the last key)."""
+        return False
+
+    @property
+    def is_causal(self) -> bool:
+        """Whether this is exactly the triangle of a square causal map, which kernels have a flag for."""
+        return False
+
+    @abstractmethod
+    def tensors(self) -> Mapping[str, Tensor]:
+        """The tensors it holds, by name."""
+
+    @abstractmethod
+    def to(self, device: torch.device) -> Mask:
+        """The same mask on another device."""
+
+    @abstractmethod
+    def select_heads(self, heads: Sequence[int]) -> Mask:
+        """The same mask for these heads only."""

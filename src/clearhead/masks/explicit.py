@@ -1,0 +1,120 @@
+"""Masks that have no shorter form than a tensor, or than a function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+
+from clearhead.masks.base import Mask, take
+
+__all__ = ["Explicit", "Predicate"]
+
+
+class Explicit(Mask):
+    """A boolean tensor, True = may attend, kept as it was given. Axes of size 1 serve all.
+
+    A 6×6 checkerboard, ``torch.tensor(...)[None, None]``::
+
+            k0 k1 k2 k3 k4 k5
+        q0   #  .  #  .  #  .
+        q1   .  #  .  #  .  #
+        q2   #  .  #  .  #  .
+        q3   .  #  .  #  .  #
+        q4   #  .  #  .  #  .
+        q5   .  #  .  #  .  #
+    """
+
+    def __init__(self, allowed: Bool[Tensor, "#batch #heads queries keys"]) -> None:
+        self.allowed = allowed
+        self.queries, self.keys = allowed.shape[-2:]
+
+    def __repr__(self) -> str:
+        return f"Explicit({self.queries} queries × {self.keys} keys)"
+
+    def allows(
+        self,
+        batch: Int[Tensor, "..."],
+        head: Int[Tensor, "..."],
+        query: Int[Tensor, "..."],
+        key: Int[Tensor, "..."],
+    ) -> Bool[Tensor, "..."]:
+        return take(self.allowed, batch, head, query, key)
+
+    def tile(self, rows: range, columns: range) -> Bool[Tensor, "#batch #heads #rows #columns"] | None:
+        part = self.allowed[..., rows.start : rows.stop, columns.start : columns.stop]
+        return None if bool(part.all()) else part
+
+    def empty_rows(self) -> Bool[Tensor, "#batch #heads #queries"]:
+        return ~self.allowed.any(-1)
+
+    @property
+    def is_same_for_all_queries(self) -> bool:
+        return self.allowed.shape[-2] == 1
+
+    def tensors(self) -> Mapping[str, Tensor]:
+        return {"allowed": self.allowed}
+
+    def to(self, device: torch.device) -> Explicit:
+        return Explicit(self.allowed.to(device))
+
+    def select_heads(self, heads: Sequence[int]) -> Explicit:
+        return self if self.allowed.shape[1] == 1 else Explicit(self.allowed[:, list(heads)])
+
+
+class Predicate(Mask):
+    """A function of (batch, head, query, key) that says True where it may attend: FlexAttention's ``mask_mod``.
+
+    The function is evaluated with :func:`torch.vmap` on just the pairs that are asked for, under the rules that
+    FlexAttention sets for it.
+    """
+
+    def __init__(
+        self,
+        function: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor],
+        shape: tuple[int, int, int, int],
+        device: torch.device,
+        heads: Sequence[int] | None = None,
+    ) -> None:
+        self.function, self.device = function, device
+        self.batch, self.heads, self.queries, self.keys = shape
+        # The function speaks of the heads of the call that it was made for, also after a selection.
+        self.head_numbers = list(range(self.heads)) if heads is None else list(heads)
+
+    def __repr__(self) -> str:
+        return f"Predicate({getattr(self.function, '__name__', 'function')}, {self.queries} × {self.keys})"
+
+    def allows(
+        self,
+        batch: Int[Tensor, "..."],
+        head: Int[Tensor, "..."],
+        query: Int[Tensor, "..."],
+        key: Int[Tensor, "..."],
+    ) -> Bool[Tensor, "..."]:
+        head = torch.tensor(self.head_numbers, device=self.device)[head]
+        points = torch.broadcast_tensors(batch, head, query, key)
+        flat: Tensor = torch.vmap(self.function)(*(x.reshape(-1) for x in points))
+        return flat.reshape(points[0].shape)
+
+    def tile(self, rows: range, columns: range) -> Bool[Tensor, "#batch #heads #rows #columns"] | None:
+        def along(values: Sequence[int], axis: int) -> Tensor:
+            shape = [1, 1, 1, 1]
+            shape[axis] = len(values)
+            return torch.tensor(values, device=self.device, dtype=torch.int64).view(shape)
+
+        parts = (range(self.batch), range(len(self.head_numbers)), rows, columns)
+        allowed = self.allows(*(along(values, axis) for axis, values in enumerate(parts)))
+        return None if bool(allowed.all()) else allowed
+
+    def tensors(self) -> Mapping[str, Tensor]:
+        return {}
+
+    def to(self, device: torch.device) -> Predicate:
+        # What the function closes over lives where it was made; moving indices alone would mix devices.
+        return Predicate(self.function, (self.batch, self.heads, self.queries, self.keys), device, self.head_numbers)
+
+    def select_heads(self, heads: Sequence[int]) -> Predicate:
+        chosen = [self.head_numbers[h] for h in heads]
+        return Predicate(self.function, (self.batch, self.heads, self.queries, self.keys), self.device, chosen)

@@ -1,0 +1,151 @@
+"""Masks in which each query sees one run of keys: causal, windows, padding, prefixes, packed documents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+
+from clearhead.masks.base import Mask, take
+
+__all__ = ["Spans"]
+
+
+class Spans(Mask):
+    """Query i may attend to the keys ``starts[i] ≤ j < stops[i]``, of these only to ``present`` ones.
+
+    The masks of nearly every published model have this form, in O(queries + keys) numbers. A 6×6 causal mask
+    (``starts`` = 0, ``stops`` = i + 1) over keys of which the first is padding (``present`` is False there)::
+
+            k0 k1 k2 k3 k4 k5
+        q0   .  .  .  .  .  .
+        q1   .  #  .  .  .  .
+        q2   .  #  #  .  .  .
+        q3   .  #  #  #  .  .
+        q4   .  #  #  #  #  .
+        q5   .  #  #  #  #  #
+
+    Args:
+        starts: First key of each query's run.
+        stops: One past the last key of each query's run. A size of 1 in any axis of either serves all.
+        queries: How many queries there are.
+        keys: How many keys there are.
+        present: Which keys exist at all, ``None`` for all of them.
+
+    """
+
+    def __init__(
+        self,
+        starts: Int[Tensor, "#batch #heads #queries"],
+        stops: Int[Tensor, "#batch #heads #queries"],
+        queries: int,
+        keys: int,
+        present: Bool[Tensor, "#batch #heads keys"] | None = None,
+    ) -> None:
+        self.starts, self.stops = torch.broadcast_tensors(starts, stops)
+        self.queries, self.keys, self.present = queries, keys, present
+
+    @classmethod
+    def causal(cls, queries: int, keys: int, *, device: torch.device, offset: int | None = None) -> Spans:
+        """Query i sees the keys up to i + ``offset``; by default the last query stands at the last key."""
+        offset = keys - queries if offset is None else offset
+        stops = torch.arange(offset + 1, offset + 1 + queries, device=device).clamp(0, keys)[None, None].to(torch.int32)
+        return cls(torch.zeros_like(stops), stops, queries, keys)
+
+    @classmethod
+    def padding(cls, present: Bool[Tensor, "batch keys"], queries: int) -> Spans:
+        """Every query sees exactly the keys that are ``present``."""
+        return cls.all_present(present[:, None], queries)
+
+    @classmethod
+    def all_present(cls, present: Bool[Tensor, "batch heads keys"], queries: int) -> Spans:
+        """Like :meth:`padding`, with keys that differ by head."""
+        keys = present.shape[-1]
+        zero = torch.zeros(1, 1, 1, dtype=torch.int32, device=present.device)
+        return cls(zero, zero + keys, queries, keys, present)
+
+    def __repr__(self) -> str:
+        kind = "causal" if self.is_causal else "every query alike" if self.starts.shape[-1] == 1 else "one run a query"
+        absent = "" if self.present is None else f", {int((~self.present).sum())} keys absent"
+        return f"Spans({self.queries} queries × {self.keys} keys, {kind}{absent})"
+
+    def allows(
+        self,
+        batch: Int[Tensor, "..."],
+        head: Int[Tensor, "..."],
+        query: Int[Tensor, "..."],
+        key: Int[Tensor, "..."],
+    ) -> Bool[Tensor, "..."]:
+        allowed: Tensor = (key >= take(self.starts, batch, head, query)) & (key < take(self.stops, batch, head, query))
+        if self.present is not None:
+            allowed = allowed & take(self.present, batch, head, key)
+        return allowed
+
+    def tile(self, rows: range, columns: range) -> Bool[Tensor, "#batch #heads #rows #columns"] | None:
+        starts, stops = self._rows(self.starts, rows), self._rows(self.stops, rows)
+        present = None if self.present is None else self.present[..., columns.start : columns.stop]
+        if present is not None and bool(present.all()):
+            present = None
+        if bool((starts <= columns.start).all()) and bool((stops >= columns.stop).all()):
+            return None if present is None else present[..., None, :]
+        key = torch.arange(columns.start, columns.stop, device=starts.device)
+        allowed: Tensor = (key >= starts[..., None]) & (key < stops[..., None])
+        return allowed if present is None else allowed & present[..., None, :]
+
+    def columns_for(self, rows: range) -> range:
+        if not rows:
+            return range(0)
+        start = int(self._rows(self.starts, rows).min())
+        return range(start, max(start, int(self._rows(self.stops, rows).max())))
+
+    def rows_for(self, columns: range) -> range:
+        if self.starts.shape[-1] == 1:
+            return range(self.queries)
+        seen = ((self.starts < columns.stop) & (self.stops > columns.start)).flatten(0, 1).any(0).nonzero()
+        return range(int(seen[0]), int(seen[-1]) + 1) if len(seen) else range(0)
+
+    def empty_rows(self) -> Bool[Tensor, "#batch #heads #queries"]:
+        if self.present is None:
+            return self.stops <= self.starts
+        before = torch.nn.functional.pad(self.present.cumsum(-1), (1, 0))
+        batch, heads = (max(a, b) for a, b in zip(self.starts.shape[:2], self.present.shape[:2], strict=True))
+        before = before.expand(batch, heads, -1)
+        starts, stops = (x.expand(batch, heads, -1).long() for x in (self.starts, self.stops))
+        return before.gather(-1, stops.clamp(min=0)) <= before.gather(-1, starts.clamp(max=self.keys))
+
+    @property
+    def is_same_for_all_queries(self) -> bool:
+        return self.starts.shape[-1] == 1
+
+    @property
+    def looks_back_only(self) -> bool:
+        offset = self.keys - self.queries
+        position = torch.arange(offset, offset + self.queries, device=self.stops.device)
+        return bool((self.stops <= position + 1).all())
+
+    @property
+    def is_causal(self) -> bool:
+        if self.present is not None or self.queries != self.keys or bool(self.starts.any()):
+            return False
+        return torch.equal(self.stops, torch.arange(1, self.queries + 1).to(self.stops).expand_as(self.stops))
+
+    def tensors(self) -> Mapping[str, Tensor]:
+        held = {"starts": self.starts, "stops": self.stops}
+        return held if self.present is None else {**held, "present": self.present}
+
+    def to(self, device: torch.device) -> Spans:
+        present = None if self.present is None else self.present.to(device)
+        return Spans(self.starts.to(device), self.stops.to(device), self.queries, self.keys, present)
+
+    def select_heads(self, heads: Sequence[int]) -> Spans:
+        def pick(tensor: Tensor) -> Tensor:
+            return tensor if tensor.shape[1] == 1 else tensor[:, list(heads)]
+
+        present = None if self.present is None else pick(self.present)
+        return Spans(pick(self.starts), pick(self.stops), self.queries, self.keys, present)
+
+    @staticmethod
+    def _rows(values: Tensor, rows: range) -> Tensor:
+        return values if values.shape[-1] == 1 else values[..., rows.start : rows.stop]

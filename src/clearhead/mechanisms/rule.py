@@ -1,0 +1,152 @@
+"""How a product q·k becomes a score: scale, soft-cap, bias, mask, sinks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from clearhead.masks import Mask
+from clearhead.masks.base import take
+
+__all__ = ["ScoreRule"]
+
+ScoreModifier = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class ScoreRule:
+    """Everything between q·k and the softmax, the same for every path.
+
+    ``score = modify(softcap · tanh(scale · q·k / softcap)) + bias``, −inf where the mask forbids it;
+    ``weight = exp(score) / (Σ_j exp(score_j) + exp(sink))``.
+
+    Attributes:
+        scale: Factor of q·k, usually 1/√head_dim.
+        mask: Who may attend to whom; ``None`` forbids nothing.
+        bias: Added to the scores; an axis of size 1 serves all.
+        softcap: Bounds the scaled scores to ±softcap (Gemma 2, arXiv:2408.00118); ``None`` for no bound.
+        sinks: One more logit a head that takes part in the normalising and nowhere else (gpt-oss): rows then sum to
+            less than 1.
+        modify: FlexAttention's ``score_mod(score, batch, head, query, key)``.
+        head_numbers: Which heads of the original call these are; ``modify`` speaks of those.
+
+    """
+
+    scale: float
+    mask: Mask | None = None
+    bias: Float[Tensor, "#batch #heads #queries keys"] | None = None
+    softcap: float | None = None
+    sinks: Float[Tensor, "heads"] | None = None
+    modify: ScoreModifier | None = None
+    head_numbers: tuple[int, ...] | None = None
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether the score is scale·q·k plus something, as fused kernels need it."""
+        return self.softcap is None and self.modify is None
+
+    @property
+    def is_same_for_all_queries(self) -> bool:
+        """Whether mask and bias depend on the key alone."""
+        return (self.mask is None or self.mask.is_same_for_all_queries) and (
+            self.bias is None or self.bias.shape[-2] == 1
+        )
+
+    def finish_tile(
+        self, scaled: Float[Tensor, "batch heads rows columns"], rows: range, columns: range
+    ) -> Float[Tensor, "batch heads rows columns"]:
+        """Turn the scaled products of a tile into scores, in place where it can."""
+        if self.softcap is not None:
+            scaled = scaled.div_(self.softcap).tanh_().mul_(self.softcap)
+        if self.modify is not None:
+            grids = [
+                torch.arange(n, device=scaled.device) if isinstance(n, int) else torch.tensor(n, device=scaled.device)
+                for n in (scaled.shape[0], self.head_numbers or scaled.shape[1], tuple(rows), tuple(columns))
+            ]
+            scaled = self._modified(scaled, *torch.meshgrid(*grids, indexing="ij"))
+        bias = self._bias_tile(rows, columns)
+        if bias is not None:
+            scaled = scaled.add_(bias.to(scaled.dtype))
+        allowed = None if self.mask is None else self.mask.tile(rows, columns)
+        return scaled if allowed is None else scaled.masked_fill_(~allowed, -torch.inf)
+
+    def finish_points(
+        self,
+        scaled: Float[Tensor, "..."],
+        batch: Int[Tensor, "..."],
+        head: Int[Tensor, "..."],
+        query: Int[Tensor, "..."],
+        key: Int[Tensor, "..."],
+    ) -> Float[Tensor, "..."]:
+        """The same for single pairs, or for any grid of them that the index tensors span together."""
+        if self.softcap is not None:
+            scaled = torch.tanh(scaled / self.softcap) * self.softcap
+        if self.modify is not None:
+            number = head if self.head_numbers is None else torch.tensor(self.head_numbers, device=head.device)[head]
+            scaled = self._modified(scaled, *torch.broadcast_tensors(batch, number, query, key))
+        if self.bias is not None:
+            scaled = scaled + take(self.bias, batch, head, query, key).to(scaled.dtype)
+        if self.mask is not None:
+            scaled = scaled.masked_fill(~self.mask.allows(batch, head, query, key), -torch.inf)
+        return scaled
+
+    def additive_tile(
+        self, rows: range, columns: range, dtype: torch.dtype
+    ) -> Float[Tensor, "#batch #heads #rows #columns"] | None:
+        """Bias and mask of a tile as one tensor to add to the scores; ``None`` if that would add nothing."""
+        bias = self._bias_tile(rows, columns)
+        allowed = None if self.mask is None else self.mask.tile(rows, columns)
+        if allowed is None:
+            return None if bias is None else bias.to(dtype)
+        if bias is None:
+            return torch.zeros(allowed.shape, dtype=dtype, device=allowed.device).masked_fill_(~allowed, -torch.inf)
+        return torch.where(allowed, bias.to(dtype), -torch.inf)
+
+    def columns_for(self, rows: range, keys: int) -> range:
+        """A range of keys outside of which no query in ``rows`` has any weight."""
+        return range(keys) if self.mask is None else self.mask.columns_for(rows)
+
+    def rows_for(self, columns: range, queries: int) -> range:
+        """A range of queries outside of which nothing has any weight on ``columns``."""
+        return range(queries) if self.mask is None else self.mask.rows_for(columns)
+
+    def tensors(self) -> Mapping[str, Tensor]:
+        """The tensors it holds, by name."""
+        held = {} if self.mask is None else {f"mask.{name}": x for name, x in self.mask.tensors().items()}
+        return {**held, **{name: x for name in ("bias", "sinks") if (x := getattr(self, name)) is not None}}
+
+    def to(self, device: torch.device) -> ScoreRule:
+        """The same rule on another device."""
+        return replace(
+            self,
+            mask=None if self.mask is None else self.mask.to(device),
+            bias=None if self.bias is None else self.bias.to(device),
+            sinks=None if self.sinks is None else self.sinks.to(device),
+        )
+
+    def select_heads(self, heads: Sequence[int], total: int) -> ScoreRule:
+        """The same rule for these heads of ``total`` only."""
+        chosen, numbers = list(heads), self.head_numbers or tuple(range(total))
+        return replace(
+            self,
+            mask=None if self.mask is None else self.mask.select_heads(heads),
+            bias=self.bias if self.bias is None or self.bias.shape[1] == 1 else self.bias[:, chosen],
+            sinks=None if self.sinks is None else self.sinks[chosen],
+            head_numbers=tuple(numbers[h] for h in chosen),
+        )
+
+    def _bias_tile(self, rows: range, columns: range) -> Tensor | None:
+        if self.bias is None:
+            return None
+        part = self.bias[..., columns.start : columns.stop]
+        return part if part.shape[-2] == 1 else part[..., rows.start : rows.stop, :]
+
+    def _modified(self, scaled: Tensor, batch: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
+        assert self.modify is not None
+        points = (x.reshape(-1) for x in (scaled, batch, head, query, key))
+        flat: Tensor = torch.vmap(self.modify)(*points)
+        return flat.reshape(scaled.shape)

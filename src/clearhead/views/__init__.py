@@ -1,0 +1,1 @@
+"""How captures are shown: draws what it is given, computes no statistic."""

@@ -37,8 +37,8 @@ class Looks:
     word: str
     heads: tuple[Look, ...]
     """One look a head, the hardest first."""
-    targets: tuple[Look, ...]
-    """One look a word looked at: by the head that looks at it hardest, the hardest first."""
+    targets: tuple[tuple[Look, ...], ...]
+    """For each word looked at, the looks of the two heads that look at it hardest; the hardest looked at first."""
     grid: Tensor
     """(layers, heads) weight of each head's look; NaN where a layer has no such head."""
     layers: tuple[int, ...]
@@ -80,7 +80,8 @@ def strongest_looks(
     if at is None:
         at = _strongest_source(capture, torch.tensor(real), columns, text)
     keys = columns[columns != at]
-    heads, best_at = [], {int(key): Look("", "", int(key), labels[int(key)], -1.0) for key in keys}
+    heads: list[Look] = []
+    at_word: dict[int, list[Look]] = {int(key): [] for key in keys}
     numbers = tuple(layer.number for layer in capture.layers)
     width = max(max(layer.heads) for layer in capture.layers) + 1
     grid = torch.full((len(numbers), width), torch.nan)
@@ -93,11 +94,14 @@ def strongest_looks(
             heads.append(Look(name, layer.name, chosen, labels[chosen], weight))
             grid[row, number] = weight
             for column, value in zip(keys.tolist(), weights[place].tolist(), strict=True):
-                if value > best_at[column].weight:
-                    best_at[column] = Look(name, layer.name, column, labels[column], value)
-    heads.sort(key=lambda look: -look.weight)
-    targets = sorted(best_at.values(), key=lambda look: -look.weight)
-    return Looks(at, labels[at], tuple(heads), tuple(targets), grid, numbers)
+                at_word[column].append(Look(name, layer.name, column, labels[column], value))
+    heads.sort(key=_by_weight)
+    targets = (tuple(sorted(looks, key=_by_weight)[:2]) for looks in at_word.values())
+    return Looks(at, labels[at], tuple(heads), tuple(sorted(targets, key=lambda x: _by_weight(x[0]))), grid, numbers)
+
+
+def _by_weight(look: Look) -> float:
+    return -look.weight
 
 
 def _strongest_source(capture: Capture, rows: Tensor, columns: Tensor, text: int) -> int:

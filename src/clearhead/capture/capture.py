@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
@@ -21,6 +21,11 @@ from clearhead.maps.words import WordMap
 __all__ = ["Capture", "Layer", "near"]
 
 Unit = Literal["tokens", "words"]
+
+if TYPE_CHECKING:
+    _Maps = Mapping[str, AttentionMap]
+else:
+    _Maps = Mapping  # what checks types at run time would read a map to see whether it is one
 
 
 def near(name: str, known: Sequence[str]) -> str:
@@ -56,18 +61,18 @@ class Layer:
 
     @property
     def name(self) -> str:
-        """Its key in the capture: the path, and from the second call on ``path@1``, ``path@2``, …"""
+        """Its key in the capture: the path; for the second call ``path@1``, for the third ``path@2``."""
         return self.path if self.call == 0 else f"{self.path}@{self.call}"
 
     def derive(
         self, heads: tuple[int, ...], shape: tuple[int, int, int, int], change: Callable[[AttentionMap], AttentionMap]
     ) -> Layer:
-        """This layer with ``change`` made to its map once that is looked at."""
+        """The same layer with ``change`` made to its map once that is looked at."""
         return replace(self, heads=heads, shape=shape, load=cache(lambda: change(self.map)))
 
 
 @dataclass
-class Capture(Mapping[str, AttentionMap]):
+class Capture(_Maps):
     """The maps of one run, by module path in order of execution.
 
     A module that ran several times (generation, shared layers) has its further calls under ``path@1``, ``path@2``, …;
@@ -183,7 +188,13 @@ class Capture(Mapping[str, AttentionMap]):
             return self
         if self.tokens is None:
             raise InputError("words need tokens: set capture.tokens to one clearhead.Tokens for each text of the batch")
-        word_of = torch.tensor([text.word_of for text in self.tokens])
+        lengths = sorted({len(text) for text in self.tokens})
+        if len(lengths) != 1:
+            raise InputError(
+                "the texts of a batch have equally many tokens, padding included; capture.tokens has texts of "
+                f"{', '.join(map(str, lengths)) or 'no'} tokens"
+            )
+        word_of = torch.tensor([text.word_of for text in self.tokens], dtype=torch.int64)
         for layer in self.layers:
             batch, _, queries, keys = layer.shape
             if (batch, queries, keys) != (len(word_of), word_of.shape[1], word_of.shape[1]):
@@ -191,7 +202,7 @@ class Capture(Mapping[str, AttentionMap]):
                     f"{layer.name} is a map of {batch} × {queries} × {keys} (batch, queries, keys), but the tokens are "
                     f"{len(word_of)} × {word_of.shape[1]}: only self-attention over all tokens can be shown by word"
                 )
-        words = int(word_of.max()) + 1
+        words = max(len(text.words) for text in self.tokens)
 
         def by_word(amap: AttentionMap) -> AttentionMap:
             return WordMap(amap, word_of, word_of)

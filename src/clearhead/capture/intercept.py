@@ -8,7 +8,8 @@ While at least one recorder is active,
   where they are defined and in every loaded Python module that imported them by name.
 
 A call is reported to those recorders whose model the running module belongs to, so other models and other threads are
-left alone. Calls that happen during a backward pass (activation checkpointing) repeat what was seen and are not reported.
+left alone. Calls that happen during a backward pass (activation checkpointing) repeat what was seen and are not
+reported; nor are those inside :func:`torch.vmap` and its like, whose tensors have no numbers of their own to keep.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import inspect
 import sys
 import threading
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
@@ -26,7 +27,7 @@ import torch
 from torch import Tensor, nn
 
 from clearhead.capture import huggingface
-from clearhead.capture.recorder import AttentionCall, Recorder
+from clearhead.capture.recorder import AttentionCall, Recorder, is_autocast
 from clearhead.mechanisms import fused
 
 __all__ = ["activate", "deactivate"]
@@ -73,6 +74,7 @@ def deactivate(recorder: Recorder) -> None:
 
 def _install() -> None:
     try:
+        _restore.callback(_forget)
         _restore.callback(nn.modules.module.register_module_forward_pre_hook(_entered).remove)
         _restore.callback(nn.modules.module.register_module_forward_hook(_left, always_call=True).remove)
         functional = torch.nn.functional
@@ -87,7 +89,7 @@ def _install() -> None:
         flex = sys.modules.get("torch.nn.attention.flex_attention")
         if flex is not None:
             replaced.append((flex, "flex_attention", _flex_attention))
-        everywhere: list[tuple[Any, Callable[..., Any]]] = []
+        everywhere: dict[Any, Callable[..., Any]] = {}
         for owner, name, make in replaced:
             original = getattr(owner, name, None)
             if original is None:  # a private function that this version of PyTorch does not have
@@ -95,7 +97,7 @@ def _install() -> None:
             replacement = functools.wraps(original)(make(original))
             _replace(owner, name, replacement)
             if not name.startswith("_"):
-                everywhere.append((original, replacement))
+                everywhere[original] = replacement
         _replace_imported(everywhere)
         interface = huggingface.attention_interface()
         if interface is not None:
@@ -110,19 +112,59 @@ def _replace(owner: Any, name: str, value: Any) -> None:
     setattr(owner, name, value)
 
 
-def _replace_imported(functions: list[tuple[Any, Callable[..., Any]]]) -> None:
+def _replace_imported(functions: dict[Any, Callable[..., Any]]) -> None:
     """Also where a function was imported by name, or compiled, at the top of a Python module."""
-    for name, module in list(sys.modules.items()):
-        if not isinstance(module, types.ModuleType) or name.partition(".")[0] in ("torch", "clearhead", "transformers"):
-            continue
+    before = set(sys.modules)
+    _restore.callback(_restore_imported, before, {new: old for old, new in functions.items()})
+    # A program has thousands of modules, and a watch should cost nothing: each is looked through once, and only
+    # __main__, where people type, every time.
+    if _looked_for != set(functions):
+        _looked_for.clear()
+        _looked_for.update(functions)
+        _looked_through.clear()
+        _found.clear()
+    for module in _modules((before - _looked_through) | {"__main__"}):
         for attribute, value in list(vars(module).items()):
-            for original, replacement in functions:
-                if value is original:
-                    _replace(module, attribute, replacement)
-                elif isinstance(value, types.FunctionType) and (
-                    getattr(value, "_torchdynamo_orig_callable", None) is original
-                ):
-                    _replace(module, attribute, functools.wraps(value)(_flex_attention(value)))
+            if isinstance(value, types.FunctionType | types.BuiltinFunctionType) and (
+                value in functions or _compiled_from(value) in functions
+            ):
+                _found.add((module, attribute))
+    _looked_through.update(before)
+    for module, attribute in _found:
+        value = vars(module).get(attribute)
+        if value in functions:
+            _replace(module, attribute, functions[value])
+        elif value is not None and _compiled_from(value) in functions:
+            _replace(module, attribute, functools.wraps(value)(_flex_attention(value)))
+
+
+_looked_for: set[Any] = set()
+_looked_through: set[str] = set()
+_found: set[tuple[types.ModuleType, str]] = set()
+
+
+def _compiled_from(value: Any) -> Any:
+    """The function that :func:`torch.compile` made ``value`` of, if it did."""
+    return getattr(value, "_torchdynamo_orig_callable", None)
+
+
+def _restore_imported(before: set[str], functions: dict[Any, Any]) -> None:
+    """A module that was imported meanwhile has imported the replacement."""
+    for module in _modules(set(sys.modules) - before):
+        for attribute, value in list(vars(module).items()):
+            if isinstance(value, types.FunctionType) and value in functions:
+                setattr(module, attribute, functions[value])
+
+
+def _modules(names: Iterable[str]) -> Iterator[types.ModuleType]:
+    for name in names:
+        module = sys.modules.get(name)
+        if isinstance(module, types.ModuleType) and name.partition(".")[0] not in (
+            "torch",
+            "clearhead",
+            "transformers",
+        ):
+            yield module
 
 
 # Which module runs.
@@ -139,13 +181,21 @@ def _entered(module: nn.Module, args: Any) -> None:
 def _left(module: nn.Module, args: Any, output: Any) -> None:
     del args, output
     modules = _running.modules
-    while modules and modules.pop() is not module:
-        pass
+    for place in reversed(range(len(modules))):
+        if modules[place] is module:  # what still stands above it left by an exception that runs no hooks
+            del modules[place:]
+            break
+
+
+def _forget() -> None:
+    """A watch may begin and end in the middle of a forward pass, whose modules then never leave."""
+    global _running
+    _running = _Running()
 
 
 def _watchers(module: nn.Module | None = None) -> list[tuple[Recorder, nn.Module]]:
     """Who watches the running module (or ``module``), and as which of their modules."""
-    if torch._C._current_graph_task_id() != -1:  # inside a backward pass
+    if torch._C._current_graph_task_id() != -1 or torch._C._functorch.peek_interpreter_stack() is not None:
         return []
     stack = _running.modules if module is None else [*_running.modules, module]
     found = []
@@ -156,19 +206,22 @@ def _watchers(module: nn.Module | None = None) -> list[tuple[Recorder, nn.Module
     return found
 
 
-def _wanted(watchers: list[tuple[Recorder, nn.Module]], suffix: str = "") -> bool:
-    return any(recorder.wants(module, suffix) for recorder, module in watchers)
+def _wanted(watchers: list[tuple[Recorder, nn.Module]]) -> bool:
+    return any(recorder.wants(module) for recorder, module in watchers)
 
 
-def _report(
-    watchers: list[tuple[Recorder, nn.Module]], make: Callable[[], AttentionCall | None], suffix: str = ""
-) -> None:
-    call = make() if _wanted(watchers, suffix) else None
+def _skip(watchers: list[tuple[Recorder, nn.Module]]) -> None:
     for recorder, module in watchers:
-        if call is not None and recorder.wants(module, suffix):
-            recorder.record(module, call, suffix)
+        recorder.skip(module)
+
+
+def _report(watchers: list[tuple[Recorder, nn.Module]], make: Callable[[], AttentionCall | None]) -> None:
+    call = make() if _wanted(watchers) else None
+    for recorder, module in watchers:
+        if call is not None and recorder.wants(module):
+            recorder.record(module, call)
         else:
-            recorder.skip(module, suffix)
+            recorder.skip(module)
 
 
 # The functions that compute attention.
@@ -179,8 +232,7 @@ def _sdpa(original: Callable[..., Tensor]) -> Callable[..., Tensor]:
         outer = _running.outer[-1] if _running.outer else None
         watchers = [] if outer is not None else _watchers()
         if outer is None and not _wanted(watchers):
-            for recorder, module in watchers:
-                recorder.skip(module)
+            _skip(watchers)
             return original(*args, **kwargs)
         given = dict(zip(_SDPA_ARGUMENTS, args, strict=False)) | kwargs
         output, lse = fused.sdpa_with_lse(original, **given)
@@ -200,20 +252,33 @@ _SDPA_ARGUMENTS = ("query", "key", "value", "attn_mask", "dropout_p", "is_causal
 def _sdpa_call(given: dict[str, Any], output: Tensor, lse: Tensor | None) -> AttentionCall:
     q, k, v, mask = given["query"], given["key"], given["value"], given.get("attn_mask")
     kind = q.device.type
-    if torch.is_autocast_enabled(kind):
+    if is_autocast(kind):
         lower = torch.get_autocast_dtype(kind)
         q, k, v = (x if x.dtype == torch.float64 else x.to(lower) for x in (q, k, v))
     scale = given.get("scale")
+    scale = q.shape[-1] ** -0.5 if scale is None else float(scale)
+    if q.is_nested:
+        (q, rows), (k, columns), (v, _), (output, _) = (_padded(x.transpose(1, 2)) for x in (q, k, v, output))
+        q, k, v, output = (x.transpose(1, 2) for x in (q, k, v, output))
+        mask = rows[:, None, :, None] & columns[:, None, None, :]
     return AttentionCall(
         q,
         k,
-        q.shape[-1] ** -0.5 if scale is None else float(scale),
+        scale,
         mask=mask,
         causal=bool(given.get("is_causal", False)),
         lse=lse,
         values=v,
         output=None if given.get("dropout_p", 0.0) > 0 else output,
     )
+
+
+def _padded(nested: Tensor) -> tuple[Tensor, Tensor]:
+    """Texts of different lengths, ``(batch, tokens, …)``, with zeros at their ends, and which tokens there are."""
+    texts = nested.detach().unbind()
+    lengths = torch.tensor([len(text) for text in texts], device=nested.device)
+    whole = torch.nn.utils.rnn.pad_sequence(list(texts), batch_first=True)
+    return whole, torch.arange(whole.shape[1], device=nested.device) < lengths[:, None]
 
 
 def _projection(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -233,9 +298,11 @@ def _multi_head_attention_forward(original: Callable[..., Any]) -> Callable[...,
         bound = signature.bind(*args, **kwargs)
         bound.apply_defaults()
         given = bound.arguments
+        if not given["need_weights"]:  # it calls scaled_dot_product_attention, which is seen by itself
+            return original(*args, **kwargs)
         watchers = _watchers()
-        # Without weights it calls scaled_dot_product_attention, which is seen by itself.
-        if not given["need_weights"] or not _wanted(watchers):
+        if not _wanted(watchers):
+            _skip(watchers)
             return original(*args, **kwargs)
         outer = OuterCall()
         _running.outer.append(outer)
@@ -300,7 +367,8 @@ def _transformer_encoder_layer(original: Callable[..., Any]) -> Callable[..., An
                     x = torch.nn.functional.layer_norm(x, args[10].shape, args[10], args[11], epsilon)
                 return _packed_call(x, args[2], args[3], args[4], mask, kind)
 
-            _report(_watchers(), call, ".self_attn")
+            layer = _running.modules[-1] if _running.modules else None
+            _report(_watchers(getattr(layer, "self_attn", None)), call)
         return result
 
     return transformer_encoder_layer
@@ -310,16 +378,15 @@ def _packed_call(
     x: Tensor, heads: int, weight: Tensor, bias: Tensor, mask: Tensor | None, kind: int | None
 ) -> AttentionCall:
     """A call of PyTorch's inference fast path, whose queries and keys never leave C++: projected once more."""
-    lengths = None
+    present = None
     if x.is_nested:
-        lengths = torch.tensor([len(row) for row in x.unbind()], device=x.device)
-        x = x.to_padded_tensor(0.0)
+        x, present = _padded(x)
     width = x.shape[-1]
     q, k = torch.nn.functional.linear(x, weight[: 2 * width], bias[: 2 * width]).split(width, -1)
     q, k = (part.unflatten(-1, (heads, -1)).transpose(1, 2).contiguous() for part in (q, k))
     allowed = None
-    if lengths is not None:
-        allowed = (torch.arange(x.shape[1], device=x.device) < lengths[:, None])[:, None, None]
+    if present is not None:  # tokens that are not there attend to nothing
+        allowed = present[:, None, :, None] & present[:, None, None, :]
     elif mask is not None:
         forbidden = mask.bool()  # the kernel's own reading of a mask of any dtype
         allowed = ~(
@@ -369,8 +436,7 @@ def _get_interface(original: Callable[..., Any]) -> Callable[..., Any]:
         def attention(module: nn.Module, query: Tensor, key: Tensor, value: Tensor, *args: Any, **kwargs: Any) -> Any:
             watchers = _watchers(module)
             if not _wanted(watchers):
-                for recorder, owned in watchers:
-                    recorder.skip(owned)
+                _skip(watchers)
                 _running.outer.append(OuterCall())  # the kernel's call inside has been counted
                 try:
                     return function(module, query, key, value, *args, **kwargs)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from clearhead.capture.capture import Capture
 from clearhead.capture.sources import DEFAULT_MODEL, Pretrained, load
@@ -32,9 +34,9 @@ def look(
     Of an encoder–decoder model the encoder is run.
 
     Raises:
-        InputError: An empty text, or one past the model's length.
+        InputError: An empty text, one that is not Unicode, or one past the model's length.
         ModelError: The model cannot be found or loaded.
-        NotFiniteError: The attention is NaN; the message names the weights that are.
+        NotFiniteError: The attention or the output is NaN; the message names the weights that are.
 
     Example:
         >>> import clearhead as ch
@@ -47,51 +49,62 @@ def look(
     texts = [text] if isinstance(text, str) else list(text)
     if not texts or any(not t.strip() for t in texts):
         raise InputError("the text is empty: there is nothing to look at")
+    try:
+        "".join(texts).encode()
+    except UnicodeEncodeError as error:  # bytes of a command line or file that were not UTF-8
+        raise InputError(f"the text is not Unicode: {error}") from None
     pretrained = load(model) if isinstance(model, str) else model
     network = pretrained.model
     limit = _limit(pretrained)
-    encoded = _encode(pretrained.tokenizer, texts, limit if truncate else None)
-    tokens = [Tokens.from_encoding(t, encoded[n]) for n, t in enumerate(texts)]
+    inputs, tokens = _encode(pretrained.tokenizer, texts, limit if truncate else None)
     longest = max(len(t) for t in tokens)
+    if longest == 0 or any(all(t.padding) for t in tokens):
+        raise InputError(f"the tokenizer of {pretrained.name} makes no token of the text: there is nothing to look at")
     if limit is not None and longest > limit:
         raise InputError(
-            f"the text has {longest} tokens, and {pretrained.name} takes at most {limit}; shorten it, or let its end be "
-            "cut off with truncate=True (--truncate)"
+            f"the text has {longest} tokens, and {pretrained.name} takes at most {limit}; shorten it, or let its end "
+            "be cut off with truncate=True (--truncate)"
         )
     if getattr(network.config, "is_encoder_decoder", False):
         network = network.get_encoder()
-    accepted = {name: encoded[name] for name in ("input_ids", "attention_mask", "token_type_ids") if name in encoded}
     if not any(any(t.padding) for t in tokens):
-        accepted.pop("attention_mask", None)  # nothing is padded: models have faster paths without a mask
+        inputs.pop("attention_mask", None)  # nothing is padded: models have faster paths without a mask
+    takes = inspect.signature(network.forward).parameters  # DistilBERT shares BERT's tokenizer, and has no token types
     device = next(network.parameters()).device
-    inputs = {name: torch.tensor(value, device=device) for name, value in accepted.items()}
-    with torch.inference_mode(), watch(network, tokens=tokens) as capture:
-        network(**inputs)
+    with torch.no_grad(), watch(network, tokens=tokens) as capture:
+        output = network(
+            **{name: torch.tensor(value, device=device) for name, value in inputs.items() if name in takes}
+        )
     capture.provenance |= {
         "model": pretrained.name,
         "truncated": truncate and _was_cut(pretrained.tokenizer, texts, tokens),
         "random_weights": list(pretrained.missing),
     }
-    _check_finite(capture, pretrained)
+    _check_finite(capture, output[0], pretrained)
     return capture
 
 
-def _encode(tokenizer: Any, texts: list[str], limit: int | None) -> Any:
-    if tokenizer.pad_token is None and len(texts) > 1:
-        # What stands in padding is never attended to; any token will do where the tokenizer has none for it.
-        tokenizer.pad_token = tokenizer.eos_token or tokenizer.convert_ids_to_tokens(0)
+def _encode(tokenizer: Any, texts: list[str], limit: int | None) -> tuple[dict[str, list[list[int]]], list[Tokens]]:
+    """What the model is called with, shorter texts padded at their end, and the tokens that this is."""
     options = {"truncation": True, "max_length": limit} if limit is not None else {"truncation": False}
-    return tokenizer(
-        texts, padding=len(texts) > 1, padding_side="right", return_attention_mask=True, verbose=False, **options
-    )
+    encoded = tokenizer(texts, padding=False, return_attention_mask=True, verbose=False, **options)
+    encodings = encoded.encodings
+    longest = max(len(encoding) for encoding in encodings)
+    for encoding in encodings:
+        # Not the tokenizer's own padding, which some tokenizers lack and some do on the left: nothing attends to
+        # what stands here, so any token will do.
+        encoding.pad(longest, pad_id=tokenizer.pad_token_id or 0, pad_token=tokenizer.pad_token or "[PAD]")
+    columns = {"input_ids": "ids", "attention_mask": "attention_mask", "token_type_ids": "type_ids"}
+    inputs = {name: [getattr(x, of) for x in encodings] for name, of in columns.items() if name in encoded}
+    return inputs, [Tokens.from_encoding(text, encoding) for text, encoding in zip(texts, encodings, strict=True)]
 
 
 def _limit(pretrained: Pretrained) -> int | None:
     """The most tokens that the model takes, special ones included; None where it has no limit."""
-    config: Any = getattr(pretrained.model, "config", None)
-    positions = getattr(config, "max_position_embeddings", None)
-    if positions is not None and getattr(config, "model_type", "") in ("roberta", "xlm-roberta", "camembert"):
-        positions -= config.pad_token_id + 1  # their positions count from the padding token's number
+    positions = getattr(pretrained.model.config, "max_position_embeddings", None)
+    for name, module in pretrained.model.named_modules():
+        if name.endswith("position_embeddings") and getattr(module, "padding_idx", None) is not None:
+            positions = module.num_embeddings - module.padding_idx - 1  # RoBERTa counts from the padding's number on
     stated = pretrained.tokenizer.model_max_length
     limits = [n for n in (positions, stated) if isinstance(n, int) and 0 < n < 10**9]
     return min(limits) if limits else None
@@ -102,12 +115,21 @@ def _was_cut(tokenizer: Any, texts: list[str], tokens: list[Tokens]) -> bool:
     return any(len(ids) > sum(not x for x in t.padding) for ids, t in zip(whole, tokens, strict=True))
 
 
-def _check_finite(capture: Capture, pretrained: Pretrained) -> None:
+def _check_finite(capture: Capture, output: Tensor, pretrained: Pretrained) -> None:
+    """Raise where NaN shows up: in the queries and keys of a layer, or else in what the model makes of them."""
+    where = None
     for layer in capture.layers:
-        if any(not bool(torch.isfinite(x).all()) for name, x in layer.map.tensors().items() if name in ("q", "k")):
-            bad = [name for name, x in pretrained.model.named_parameters() if not bool(torch.isfinite(x).all())]
-            where = f"; weights with NaN or infinite numbers: {', '.join(bad[:3])}" if bad else ""
-            more = f" and {len(bad) - 3} more" if len(bad) > 3 else ""
-            raise NotFiniteError(
-                f"the attention of {pretrained.name} is not finite from layer {layer.number} ({layer.name}) on{where}{more}"
-            )
+        if any(not _is_finite(x) for name, x in layer.map.tensors().items() if name in ("q", "k", "weights")):
+            where = f"the attention of {pretrained.name} is not finite from layer {layer.number} ({layer.name}) on"
+            break
+    if where is None and not _is_finite(output):
+        where = f"the output of {pretrained.name} is not finite, though its attention is"
+    if where is not None:
+        bad = [name for name, x in pretrained.model.named_parameters() if not _is_finite(x)]
+        more = f" and {len(bad) - 3} more" if len(bad) > 3 else ""
+        named = f"; weights with NaN or infinite numbers: {', '.join(bad[:3])}{more}" if bad else ""
+        raise NotFiniteError(f"{where}{named}")
+
+
+def _is_finite(tensor: Tensor) -> bool:
+    return bool(torch.isfinite(tensor).all())

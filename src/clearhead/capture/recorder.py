@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import torch
@@ -19,7 +21,7 @@ from clearhead.maps.held import keep
 from clearhead.masks import Explicit, Mask, Predicate, Spans, read_additive, read_boolean
 from clearhead.mechanisms import ScoreRule
 
-__all__ = ["AttentionCall", "Recorder"]
+__all__ = ["AttentionCall", "Recorder", "is_autocast"]
 
 LayerChoice = int | str | Sequence[int | str] | None
 
@@ -56,6 +58,7 @@ class Recorder:
     """Collects the calls of one model's modules into a capture."""
 
     def __init__(self, model: nn.Module, layers: LayerChoice, *, values: bool, device: torch.device | None) -> None:
+        self._model = model  # so that no other object gets the identity of one of its modules
         self._names = {id(module): _clean(name, model) for name, module in model.named_modules(remove_duplicate=True)}
         self._choice = [layers] if isinstance(layers, int | str) else None if layers is None else list(layers)
         self._values, self._device = values, device
@@ -71,21 +74,25 @@ class Recorder:
         """Whether ``module`` belongs to the watched model."""
         return id(module) in self._names
 
-    def wants(self, module: nn.Module, suffix: str = "") -> bool:
+    def wants(self, module: nn.Module) -> bool:
         """Whether calls of ``module`` are to be kept. Those that are not are counted all the same."""
-        return self._match(self._names[id(module)] + suffix) is not None
+        return self._match(self._names[id(module)]) is not None
 
-    def skip(self, module: nn.Module, suffix: str = "") -> None:
+    def skip(self, module: nn.Module) -> None:
         """Count a call that is not wanted, so that numbers given as ``layers`` mean what they say."""
-        self._count(self._names[id(module)] + suffix)
+        self._count(self._names[id(module)])
 
-    def record(self, module: nn.Module, call: AttentionCall, suffix: str = "") -> None:
+    def record(self, module: nn.Module, call: AttentionCall) -> None:
         """Keep one call."""
-        path = self._names[id(module)] + suffix
+        path = self._names[id(module)]
         self._used.update(self._match(path) or [])
         number = sum(self._seen.values())
         times = self._count(path)
-        amap = self._map(call)
+        # Neither the model's autocast nor its gradients are for what is worked out here.
+        kind = call.q.device.type
+        plain = torch.autocast(kind, enabled=False) if is_autocast(kind) else nullcontext()
+        with torch.inference_mode(False), torch.no_grad(), plain:
+            amap = self._map(_align(call))
         self.capture.layers.append(Layer(path, times, number, tuple(range(amap.shape[1])), amap.shape, lambda: amap))
 
     def finish(self) -> None:
@@ -95,7 +102,8 @@ class Recorder:
             raise NothingCapturedError(
                 f"{what}; looked for torch.nn.functional.scaled_dot_product_attention, torch.nn.MultiheadAttention, "
                 "flex_attention and Hugging Face's AttentionInterface, called inside the model's modules. Attention "
-                "written out as matrix products, in TorchScript or in a custom kernel cannot be seen: call one of these"
+                "written out as matrix products, in TorchScript, in a custom kernel or under torch.vmap cannot be "
+                "seen: call one of these"
             )
         missed = [item for item in self._choice or [] if item not in self._used]
         if missed:
@@ -137,18 +145,19 @@ class Recorder:
     # From a call to a map.
 
     def _map(self, call: AttentionCall) -> AttentionMap:
-        q, k = _own(_four(call.q)), _own(_four(call.k))
+        q, k = _own(call.q), _own(call.k)
         shape = (q.shape[0], q.shape[1], q.shape[2], k.shape[2])
         mask, bias = self._read_mask(call, shape)
         rule = ScoreRule(call.scale, mask, bias, call.softcap, call.sinks, call.modify)
         values, output = self._columns(call)
-        lse = None if call.lse is None else keep(call.lse).reshape(shape[:3])
+        # A kernel's LSE of half precision is not that of its q and k: rows would sum to 1 only within 1e-4.
+        exact = q.dtype in (torch.float32, torch.float64)
+        lse = keep(call.lse).reshape(shape[:3]) if call.lse is not None and exact else None
         made: AttentionMap = FactoredMap(q, k, rule, lse=lse, values=values, output=output)
         if shape[2] == 1 and shape[3] > 1 and call.sinks is None:
             # A decoding step: its one row is far smaller than the cache that it was computed from, and the cache
             # will be written over.
-            with torch.no_grad():
-                made = AttentionMap.from_weights(made.dense(force=True), values=values, output=output)
+            made = AttentionMap.from_weights(made.dense(force=True), values=values, output=output)
         return made if self._device is None else made.to(self._device)
 
     def _columns(self, call: AttentionCall) -> tuple[Tensor | None, Tensor | None]:
@@ -159,14 +168,10 @@ class Recorder:
         """
         if call.values is None or call.output is None:
             return None, None
-        values, output = _four(keep(call.values)), _four(keep(call.output))
+        values, output = keep(call.values), keep(call.output)
         if self._values:
             return _own(values), _own(output)
-        width = values.shape[-1]
-        sign = torch.randint(0, 2, (width, 1), generator=torch.Generator().manual_seed(width)) * 2.0 - 1.0
-        dtype = torch.float64 if values.dtype == torch.float64 else torch.float32
-        sign = sign.to(values.device, dtype)
-        return values.to(dtype) @ sign, output.to(dtype) @ sign
+        return _signed_sum(values), _signed_sum(output)
 
     def _read_mask(self, call: AttentionCall, shape: tuple[int, int, int, int]) -> tuple[Mask | None, Tensor | None]:
         queries, keys = shape[2:]
@@ -185,18 +190,20 @@ class Recorder:
             stops = torch.arange(keys - queries + 1, keys + 1, device=call.q.device)[None, None].to(torch.int32)
             rules.append(Spans((stops - call.window).clamp(min=0), stops.clamp(min=0), queries, keys))
         if call.predicate is not None:
-            rules.append(_shorten(Predicate(call.predicate, shape, call.q.device)))
+            rules += _shorten(Predicate(call.predicate, shape, call.q.device))
         result: Mask | None = None
         for rule in rules:
             result = rule if result is None else result & rule
         return result, bias
 
     def _read_tensor(self, tensor: Tensor, shape: tuple[int, int, int, int]) -> tuple[Mask | None, Tensor | None]:
-        version = None if tensor.is_inference() else tensor._version
         known = self._masks.get(tensor)
-        if known is not None and known[0] == (shape, version):
-            return known[1], known[2]
-        full = keep(tensor)
+        if known is not None and known[0] == shape:
+            # An inference tensor has no version that would tell whether it is still the same.
+            same = torch.equal(known[2], tensor) if tensor.is_inference() else known[1] == tensor._version
+            if same:
+                return known[3], known[4]
+        whole = full = keep(tensor)
         full = full.reshape((1,) * (4 - full.dim()) + tuple(full.shape)) if full.dim() < 4 else full
         full = full.expand(-1, -1, -1, shape[3]) if full.shape[3] == 1 else full[..., : shape[3]]
         if full.dtype == torch.bool:
@@ -205,28 +212,70 @@ class Recorder:
             mask, bias = read_additive(full, shape[2])
         if isinstance(mask, Explicit) and tensor.dtype == torch.bool:
             mask = Explicit(_own(mask.allowed))
-        self._masks[tensor] = ((shape, version), mask, bias)
+        self._masks[tensor] = (shape, whole._version, whole if tensor.is_inference() else None, mask, bias)
         return mask, bias
 
 
-def _shorten(predicate: Predicate) -> Mask:
-    """A predicate as runs of keys, if it is that and small enough to find out."""
+@cache
+def _signs(width: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    sign = torch.randint(0, 2, (width, 1), generator=torch.Generator().manual_seed(width)) * 2.0 - 1.0
+    return sign.to(device, dtype)
+
+
+def _signed_sum(columns: Tensor) -> Tensor:
+    """The sum of all columns with random signs, the same for every tensor of one width."""
+    dtype = torch.float64 if columns.dtype == torch.float64 else torch.float32
+    sign = _signs(columns.shape[-1], dtype, columns.device)
+    tokens_first = columns.transpose(1, 2)
+    if tokens_first.is_contiguous():  # as most models have it; a product over the view would copy it first
+        return (tokens_first.to(dtype) @ sign).transpose(1, 2)
+    return columns.to(dtype) @ sign
+
+
+def _shorten(predicate: Predicate) -> list[Mask]:
+    """A predicate as what it says now, where that is small enough: what it closes over may change later."""
     if predicate.batch * predicate.heads * predicate.queries * predicate.keys > 2**24:
-        return predicate
+        return [predicate]
     tile = predicate.tile(range(predicate.queries), range(predicate.keys))
-    if tile is None:
-        return Spans.padding(
-            torch.ones((1, predicate.keys), dtype=torch.bool, device=predicate.device), predicate.queries
-        )
-    read = read_boolean(tile, predicate.queries)
-    return read if isinstance(read, Spans) else predicate
+    read = None if tile is None else read_boolean(tile, predicate.queries)
+    return [] if read is None else [read]
 
 
-def _four(tensor: Tensor) -> Tensor:
-    """(batch, heads, tokens, dim): leading axes are batch; without heads there is one."""
-    if tensor.dim() < 4:
-        return tensor.reshape((1,) * (4 - tensor.dim()) + tuple(tensor.shape)) if tensor.dim() == 2 else tensor[:, None]
-    return tensor.flatten(0, -4)
+def is_autocast(kind: str) -> bool:
+    """Whether autocast is on for this type of device; not every type knows it."""
+    return torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
+
+
+def _align(call: AttentionCall) -> AttentionCall:
+    """The call with the axes (batch, heads, …, …) that broadcasting gives its tensors.
+
+    Leading axes are one batch; tensors of three axes have no heads, so one.
+    """
+    single = call.q.dim() == 3
+
+    def four(tensor: Tensor) -> Tensor:
+        if tensor.dim() >= 4:
+            return tensor  # the object itself: layers that share a mask are known by that
+        return tensor[:, None] if single and tensor.dim() == 3 else tensor[(None,) * (4 - tensor.dim())]
+
+    q, k, v = four(call.q), four(call.k), None if call.values is None else four(call.values)
+    mask = None if call.mask is None or call.mask.dim() < 3 else four(call.mask)
+    given = [x.shape for x in (q, k, v, mask) if x is not None]
+    leading = torch.broadcast_shapes(*(shape[:-3] for shape in given))
+    kv_heads = k.shape[-3] if v is None else max(k.shape[-3], v.shape[-3])
+    heads = max(shape[-3] for shape in given)
+
+    def whole(tensor: Tensor, heads: int) -> Tensor:
+        return tensor.expand(*leading, heads, -1, -1).flatten(0, -4)
+
+    return replace(
+        call,
+        q=whole(q, heads),
+        k=whole(k, kv_heads),
+        values=None if v is None else whole(v, kv_heads),
+        output=None if call.output is None else four(call.output).flatten(0, -4),
+        mask=call.mask if mask is None else mask if len(leading) == 1 else whole(mask, mask.shape[-3]),
+    )
 
 
 def _own(tensor: Tensor) -> Tensor:

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import logging
+import socket
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from clearhead.errors import MissingPackageError, ModelError
 
@@ -83,41 +89,74 @@ def load(name: str) -> Pretrained:
     from transformers import AutoModel, AutoTokenizer
 
     source, is_folder = find(name)
-    logging = transformers.utils.logging
-    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
+    if is_folder and not (Path(source) / "config.json").is_file():
+        raise ModelError(f"{source} holds no model: there is no config.json in it")
+    with _quiet(transformers.utils.logging):
         try:
             return _load(AutoModel, AutoTokenizer, name, source, {"local_files_only": True})
         except ModelError:
             if is_folder:
                 raise
+    if not _hub_is_in_reach():
+        raise ModelError(_explain(name, source, "there is no network"))
+    with _quiet(transformers.utils.logging, bars=True):  # a download takes its time, and shows it
         return _load(AutoModel, AutoTokenizer, name, source, {})
+
+
+@contextmanager
+def _quiet(settings: Any, *, bars: bool = False) -> Iterator[None]:
+    """Keep transformers and the hub's client from writing what the errors here say in one line."""
+    hub = logging.getLogger("huggingface_hub")
+    verbosity, shown, level = settings.get_verbosity(), settings.is_progress_bar_enabled(), hub.level
+    settings.set_verbosity_error()
+    hub.setLevel(logging.ERROR)
+    if not bars:
+        settings.disable_progress_bar()
+    try:
+        yield
     finally:
-        logging.set_verbosity(verbosity)
-        if bars:
-            logging.enable_progress_bar()
+        settings.set_verbosity(verbosity)
+        hub.setLevel(level)
+        if shown:
+            settings.enable_progress_bar()
+
+
+def _hub_is_in_reach() -> bool:
+    """Whether the hub's name resolves: without a network its client would retry for a minute before it says so."""
+    from huggingface_hub import constants
+
+    if constants.HF_HUB_OFFLINE:
+        return False
+    if urllib.request.getproxies():
+        return True  # the proxy resolves names
+    try:
+        socket.getaddrinfo(urlsplit(constants.ENDPOINT).hostname, 443)
+    except OSError:
+        return False
+    return True
 
 
 def _load(auto_model: Any, auto_tokenizer: Any, name: str, source: str, options: dict[str, Any]) -> Pretrained:
     try:
         tokenizer = auto_tokenizer.from_pretrained(source, **options)
         model, info = auto_model.from_pretrained(source, output_loading_info=True, **options)
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
-        raise ModelError(_explain(name, source, error)) from None
+    except Exception as error:  # noqa: BLE001  # damaged files make tokenizers and safetensors raise types of their own
+        raise ModelError(_explain(name, source, str(error))) from None
     if not getattr(tokenizer, "is_fast", False):
         raise ModelError(
             f"the tokenizer of {name} gives no character offsets: a fast tokenizer (tokenizer.json) is needed"
         )
+    if len(set(tokenizer.get_vocab()) - set(tokenizer.all_special_tokens)) < 2:
+        # Without a tokenizer's files transformers makes one that knows no word (at most a mark for spaces).
+        raise ModelError(f"cannot load the tokenizer of {name}: its files are missing, or hold no vocabulary")
     model.eval()
     # transformers reports heads that a checkpoint of the bare model lacks; a pooler has no part in the attention.
     missing = tuple(sorted(key for key in info["missing_keys"] if "pooler" not in key))
     return Pretrained(name, model, tokenizer, missing)
 
 
-def _explain(name: str, source: str, error: Exception) -> str:
-    first = " ".join(str(error).split("\n", 1)[0].split())
+def _explain(name: str, source: str, reason: str) -> str:
+    first = " ".join(reason.split("\n", 1)[0].split())
     if Path(source).is_dir():
         return f"cannot load the model in {source}: {first}"
     if name == DEFAULT_MODEL:
@@ -126,6 +165,6 @@ def _explain(name: str, source: str, error: Exception) -> str:
             "or give a folder with --model"
         )
     return (
-        f"cannot load {name!r}: it is neither a folder nor in the local hub cache, and the hub did not give it ({first}); "
-        "check the name, or download it where there is a network and give the folder"
+        f"cannot load {name!r}: it is neither a folder nor in the local hub cache, and the hub did not give it "
+        f"({first}); check the name, or download it where there is a network and give the folder"
     )

@@ -14,12 +14,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Tokens", "split_words"]
 
-# A Chinese or Japanese character is a word; else letters with their marks and digits, joined by an apostrophe or a
-# point or comma between digits; else any one sign.
+# A Chinese or Japanese character is a word; else letters with their marks, joiners and digits, held together by an
+# apostrophe (' or U+2019), or by a point or comma between digits; else what is shown as one sign (\X: a flag, an emoji
+# with its modifiers).
+_CJK = r"\p{Han}\p{Hiragana}\p{Katakana}\x{30FC}"
+_LETTER = rf"[[\p{{L}}\p{{M}}\p{{N}}_\x{{200C}}\x{{200D}}]&&[^{_CJK}]]"
 _WORD = (
-    r"[\p{Han}\p{Hiragana}\p{Katakana}]"
-    r"|[\p{L}\p{M}\p{N}_]+(?:['’\x{2019}][\p{L}\p{M}\p{N}]+|(?<=\p{N})[.,](?=\p{N})[\p{N}]+)*"
-    r"|[^\s\p{L}\p{M}\p{N}_]"
+    rf"[{_CJK}]\p{{M}}*"
+    rf"|{_LETTER}+(?:['\x{{2019}}]{_LETTER}+|(?<=\p{{N}})[.,](?=\p{{N}})\p{{N}}+)*"
+    r"|\X"
 )
 
 
@@ -65,7 +68,13 @@ class Tokens:
         counts = {len(self.pieces), len(self.offsets), len(self.special), len(self.padding)}
         if len(counts) != 1:
             raise InputError(f"tokens need as many offsets and marks as pieces; got {sorted(counts)}")
-        spans = split_words(self.text)
+        outside = [span for span in self.offsets if min(span) < 0 or max(span) > len(self.text)]
+        if outside:
+            raise InputError(f"the offsets {outside[0]} lie outside of a text of {len(self.text)} characters")
+        try:
+            spans = split_words(self.text)
+        except UnicodeError as error:
+            raise InputError(f"the text is not Unicode: {error}") from None
         at: list[int] = [-1] * (len(self.text) + 1)
         for number, (start, stop) in enumerate(spans):
             at[start:stop] = [number] * (stop - start)
@@ -79,7 +88,7 @@ class Tokens:
             if is_padding:
                 word_of.append(-1)
                 continue
-            found = next((at[c] for c in range(start, min(stop, len(self.text))) if at[c] >= 0), None)
+            found = next((at[c] for c in range(start, stop) if at[c] >= 0), None)
             if is_special or found is None:
                 # White space that is a token of its own is shown like a word too: it receives attention.
                 words.append(piece)
@@ -130,12 +139,20 @@ class Tokens:
         }
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Tokens:
-        """The inverse of :meth:`to_json`."""
-        return cls(
-            str(data["text"]),
-            tuple(str(x) for x in data["pieces"]),
-            tuple((int(a), int(b)) for a, b in data["offsets"]),
-            tuple(bool(x) for x in data["special"]),
-            tuple(bool(x) for x in data["padding"]),
-        )
+    def from_json(cls, data: Any) -> Tokens:
+        """The inverse of :meth:`to_json`.
+
+        Raises:
+            InputError: The data is anything else.
+
+        """
+        if type(data) is not dict or type(data.get("text")) is not str:
+            raise InputError("tokens in JSON are an object with a text")
+        for name, kind in (("pieces", str), ("offsets", list), ("special", bool), ("padding", bool)):
+            items = data.get(name)
+            if type(items) is not list or any(type(item) is not kind for item in items):
+                raise InputError(f"the {name} of tokens in JSON are a list of {kind.__name__}")
+        if any([type(x) for x in span] != [int, int] for span in data["offsets"]):
+            raise InputError("the offsets of tokens in JSON are pairs of whole numbers")
+        offsets = tuple((start, stop) for start, stop in data["offsets"])
+        return cls(data["text"], tuple(data["pieces"]), offsets, tuple(data["special"]), tuple(data["padding"]))

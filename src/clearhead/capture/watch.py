@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+from contextlib import ExitStack
 from types import TracebackType
-from typing import Any
 
 import torch
 from torch import nn
@@ -72,27 +73,23 @@ class watch:  # noqa: N801  # used like a function, as torch.no_grad is
             hasattr(module, "_orig_mod") or getattr(module, "_compiled_call_impl", None) is not None
             for module in model.modules()
         )
-        self._stance: Any = None
+        self._held = ExitStack()
 
     def __enter__(self) -> Capture:
-        if self._compiled:
-            self._stance = torch.compiler.set_stance("force_eager")  # takes effect at once
-        try:
+        with ExitStack() as held:
+            if self._compiled:
+                held.enter_context(warnings.catch_warnings())
+                # PyTorch warns that the hooks, of which nothing is lost, run once more for the compiled wrapper.
+                warnings.filterwarnings("ignore", message=".*global hooks on modules", category=UserWarning)
+                held.enter_context(torch.compiler.set_stance("force_eager"))
             intercept.activate(self._recorder)
-        except BaseException:
-            self._release()
-            raise
+            held.callback(intercept.deactivate, self._recorder)
+            self._held = held.pop_all()
         return self._recorder.capture
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        intercept.deactivate(self._recorder)
-        self._release()
+        self._held.close()
         if kind is None:
             self._recorder.finish()
-
-    def _release(self) -> None:
-        if self._stance is not None:
-            self._stance.__exit__(None, None, None)
-            self._stance = None

@@ -6,6 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import torch
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from clearhead.errors import LargeMapError, ShapeError
 from clearhead.maps import indexing
+from clearhead.mechanisms.fused import product
 
 if TYPE_CHECKING:
     from clearhead.mechanisms.rule import ScoreModifier
@@ -293,7 +295,7 @@ class AttentionMap(ABC):
         result = torch.zeros((*self.shape[:3], columns.shape[-1]), dtype=self.dtype, device=self.device)
         columns = columns.to(self.dtype)
         for rows, keys, part in self.tiles():
-            result[..., rows.start : rows.stop, :] += part @ columns[..., keys.start : keys.stop, :]
+            result[..., rows.start : rows.stop, :] += product(part, columns[..., keys.start : keys.stop, :])
         return result
 
     def distance(self) -> Distance:
@@ -318,11 +320,24 @@ class AttentionMap(ABC):
         mass = torch.zeros((batch, heads, queries, indicator.shape[-1]), dtype=self.dtype, device=self.device)
         position = torch.arange(queries, device=self.device, dtype=torch.float64) + (keys - queries)
         for rows, columns, weights in self.tiles():
-            far = position[rows.start : rows.stop, None] - torch.arange(columns.start, columns.stop, device=self.device)
-            part = weights.double()
-            for slot, value in enumerate((torch.ones_like(far), far, far.abs(), far.square())):
-                sums[slot, ..., rows.start : rows.stop] += (part * value).sum(-1)
-            mass[..., rows.start : rows.stop, :] += weights @ indicator[..., columns.start : columns.stop, :]
+            here = position[rows.start : rows.stop, None]
+            key = torch.arange(columns.start, columns.stop, device=self.device, dtype=torch.float64)
+            middle = here.mean()
+            powers = torch.stack([torch.ones_like(key), key - middle, (key - middle).square()], -1)
+            zeroth, first, second = product(weights.double(), powers).unbind(-1)
+            away = (here - middle)[:, 0]  # from moments about the tile's middle to those about each query
+            part = sums[..., rows.start : rows.stop]
+            part[0] += zeroth
+            part[1] += away * zeroth - first
+            part[3] += away.square() * zeroth - 2 * away * first + second
+            far = here - key
+            if bool((far >= 0).all()):
+                part[2] += away * zeroth - first
+            elif bool((far <= 0).all()):
+                part[2] += first - away * zeroth
+            else:
+                part[2] += (weights * far.abs().to(self.dtype)).sum(-1)
+            mass[..., rows.start : rows.stop, :] += product(weights, indicator[..., columns.start : columns.stop, :])
         total, signed, absolute, square = sums
         total = total.clamp(min=torch.finfo(torch.float64).tiny)
         mean = signed / total
@@ -355,15 +370,13 @@ class AttentionMap(ABC):
         blocks = [-(-n // size) for n in self.shape[2:]]
         result = torch.zeros((*self.shape[:2], *blocks), dtype=self.dtype, device=self.device)
         for rows, columns, weights in self.tiles():
-            # Zeros around the tile make it a whole number of blocks; they change neither a sum nor a maximum.
-            margins = [x for side in (columns, rows) for x in (side.start % size, -side.stop % size)]
-            padded = torch.nn.functional.pad(weights, margins).unflatten(-1, (-1, size)).unflatten(-3, (-1, size))
+            blocked = _by_block(_by_block(weights, -1, columns, size, reduce), -2, rows, size, reduce)
             part = result[..., rows.start // size :, columns.start // size :]
-            part = part[..., : padded.shape[-4], : padded.shape[-2]]
+            part = part[..., : blocked.shape[-2], : blocked.shape[-1]]
             if reduce == "mean":
-                part += padded.sum((-3, -1))
+                part += blocked
             else:
-                torch.maximum(part, padded.amax((-3, -1)), out=part)
+                torch.maximum(part, blocked, out=part)
         return result / self._block_counts(size) if reduce == "mean" else result
 
     @abstractmethod
@@ -394,11 +407,30 @@ class AttentionMap(ABC):
             return hit.to(self.dtype)
         result = torch.zeros((1, 1, keys, len(groups)), dtype=self.dtype, device=self.device)
         for number, members in enumerate(groups):
+            if isinstance(members, int):
+                raise ShapeError(f"groups are lists of key numbers, like [[0], [5, 6]]; got the number {members}")
             for key in members:
                 if not -keys <= key < keys:
                     raise ShapeError(f"group {number} holds key {key}, but there are {keys} keys")
                 result[0, 0, key, number] = 1
         return result
+
+
+def _by_block(weights: Tensor, axis: int, along: range, size: int, reduce: str) -> Tensor:
+    """One axis of a tile, whose places in the map are ``along``, to the sums or maxima of its blocks."""
+
+    def whole(part: Tensor) -> Tensor:
+        result: Tensor = part.sum(axis) if reduce == "mean" else part.amax(axis)
+        return result
+
+    before, after = along.start % size, -along.stop % size
+    if size > 64:  # few blocks: one at a time, since zeros around the tile could be far more than the tile
+        cuts = [along.start, *range(along.start - before + size, along.stop, size), along.stop]
+        pieces = weights.split([b - a for a, b in pairwise(cuts)], axis)
+        return torch.stack([whole(piece) for piece in pieces], axis)
+    margins = [before, after] if axis == -1 else [0, 0, before, after]
+    # Zeros change neither a sum of weights nor a maximum.
+    return whole(torch.nn.functional.pad(weights, margins).unflatten(axis, (-1, size)))
 
 
 def _bytes(count: int) -> str:

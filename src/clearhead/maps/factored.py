@@ -22,16 +22,18 @@ from torch import Tensor
 
 from clearhead.errors import ShapeError
 from clearhead.maps.base import AttentionMap, Check, Distance, Groups, Moments, Tile, TopK
-from clearhead.maps.held import Held
+from clearhead.maps.held import Held, keep
+from clearhead.maps.indexing import pick
 from clearhead.masks import Mask, Spans, read_additive, read_boolean
 from clearhead.mechanisms import ScoreRule, fused
+from clearhead.mechanisms.fused import product
 from clearhead.mechanisms.rule import ScoreModifier
 from clearhead.shapes import Keys, PerQuery, Queries
 
 __all__ = ["FactoredMap"]
 
-_MASKED_ROWS = 2**22  # numbers of an additive mask that exist at once
-_NEAR = 256  # queries for which |i − j| is worked out together: keys beside them have one sign
+_MASKED_ENTRIES = 2**22  # numbers of an additive mask that exist at once
+_ROWS = 256  # queries (or keys, in the swapped call) with one additive mask: few, so that windows stay narrow
 _ABSENT = -1e30  # a log weight that vanishes, without the NaN that −inf could make in a kernel
 
 
@@ -48,9 +50,8 @@ class FactoredMap(AttentionMap):
         values: Float[Tensor, "batch kv_heads keys c"] | None = None,
         output: Float[Tensor, "batch heads queries c"] | None = None,
     ) -> None:
-        self._held = Held({"q": q, "k": k, "values": values, "output": output, **rule.tensors()})
-        self._rule = rule
-        self._lse = lse
+        self._rule = rule = rule.change(keep)  # so that the tensors it computes with are those that are watched
+        self._held = Held({"q": q, "k": k, "lse": lse, "values": values, "output": output, **rule.tensors()})
         self._lse_is_normal = False
         self.shape = (q.shape[0], q.shape[1], q.shape[2], k.shape[2])
         self.device = q.device
@@ -79,6 +80,11 @@ class FactoredMap(AttentionMap):
         batch, heads, queries, keys = q.shape[0], q.shape[1], q.shape[2], k.shape[2]
         rule_mask: Mask | None = None
         if mask is not None:
+            if mask.is_floating_point():
+                raise ShapeError(
+                    f"a mask says True where a query may attend; got {mask.dtype}. Numbers that are added to the "
+                    "scores are given as bias"
+                )
             rule_mask = read_boolean(_broadcast(mask, (batch, heads, queries, keys), "mask").bool(), queries)
         if causal:
             triangle = Spans.causal(queries, keys, device=q.device)
@@ -89,12 +95,16 @@ class FactoredMap(AttentionMap):
                 rule_mask = forbidden if rule_mask is None else rule_mask & forbidden
         if sinks is not None and sinks.shape != (heads,):
             raise ShapeError(f"sinks hold one logit a head, ({heads},); got {tuple(sinks.shape)}")
+        lse = None if lse is None else lse[None] if lse.dim() == 2 else lse.flatten(0, -3)
+        values = None if values is None else _four_axes(values, "values")
+        output = None if output is None else _four_axes(output, "output")
+        width = output.shape[3] if output is not None else values.shape[3] if values is not None else 0
         for name, tensor, wanted in (
             ("lse", lse, (batch, heads, queries)),
-            ("values", values, (batch, k.shape[1], keys, "value_dim")),
-            ("output", output, (batch, heads, queries, "value_dim")),
+            ("values", values, (batch, k.shape[1], keys, width)),
+            ("output", output, (batch, heads, queries, width)),
         ):
-            if tensor is not None and tuple(tensor.shape[: len(wanted)])[:3] != wanted[:3]:
+            if tensor is not None and tuple(tensor.shape) != wanted:
                 raise ShapeError(f"{name} has the shape {wanted} here; got {tuple(tensor.shape)}")
         scale = 1.0 / math.sqrt(q.shape[-1]) if scale is None else float(scale)
         rule = ScoreRule(scale, rule_mask, bias, softcap, sinks, modify)
@@ -126,75 +136,56 @@ class FactoredMap(AttentionMap):
         store different numbers for a row without keys (0 on the CPU), so those are set here.
         """
         if not self._lse_is_normal:
-            lse = self._sum_exp() if self._lse is None else self._lse.detach().to(self.dtype)
-            mask = self.rule.mask
+            given, mask = self._held.get("lse"), self.rule.mask
+            lse = self._sum_exp() if given is None else given.to(self.dtype)
             if mask is not None:
                 lse = lse.masked_fill(mask.empty_rows(), -torch.inf)
-            self._lse, self._lse_is_normal = lse, True
-        assert self._lse is not None
-        return self._lse
+            self._held.put("lse", lse)
+            self._lse_is_normal = True
+        return self._held["lse"]
 
     @property
     def nbytes(self) -> int:
-        return self._held.nbytes + (0 if self._lse is None else self._lse.nbytes)
+        return self._held.nbytes
 
     def tensors(self) -> Mapping[str, Tensor]:
-        return {**self._held.all(), "lse": self.lse}
+        return {"lse": self.lse, **self._held.all()}
 
     def __repr__(self) -> str:
         rule = self._rule
         parts = [repr(rule.mask)] if rule.mask is not None else []
         parts += [name for name in ("bias", "sinks", "modify") if getattr(rule, name) is not None]
         parts += [f"softcap={rule.softcap:g}"] if rule.softcap is not None else []
-        kept = self._held._tensors["q"].dtype
-        return (
-            f"{super().__repr__()[:-1]} for q, k of {str(kept).removeprefix('torch.')} and the LSE"
-            f"{''.join(f'; {part}' for part in parts)})"
-        )
+        kept = str(self._held.dtype("q")).removeprefix("torch.")
+        return f"{super().__repr__()[:-1]} for q, k of {kept} and the LSE{''.join(f'; {part}' for part in parts)})"
 
     def to(self, device: torch.device | str) -> FactoredMap:
         device = torch.device(device)
         held = self._held.all()
-        values, output = held.get("values"), held.get("output")
-        return self._with(
-            held["q"].to(device),
-            held["k"].to(device),
-            self._rule.to(device),
-            None if self._lse is None else self._lse.to(device),
-            None if values is None else values.to(device),
-            None if output is None else output.to(device),
-        )
+        own = ("q", "k", "lse", "values", "output")  # the others are those of the rule
+        moved = {name: tensor.to(device) for name, tensor in held.items() if name in own}
+        return self._with(self._rule.to(device), moved)
 
     def select_heads(self, heads: Sequence[int]) -> FactoredMap:
         chosen, held = list(heads), self._held.all()
-        values, output = held.get("values"), held.get("output")
         shared = [h // self._groups for h in chosen]
-        return self._with(
-            held["q"][:, chosen],
-            held["k"][:, shared],
-            self._rule.select_heads(chosen, self.shape[1]),
-            None if self._lse is None else self._lse[:, chosen],
-            None if values is None else values[:, shared],
-            None if output is None else output[:, chosen],
-        )
+        picked = {
+            name: held[name][:, heads_of_it]
+            for names, heads_of_it in ((("q", "lse", "output"), chosen), (("k", "values"), shared))
+            for name in names
+            if name in held
+        }
+        return self._with(self._rule.select_heads(chosen, self.shape[1]), picked)
 
-    def _with(
-        self,
-        q: Tensor,
-        k: Tensor,
-        rule: ScoreRule,
-        lse: Tensor | None,
-        values: Tensor | None,
-        output: Tensor | None,
-    ) -> FactoredMap:
-        result = FactoredMap(q, k, rule, lse=lse, values=values, output=output)
+    def _with(self, rule: ScoreRule, tensors: Mapping[str, Tensor]) -> FactoredMap:
+        result = FactoredMap(rule=rule, **tensors)
         result._lse_is_normal = self._lse_is_normal
         return result
 
     @property
     def _groups(self) -> int:
         """Query heads a key head."""
-        return self.shape[1] // self._held._tensors["k"].shape[1]
+        return self.shape[1] // self._held.shape("k")[1]
 
     # Single weights and tiles.
 
@@ -205,19 +196,23 @@ class FactoredMap(AttentionMap):
         query: Int[Tensor, "i"],
         key: Int[Tensor, "j"],
     ) -> Float[Tensor, "b h i j"]:
-        q = _pick(_pick(_pick(self.q, 0, batch), 1, head), 2, query).to(self.dtype) * self._rule.scale
-        k = _pick(_pick(self.k, 0, batch), 2, key)
+        shape = tuple(len(x) for x in (batch, head, query, key))
+        if 0 in shape:  # torch.vmap, which masks given as functions run under, knows no empty batch
+            return torch.zeros(shape, dtype=self.dtype, device=self.device)
+        q = pick(pick(pick(self.q, 0, batch), 1, head), 2, query).to(self.dtype)
+        k = pick(pick(self.k, 0, batch), 2, key)
         if self._groups == 1 or k.shape[1] == 1:
-            k = _pick(k, 1, head // self._groups)
-            scaled = q @ k.to(self.dtype).transpose(-1, -2)
+            k = pick(k, 1, head // self._groups)
+            scaled = product(q, k.to(self.dtype).transpose(-1, -2))
         else:  # keys are converted and read once for all the query heads that share them
             scaled = q.new_empty((*q.shape[:3], k.shape[2]))
             shared = head // self._groups
             for number in shared.unique().tolist():
                 mine = (shared == number).nonzero()[:, 0]
-                scaled[:, mine] = q[:, mine] @ k[:, number, None].to(self.dtype).transpose(-1, -2)
+                scaled[:, mine] = product(q[:, mine], k[:, number, None].to(self.dtype).transpose(-1, -2))
         at = (batch.view(-1, 1, 1, 1), head.view(1, -1, 1, 1), query.view(1, 1, -1, 1), key.view(1, 1, 1, -1))
-        scores = self.rule.finish_points(scaled, *at)
+        # Scaled after the product, as the kernels do, so that scores round the way that their LSE did.
+        scores = self.rule.finish_points(scaled.mul_(self._rule.scale), *at).detach()
         return _weights(scores, self.lse[at[0][..., 0], at[1][..., 0], at[2][..., 0]])
 
     def points(
@@ -232,7 +227,7 @@ class FactoredMap(AttentionMap):
         for start in range(0, len(result), 2**16):
             b, h, i, j = (x[start : start + 2**16] for x in flat)
             products = (self.q[b, h, i].to(self.dtype) * self.k[b, h // self._groups, j].to(self.dtype)).sum(-1)
-            scores = self.rule.finish_points(products * self._rule.scale, b, h, i, j)
+            scores = self.rule.finish_points(products * self._rule.scale, b, h, i, j).detach()
             result[start : start + 2**16] = _weights(scores[:, None], self.lse[b, h, i])[:, 0]
         return result.view(batch.shape)
 
@@ -251,15 +246,14 @@ class FactoredMap(AttentionMap):
         height = max(1, min(queries, 2**19 * (4 if whole_rows else 1) // max(1, batch * heads * width)))
         for i in range(0, queries, height):
             rows = range(i, min(i + height, queries))
-            folded = (q[:, :, rows.start : rows.stop].to(self.dtype) * rule.scale).reshape(
-                batch, kv_heads, groups * len(rows), -1
-            )
+            folded = q[:, :, rows.start : rows.stop].to(self.dtype).reshape(batch, kv_heads, groups * len(rows), -1)
             seen = rule.columns_for(rows, keys)
             for j in range(seen.start, seen.stop, max(1, width)):
                 columns = range(j, min(j + width, seen.stop))
                 part = k[:, :, columns.start : columns.stop].to(self.dtype).transpose(-1, -2)
-                scaled = (folded @ part).view(batch, heads, len(rows), len(columns))
-                yield Tile(rows, columns, rule.finish_tile(scaled, rows, columns))
+                scaled = product(folded, part).mul_(rule.scale).view(batch, heads, len(rows), len(columns))
+                # What `modify` closes over may want a gradient; a map has none to give.
+                yield Tile(rows, columns, rule.finish_tile(scaled, rows, columns).detach())
 
     # Statistics from the fused kernel.
 
@@ -268,13 +262,13 @@ class FactoredMap(AttentionMap):
         rule, queries, keys = self.rule, self.shape[2], self.shape[3]
         q, k, columns = self.q.to(self.dtype), self.k.to(self.dtype), columns.to(self.dtype)
         wanted = range(queries) if rows is None else rows
+        whole = len(wanted) == queries
         if rule.is_same_for_all_queries:
             added = rule.additive_tile(range(1), range(keys), self.dtype)
             return fused.attend(q[:, :, wanted.start : wanted.stop], k, columns, added=added, scale=rule.scale)
-        if rows is None and rule.bias is None and rule.mask is not None and rule.mask.is_causal:
+        if whole and rule.bias is None and rule.mask is not None and rule.mask.is_causal:
             return fused.attend(q, k, columns, causal=True, scale=rule.scale)
-        breadth = max(math.prod(x.shape[:2]) for x in rule.tensors().values() if x.dim() >= 3)
-        height = max(16, min(1024, _MASKED_ROWS // (breadth * keys)))
+        height = max(1, min(_ROWS, _MASKED_ENTRIES // max(1, rule.breadth * keys)))
         outputs = columns.new_zeros((*self.shape[:2], len(wanted), columns.shape[-1]))
         sums = columns.new_full((*self.shape[:2], len(wanted)), -torch.inf)
         for i in range(wanted.start, wanted.stop, height):
@@ -355,8 +349,7 @@ class FactoredMap(AttentionMap):
             found, log_sum = fused.attend(swapped_q.flip(2), swapped_k.flip(2), one, causal=True, scale=1.0)
             return (log_sum.exp() * found[..., 0]).flip(2)
         result = lse.new_zeros((batch, heads, keys))
-        breadth = max(math.prod(x.shape[:2]) for x in rule.tensors().values() if x.dim() >= 3)
-        height = max(16, min(1024, _MASKED_ROWS // (breadth * queries)))
+        height = max(1, min(_ROWS, _MASKED_ENTRIES // max(1, rule.breadth * queries)))
         for j in range(0, keys, height):
             columns = range(j, min(j + height, keys))
             rows = rule.rows_for(columns, queries)
@@ -377,58 +370,37 @@ class FactoredMap(AttentionMap):
         rule = self.rule
         if not rule.is_linear:
             return super().moments(groups)
-        batch, heads, queries, keys = self.shape
+        queries, keys = self.shape[2:]
         indicator = self._indicator(groups)
-        back_only = rule.mask is not None and rule.mask.looks_back_only
-        at_once = (
-            queries if back_only and rule.bias is None and rule.mask is not None and rule.mask.is_causal else _NEAR
-        )
         # The kernel is as fast with head_dim columns as with one: the keys are cut into as many buckets as fit, and
         # each bucket's moments are taken about its own middle, which keeps the digits that E[j²] − E[j]² would lose.
-        buckets = max(3, (self.q.shape[-1] - indicator.shape[-1]) // 3)
-        shape = (batch, heads, queries)
-        distances = [torch.zeros(shape, dtype=self.dtype, device=self.device) for _ in range(3)]
-        mass = torch.zeros((*shape, indicator.shape[-1]), dtype=self.dtype, device=self.device)
-        for i in range(0, queries, at_once):
-            rows = range(i, min(i + at_once, queries))
-            near = range(0)
-            edges = torch.linspace(0, keys, buckets + 1)
-            if not back_only:
-                first, last = (min(max(x + keys - queries, 0), keys) for x in (rows.start, rows.stop))
-                near = range(first, last)
-                left = round((buckets - 1) * first / max(1, keys - len(near)))
-                left = min(max(left, int(first > 0)), buckets - 1 - int(last < keys))
-                edges = torch.cat([torch.linspace(0, first, left + 1), torch.linspace(last, keys, buckets - left)])
-            part, found = self._bucket_moments(rows, edges.round().long().tolist(), near, indicator)
-            for result, value in zip(distances, part, strict=True):
-                result[..., rows.start : rows.stop] = value
-            mass[..., rows.start : rows.stop, :] = found
-        return Moments(Distance(*distances), mass)
+        count = max(3, (self.q.shape[-1] - indicator.shape[-1]) // 3)
+        width = max(1, -(-keys // count))
+        key = torch.arange(keys, device=self.device)
+        middle = torch.arange(count, device=self.device, dtype=torch.float64) * width + (width - 1) / 2
+        offset = (key - middle[key // width]).to(self.dtype)[:, None]
+        member = torch.nn.functional.one_hot(key // width, count).to(self.dtype)
+        columns = torch.cat([member, member * offset, member * offset.square()], -1)
+        columns = columns.expand(indicator.shape[0], 1, -1, -1)
+        found = self._weighted(torch.cat([columns, indicator], -1))[0]
+        back_only = rule.mask is not None and rule.mask.looks_back_only
+        parts = [
+            self._distance(
+                range(i, min(i + _ROWS, queries)), found[..., : 3 * count], middle, 0 if back_only else width
+            )
+            for i in range(0, max(1, queries), _ROWS)
+        ]
+        mean, signed, spread = (torch.cat(x, -1) for x in zip(*parts, strict=True))
+        return Moments(Distance(mean, signed, spread), found[..., 3 * count :])
 
-    def _bucket_moments(
-        self, rows: range, edges: list[int], near: range, indicator: Tensor
-    ) -> tuple[tuple[Tensor, Tensor, Tensor], Tensor]:
-        """(mean, signed, spread) of the distance, and the mass, of ``rows``, from buckets of keys between ``edges``.
+    def _distance(self, rows: range, found: Tensor, middle: Tensor, width: int) -> tuple[Tensor, Tensor, Tensor]:
+        """(mean, signed, spread) of the distance of ``rows``, from the moments of each bucket of keys about its middle.
 
-        Keys in ``near`` stand beside the queries themselves, so that |i − j| has no one sign there: their part of the
-        mean comes from the weights of that small tile.
+        i − j has one sign in every bucket of ``width`` keys but the query's own: that part of the mean comes from the
+        weights of small tiles on the diagonal. Where no query looks ahead (``width`` 0) there is no need.
         """
         queries, keys = self.shape[2:]
-        key = torch.arange(keys, device=self.device)
-        inner = torch.tensor(edges[1:-1], device=self.device, dtype=torch.int64)
-        bucket = torch.bucketize(key, inner, right=True)
-        middle = torch.tensor(
-            [(a + b - 1) / 2 if b > a else 0.0 for a, b in zip(edges, edges[1:], strict=False)],
-            dtype=torch.float64,
-            device=self.device,
-        )
-        count = len(middle)
-        offset = (key - middle[bucket]).to(self.dtype)
-        member = torch.nn.functional.one_hot(bucket, count).to(self.dtype)
-        columns = torch.cat([member, member * offset[:, None], member * offset.square()[:, None]], -1)[None, None]
-        columns = columns.expand(indicator.shape[0], -1, -1, -1)
-        result = self._weighted(torch.cat([columns, indicator], -1), rows)[0]
-        zeroth, first, second = (result[..., n * count : (n + 1) * count].double() for n in range(3))
+        zeroth, first, second = found[..., rows.start : rows.stop, :].double().chunk(3, -1)
         sums = zeroth.sum(-1)
         norm = sums.clamp(min=torch.finfo(torch.float64).tiny)
         looked_at = (first + zeroth * middle).sum(-1) / norm
@@ -436,19 +408,31 @@ class FactoredMap(AttentionMap):
         spread = ((second + 2 * away * first + away.square() * zeroth).sum(-1) / norm).clamp(min=0).sqrt()
         position = torch.arange(rows.start, rows.stop, device=self.device, dtype=torch.float64) + (keys - queries)
         signed = torch.where(sums > 0, position - looked_at, 0.0)
-        if near:
-            ahead = (zeroth * (middle - position[:, None]) + first) * torch.where(middle < near.start, -1.0, 1.0)
-            beside = torch.tensor([near.start <= m < near.stop for m in middle.tolist()], device=self.device)
-            apart = (ahead * ~beside).sum(-1)
-            texts, heads = (torch.arange(n, device=self.device) for n in self.shape[:2])
-            here = torch.arange(rows.start, rows.stop, device=self.device)
-            tile = self.outer(texts, heads, here, key[near.start : near.stop])
-            between = (position[:, None] - key[near.start : near.stop]).abs().to(self.dtype)
-            mean = (apart + (tile * between).sum(-1).double()) / norm
-        else:
-            mean = signed
-        distance = (mean.to(self.dtype), signed.to(self.dtype), spread.to(self.dtype))
-        return distance, result[..., 3 * count :]
+        mean = signed
+        if width:
+            own = torch.div(position, width, rounding_mode="floor")[:, None]
+            side = (torch.arange(len(middle), device=self.device) - own).sign()
+            apart = ((zeroth * (middle - position[:, None]) + first) * side).sum(-1)
+            mean = (apart + self._nearby(rows, width)) / norm
+        return mean.to(self.dtype), signed.to(self.dtype), spread.to(self.dtype)
+
+    def _nearby(self, rows: range, width: int) -> Float[Tensor, "batch heads rows"]:
+        """``Σ_j P_ij·|i − j|`` over the keys j of the bucket in which query i stands."""
+        queries, keys = self.shape[2:]
+        shift = keys - queries
+        texts, heads = (torch.arange(n, device=self.device) for n in self.shape[:2])
+        result = torch.zeros((*self.shape[:2], len(rows)), dtype=torch.float64, device=self.device)
+        start = max(rows.start, -shift)
+        while start < rows.stop:
+            first = (start + shift) // width * width
+            stop = min(rows.stop, first + width - shift)
+            row = torch.arange(start, stop, device=self.device)
+            key = torch.arange(first, min(first + width, keys), device=self.device)
+            between = (row[:, None] + shift - key).abs().to(self.dtype)
+            near = self.outer(texts, heads, row, key).mul_(between).sum(-1)
+            result[..., start - rows.start : stop - rows.start] = near
+            start = stop
+        return result
 
     def pooled(
         self, size: int, reduce: Literal["mean", "max"] = "mean"
@@ -477,21 +461,23 @@ class FactoredMap(AttentionMap):
 
     def check(self) -> Check:
         values, output = self._held.get("values"), self._held.get("output")
-        recorded = values is not None and output is not None
+        ones = torch.ones((1, 1, self.shape[3], 1), dtype=self.dtype, device=self.device)
         if values is None or output is None:
-            values = self.k[..., :1]
-        if self._rule.is_linear:
-            again, total = self._weighted(values)
+            columns = ones
         else:
-            ones = torch.ones((*values.shape[:3], 1), dtype=self.dtype, device=self.device)
-            wide = torch.cat([values.to(self.dtype), ones], -1).repeat_interleave(self._groups, 1)
-            both = AttentionMap.apply(self, wide)
-            again, total = both[..., :-1], both[..., -1]
-        some = self.lse != -torch.inf
+            shared = values.to(self.dtype).repeat_interleave(self._groups, 1)
+            columns = torch.cat([shared, ones.expand(*shared.shape[:2], -1, -1)], -1)
+        # From the weights themselves: the fused kernel would normalise once more, and hide what is wrong.
+        again = AttentionMap.apply(self, columns)
+        again, total = again[..., :-1], again[..., -1]
+        # By the mask and not by the LSE, so that an LSE of −inf in a row that does attend is found.
+        some = torch.ones(self.shape[:3], dtype=torch.bool, device=self.device)
+        if self._rule.mask is not None:
+            some = some & ~self._rule.mask.empty_rows()
         if self._rule.sinks is not None:
             total = total + (self._rule.sinks.to(self.dtype)[:, None] - self.lse).exp()
         row_sum = _worst((total - 1)[some])
-        if output is None or not recorded:
+        if values is None or output is None:
             return Check(row_sum, None, 0)
         return Check(row_sum, _worst((again - output.to(self.dtype))[some]), values.shape[-1])
 
@@ -503,17 +489,6 @@ def _weights(scores: Tensor, lse: Tensor) -> Tensor:
 
 def _worst(deviation: Tensor) -> float:
     return float(deviation.abs().max()) if deviation.numel() else 0.0
-
-
-def _pick(tensor: Tensor, axis: int, index: Tensor) -> Tensor:
-    """``index_select``, without a copy where the index is a run."""
-    count = len(index)
-    if count == 0:
-        return tensor.narrow(axis, 0, 0)
-    first = int(index[0])
-    if count == 1 or bool((index[1:] - index[:-1] == 1).all()):
-        return tensor.narrow(axis, first, count)
-    return tensor.index_select(axis, index)
 
 
 def _four_axes(tensor: Tensor, name: str) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import torch
@@ -20,8 +21,16 @@ class Held:
     """
 
     def __init__(self, tensors: Mapping[str, Tensor | None]) -> None:
-        self._tensors = {name: keep(x) for name, x in tensors.items() if x is not None}
-        self._versions = {name: x._version for name, x in self._tensors.items()}
+        self._tensors: dict[str, Tensor] = {}
+        self._versions: dict[str, int] = {}
+        for name, tensor in tensors.items():
+            if tensor is not None:
+                self.put(name, tensor)
+
+    def put(self, name: str, tensor: Tensor) -> None:
+        """Hold this tensor under ``name``, as it is now."""
+        self._tensors[name] = kept = keep(tensor)
+        self._versions[name] = kept._version
 
     def __getitem__(self, name: str) -> Tensor:
         tensor = self._tensors[name]
@@ -42,8 +51,19 @@ class Held:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all of them together."""
-        return sum(x.nbytes for x in self._tensors.values())
+        """Bytes of all of them together; what is only repeated along an axis is counted once."""
+        return sum(
+            x.itemsize * math.prod(size for size, stride in zip(x.shape, x.stride(), strict=True) if stride)
+            for x in self._tensors.values()
+        )
+
+    def dtype(self, name: str) -> torch.dtype:
+        """The dtype of one of them, which outlives a change in place."""
+        return self._tensors[name].dtype
+
+    def shape(self, name: str) -> torch.Size:
+        """The shape of one of them."""
+        return self._tensors[name].shape
 
 
 def keep(tensor: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["read"]
+__all__ = ["pick", "read"]
 
 _AXES = ("batch", "heads", "queries", "keys")
 
@@ -25,50 +25,60 @@ def read(
     and their result stands at the first of them if they are neighbours, else in front.
     """
     parts = _four(index, shape, device)
-    tensors = [axis for axis, part in enumerate(parts) if isinstance(part, Tensor)]
-    if len(tensors) < 2:
-        return _read_outer(parts, device, outer, check)
-    together = torch.broadcast_tensors(*(parts[axis] for axis in tensors))
-    kept = [axis for axis, part in enumerate(parts) if not isinstance(part, int)]
-    positions = [kept.index(axis) for axis in tensors]
-    neighbours = positions == list(range(positions[0], positions[0] + len(positions)))
-    front = kept.index(tensors[0]) if neighbours else 0
-    sliced = [axis for axis in kept if axis not in tensors]
-    layout = [*sliced[:front], None, *sliced[front:]]  # None: where the broadcast axes go
-    rank = len(sliced) + together[0].dim()
-    result: list[int] = []
-    placed: dict[int, Tensor] = {}
-    for axis in layout:
-        if axis is None:
-            for tensor_axis, tensor in zip(tensors, together, strict=True):
-                after = rank - len(result) - tensor.dim()
-                placed[tensor_axis] = tensor.reshape(*tensor.shape, *[1] * after)
-            result += together[0].shape
-        else:
-            values = torch.tensor(parts[axis], dtype=torch.int64, device=device)
-            placed[axis] = values.view(-1, *[1] * (rank - len(result) - 1))
-            result.append(len(parts[axis]))
-    for axis, part in enumerate(parts):
-        if isinstance(part, int):
-            placed[axis] = torch.tensor(part, device=device)
+    result, placed = _place(parts, device)
     check(math.prod(result))
-    return points(*(placed[axis].expand(result) for axis in range(4)))
+    # Which axes of the result each of the map's axes runs along. Where no two share one, the index is a grid.
+    along = [[n for n, size in enumerate(own.shape) if size != 1] for own in placed]
+    order = [n for axes in along for n in axes]
+    if len(set(order)) < len(order):
+        return points(*(own.expand(result) for own in placed))
+    found = outer(*(own.reshape(-1) for own in placed)).reshape([result[n] for n in order])
+    return found.permute([order.index(n) for n in sorted(order)]).reshape(result)
 
 
-def _read_outer(parts: list[Any], device: torch.device, outer: Outer, check: Callable[[int], None]) -> Tensor:
-    vectors: list[Tensor] = []
-    shape: list[int] = []
-    for part in parts:
-        if isinstance(part, int):
-            vectors.append(torch.tensor([part], device=device))
-        elif isinstance(part, Tensor):
-            vectors.append(part.reshape(-1))
-            shape += part.shape
+def _place(parts: list[Any], device: torch.device) -> tuple[list[int], list[Tensor]]:
+    """The shape of the result, and for each axis of the map its index with the rank of the result."""
+    tensors = [axis for axis, part in enumerate(parts) if isinstance(part, Tensor)]
+    kept = [axis for axis, part in enumerate(parts) if not isinstance(part, int)]
+    sliced = [axis for axis in kept if axis not in tensors]
+    layout: list[int | None] = [*sliced]  # None: where the axes that all index tensors share go
+    shared: tuple[int, ...] = ()
+    if tensors:
+        try:
+            shared = torch.broadcast_shapes(*(parts[axis].shape for axis in tensors))
+        except RuntimeError:
+            shapes = ", ".join(f"{_AXES[axis]} {tuple(parts[axis].shape)}" for axis in tensors)
+            raise IndexError(f"index tensors must broadcast together; got {shapes}") from None
+        positions = [kept.index(axis) for axis in tensors]
+        neighbours = positions == list(range(positions[0], positions[0] + len(positions)))
+        layout.insert(positions[0] if neighbours else 0, None)
+    rank = len(sliced) + len(shared)
+    result: list[int] = []
+    placed = [torch.tensor(part if isinstance(part, int) else 0, device=device).view([1] * rank) for part in parts]
+    for place in layout:
+        after = rank - len(result)
+        if place is None:
+            for axis in tensors:
+                placed[axis] = parts[axis].reshape(*parts[axis].shape, *[1] * (after - len(shared)))
+                placed[axis] = placed[axis].view(*[1] * (rank - placed[axis].dim()), *placed[axis].shape)
+            result += shared
         else:
-            vectors.append(torch.arange(part.start, part.stop, part.step, device=device))
-            shape.append(len(part))
-    check(math.prod(len(vector) for vector in vectors))
-    return outer(vectors[0], vectors[1], vectors[2], vectors[3]).reshape(shape)
+            part = parts[place]
+            values = torch.arange(part.start, max(part.start, part.stop), part.step, device=device)
+            placed[place] = values.view(*[1] * len(result), -1, *[1] * (after - 1))
+            result.append(len(part))
+    return result, placed
+
+
+def pick(tensor: Tensor, axis: int, index: Tensor) -> Tensor:
+    """``index_select``, without a copy where the index is a run."""
+    count = len(index)
+    if count == 0:
+        return tensor.narrow(axis, 0, 0)
+    first = int(index[0])
+    if count == 1 or bool((index[1:] - index[:-1] == 1).all()):
+        return tensor.narrow(axis, first, count)
+    return tensor.index_select(axis, index)
 
 
 def _four(index: Any, shape: tuple[int, ...], device: torch.device) -> list[Any]:
@@ -90,7 +100,7 @@ def _one(item: Any, size: int, name: str, device: torch.device) -> Any:
         if item.step is not None and item.step < 0:
             raise IndexError(f"a slice of {name} must step forwards; got a step of {item.step}")
         return range(size)[item]
-    if not isinstance(item, bool) and hasattr(item, "__index__") and not (isinstance(item, Tensor) and item.dim()):
+    if _is_whole_number(item):
         number = item.__index__()
         if not -size <= number < size:
             raise IndexError(f"{name} has {size} entries; {number} is out of range")
@@ -111,3 +121,9 @@ def _one(item: Any, size: int, name: str, device: torch.device) -> Any:
     if bool(((tensor < -size) | (tensor >= size)).any()):
         raise IndexError(f"{name} has {size} entries; an index out of range was among {tensor.flatten()[:8].tolist()}")
     return torch.where(tensor < 0, tensor + size, tensor)
+
+
+def _is_whole_number(item: Any) -> bool:
+    if isinstance(item, Tensor):  # True and 1.0 in a tensor are no places, though the first can be read as one
+        return item.dim() == 0 and not (item.is_floating_point() or item.is_complex() or item.dtype == torch.bool)
+    return hasattr(item, "__index__") and not isinstance(item, bool) and getattr(item, "ndim", 0) == 0

@@ -8,8 +8,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from clearhead.errors import ShapeError
 from clearhead.maps.base import AttentionMap, Check
 from clearhead.maps.held import Held
+from clearhead.maps.indexing import pick
+from clearhead.mechanisms.fused import product
 
 __all__ = ["StoredMap"]
 
@@ -24,7 +27,9 @@ class StoredMap(AttentionMap):
         values: Float[Tensor, "batch kv_heads keys c"] | None = None,
         output: Float[Tensor, "batch heads queries c"] | None = None,
     ) -> None:
-        self._held = Held({"weights": weights.detach(), "values": values, "output": output})
+        if weights.dim() != 4:
+            raise ShapeError(f"weights have the axes (batch, heads, queries, keys); got {tuple(weights.shape)}")
+        self._held = Held({"weights": weights, "values": values, "output": output})
         batch, heads, queries, keys = weights.shape
         self.shape = (batch, heads, queries, keys)
         self.device = weights.device
@@ -46,8 +51,9 @@ class StoredMap(AttentionMap):
     ) -> Float[Tensor, "b h i j"]:
         weights = self._held["weights"]
         for axis, index in enumerate((batch, head, query, key)):
-            weights = weights.index_select(axis, index)
-        return weights.to(self.dtype)
+            weights = pick(weights, axis, index)
+        # A run of all axes is a view of what is held, which nobody outside may write into.
+        return weights.to(self.dtype, copy=True)
 
     def points(
         self,
@@ -82,5 +88,5 @@ class StoredMap(AttentionMap):
             return Check(row_sum, None, 0)
         values = held["values"].to(self.dtype)
         values = values.repeat_interleave(self.shape[1] // values.shape[1], 1)
-        deviation = (weights @ values - held["output"].to(self.dtype)).abs()[some]
+        deviation = (product(weights, values) - held["output"].to(self.dtype)).abs()[some]
         return Check(row_sum, float(deviation.max()) if deviation.numel() else 0.0, values.shape[-1])

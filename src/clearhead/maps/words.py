@@ -10,8 +10,11 @@ from torch import Tensor
 
 from clearhead.errors import ShapeError
 from clearhead.maps.base import AttentionMap, Check
+from clearhead.maps.held import Held
 
 __all__ = ["WordMap"]
+
+_TOKEN_TILE = 2**20  # weights by token that exist at once
 
 
 class WordMap(AttentionMap):
@@ -40,14 +43,24 @@ class WordMap(AttentionMap):
             if tuple(words.shape) != (batch, wanted):
                 raise ShapeError(f"{name} has the shape ({batch}, {wanted}) here; got {tuple(words.shape)}")
         self.by_token = tokens
-        self.query_words, self.key_words = query_words.to(tokens.device), key_words.to(tokens.device)
+        self._held = Held({"query_words": query_words.to(tokens.device), "key_words": key_words.to(tokens.device)})
         counts = (int(words.max()) + 1 if words.numel() else 0 for words in (query_words, key_words))
         self.shape = (batch, heads, *counts)  # type: ignore[assignment]  # the generator has two items
         self.device, self.dtype = tokens.device, tokens.dtype
 
     @property
+    def query_words(self) -> Int[Tensor, "batch queries"]:
+        """The word number of each query of the map by token, −1 for none."""
+        return self._held["query_words"]
+
+    @property
+    def key_words(self) -> Int[Tensor, "batch keys"]:
+        """Likewise of each key."""
+        return self._held["key_words"]
+
+    @property
     def nbytes(self) -> int:
-        return self.by_token.nbytes + self.query_words.nbytes + self.key_words.nbytes
+        return self.by_token.nbytes + self._held.nbytes
 
     def tensors(self) -> Mapping[str, Tensor]:
         return self.by_token.tensors()
@@ -64,9 +77,12 @@ class WordMap(AttentionMap):
             row_token, row_word = _members(self.query_words[number], query)
             column_token, column_word = _members(self.key_words[number], key)
             at = torch.tensor([number], device=self.device)
-            weights = self.by_token.outer(at, head, row_token, column_token)[0]
-            summed = weights.new_zeros((*weights.shape[:2], len(key))).index_add_(2, column_word, weights)
-            result[place].index_add_(1, row_word, summed)
+            # A word of very many tokens must not make a tile of very many weights.
+            step = max(1, _TOKEN_TILE // max(1, len(head) * len(column_token)))
+            for token, word in zip(row_token.split(step), row_word.split(step), strict=True):
+                weights = self.by_token.outer(at, head, token, column_token)[0]
+                summed = weights.new_zeros((*weights.shape[:2], len(key))).index_add_(2, column_word, weights)
+                result[place].index_add_(1, word, summed)
             result[place] /= torch.bincount(row_word, minlength=len(query)).clamp(min=1)[:, None]
         return result
 
@@ -78,8 +94,10 @@ class WordMap(AttentionMap):
         key: Int[Tensor, "*points"],
     ) -> Float[Tensor, "*points"]:
         flat = [x.reshape(-1, 1) for x in (batch, head, query, key)]
-        found = [self.outer(*(x[n] for x in flat)).reshape(()) for n in range(len(flat[0]))]
-        return torch.stack(found).view(batch.shape) if found else torch.zeros(batch.shape, dtype=self.dtype)
+        result = torch.zeros(batch.shape, dtype=self.dtype, device=self.device)
+        for n in range(result.numel()):
+            result.view(-1)[n] = self.outer(*(x[n] for x in flat)).squeeze()
+        return result
 
     def apply(self, columns: Float[Tensor, "#batch #heads keys c"]) -> Float[Tensor, "batch heads queries c"]:
         batch = self.shape[0]
@@ -125,5 +143,10 @@ class WordMap(AttentionMap):
 
 def _members(words: Int[Tensor, "tokens"], wanted: Int[Tensor, "w"]) -> tuple[Tensor, Tensor]:
     """Token numbers of the wanted words, and for each the place of its word among the wanted."""
-    place, token = (words[None] == wanted[:, None]).nonzero(as_tuple=True)
-    return token, place
+    by_word = words.argsort(stable=True)  # first the tokens without a word, −1, then those of word 0, 1, …
+    counts = torch.bincount(words + 1, minlength=int(wanted.max()) + 2 if len(wanted) else 1)
+    first = counts.cumsum(0) - counts
+    sizes = counts[wanted + 1]
+    place = torch.repeat_interleave(sizes)
+    within = torch.arange(len(place), device=words.device) - (sizes.cumsum(0) - sizes)[place]
+    return by_word[first[wanted + 1][place] + within], place

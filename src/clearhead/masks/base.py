@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-__all__ = ["Mask", "take"]
+__all__ = ["Mask", "over_grid", "take"]
 
 
 def take(values: Tensor, *indices: Int[Tensor, "..."]) -> Tensor:
     """``values[indices]``, where an axis of size 1 in ``values`` serves every index."""
     return values[tuple(torch.zeros_like(i) if n == 1 else i for n, i in zip(values.shape, indices, strict=True))]
+
+
+def over_grid(function: Callable[..., Tensor], *, scored: bool = False) -> Callable[..., Tensor]:
+    """``function(batch, head, query, key)`` for four index vectors instead of four numbers: a tile of its values.
+
+    One :func:`torch.vmap` an axis, so that no index is ever written out for every pair.
+
+    Args:
+        function: FlexAttention's ``mask_mod``, or with ``scored`` its ``score_mod``, whose first argument is a tile.
+        scored: See ``function``.
+
+    """
+    for axis in (3, 2, 1, 0):
+        index = [0 if axis == other else None for other in range(4)]
+        function = torch.vmap(function, in_dims=(0, *index) if scored else tuple(index))
+    return function
 
 
 class Mask(ABC):
@@ -76,7 +92,10 @@ class Mask(ABC):
 
     @property
     def looks_back_only(self) -> bool:
-        """Whether no query may attend past its own position (the last query stands at the last key)."""
+        """Whether no query may attend past its own position (the last query stands at the last key).
+
+        True is a promise; a mask for which finding out would cost a pass over all pairs says False.
+        """
         return False
 
     @property
@@ -88,9 +107,19 @@ class Mask(ABC):
     def tensors(self) -> Mapping[str, Tensor]:
         """The tensors it holds, by name."""
 
+    @property
+    def breadth(self) -> tuple[int, int]:
+        """For how many texts and heads a tile is written out: the most that its first two axes can have."""
+        sizes = [x.shape[:2] for x in self.tensors().values()]
+        return max((size[0] for size in sizes), default=1), max((size[1] for size in sizes), default=1)
+
     @abstractmethod
+    def change(self, how: Callable[[Tensor], Tensor]) -> Mask:
+        """The same mask with ``how`` done to each of its tensors."""
+
     def to(self, device: torch.device) -> Mask:
         """The same mask on another device."""
+        return self.change(lambda tensor: tensor.to(device))
 
     @abstractmethod
     def select_heads(self, heads: Sequence[int]) -> Mask:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from jaxtyping import Bool, Int
@@ -32,7 +32,18 @@ def both(first: Mask, second: Mask) -> Mask:
 
 
 class Both(Mask):
-    """Two masks that must both allow a pair."""
+    """Two masks that must both allow a pair.
+
+    The 6×6 triangle and a checkerboard::
+
+            k0 k1 k2 k3 k4 k5
+        q0   #  .  .  .  .  .
+        q1   .  #  .  .  .  .
+        q2   #  .  #  .  .  .
+        q3   .  #  .  #  .  .
+        q4   #  .  #  .  #  .
+        q5   .  #  .  #  .  #
+    """
 
     def __init__(self, first: Mask, second: Mask) -> None:
         self.first, self.second = first, second
@@ -80,6 +91,14 @@ class Both(Mask):
             for which, mask in (("first", self.first), ("second", self.second))
             for name, x in mask.tensors().items()
         }
+
+    @property
+    def breadth(self) -> tuple[int, int]:
+        first, second = self.first.breadth, self.second.breadth
+        return max(first[0], second[0]), max(first[1], second[1])
+
+    def change(self, how: Callable[[Tensor], Tensor]) -> Both:
+        return Both(self.first.change(how), self.second.change(how))
 
     def to(self, device: torch.device) -> Both:
         return Both(self.first.to(device), self.second.to(device))

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from clearhead.masks.base import Mask, take
+from clearhead.masks.base import Mask, over_grid, take
 
 __all__ = ["Explicit", "Predicate"]
 
@@ -57,8 +57,8 @@ class Explicit(Mask):
     def tensors(self) -> Mapping[str, Tensor]:
         return {"allowed": self.allowed}
 
-    def to(self, device: torch.device) -> Explicit:
-        return Explicit(self.allowed.to(device))
+    def change(self, how: Callable[[Tensor], Tensor]) -> Explicit:
+        return Explicit(how(self.allowed))
 
     def select_heads(self, heads: Sequence[int]) -> Explicit:
         return self if self.allowed.shape[1] == 1 else Explicit(self.allowed[:, list(heads)])
@@ -68,7 +68,15 @@ class Predicate(Mask):
     """A function of (batch, head, query, key) that says True where it may attend: FlexAttention's ``mask_mod``.
 
     The function is evaluated with :func:`torch.vmap` on just the pairs that are asked for, under the rules that
-    FlexAttention sets for it.
+    FlexAttention sets for it. ``(key <= query) & (key // 3 == query // 3)``, two packed documents of 3 tokens::
+
+            k0 k1 k2 k3 k4 k5
+        q0   #  .  .  .  .  .
+        q1   #  #  .  .  .  .
+        q2   #  #  #  .  .  .
+        q3   .  .  .  #  .  .
+        q4   .  .  .  #  #  .
+        q5   .  .  .  #  #  #
     """
 
     def __init__(
@@ -99,17 +107,21 @@ class Predicate(Mask):
         return flat.reshape(points[0].shape)
 
     def tile(self, rows: range, columns: range) -> Bool[Tensor, "#batch #heads #rows #columns"] | None:
-        def along(values: Sequence[int], axis: int) -> Tensor:
-            shape = [1, 1, 1, 1]
-            shape[axis] = len(values)
-            return torch.tensor(values, device=self.device, dtype=torch.int64).view(shape)
-
-        parts = (range(self.batch), range(len(self.head_numbers)), rows, columns)
-        allowed = self.allows(*(along(values, axis) for axis, values in enumerate(parts)))
+        parts = (range(self.batch), self.head_numbers, rows, columns)
+        grid = over_grid(self.function)
+        allowed: Tensor = grid(*(torch.tensor(part, device=self.device, dtype=torch.int64) for part in parts))
         return None if bool(allowed.all()) else allowed
 
     def tensors(self) -> Mapping[str, Tensor]:
         return {}
+
+    @property
+    def breadth(self) -> tuple[int, int]:
+        return self.batch, len(self.head_numbers)
+
+    def change(self, how: Callable[[Tensor], Tensor]) -> Predicate:
+        del how  # it holds no tensor that it knows of
+        return self
 
     def to(self, device: torch.device) -> Predicate:
         # What the function closes over lives where it was made; moving indices alone would mix devices.

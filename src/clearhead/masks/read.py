@@ -21,12 +21,14 @@ def read_boolean(allowed: Bool[Tensor, "#batch #heads #queries keys"], queries: 
     One pass over the tensor, in blocks of rows; what is kept is O(queries + keys), save for masks in which some
     query sees several separate runs of keys: those stay the tensor that they are.
     """
+    allowed = _own_axes(allowed)
     if bool(allowed.all()):
         return None
     if allowed.shape[-2] == 1:
         return Spans.all_present(allowed[..., 0, :], queries)
     present = allowed.any(-2)
-    if bool((allowed == present[..., None, :]).all()):
+    alike = present[..., None, :]
+    if bool((allowed[..., :1, :] == alike).all()) and bool((allowed == alike).all()):
         return Spans.all_present(present, queries)
     spans = _runs(allowed, present)
     if spans is None:
@@ -42,6 +44,14 @@ def read_boolean(allowed: Bool[Tensor, "#batch #heads #queries keys"], queries: 
         allowed.shape[-1],
         None if bool(present.all()) else present,
     )
+
+
+def _own_axes(tensor: Tensor) -> Tensor:
+    """The tensor with size 1 where it was expanded over batch, heads or queries: what is not there is not read."""
+    for axis in range(3):
+        if tensor.stride(axis) == 0 and tensor.shape[axis] > 1:
+            tensor = tensor.narrow(axis, 0, 1)
+    return tensor
 
 
 def _runs(
@@ -74,6 +84,7 @@ def read_additive(
     ``finfo.min`` for it, sometimes with a bias added. What remains is the bias: the tensor itself, or ``None`` where
     it adds nothing.
     """
+    added = _own_axes(added)
     allowed = ~(added <= torch.finfo(added.dtype).min / 2)  # written so that NaN stays a (bad) bias
     mask = read_boolean(allowed, queries)
     nothing_added = not bool((added.masked_fill(~allowed, 0.0) if mask is not None else added).any())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from jaxtyping import Bool, Int
@@ -44,6 +44,8 @@ class Spans(Mask):
         keys: int,
         present: Bool[Tensor, "#batch #heads keys"] | None = None,
     ) -> None:
+        self.starts: Tensor
+        self.stops: Tensor
         self.starts, self.stops = torch.broadcast_tensors(starts, stops)
         self.queries, self.keys, self.present = queries, keys, present
 
@@ -97,8 +99,8 @@ class Spans(Mask):
     def columns_for(self, rows: range) -> range:
         if not rows:
             return range(0)
-        start = int(self._rows(self.starts, rows).min())
-        return range(start, max(start, int(self._rows(self.stops, rows).max())))
+        start = min(max(0, int(self._rows(self.starts, rows).min())), self.keys)
+        return range(start, max(start, min(self.keys, int(self._rows(self.stops, rows).max()))))
 
     def rows_for(self, columns: range) -> range:
         if self.starts.shape[-1] == 1:
@@ -108,12 +110,14 @@ class Spans(Mask):
 
     def empty_rows(self) -> Bool[Tensor, "#batch #heads #queries"]:
         if self.present is None:
-            return self.stops <= self.starts
+            return self.stops.clamp(max=self.keys) <= self.starts.clamp(min=0)
         before = torch.nn.functional.pad(self.present.cumsum(-1), (1, 0))
         batch, heads = (max(a, b) for a, b in zip(self.starts.shape[:2], self.present.shape[:2], strict=True))
         before = before.expand(batch, heads, -1)
-        starts, stops = (x.expand(batch, heads, -1).long() for x in (self.starts, self.stops))
-        return before.gather(-1, stops.clamp(min=0)) <= before.gather(-1, starts.clamp(max=self.keys))
+        runs = (x.expand(batch, heads, -1).long().clamp(0, self.keys) for x in (self.starts, self.stops))
+        first, last = (before.gather(-1, edge) for edge in runs)
+        empty: Tensor = last <= first
+        return empty
 
     @property
     def is_same_for_all_queries(self) -> bool:
@@ -123,21 +127,23 @@ class Spans(Mask):
     def looks_back_only(self) -> bool:
         offset = self.keys - self.queries
         position = torch.arange(offset, offset + self.queries, device=self.stops.device)
-        return bool((self.stops <= position + 1).all())
+        stops = torch.where(self.starts < self.stops, self.stops, 0).clamp(0, self.keys)
+        return bool((stops <= (position + 1).clamp(min=0)).all())
 
     @property
     def is_causal(self) -> bool:
         if self.present is not None or self.queries != self.keys or bool(self.starts.any()):
             return False
-        return torch.equal(self.stops, torch.arange(1, self.queries + 1).to(self.stops).expand_as(self.stops))
+        triangle = torch.arange(1, self.queries + 1).to(self.stops)
+        return bool((self.stops == triangle).all())
 
     def tensors(self) -> Mapping[str, Tensor]:
         held = {"starts": self.starts, "stops": self.stops}
         return held if self.present is None else {**held, "present": self.present}
 
-    def to(self, device: torch.device) -> Spans:
-        present = None if self.present is None else self.present.to(device)
-        return Spans(self.starts.to(device), self.stops.to(device), self.queries, self.keys, present)
+    def change(self, how: Callable[[Tensor], Tensor]) -> Spans:
+        present = None if self.present is None else how(self.present)
+        return Spans(how(self.starts), how(self.stops), self.queries, self.keys, present)
 
     def select_heads(self, heads: Sequence[int]) -> Spans:
         def pick(tensor: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from clearhead.mechanisms.fused import product
 from clearhead.mechanisms.rule import ScoreRule
 from clearhead.shapes import Keys, PerQuery, Queries, Weights
 
@@ -22,7 +23,7 @@ def scores(q: Queries, k: Keys, rule: ScoreRule) -> Weights:
     head ``h // (heads // kv_heads)``.
     """
     k = k.repeat_interleave(q.shape[1] // k.shape[1], dim=1)
-    products = torch.einsum("bhqd,bhkd->bhqk", q, k)
+    products = product(q, k.transpose(-1, -2))
     return rule.finish_tile(products * rule.scale, range(q.shape[2]), range(k.shape[2]))
 
 
@@ -40,7 +41,7 @@ def weights(q: Queries, k: Keys, rule: ScoreRule) -> Weights:
     """``weight_ij = exp(score_ij − lse_i)``: each row sums to 1 (less with a sink), to 0 if it may attend to nothing.
 
     The example of the texts: the second of three words has the scores 0.5, 1 and 0.2, and so gives the third word
-    exp(0.2) / (exp(0.5) + exp(1) + exp(0.2)) = 1.22 / 5.59 = 0.218.
+    exp(0.2) / (exp(0.5) + exp(1) + exp(0.2)) = 1.2214 / 5.5884 = 0.2186.
     """
     lse = log_sum_exp(q, k, rule)
     return (scores(q, k, rule) - lse.masked_fill(lse == -torch.inf, 0.0)[..., None]).exp()
@@ -51,4 +52,4 @@ def attention(
 ) -> Float[Tensor, "batch heads queries value_dim"]:
     """``Attention(Q, K, V) = softmax(Q·Kᵀ/√d_k)·V`` (Vaswani et al. 2017, arXiv:1706.03762), under ``rule``."""
     v = v.repeat_interleave(q.shape[1] // v.shape[1], dim=1)
-    return torch.einsum("bhqk,bhkd->bhqd", weights(q, k, rule), v)
+    return product(weights(q, k, rule), v)

@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-__all__ = ["attend", "has_fused_kernel", "sdpa_with_lse"]
+__all__ = ["attend", "has_fused_kernel", "product", "sdpa_with_lse"]
 
 _FLASH = 1  # torch.nn.attention.SDPBackend.FLASH_ATTENTION, whose import costs more than this line
 _BLOCK = 2**22  # scores that the plain path holds at once
@@ -29,6 +29,12 @@ def _cpu_kernel() -> Callable[..., tuple[Tensor, Tensor]] | None:
 def has_fused_kernel(tensor: Tensor) -> bool:
     """Whether :func:`attend` runs one fused kernel for tensors like this one."""
     return tensor.device.type == "cpu" and tensor.dtype.is_floating_point and _cpu_kernel() is not None
+
+
+def product(a: Tensor, b: Tensor) -> Tensor:
+    """``a @ b`` in the dtype of both, also where autocast would round it: a map is exact wherever it is looked at."""
+    with torch.autocast(a.device.type, enabled=False):
+        return a @ b
 
 
 def attend(
@@ -48,6 +54,8 @@ def attend(
     Values may be of any width: the CPU kernel wants the width of the keys, so they are padded or taken in turns.
     """
     v = v.expand(k.shape[0], k.shape[1], -1, -1)
+    if 0 in q.shape or 0 in k.shape:  # the kernel would divide by the size
+        return q.new_zeros((*q.shape[:3], v.shape[-1])), q.new_full(q.shape[:3], -math.inf)
     if not has_fused_kernel(q):
         return _attend_plain(q, k, v, added=added, causal=causal, scale=scale)
     kernel = _cpu_kernel()
@@ -55,7 +63,7 @@ def attend(
     width = q.shape[-1]
     outputs: list[Tensor] = []
     lse = None
-    for start in range(0, v.shape[-1], width):
+    for start in range(0, max(1, v.shape[-1]), width):
         part = v[..., start : start + width]
         count = part.shape[-1]
         if count < width:
@@ -64,7 +72,7 @@ def attend(
             _unit_stride(q), _unit_stride(k), _unit_stride(part), 0.0, causal, attn_mask=added, scale=scale
         )
         outputs.append(output[..., :count])
-    assert lse is not None, "values of width 0"
+    assert lse is not None
     return outputs[0] if len(outputs) == 1 else torch.cat(outputs, -1), lse
 
 
@@ -83,7 +91,7 @@ def _attend_plain(
     step = max(1, _BLOCK // max(1, batch * heads * keys))
     outputs, sums = [], []
     for row in range(0, queries, step):
-        scores = (q[:, :, row : row + step] * scale) @ k.transpose(-1, -2)
+        scores = product(q[:, :, row : row + step] * scale, k.transpose(-1, -2))
         if added is not None:
             scores = scores + (added if added.shape[-2] == 1 else added[..., row : row + step, :])
         if causal:
@@ -91,7 +99,7 @@ def _attend_plain(
             scores = scores.masked_fill(torch.arange(keys, device=q.device) > last, -torch.inf)
         lse = scores.logsumexp(-1)
         weights = (scores - lse.nan_to_num(neginf=0.0)[..., None]).exp()
-        outputs.append(weights @ v)
+        outputs.append(product(weights, v))
         sums.append(lse)
     return torch.cat(outputs, -2), torch.cat(sums, -1)
 

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from clearhead.masks import Mask
-from clearhead.masks.base import take
+from clearhead.masks.base import over_grid, take
 
 __all__ = ["ScoreRule"]
 
@@ -63,11 +63,9 @@ class ScoreRule:
         if self.softcap is not None:
             scaled = scaled.div_(self.softcap).tanh_().mul_(self.softcap)
         if self.modify is not None:
-            grids = [
-                torch.arange(n, device=scaled.device) if isinstance(n, int) else torch.tensor(n, device=scaled.device)
-                for n in (scaled.shape[0], self.head_numbers or scaled.shape[1], tuple(rows), tuple(columns))
-            ]
-            scaled = self._modified(scaled, *torch.meshgrid(*grids, indexing="ij"))
+            parts = (range(scaled.shape[0]), self.head_numbers or range(scaled.shape[1]), rows, columns)
+            index = (torch.tensor(part, device=scaled.device, dtype=torch.int64) for part in parts)
+            scaled = over_grid(self.modify, scored=True)(scaled, *index)
         bias = self._bias_tile(rows, columns)
         if bias is not None:
             scaled = scaled.add_(bias.to(scaled.dtype))
@@ -87,7 +85,9 @@ class ScoreRule:
             scaled = torch.tanh(scaled / self.softcap) * self.softcap
         if self.modify is not None:
             number = head if self.head_numbers is None else torch.tensor(self.head_numbers, device=head.device)[head]
-            scaled = self._modified(scaled, *torch.broadcast_tensors(batch, number, query, key))
+            points = torch.broadcast_tensors(scaled, batch, number, query, key)
+            modified: Tensor = torch.vmap(self.modify)(*(x.reshape(-1) for x in points))
+            scaled = modified.reshape(scaled.shape)
         if self.bias is not None:
             scaled = scaled + take(self.bias, batch, head, query, key).to(scaled.dtype)
         if self.mask is not None:
@@ -119,6 +119,23 @@ class ScoreRule:
         held = {} if self.mask is None else {f"mask.{name}": x for name, x in self.mask.tensors().items()}
         return {**held, **{name: x for name in ("bias", "sinks") if (x := getattr(self, name)) is not None}}
 
+    @property
+    def breadth(self) -> int:
+        """For how many pairs of text and head :meth:`additive_tile` is written out."""
+        batch, heads = (1, 1) if self.mask is None else self.mask.breadth
+        if self.bias is not None:
+            batch, heads = max(batch, self.bias.shape[0]), max(heads, self.bias.shape[1])
+        return batch * heads
+
+    def change(self, how: Callable[[Tensor], Tensor]) -> ScoreRule:
+        """The same rule with ``how`` done to each of its tensors."""
+        return replace(
+            self,
+            mask=None if self.mask is None else self.mask.change(how),
+            bias=None if self.bias is None else how(self.bias),
+            sinks=None if self.sinks is None else how(self.sinks),
+        )
+
     def to(self, device: torch.device) -> ScoreRule:
         """The same rule on another device."""
         return replace(
@@ -144,9 +161,3 @@ class ScoreRule:
             return None
         part = self.bias[..., columns.start : columns.stop]
         return part if part.shape[-2] == 1 else part[..., rows.start : rows.stop, :]
-
-    def _modified(self, scaled: Tensor, batch: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
-        assert self.modify is not None
-        points = (x.reshape(-1) for x in (scaled, batch, head, query, key))
-        flat: Tensor = torch.vmap(self.modify)(*points)
-        return flat.reshape(scaled.shape)

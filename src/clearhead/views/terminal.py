@@ -1,0 +1,137 @@
+"""Looks as tables and bars in a terminal; plain text where there is no colour."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+from rich.console import Group, RenderableType
+from rich.style import Style
+from rich.table import Table
+from rich.text import Text
+
+from clearhead.analysis.looks import Look, Looks
+
+__all__ = ["CAUTION", "render"]
+
+CAUTION = "Caution: weights need not explain the answer (Jain & Wallace 2019, and since)."
+
+_BAR = 24
+_EIGHTHS = " ▏▎▍▌▋▊▉█"
+_SHADES = " ▁▂▃▄▅▆▇█"
+# Points of matplotlib's cividis (Nuñez et al. 2018), even in lightness and safe for the colour-blind.
+_CIVIDIS = ((0, 34, 78), (53, 69, 108), (102, 105, 112), (148, 142, 119), (200, 184, 102), (254, 232, 56))
+_WIDE = 24  # more heads than this get one character each
+
+
+def render(looks: Looks, *, unit: str, top: int, head: str | None = None) -> RenderableType:
+    """Everything that ``clearhead look`` prints about one word.
+
+    Args:
+        looks: From :func:`clearhead.strongest_looks`.
+        unit: ``words`` or ``tokens``, for the headings.
+        top: How many heads, and how many words looked at, to list.
+        head: The one head that the looks are of; None for all.
+
+    """
+    one = unit.removesuffix("s")
+    source = Text(looks.word, style="bold")
+    if head is not None:
+        return Group(
+            Text.assemble(f"{head} from “", source, "” looks at"),
+            _table(
+                (("weight", "right"), ("", "left"), (one, "left")), (_target(pair[0]) for pair in looks.targets[:top])
+            ),
+            "",
+            *_notes(one),
+        )
+    return Group(
+        Text.assemble("From “", source, f"”, the heads that look hardest, and at which {one}"),
+        _table((("head", "left"), ("weight", "right"), ("", "left"), (one, "left")), map(_head, looks.heads[:top])),
+        "",
+        Text.assemble("From “", source, f"”, each {one} and the two heads that look at it hardest"),
+        _table(
+            ((one, "left"), ("head", "left"), ("weight", "right"), ("", "left"), ("then", "left"), ("weight", "right")),
+            ((pair[0].word, pair[0].head, *_weight(pair[0]), *_second(pair[1:])) for pair in looks.targets[:top]),
+        ),
+        "",
+        Text.assemble("From “", source, f"”, the strongest look of every head at another {one}"),
+        _overview(looks),
+        "",
+        *_notes(one),
+    )
+
+
+def _notes(one: str) -> tuple[Text, Text]:
+    left_out = f"Left out: special tokens, where attention rests, and the {one} itself."
+    return Text(left_out, style="dim"), Text(CAUTION, style="dim")
+
+
+def _weight(look: Look) -> tuple[str, str]:
+    return f"{look.weight:.3f}", bar(look.weight)
+
+
+def _head(look: Look) -> tuple[str, ...]:
+    return look.head, *_weight(look), look.word
+
+
+def _second(rest: Sequence[Look]) -> tuple[str, str]:
+    return (rest[0].head, f"{rest[0].weight:.3f}") if rest else ("", "")
+
+
+def _target(look: Look) -> tuple[str, ...]:
+    return *_weight(look), look.word
+
+
+def bar(weight: float, width: int = _BAR) -> str:
+    """A bar of ``width`` characters for a weight of 1, in steps of an eighth.
+
+    >>> bar(0.5, 4)
+    '██'
+    """
+    if not math.isfinite(weight):
+        return "?"
+    eighths = round(max(0.0, min(1.0, weight)) * width * 8)
+    return "█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
+
+
+def _table(columns: Sequence[tuple[str, str]], rows: Iterable[Sequence[str]]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    for title, side in columns:
+        table.add_column(title, justify="right" if side == "right" else "left", no_wrap=True)
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    return table
+
+
+def _overview(looks: Looks) -> RenderableType:
+    """Layers × heads, in hundredths, shaded where there is colour."""
+    width = looks.grid.shape[1]
+    wide = width > _WIDE
+    cell = 1 if wide else 3
+    lines = [] if wide else [Text("     " + "".join(f"{f'H{n}':>{cell + 1}}" for n in range(width)), style="dim")]
+    for layer, weights in zip(looks.layers, looks.grid.tolist(), strict=True):
+        line = Text(f"{f'L{layer}':<5}", style="dim")
+        for weight in weights:
+            line.append("" if wide else " ")
+            line.append(_cell(weight, wide).rjust(cell), None if math.isnan(weight) else _shade(weight))
+        lines.append(line)
+    unit = "a full bar is 1" if wide else "in hundredths"
+    lines.append(Text(f"     heads from 0 at the left, layers from 0 at the top, {unit}", style="dim"))
+    return Group(*lines)
+
+
+def _cell(weight: float, wide: bool) -> str:
+    if math.isnan(weight):
+        return " "
+    if wide:
+        return _SHADES[round(max(0.0, min(1.0, weight)) * 8)]
+    return "·" if weight < 0.005 else f"{weight * 100:.0f}"
+
+
+def _shade(weight: float) -> Style:
+    place = max(0.0, min(1.0, weight)) * (len(_CIVIDIS) - 1)
+    low, part = min(int(place), len(_CIVIDIS) - 2), place - min(int(place), len(_CIVIDIS) - 2)
+    red, green, blue = (round(a + (b - a) * part) for a, b in zip(_CIVIDIS[low], _CIVIDIS[low + 1], strict=True))
+    ink = "#000000" if 0.3 * red + 0.59 * green + 0.11 * blue > 110 else "#ffffff"
+    return Style.parse(f"{ink} on #{red:02x}{green:02x}{blue:02x}")

@@ -1,0 +1,53 @@
+"""Every code block of README.md runs and shows what it says."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = [(kind, text) for kind, text in re.findall(r"```(\w*)\n(.*?)```", README, flags=re.DOTALL)]
+COMMANDS = [
+    shlex.split(line, comments=True) for kind, text in BLOCKS if kind == "bash" for line in text.splitlines() if line
+]
+
+
+def test_every_block_is_of_a_kind_that_is_tested() -> None:
+    assert {kind for kind, _ in BLOCKS} == {"bash", "python", "text"}
+
+
+@pytest.mark.parametrize("code", [text for kind, text in BLOCKS if kind == "python"])
+def test_python_blocks_run(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "README.md", "exec"), {"__name__": "readme"})  # noqa: S102  # the documentation is the test
+
+
+def test_bash_blocks_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    """``make`` targets exist (running them is what runs this test); ``clearhead`` commands run in order."""
+    from clearhead.cli.app import main
+
+    monkeypatch.chdir(tmp_path)
+    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
+    shown = ""
+    for program, *arguments in COMMANDS:
+        if program == "make":
+            assert set(arguments) <= targets
+            continue
+        assert program == "clearhead"
+        main(arguments)
+        shown += capfd.readouterr().out
+    for line in next(text for kind, text in BLOCKS if kind == "text").splitlines():
+        assert line == "…" or line.rstrip() in [x.rstrip() for x in shown.splitlines()]
+    assert (tmp_path / "out.png").is_file()
+
+
+def test_links_and_pictures_exist() -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        if not target.startswith("http"):
+            assert (ROOT / target).is_file(), target
+
+
+def test_exactly_two_set_up_commands() -> None:
+    assert [command for command in COMMANDS if command[0] == "make"] == [["make", "look"], ["make", "test"]]

@@ -1,0 +1,161 @@
+"""Measure speed and memory against named peers, and write docs/benchmarks.md.
+
+    python benchmarks/run.py                    # everything, about 10 minutes on 2 cores; writes docs/benchmarks.md
+    python benchmarks/run.py --only watching    # one part; prints only
+    python benchmarks/run.py --quick            # small sizes, to see that it works; prints only, proves nothing
+
+The page is written whole, after everything was measured, or not at all: an interrupted or failed run prints what it
+had and leaves the page as it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+import transformers
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+import clearhead
+from measure import Result
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
+PARTS = ("watching", "map_statistics", "long_map", "cold_start")
+
+_INTRODUCTION = (
+    "Written by `make bench` (`benchmarks/run.py`); do not edit. Every ratio is to a peer that was measured in the "
+    "same run. A time ratio is the median of the rounds' ratios, with the quartiles in parentheses; the cases of a "
+    "round take turns. *Verdict* says whether that median keeps the target."
+)
+
+Found = dict[str, list[Result]]
+
+
+def main() -> int:
+    """Run what was asked for; 0 if all of it was measured, whatever the verdicts."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="a small smoke run; writes nothing")
+    parser.add_argument("--only", choices=PARTS, action="append", help="one part (repeatable); writes nothing")
+    given = parser.parse_args()
+    out = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+    machine = hardware()
+    out.print("\n".join(f"{name}: {value}" for name, value in machine.items()), end="\n\n")
+    found: Found = {}
+    try:
+        measure_all(given.only or list(PARTS), found, out, quick=given.quick)
+    except KeyboardInterrupt:
+        summary(found, out)
+        out.print("Interrupted: the above is what had been measured; docs/benchmarks.md is as it was.")
+        return 130
+    except Exception:
+        summary(found, out)
+        out.print("Failed: the above is what had been measured; docs/benchmarks.md is as it was.")
+        raise
+    summary(found, out)
+    if given.quick or given.only:
+        out.print("docs/benchmarks.md is written by a full run only.")
+    else:
+        write_whole(PAGE, page(found, machine))
+        out.print("Wrote docs/benchmarks.md.")
+    return 0
+
+
+def measure_all(parts: list[str], found: Found, out: Console, *, quick: bool) -> None:
+    """Fill ``found`` part by part, showing each result as it comes."""
+    with Console(stderr=True).status("starting") as status:
+        for part in parts:
+            results = found.setdefault(part, [])
+            say: Callable[[str], None] = status.update
+            for result in importlib.import_module(part).measure(say, quick=quick):
+                if quick:
+                    result = replace(result, met=None)  # small sizes say nothing about the targets
+                results.append(result)
+                out.print(f"{result.verdict:>6}  {result.what}: {result.measured} [{result.target}]", markup=False)
+
+
+def summary(found: Found, out: Console) -> None:
+    """One table of everything."""
+    table = Table(box=box.SIMPLE, pad_edge=False)
+    for name in ("what", "target", "measured", "peer", "verdict"):
+        table.add_column(name)
+    for results in found.values():
+        for x in results:
+            table.add_row(x.what, x.target, x.measured, x.peer, x.verdict)
+        table.add_section()
+    out.print(table)
+    judged = [x for results in found.values() for x in results if x.met is not None]
+    if judged:
+        out.print(f"{sum(bool(x.met) for x in judged)} of {len(judged)} targets met")
+
+
+def hardware() -> dict[str, str]:
+    """What the figures depend on."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {
+        "processor": f"{_processor()}, {cores} cores, {torch.backends.cpu.get_cpu_capability()}",
+        "memory": f"{memory / 2**30:.0f} GiB",
+        "threads": str(torch.get_num_threads()),
+        "load at the start": f"{os.getloadavg()[0]:.1f} processes",
+        "Python": platform.python_version(),
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
+        "clearhead": clearhead.__version__,
+        "date": f"{datetime.now(tz=UTC):%Y-%m-%d}",
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.machine()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def page(found: Found, machine: dict[str, str]) -> str:
+    """The text of docs/benchmarks.md; each part is introduced by its module's docstring."""
+    lines = [
+        "# Speed and memory",
+        "",
+        _INTRODUCTION,
+        "",
+        *(f"* {name}: {value}" for name, value in machine.items()),
+    ]
+    for part, results in found.items():
+        title, _, method = (sys.modules[part].__doc__ or part).strip().partition("\n\n")
+        lines += ["", f"## {title.rstrip('.')}", "", method.replace("``", "`").strip(), ""]
+        lines += ["| what | target | measured | peer | verdict |", "|---|---|---|---|---|"]
+        for x in results:
+            verdict = "**missed**" if x.met is False else x.verdict
+            lines.append(f"| {x.what} | {x.target} | {x.measured} | {x.peer} | {verdict} |")
+    return "\n".join([*lines, ""])
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Replace ``path`` in one step."""
+    path.parent.mkdir(exist_ok=True)
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".", delete=False, encoding="utf-8") as file:
+        part = Path(file.name)
+        try:
+            file.write(text)
+            file.flush()
+            part.chmod(0o644)
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -15,7 +15,6 @@ import importlib
 import os
 import platform
 import sys
-import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -28,6 +27,7 @@ from rich.console import Console
 from rich.table import Table
 
 import clearhead
+from clearhead.files import write_whole
 from measure import Result
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
@@ -66,7 +66,8 @@ def main() -> int:
     if given.quick or given.only:
         out.print("docs/benchmarks.md is written by a full run only.")
     else:
-        write_whole(PAGE, page(found, machine))
+        text = page(found, machine)
+        write_whole(PAGE, lambda part: Path(part).write_text(text, encoding="utf-8"))
         out.print("Wrote docs/benchmarks.md.")
     return 0
 
@@ -141,20 +142,6 @@ def page(found: Found, machine: dict[str, str]) -> str:
             verdict = "**missed**" if x.met is False else x.verdict
             lines.append(f"| {x.what} | {x.target} | {x.measured} | {x.peer} | {verdict} |")
     return "\n".join([*lines, ""])
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Replace ``path`` in one step."""
-    path.parent.mkdir(exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".", delete=False, encoding="utf-8") as file:
-        part = Path(file.name)
-        try:
-            file.write(text)
-            file.flush()
-            part.chmod(0o644)
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

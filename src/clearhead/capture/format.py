@@ -6,9 +6,7 @@ import functools
 import hashlib
 import json
 import math
-import os
-import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -18,6 +16,7 @@ from torch import Tensor
 from clearhead.capture.capture import Capture, Layer
 from clearhead.capture.tokens import Tokens
 from clearhead.errors import CaptureFormatError, ClearheadError, InputError, LargeMapError
+from clearhead.files import write_whole
 from clearhead.maps.base import MOST_ENTRIES, AttentionMap
 from clearhead.maps.factored import FactoredMap
 from clearhead.maps.stored import StoredMap
@@ -118,6 +117,7 @@ def save(capture: Capture, path: Path) -> None:
         LargeMapError: A mask or score given as a function is too large to be written out.
 
     """
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     writer = _Writer()
@@ -151,7 +151,14 @@ def save(capture: Capture, path: Path) -> None:
     except (TypeError, ValueError) as error:
         raise InputError(f"cannot save the capture: its provenance or tokens do not fit JSON ({error})") from None
     metadata = {_KEY: text, _DIGEST_KEY: hashlib.sha256(text.encode()).hexdigest()}
-    write_whole(path, lambda part: save_file(tensors, part, metadata=metadata))
+
+    def write(part: str) -> None:
+        try:
+            save_file(tensors, part, metadata=metadata)
+        except SafetensorError as error:  # how it says that the disk is full
+            raise OSError(str(error)) from None
+
+    write_whole(path, write)
 
 
 def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -164,37 +171,6 @@ def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         taken.add(own.untyped_storage().data_ptr())
         result[name] = own
     return result
-
-
-def write_whole(path: Path, write: Callable[[str], Any]) -> None:
-    """Let ``write`` fill a file beside ``path`` and put it in place only once it is complete.
-
-    Raises:
-        InputError: The folder does not exist or cannot be written, or something other than a file is in the way.
-
-    """
-    from safetensors import SafetensorError
-
-    target = Path(os.path.realpath(path))  # a link stays, and what it points to is replaced
-    try:
-        if target.exists() and not target.is_file():
-            raise InputError(f"cannot write {path}: what is there is not a file")
-        # In a folder of its own, so that whatever the writer leaves behind when it fails is gone as well.
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".clearhead-") as folder:
-            part = Path(folder) / f"part{target.suffix}"
-            write(str(part))
-            with part.open("rb+") as file:
-                os.fsync(file.fileno())
-            part.chmod(target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask())
-            part.replace(target)
-    except (OSError, SafetensorError) as error:
-        raise InputError(f"cannot write {path}: {getattr(error, 'strerror', None) or error}") from None
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _digest(tensor: Tensor) -> str:

@@ -114,23 +114,12 @@ def _replace(owner: Any, name: str, value: Any) -> None:
 
 def _replace_imported(functions: dict[Any, Callable[..., Any]]) -> None:
     """Also where a function was imported by name, or compiled, at the top of a Python module."""
-    before = set(sys.modules)
-    _restore.callback(_restore_imported, before, {new: old for old, new in functions.items()})
-    # A program has thousands of modules, and a watch should cost nothing: each is looked through once, and only
-    # __main__, where people type, every time.
-    if _looked_for != set(functions):
-        _looked_for.clear()
-        _looked_for.update(functions)
-        _looked_through.clear()
-        _found.clear()
-    for module in _modules((before - _looked_through) | {"__main__"}):
-        for attribute, value in list(vars(module).items()):
-            if isinstance(value, types.FunctionType | types.BuiltinFunctionType) and (
-                value in functions or _compiled_from(value) in functions
-            ):
-                _found.add((module, attribute))
-    _looked_through.update(before)
-    for module, attribute in _found:
+    global _imported
+    if _imported.functions != set(functions):
+        _imported = _Imported(set(functions))
+    _imported.look()
+    _restore.callback(_restore_imported, len(sys.modules), {new: old for old, new in functions.items()})
+    for module, attribute in _imported.found:
         value = vars(module).get(attribute)
         if value in functions:
             _replace(module, attribute, functions[value])
@@ -138,19 +127,11 @@ def _replace_imported(functions: dict[Any, Callable[..., Any]]) -> None:
             _replace(module, attribute, functools.wraps(value)(_flex_attention(value)))
 
 
-_looked_for: set[Any] = set()
-_looked_through: set[str] = set()
-_found: set[tuple[types.ModuleType, str]] = set()
-
-
-def _compiled_from(value: Any) -> Any:
-    """The function that :func:`torch.compile` made ``value`` of, if it did."""
-    return getattr(value, "_torchdynamo_orig_callable", None)
-
-
-def _restore_imported(before: set[str], functions: dict[Any, Any]) -> None:
+def _restore_imported(count: int, functions: dict[Any, Any]) -> None:
     """A module that was imported meanwhile has imported the replacement."""
-    for module in _modules(set(sys.modules) - before):
+    if len(sys.modules) == count:
+        return
+    for module in _modules(set(sys.modules) - _imported.seen):
         for attribute, value in list(vars(module).items()):
             if isinstance(value, types.FunctionType) and value in functions:
                 setattr(module, attribute, functions[value])
@@ -165,6 +146,42 @@ def _modules(names: Iterable[str]) -> Iterator[types.ModuleType]:
             "transformers",
         ):
             yield module
+
+
+def _compiled_from(value: Any) -> Any:
+    """The function that :func:`torch.compile` made ``value`` of, if it did."""
+    return getattr(value, "_torchdynamo_orig_callable", None)
+
+
+class _Imported:
+    """Where the functions were imported by name.
+
+    A program has thousands of modules, and a watch should cost nothing: each is looked through once, as long as none
+    was added none at all, and only ``__main__``, where people type, every time.
+    """
+
+    def __init__(self, functions: set[Any]) -> None:
+        self.functions = functions
+        self.seen: set[str] = set()
+        self.found: set[tuple[types.ModuleType, str]] = set()
+        self._count = 0
+
+    def look(self) -> None:
+        """Look through the modules that are new."""
+        names = {"__main__"}
+        if len(sys.modules) != self._count:
+            names |= set(sys.modules) - self.seen
+            self._count = len(sys.modules)
+        self.seen |= names
+        for module in _modules(names):
+            for attribute, value in list(vars(module).items()):
+                if isinstance(value, types.FunctionType | types.BuiltinFunctionType) and (
+                    value in self.functions or _compiled_from(value) in self.functions
+                ):
+                    self.found.add((module, attribute))
+
+
+_imported = _Imported(set())
 
 
 # Which module runs.
@@ -291,8 +308,11 @@ def _projection(original: Callable[..., Any]) -> Callable[..., Any]:
     return projection
 
 
+_signature = functools.cache(inspect.signature)
+
+
 def _multi_head_attention_forward(original: Callable[..., Any]) -> Callable[..., Any]:
-    signature = inspect.signature(original)
+    signature = _signature(original)
 
     def multi_head_attention_forward(*args: Any, **kwargs: Any) -> Any:
         bound = signature.bind(*args, **kwargs)

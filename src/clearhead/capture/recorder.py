@@ -59,7 +59,12 @@ class Recorder:
 
     def __init__(self, model: nn.Module, layers: LayerChoice, *, values: bool, device: torch.device | None) -> None:
         self._model = model  # so that no other object gets the identity of one of its modules
-        self._names = {id(module): _clean(name, model) for name, module in model.named_modules(remove_duplicate=True)}
+        named = dict(model.named_modules())
+        self._names = {id(module): _clean(name, model) for name, module in named.items()}
+        self.is_compiled = any(
+            "_orig_mod" in name or module.__dict__.get("_compiled_call_impl") is not None
+            for name, module in named.items()
+        )
         self._choice = [layers] if isinstance(layers, int | str) else None if layers is None else list(layers)
         self._values, self._device = values, device
         self._seen: dict[str, int] = {}  # calls of each module so far, of all that have attention
@@ -175,15 +180,15 @@ class Recorder:
 
     def _read_mask(self, call: AttentionCall, shape: tuple[int, int, int, int]) -> tuple[Mask | None, Tensor | None]:
         queries, keys = shape[2:]
-        mask, bias = None, call.bias
-        if call.mask is not None:
-            mask, added = self._read_tensor(call.mask, shape)
+        rules: list[Mask] = []
+        bias: Tensor | None = None
+        for tensor in (call.mask, call.bias):
+            if tensor is None:
+                continue
+            mask, added = self._read_tensor(tensor, shape)
+            rules += [] if mask is None else [mask]
             if added is not None:
                 bias = added if bias is None else bias + added
-        if bias is not None:
-            bias = keep(bias)[..., :keys]
-            bias = bias.reshape((1,) * (4 - bias.dim()) + bias.shape).expand(-1, -1, -1, keys)
-        rules: list[Mask] = [] if mask is None else [mask]
         if call.causal:
             rules.append(Spans.causal(queries, keys, device=call.q.device, offset=0))
         if call.window is not None:
@@ -218,7 +223,7 @@ class Recorder:
 
 @cache
 def _signs(width: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    sign = torch.randint(0, 2, (width, 1), generator=torch.Generator().manual_seed(width)) * 2.0 - 1.0
+    sign = torch.randint(0, 2, (width,), generator=torch.Generator().manual_seed(width)) * 2.0 - 1.0
     return sign.to(device, dtype)
 
 
@@ -228,8 +233,9 @@ def _signed_sum(columns: Tensor) -> Tensor:
     sign = _signs(columns.shape[-1], dtype, columns.device)
     tokens_first = columns.transpose(1, 2)
     if tokens_first.is_contiguous():  # as most models have it; a product over the view would copy it first
-        return (tokens_first.to(dtype) @ sign).transpose(1, 2)
-    return columns.to(dtype) @ sign
+        rows = tokens_first.to(dtype).view(-1, columns.shape[-1])
+        return rows.mv(sign).view(*tokens_first.shape[:-1], 1).transpose(1, 2)
+    return (columns.to(dtype) @ sign)[..., None]
 
 
 def _shorten(predicate: Predicate) -> list[Mask]:
@@ -251,6 +257,13 @@ def _align(call: AttentionCall) -> AttentionCall:
 
     Leading axes are one batch; tensors of three axes have no heads, so one.
     """
+    if (
+        call.q.dim() == 4
+        and call.q.shape[:2] == call.k.shape[:2]
+        and all(x is None or x.shape[:2] == call.q.shape[:2] for x in (call.values, call.output))
+        and (call.mask is None or (call.mask.dim() == 4 and call.mask.shape[0] in (1, call.q.shape[0])))
+    ):
+        return call  # as nearly every model has them
     single = call.q.dim() == 3
 
     def four(tensor: Tensor) -> Tensor:
@@ -291,8 +304,9 @@ def _covers(item: str, path: str) -> bool:
 
 
 def _clean(name: str, model: nn.Module) -> str:
-    parts = [part for part in name.split(".") if part != "_orig_mod"]
-    return ".".join(parts) or type(getattr(model, "_orig_mod", model)).__name__
+    if "_orig_mod" in name:  # what torch.compile puts between a wrapper and the module in it
+        name = ".".join(part for part in name.split(".") if part != "_orig_mod")
+    return name or type(getattr(model, "_orig_mod", model)).__name__
 
 
 def _provenance(model: nn.Module) -> dict[str, Any]:

@@ -69,15 +69,11 @@ class watch:  # noqa: N801  # used like a function, as torch.no_grad is
         target = None if device is None else torch.device(device)
         self._recorder = Recorder(model, layers, values=values, device=target)
         self._recorder.capture.tokens = tokens
-        self._compiled = any(
-            hasattr(module, "_orig_mod") or getattr(module, "_compiled_call_impl", None) is not None
-            for module in model.modules()
-        )
         self._held = ExitStack()
 
     def __enter__(self) -> Capture:
         with ExitStack() as held:
-            if self._compiled:
+            if self._recorder.is_compiled:
                 held.enter_context(warnings.catch_warnings())
                 # PyTorch warns that the hooks, of which nothing is lost, run once more for the compiled wrapper.
                 warnings.filterwarnings("ignore", message=".*global hooks on modules", category=UserWarning)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from clearhead.capture.capture import Capture
-from clearhead.capture.format import write_whole
 from clearhead.errors import InputError, MissingPackageError
+from clearhead.files import write_whole
 from clearhead.views.formats import check_format
 
 if TYPE_CHECKING:

@@ -5,15 +5,12 @@
 query head ``h`` uses key head ``h // (heads // kv_heads)``. A leading ``#`` allows an axis of size 1 that broadcasts.
 """
 
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 Queries = Float[Tensor, "batch heads queries head_dim"]
 Keys = Float[Tensor, "batch kv_heads keys head_dim"]
 Weights = Float[Tensor, "batch heads queries keys"]
 PerQuery = Float[Tensor, "batch heads queries"]
-PerKey = Float[Tensor, "batch heads keys"]
-Indices = Int[Tensor, "..."]
-Allowed = Bool[Tensor, "..."]
 
-__all__ = ["Allowed", "Indices", "Keys", "PerKey", "PerQuery", "Queries", "Weights"]
+__all__ = ["Keys", "PerQuery", "Queries", "Weights"]

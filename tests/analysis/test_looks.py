@@ -1,6 +1,7 @@
 """Who looks at whom, with answers worked out by hand."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -8,7 +9,7 @@ import torch
 import clearhead as ch
 from clearhead.analysis import strongest_looks
 from clearhead.capture import Capture, Layer, Tokens
-from clearhead.errors import InputError, UnknownWordError
+from clearhead.errors import InputError, NotFiniteError, UnknownWordError
 
 
 def capture_of(*layers: list[list[list[float]]], pieces: tuple[str, ...] = ("[S]", "a", "b", "a")) -> Capture:
@@ -47,7 +48,7 @@ def test_each_word_with_its_two_heads() -> None:
 
 def test_the_grid_has_no_number_where_there_is_no_head() -> None:
     looks = strongest_looks(capture_of(FIRST, SECOND), "b")
-    assert looks.layers == (0, 1)
+    assert looks.layers == ("L0", "L1")
     torch.testing.assert_close(looks.grid[:, 0], torch.tensor([0.3, 0.9]))
     assert math.isnan(looks.grid[1, 1])
 
@@ -87,6 +88,23 @@ def test_a_look_needs_two_words() -> None:
         strongest_looks(capture_of(FIRST, pieces=("[S]", "a", "[E]", "[E]")))
     with pytest.raises(InputError, match="choose two"):
         strongest_looks(capture_of(FIRST), "a", "a")
+
+
+def test_a_second_call_is_named() -> None:
+    capture = capture_of(FIRST, SECOND)
+    capture.layers[1] = replace(capture.layers[1], number=0, call=1, path="layer.0")
+    looks = strongest_looks(capture, "b")
+    assert looks.heads[0].head == "L0H0@1"
+    assert looks.layers == ("L0", "L0@1")
+    layer, place = capture.head("L0H0@1")
+    assert (layer.call, place) == (1, 0)
+
+
+def test_nan_is_no_look() -> None:
+    weights = torch.tensor(FIRST)
+    weights[0, 2, 1] = torch.nan
+    with pytest.raises(NotFiniteError, match="L0"):
+        strongest_looks(capture_of(weights.tolist()), "b")
 
 
 def test_maps_must_cover_the_tokens() -> None:

@@ -44,9 +44,9 @@ PATHS = ("encoder.layer.0.attention", "encoder.layer.1.attention", "decoder.laye
 def capture() -> Capture:
     """Three layers, of which the first runs twice."""
     layers = []
-    for number, (path, call) in enumerate([*((path, 0) for path in PATHS), (PATHS[0], 1)]):
+    for path, call in [*((path, 0) for path in PATHS), (PATHS[0], 1)]:
         amap = make_map()
-        layers.append(Layer(path, call, number, tuple(range(HEADS)), amap.shape, lambda amap=amap: amap))
+        layers.append(Layer(path, call, PATHS.index(path), tuple(range(HEADS)), amap.shape, lambda amap=amap: amap))
     return Capture(layers, texts(), {"model": "somebody/tiny", "dtype": "float32"})
 
 
@@ -91,14 +91,17 @@ def test_calls_of_one_module(capture: Capture) -> None:
 def test_heads_have_names(capture: Capture) -> None:
     layer, place = capture.head("L1H2")
     assert (layer.path, place) == (PATHS[1], 2)
-    assert capture.head(" l3h0 ")[0].name == f"{PATHS[0]}@1"
+    assert capture.head(" l0h0 ")[0].name == PATHS[0]
+    assert capture.head("L0H0@1")[0].name == f"{PATHS[0]}@1"
+    assert [layer.label(2) for layer in capture.layers] == ["L0H2", "L1H2", "L2H2", "L0H2@1"]
 
 
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("L4H0", "no layer 4: the capture has the layers 0–3"),
+        ("L4H0", "no layer 4: the capture has the layers 0–2"),
         ("L1H3", "no head 3 in layer 1: it has the heads 0–2"),
+        ("L0H0@2", "no call 2 of layer 0: it ran 2 times"),
         ("3.1", "'3.1' is no head name; heads are called like L3H1"),
         ("L-1H0", "is no head name"),
         ("", "is no head name"),
@@ -110,23 +113,25 @@ def test_unknown_heads(capture: Capture, name: str, said: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("layers", "numbers"),
+    ("layers", "labels"),
     [
-        (None, [0, 1, 2, 3]),
-        (1, [1]),
-        ([2, 0], [0, 2]),
-        (range(2), [0, 1]),
-        (PATHS[1], [1]),
-        (PATHS[0], [0, 3]),
-        (f"{PATHS[0]}@1", [3]),
-        ("encoder.layer.*", [0, 1, 3]),
-        (["decoder.*", 0], [0, 2]),
+        (None, ["L0", "L1", "L2", "L0@1"]),
+        (1, ["L1"]),
+        (0, ["L0", "L0@1"]),
+        ([2, 0], ["L0", "L2", "L0@1"]),
+        (range(2), ["L0", "L1", "L0@1"]),
+        (PATHS[1], ["L1"]),
+        (PATHS[0], ["L0", "L0@1"]),
+        (f"{PATHS[0]}@1", ["L0@1"]),
+        ("encoder", ["L0", "L1", "L0@1"]),
+        ("encoder.layer.*", ["L0", "L1", "L0@1"]),
+        (["decoder.*", 1], ["L1", "L2"]),
         ([], []),
     ],
 )
-def test_selecting_layers(capture: Capture, layers: object, numbers: list[int]) -> None:
+def test_selecting_layers(capture: Capture, layers: object, labels: list[str]) -> None:
     chosen = capture.select(layers=layers)
-    assert [layer.number for layer in chosen.layers] == numbers
+    assert [layer.label() for layer in chosen.layers] == labels
     assert chosen.tokens is capture.tokens
     assert chosen.provenance == capture.provenance
 
@@ -247,8 +252,8 @@ def test_how_it_prints(capture: Capture) -> None:
 
 
 def test_shared_tensors_count_once(capture: Capture) -> None:
-    single = capture.select(layers=0)
-    assert single.nbytes == sum(x.nbytes for x in capture[PATHS[0]].tensors().values())
+    single = capture.select(layers=1)
+    assert single.nbytes == sum(x.nbytes for x in capture[PATHS[1]].tensors().values())
     twice = Capture(single.layers * 2)
     assert twice.nbytes == single.nbytes
     assert capture.words().nbytes == capture.nbytes

@@ -183,12 +183,60 @@ def test_nan_in_the_weights_is_said(run: Run, minilm: ch.Pretrained) -> None:
     assert "encoder.layer.2.attention.self.key.weight" in err
 
 
-def test_nothing_is_half_written_when_the_picture_fails(run: Run, tmp_path: Path, saved: Path) -> None:
-    picture = tmp_path / "out.png"
+def test_nothing_is_half_written_when_the_picture_fails(
+    run: Run, tmp_path: Path, saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from matplotlib.figure import Figure
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Figure, "savefig", full)
+    picture, capture = tmp_path / "out.png", tmp_path / "out.safetensors"
     picture.write_bytes(b"what was there")
-    code, _, err = run("open", str(saved), "--from", "zebra", "--figure", str(picture))
-    assert (code, err.count("\n")) == (2, 1)
+    code, _, err = run("open", str(saved), "--figure", str(picture), "--save", str(capture))
+    assert (code, err) == (2, f"clearhead: cannot write {picture}: No space left on device\n")
     assert picture.read_bytes() == b"what was there"
+    assert [path.name for path in tmp_path.iterdir()] == ["out.png"]
+
+
+def test_a_picture_and_a_capture_need_names_of_their_own(run: Run, tmp_path: Path, saved: Path) -> None:
+    path = tmp_path / "out.png"
+    code, _, err = run("open", str(saved), "--figure", str(path), "--save", str(path))
+    assert (code, err.count("\n")) == (2, 1)
+    assert "a name of its own" in err
+    assert not path.exists()
+
+
+def test_a_place_that_cannot_be_written_is_said(run: Run, saved: Path) -> None:
+    code, out, err = run("open", str(saved), "--save", "/proc/run.safetensors")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "cannot write /proc/run.safetensors" in err
+
+
+def test_nan_in_a_saved_capture_is_said(run: Run, tmp_path: Path) -> None:
+    weights = torch.full((1, 1, 2, 2), torch.nan)
+    amap = ch.AttentionMap.from_weights(weights)
+    path = tmp_path / "nan.safetensors"
+    ch.Capture([ch.Layer("a", 0, 0, (0,), amap.shape, lambda: amap)]).save(path)
+    code, out, err = run("open", str(path), "--json")
+    assert (code, out) == (2, "")
+    assert "L0 (a) is not finite" in err
+
+
+def test_a_capture_without_maps_or_without_that_text_is_said(run: Run, tmp_path: Path, saved: Path) -> None:
+    path = tmp_path / "empty.safetensors"
+    ch.Capture().save(path)
+    assert "holds no maps" in run("open", str(path))[2]
+    assert "2 texts, numbered from 0; there is no text 7" in run("open", str(saved), "--text", "7")[2]
+
+
+def test_texts_without_tokens_can_all_be_shown(run: Run, tmp_path: Path) -> None:
+    amap = ch.AttentionMap.from_weights(torch.softmax(torch.randn(2, 1, 3, 3), -1))
+    path = tmp_path / "two.safetensors"
+    ch.Capture([ch.Layer("a", 0, 0, (0,), amap.shape, lambda: amap)]).save(path)
+    record = json.loads(run("open", str(path), "--text", "1", "--from", "2", "--to", "0", "--json")[1])
+    assert record["heads"][0]["weight"] == pytest.approx(float(amap[1, 0, 2, 0]))
 
 
 def test_version_and_help(run: Run) -> None:
@@ -222,8 +270,18 @@ def test_a_saved_capture_opens_without_transformers(saved: Path) -> None:
     assert "L0H2" in done.stdout.decode()
 
 
-def test_a_reader_that_has_seen_enough_is_no_error(saved: Path) -> None:
-    command = f"{sys.executable} -m clearhead open {saved} --json | head -c 1"
-    done = subprocess.run(command, shell=True, capture_output=True, check=False, timeout=120)  # noqa: S602  # a pipe is meant
-    assert done.stdout == b"{"
-    assert done.stderr == b""
+def test_a_terminal_without_unicode_is_no_error() -> None:
+    done = subprocess_run("look", SENTENCE, "--from", "it", env=os.environ | {"PYTHONIOENCODING": "ascii"})
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"L3H1    0.677" in done.stdout
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
+    """More than a pipe holds, so that writing does meet the closed end."""
+    amap = ch.AttentionMap.from_weights(torch.softmax(torch.randn(1, 600, 2, 2), -1))
+    path = tmp_path / "many.safetensors"
+    layers = [ch.Layer(f"a{n}", 0, n, tuple(range(600)), amap.shape, lambda: amap) for n in range(40)]
+    ch.Capture(layers).save(path)
+    command = f"{sys.executable} -m clearhead open {path} --json | head -c 1; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, check=False, timeout=120)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"{", b"")

@@ -1,4 +1,3 @@
-# ruff: noqa: ARG005  (functions of FlexAttention and answers put in place of others have arguments of no use here)
 """Attention written out in float64, and every statistic of a map from the whole of its weights.
 
 Independent of the package on purpose: nothing here calls clearhead to find out what is right.

@@ -1,4 +1,3 @@
-# ruff: noqa: ARG005  (functions of FlexAttention and answers put in place of others have arguments of no use here)
 """The map that is kept as q, k and LSE: what it takes, what it holds, what it notices."""
 
 import math

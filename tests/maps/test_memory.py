@@ -1,4 +1,3 @@
-# ruff: noqa: ARG005  (functions of FlexAttention and answers put in place of others have arguments of no use here)
 """Only what was asked for is computed: no tensor ever has the size of the map."""
 
 import gc

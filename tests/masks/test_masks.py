@@ -1,4 +1,3 @@
-# ruff: noqa: ARG005  (functions of FlexAttention and answers put in place of others have arguments of no use here)
 """Every mask gives, to every question, the answer of the boolean matrix that it stands for."""
 
 import inspect

@@ -1,4 +1,3 @@
-# ruff: noqa: ARG005  (functions of FlexAttention and answers put in place of others have arguments of no use here)
 """The specification against a loop over positions and against PyTorch; the kernels and the rule against it."""
 
 import math

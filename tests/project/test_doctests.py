@@ -22,11 +22,7 @@ def failures(module: types.ModuleType) -> doctest.TestResults:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_examples_in_docstrings(name: str) -> None:
-    try:
-        module = importlib.import_module(name)
-    except ImportError as missing:
-        pytest.skip(f"wants an optional package: {missing}")
-    assert failures(module).failed == 0
+    assert failures(importlib.import_module(name)).failed == 0
 
 
 def test_examples_are_found() -> None:

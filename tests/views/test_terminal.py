@@ -13,7 +13,7 @@ from clearhead.views.terminal import bar, render
 def looks_of(heads: int) -> Looks:
     weights = torch.linspace(0, 1, heads)
     found = tuple(Look(f"L0H{n}", "layer.0", 1, "[bold]animal", float(weights[n])) for n in reversed(range(heads)))
-    return Looks(0, "it", found, ((found[0], found[1]), (found[1],)), weights[None], (0,))
+    return Looks(0, "it", found, ((found[0], found[1]), (found[1],)), weights[None], ("L0",))
 
 
 def printed(looks: Looks, **options: object) -> str:
@@ -40,6 +40,15 @@ def test_plain_where_there_is_no_colour() -> None:
 def test_coloured_where_there_is() -> None:
     text = printed(looks_of(12), force_terminal=True, color_system="truecolor", no_color=False)
     assert "\x1b[" in text
+
+
+def test_a_long_word_takes_no_room_from_heads_and_weights() -> None:
+    word = "pneumonoultramicroscopicsilicovolcanoconiosis" * 2
+    look = Look("L10H11", "layer.10", 1, word, 0.5)
+    text = printed(Looks(0, "it", (look,), ((look, look),), torch.tensor([[0.5]]), ("L10",)))
+    rows = [line for line in text.splitlines() if "pneumono" in line]
+    assert len(rows) == 2
+    assert all("L10H11" in row and "0.500" in row and "…" in row for row in rows)
 
 
 @pytest.mark.parametrize("heads", [12, 24, 64])

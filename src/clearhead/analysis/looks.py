@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from clearhead.capture.capture import Capture
-from clearhead.errors import InputError, UnknownWordError
+from clearhead.errors import InputError, NotFiniteError, UnknownWordError
 
 __all__ = ["Look", "Looks", "find_label", "strongest_looks"]
 
@@ -41,8 +41,8 @@ class Looks:
     """For each word looked at, the looks of the two heads that look at it hardest; the hardest looked at first."""
     grid: Tensor
     """(layers, heads) weight of each head's look; NaN where a layer has no such head."""
-    layers: tuple[int, ...]
-    """The layer numbers of the grid's rows."""
+    layers: tuple[str, ...]
+    """What the grid's rows are called: ``L3``."""
 
 
 def strongest_looks(
@@ -62,9 +62,16 @@ def strongest_looks(
 
     Raises:
         UnknownWordError: The text has no such word; the message lists those it has.
-        InputError: Fewer than two words, or the maps are not square over the tokens.
+        InputError: Fewer than two words, no such text, or the maps are not square over the tokens.
+        NotFiniteError: A weight is NaN.
 
     """
+    if not capture.layers:
+        raise InputError("the capture holds no maps: there is nothing to look at")
+    if not 0 <= text < min(layer.shape[0] for layer in capture.layers):
+        raise InputError(
+            f"the capture holds {capture.layers[0].shape[0]} texts, numbered from 0; there is no text {text}"
+        )
     labels, special = capture.labels(text), capture.special(text)
     count = len(labels)
     real = [n for n in range(count) if not special[n]]
@@ -82,22 +89,26 @@ def strongest_looks(
     keys = columns[columns != at]
     heads: list[Look] = []
     at_word: dict[int, list[Look]] = {int(key): [] for key in keys}
-    numbers = tuple(layer.number for layer in capture.layers)
+    rows = tuple(layer.label() for layer in capture.layers)
     width = max(max(layer.heads) for layer in capture.layers) + 1
-    grid = torch.full((len(numbers), width), torch.nan)
+    grid = torch.full((len(rows), width), torch.nan)
     for row, layer in enumerate(capture.layers):
         weights = layer.map[text, :, at, keys].float().cpu()
+        if not bool(torch.isfinite(weights).all()):
+            raise NotFiniteError(
+                f"the attention of {layer.label()} ({layer.path}) is not finite: there is no strongest look"
+            )
         for place, number in enumerate(layer.heads):
             weight, key = (x.item() for x in weights[place].max(-1))
             chosen = int(keys[int(key)])
-            name = f"L{layer.number}H{number}"
+            name = layer.label(number)
             heads.append(Look(name, layer.name, chosen, labels[chosen], weight))
             grid[row, number] = weight
             for column, value in zip(keys.tolist(), weights[place].tolist(), strict=True):
                 at_word[column].append(Look(name, layer.name, column, labels[column], value))
     heads.sort(key=_by_weight)
     targets = (tuple(sorted(looks, key=_by_weight)[:2]) for looks in at_word.values())
-    return Looks(at, labels[at], tuple(heads), tuple(sorted(targets, key=lambda x: _by_weight(x[0]))), grid, numbers)
+    return Looks(at, labels[at], tuple(heads), tuple(sorted(targets, key=lambda x: _by_weight(x[0]))), grid, rows)
 
 
 def _by_weight(look: Look) -> float:

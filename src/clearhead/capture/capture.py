@@ -46,7 +46,7 @@ class Layer:
     call: int
     """Which call of this module it was, from 0."""
     number: int
-    """The layer's number in the run, from 0 in order of execution: the 3 of ``L3H1``."""
+    """The module's number of all with attention, from 0 in the order in which they first ran: the 3 of ``L3H1``."""
     heads: tuple[int, ...]
     """Which heads of the layer the map holds: the 1 of ``L3H1``."""
     shape: tuple[int, int, int, int]
@@ -63,6 +63,10 @@ class Layer:
     def name(self) -> str:
         """Its key in the capture: the path; for the second call ``path@1``, for the third ``path@2``."""
         return self.path if self.call == 0 else f"{self.path}@{self.call}"
+
+    def label(self, head: int | None = None) -> str:
+        """``L3``, or with a head ``L3H1``; from the module's second call on ``L3@1``, ``L3H1@1``."""
+        return f"L{self.number}{'' if head is None else f'H{head}'}{f'@{self.call}' if self.call else ''}"
 
     def derive(
         self, heads: tuple[int, ...], shape: tuple[int, int, int, int], change: Callable[[AttentionMap], AttentionMap]
@@ -119,7 +123,7 @@ class Capture(_Maps):
         lines = [f"Capture of {model}, {len(self)} maps by {self.unit.removesuffix('s')}"]
         for layer in self.layers[:24]:
             batch, heads, queries, keys = layer.shape
-            lines.append(f"  L{layer.number} {layer.name}: batch={batch}, heads={heads}, {queries} × {keys}")
+            lines.append(f"  {layer.label()} {layer.path}: batch={batch}, heads={heads}, {queries} × {keys}")
         if len(self) > 24:
             lines.append(f"  … and {len(self) - 24} more")
         return "\n".join(lines)
@@ -143,15 +147,21 @@ class Capture(_Maps):
         return list(dict.fromkeys(layer.path for layer in self.layers))
 
     def head(self, name: str) -> tuple[Layer, int]:
-        """The layer and the place within its map of the head called ``name``: ``L3H1``, both from 0."""
-        match = re.fullmatch(r"[Ll](\d+)[Hh](\d+)", name.strip())
+        """The layer and the place within its map of the head called ``name``: ``L3H1``, both from 0.
+
+        ``L3H1@2`` is that of the third call of a module that ran several times.
+        """
+        match = re.fullmatch(r"[Ll](\d+)[Hh](\d+)(?:@(\d+))?", name.strip())
         if match is None:
             raise UnknownLayerError(f"{name!r} is no head name; heads are called like L3H1, layer 3 head 1, from 0")
-        number, head = int(match[1]), int(match[2])
-        layer = next((layer for layer in self.layers if layer.number == number), None)
-        if layer is None:
+        number, head, call = int(match[1]), int(match[2]), int(match[3] or 0)
+        of_module = [layer for layer in self.layers if layer.number == number]
+        if not of_module:
             known = [layer.number for layer in self.layers]
             raise UnknownLayerError(f"no layer {number}: the capture has the layers {_runs(known)}")
+        layer = next((layer for layer in of_module if layer.call == call), None)
+        if layer is None:
+            raise UnknownLayerError(f"no call {call} of layer {number}: it ran {len(of_module)} times, numbered from 0")
         if head not in layer.heads:
             raise UnknownLayerError(f"no head {head} in layer {number}: it has the heads {_runs(layer.heads)}")
         return layer, layer.heads.index(head)
@@ -239,10 +249,13 @@ class Capture(_Maps):
         save(self, Path(path))
 
 
+def covers(item: str, path: str) -> bool:
+    """Whether ``item`` names the module at ``path``, a part of the model that contains it, or is a glob for it."""
+    return path == item or path.startswith(f"{item}.") or fnmatch.fnmatchcase(path, item)
+
+
 def _is_chosen(layer: Layer, item: int | str) -> bool:
-    if isinstance(item, int):
-        return layer.number == item
-    return item in (layer.name, layer.path) or fnmatch.fnmatchcase(layer.path, item)
+    return layer.number == item if isinstance(item, int) else layer.name == item or covers(item, layer.path)
 
 
 def _select_heads(layer: Layer, heads: Sequence[int]) -> Layer:

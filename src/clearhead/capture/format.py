@@ -6,7 +6,7 @@ import functools
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -25,7 +25,7 @@ from clearhead.masks import Explicit, Mask, Predicate, Spans, read_boolean
 from clearhead.masks.both import Both
 from clearhead.mechanisms import ScoreRule
 
-__all__ = ["VERSION", "open_capture", "save"]
+__all__ = ["VERSION", "open_capture", "save", "writer"]
 
 VERSION = 1
 _KEY, _DIGEST_KEY = "clearhead", "clearhead.sha256"
@@ -33,6 +33,7 @@ _FLOATS = {torch.float64: "F64", torch.float32: "F32", torch.float16: "F16", tor
 _INTEGERS = {torch.int64: "I64", torch.int32: "I32"}
 _DTYPES = {**_FLOATS, **_INTEGERS, torch.bool: "BOOL"}
 _LARGEST = 1e300  # of a scale or softcap: what comes near the end of float64 is no number that a model has
+_MOST = 2**20  # of a layer's, head's or call's number, so that no file can exhaust what counts to it
 _DEEPEST = 32  # masks within masks, so that no file can exhaust a reader's stack
 
 
@@ -117,14 +118,19 @@ def save(capture: Capture, path: Path) -> None:
         LargeMapError: A mask or score given as a function is too large to be written out.
 
     """
+    write_whole(path, writer(capture))
+
+
+def writer(capture: Capture) -> Callable[[str], None]:
+    """What writes ``capture`` to the path that it is called with; all that can be wrong with it is found before."""
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
-    writer = _Writer()
+    collected = _Writer()
     layers = []
     for position, layer in enumerate(capture.layers):
         amap = layer.map.by_token if isinstance(layer.map, WordMap) else layer.map
-        described = writer.map(amap, str(position))
+        described = collected.map(amap, str(position))
         layers.append(
             {
                 "path": layer.path,
@@ -134,7 +140,7 @@ def save(capture: Capture, path: Path) -> None:
                 "map": described,
             }
         )
-    tensors = _apart(writer.tensors)
+    tensors = _apart(collected.tensors)
     header = {
         "version": VERSION,
         "unit": capture.unit,
@@ -158,7 +164,7 @@ def save(capture: Capture, path: Path) -> None:
         except SafetensorError as error:  # how it says that the disk is full
             raise OSError(str(error)) from None
 
-    write_whole(path, write)
+    return write
 
 
 def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -263,7 +269,11 @@ class _Reader:
         sizes = self.get(described, "shape", list)
         if len(sizes) != 4 or any(type(n) is not int or n < 1 for n in sizes):
             self.refuse(f"{path} has the shape {sizes!r:.80}")
-        if len(heads) != sizes[1] or any(type(n) is not int or n < 0 for n in (call, number, *heads)):
+        if (
+            len(set(map(str, heads))) != len(heads)
+            or len(heads) != sizes[1]
+            or any(type(n) is not int or not 0 <= n < _MOST for n in (call, number, *heads))
+        ):
             self.refuse(f"{path} has {sizes[1]} heads, call {call}, number {number}, and names the heads {heads!r:.80}")
         shape = (sizes[0], sizes[1], sizes[2], sizes[3])
         self._check_map(described, shape)

@@ -68,11 +68,11 @@ def call(
     elif isinstance(mask, Tensor):
         result.mask = mask
     if "flash" in implementation:
+        # Their window goes to both sides, and being causal cuts the right one off.
         causal = given.get("is_causal")
         causal = getattr(module, "is_causal", True) if causal is None else causal
-        window = given.get("sliding_window")
-        if causal and query.shape[2] > 1:
-            result.window = key.shape[2] if window is None else int(window)
+        reach = key.shape[2] if given.get("sliding_window") is None else int(given["sliding_window"]) - 1
+        result.window = (reach, 0 if causal else reach)
     return result
 
 

@@ -20,7 +20,7 @@ import sys
 import threading
 import types
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
@@ -43,6 +43,7 @@ class _Running(threading.local):
     def __init__(self) -> None:
         self.modules: list[nn.Module] = []
         self.outer: list[OuterCall] = []
+        self.session = 0
 
 
 class OuterCall:
@@ -52,15 +53,38 @@ class OuterCall:
         self.inner: AttentionCall | None = None
         self.projected: tuple[Tensor, Tensor, Tensor] | None = None
 
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """What happens inside belongs to this call."""
+        calls = _running.outer
+        calls.append(self)
+        try:
+            yield
+        finally:
+            calls.pop()
+
 
 _running = _Running()
+
+
+_session = 0
+"""Counts the times that something began to be watched: what a thread remembers of an earlier time is out of date."""
+
+_functions: dict[Any, Callable[..., Any]] = {}
+"""The replaced functions that people import by name, each with its replacement."""
 
 
 def activate(recorder: Recorder) -> None:
     """Report to ``recorder`` from now on."""
     with _lock:
-        if not _recorders:
-            _install()
+        try:
+            if not _recorders:
+                _install()
+            _replace_imported(recorder)
+        except BaseException:
+            if not _recorders:
+                _restore.close()
+            raise
         _recorders.append(recorder)
 
 
@@ -73,38 +97,44 @@ def deactivate(recorder: Recorder) -> None:
 
 
 def _install() -> None:
-    try:
-        _restore.callback(_forget)
-        _restore.callback(nn.modules.module.register_module_forward_pre_hook(_entered).remove)
-        _restore.callback(nn.modules.module.register_module_forward_hook(_left, always_call=True).remove)
-        functional = torch.nn.functional
-        replaced = [
-            (functional, "scaled_dot_product_attention", _sdpa),
-            (functional, "multi_head_attention_forward", _multi_head_attention_forward),
-            (functional, "_in_projection_packed", _projection),
-            (functional, "_in_projection", _projection),
-            (torch, "_native_multi_head_attention", _native_multi_head_attention),
-            (torch, "_transformer_encoder_layer_fwd", _transformer_encoder_layer),
-        ]
-        flex = sys.modules.get("torch.nn.attention.flex_attention")
-        if flex is not None:
-            replaced.append((flex, "flex_attention", _flex_attention))
-        everywhere: dict[Any, Callable[..., Any]] = {}
-        for owner, name, make in replaced:
-            original = getattr(owner, name, None)
-            if original is None:  # a private function that this version of PyTorch does not have
-                continue
-            replacement = functools.wraps(original)(make(original))
-            _replace(owner, name, replacement)
-            if not name.startswith("_"):
-                everywhere[original] = replacement
-        _replace_imported(everywhere)
-        interface = huggingface.attention_interface()
-        if interface is not None:
-            _replace(interface, "get_interface", _get_interface(interface.get_interface))
-    except BaseException:
-        _restore.close()
-        raise
+    global _session
+    _session += 1
+    _functions.clear()
+    _restore.callback(nn.modules.module.register_module_forward_pre_hook(_entered).remove)
+    _restore.callback(nn.modules.module.register_module_forward_hook(_left, always_call=True).remove)
+    functional = torch.nn.functional
+    replaced = [
+        (functional, "scaled_dot_product_attention", _sdpa),
+        (functional, "multi_head_attention_forward", _multi_head_attention_forward),
+        (functional, "_in_projection_packed", _projection),
+        (functional, "_in_projection", _projection),
+        (torch, "_native_multi_head_attention", _native_multi_head_attention),
+        (torch, "_transformer_encoder_layer_fwd", _transformer_encoder_layer),
+    ]
+    flex = sys.modules.get("torch.nn.attention.flex_attention")
+    if flex is not None:
+        replaced.append((flex, "flex_attention", _flex_attention))
+    for owner, name, make in replaced:
+        original = getattr(owner, name, None)
+        if original is None:  # a private function that this version of PyTorch does not have
+            continue
+        replacement = functools.wraps(original)(_unless_compiling(original, make(original)))
+        _replace(owner, name, replacement)
+        if not name.startswith("_"):
+            _functions[original] = replacement
+    interface = huggingface.attention_interface()
+    if interface is not None:
+        _replace(interface, "get_interface", _get_interface(interface.get_interface))
+    _restore.callback(_restore_imported, len(sys.modules))
+
+
+def _unless_compiling(original: Callable[..., Any], replacement: Callable[..., Any]) -> Callable[..., Any]:
+    """The original while :func:`torch.compile` traces: what a graph does is not seen, and must not be disturbed."""
+
+    def either(*args: Any, **kwargs: Any) -> Any:
+        return (original if torch.compiler.is_compiling() else replacement)(*args, **kwargs)
+
+    return either
 
 
 def _replace(owner: Any, name: str, value: Any) -> None:
@@ -112,29 +142,29 @@ def _replace(owner: Any, name: str, value: Any) -> None:
     setattr(owner, name, value)
 
 
-def _replace_imported(functions: dict[Any, Callable[..., Any]]) -> None:
-    """Also where a function was imported by name, or compiled, at the top of a Python module."""
+def _replace_imported(recorder: Recorder) -> None:
+    """Also where a function was imported by name, compiled, or made an attribute of one of the model's modules."""
     global _imported
-    if _imported.functions != set(functions):
-        _imported = _Imported(set(functions))
-    _imported.look()
-    _restore.callback(_restore_imported, len(sys.modules), {new: old for old, new in functions.items()})
-    for module, attribute in _imported.found:
-        value = vars(module).get(attribute)
-        if value in functions:
-            _replace(module, attribute, functions[value])
-        elif value is not None and _compiled_from(value) in functions:
-            _replace(module, attribute, functools.wraps(value)(_flex_attention(value)))
+    if _imported.functions != set(_functions):
+        _imported = _Imported(set(_functions))
+    _imported.look(recorder.code)
+    for owner, attribute in [*_imported.found, *_imported.among(recorder.modules)]:
+        value = vars(owner).get(attribute)
+        if value in _functions:
+            _replace(owner, attribute, _functions[value])
+        elif value is not None and _compiled_from(value) in _functions:
+            _replace(owner, attribute, functools.wraps(value)(_unless_compiling(value, _flex_attention(value))))
 
 
-def _restore_imported(count: int, functions: dict[Any, Any]) -> None:
+def _restore_imported(count: int) -> None:
     """A module that was imported meanwhile has imported the replacement."""
     if len(sys.modules) == count:
         return
+    originals = {replacement: original for original, replacement in _functions.items()}
     for module in _modules(set(sys.modules) - _imported.seen):
         for attribute, value in list(vars(module).items()):
-            if isinstance(value, types.FunctionType) and value in functions:
-                setattr(module, attribute, functions[value])
+            if isinstance(value, types.FunctionType) and value in originals:
+                setattr(module, attribute, originals[value])
 
 
 def _modules(names: Iterable[str]) -> Iterator[types.ModuleType]:
@@ -149,36 +179,45 @@ def _modules(names: Iterable[str]) -> Iterator[types.ModuleType]:
 
 
 def _compiled_from(value: Any) -> Any:
-    """The function that :func:`torch.compile` made ``value`` of, if it did."""
-    return getattr(value, "_torchdynamo_orig_callable", None)
+    """The function that :func:`torch.compile` made ``value`` of, if it did.
+
+    Not the replacement of a compiled function, which has inherited its attributes.
+    """
+    return None if hasattr(value, "__wrapped__") else getattr(value, "_torchdynamo_orig_callable", None)
 
 
 class _Imported:
     """Where the functions were imported by name.
 
-    A program has thousands of modules, and a watch should cost nothing: each is looked through once, as long as none
-    was added none at all, and only ``__main__``, where people type, every time.
+    A program has thousands of modules, and a watch should cost nothing: each is looked through once, and every time
+    only those in which the model's classes are written, which may have been edited and loaded anew, and ``__main__``,
+    where people type.
     """
 
     def __init__(self, functions: set[Any]) -> None:
         self.functions = functions
         self.seen: set[str] = set()
-        self.found: set[tuple[types.ModuleType, str]] = set()
+        self.found: set[tuple[Any, str]] = set()
         self._count = 0
 
-    def look(self) -> None:
-        """Look through the modules that are new."""
-        names = {"__main__"}
+    def look(self, code: set[str]) -> None:
+        """Look through the modules that are new, and those named."""
+        names = {"__main__", *code}
         if len(sys.modules) != self._count:
             names |= set(sys.modules) - self.seen
             self._count = len(sys.modules)
         self.seen |= names
-        for module in _modules(names):
-            for attribute, value in list(vars(module).items()):
-                if isinstance(value, types.FunctionType | types.BuiltinFunctionType) and (
-                    value in self.functions or _compiled_from(value) in self.functions
-                ):
-                    self.found.add((module, attribute))
+        self.found.update(self.among(_modules(names)))
+
+    def among(self, owners: Iterable[Any]) -> list[tuple[Any, str]]:
+        """The attributes of these objects that are one of the functions."""
+        return [
+            (owner, attribute)
+            for owner in owners
+            for attribute, value in list(vars(owner).items())
+            if isinstance(value, types.FunctionType | types.BuiltinFunctionType)
+            and (value in self.functions or _compiled_from(value) in self.functions)
+        ]
 
 
 _imported = _Imported(set())
@@ -189,6 +228,11 @@ _imported = _Imported(set())
 
 def _entered(module: nn.Module, args: Any) -> None:
     del args
+    if torch.compiler.is_compiling():
+        return
+    if _running.session != _session:  # a watch may begin and end amid a forward pass, whose modules then never leave
+        _running.session = _session
+        _running.modules.clear()
     _running.modules.append(module)
     for recorder in _recorders:
         if recorder.owns(module):
@@ -197,6 +241,8 @@ def _entered(module: nn.Module, args: Any) -> None:
 
 def _left(module: nn.Module, args: Any, output: Any) -> None:
     del args, output
+    if torch.compiler.is_compiling():
+        return
     modules = _running.modules
     for place in reversed(range(len(modules))):
         if modules[place] is module:  # what still stands above it left by an exception that runs no hooks
@@ -204,17 +250,12 @@ def _left(module: nn.Module, args: Any, output: Any) -> None:
             break
 
 
-def _forget() -> None:
-    """A watch may begin and end in the middle of a forward pass, whose modules then never leave."""
-    global _running
-    _running = _Running()
-
-
 def _watchers(module: nn.Module | None = None) -> list[tuple[Recorder, nn.Module]]:
     """Who watches the running module (or ``module``), and as which of their modules."""
     if torch._C._current_graph_task_id() != -1 or torch._C._functorch.peek_interpreter_stack() is not None:
         return []
-    stack = _running.modules if module is None else [*_running.modules, module]
+    running = _running.modules if _running.session == _session else []
+    stack = running if module is None else [*running, module]
     found = []
     for recorder in _recorders:
         owned = next((m for m in reversed(stack) if recorder.owns(m)), None)
@@ -325,11 +366,8 @@ def _multi_head_attention_forward(original: Callable[..., Any]) -> Callable[...,
             _skip(watchers)
             return original(*args, **kwargs)
         outer = OuterCall()
-        _running.outer.append(outer)
-        try:
+        with outer.running():
             result = original(*args, **kwargs)
-        finally:
-            _running.outer.pop()
         _report(watchers, lambda: _mha_call(given, outer))
         return result
 
@@ -343,9 +381,11 @@ def _mha_call(given: dict[str, Any], outer: OuterCall) -> AttentionCall | None:
     heads, batch = given["num_heads"], q.shape[1]
     if given["bias_k"] is not None:
         k = torch.cat([k, given["bias_k"].repeat(1, batch, 1)])
-    if given["add_zero_attn"]:
-        k = torch.cat([k, k.new_zeros((1, *k.shape[1:]))])
     q, k = (x.unflatten(-1, (heads, -1)).permute(1, 2, 0, 3) for x in (q, k))
+    if given["static_k"] is not None:
+        k = given["static_k"].unflatten(0, (batch, heads))
+    if given["add_zero_attn"]:
+        k = torch.cat([k, k.new_zeros((*k.shape[:2], 1, k.shape[3]))], 2)
     masks = []
     for mask, shape in ((given["attn_mask"], None), (given["key_padding_mask"], (-1, 1, 1))):
         if mask is None:
@@ -455,19 +495,11 @@ def _get_interface(original: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
         def attention(module: nn.Module, query: Tensor, key: Tensor, value: Tensor, *args: Any, **kwargs: Any) -> Any:
             watchers = _watchers(module)
-            if not _wanted(watchers):
-                _skip(watchers)
-                _running.outer.append(OuterCall())  # the kernel's call inside has been counted
-                try:
-                    return function(module, query, key, value, *args, **kwargs)
-                finally:
-                    _running.outer.pop()
-            outer = OuterCall()
-            _running.outer.append(outer)
-            try:
+            if not watchers or torch.compiler.is_compiling():
+                return function(module, query, key, value, *args, **kwargs)
+            outer = OuterCall()  # the kernel's own call inside is a detail of this one
+            with outer.running():
                 result = function(module, query, key, value, *args, **kwargs)
-            finally:
-                _running.outer.pop()
             given = {"attention_mask": args[0] if args else None, **kwargs}
             _report(
                 watchers,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -13,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.weak import WeakIdKeyDictionary
 
-from clearhead.capture.capture import Capture, Layer, near
+from clearhead.capture.capture import Capture, Layer, covers, near
 from clearhead.errors import NothingCapturedError, UnknownLayerError
 from clearhead.maps import AttentionMap
 from clearhead.maps.factored import FactoredMap
@@ -39,8 +38,8 @@ class AttentionCall:
     """Boolean (True = may attend) or added to the scores; broadcasts to (batch, heads, queries, keys)."""
     causal: bool = False
     """The triangle from the upper left corner, as ``scaled_dot_product_attention`` has it."""
-    window: int | None = None
-    """Keys from i − window + 1 to i, the last query at the last key."""
+    window: tuple[int, int] | None = None
+    """Keys from i − left to i + right, the last query at the last key."""
     predicate: Any = None
     """FlexAttention's ``mask_mod``."""
     bias: Tensor | None = None
@@ -60,6 +59,9 @@ class Recorder:
     def __init__(self, model: nn.Module, layers: LayerChoice, *, values: bool, device: torch.device | None) -> None:
         self._model = model  # so that no other object gets the identity of one of its modules
         named = dict(model.named_modules())
+        self.modules = list(named.values())
+        # The Python modules in which the model is written.
+        self.code = {base.__module__ for kind in {type(module) for module in self.modules} for base in kind.__mro__}
         self._names = {id(module): _clean(name, model) for name, module in named.items()}
         self.is_compiled = any(
             "_orig_mod" in name or module.__dict__.get("_compiled_call_impl") is not None
@@ -72,6 +74,7 @@ class Recorder:
         # Layers share their mask: it is read once, and forgotten with the tensor.
         self._masks: WeakIdKeyDictionary = WeakIdKeyDictionary()
         self.ran = False
+        self._failed: tuple[str, Exception] | None = None
         self.capture = Capture(provenance=_provenance(model))
         self._check_choice()
 
@@ -91,24 +94,34 @@ class Recorder:
         """Keep one call."""
         path = self._names[id(module)]
         self._used.update(self._match(path) or [])
-        number = sum(self._seen.values())
+        number = self._number(path)
         times = self._count(path)
         # Neither the model's autocast nor its gradients are for what is worked out here.
         kind = call.q.device.type
         plain = torch.autocast(kind, enabled=False) if is_autocast(kind) else nullcontext()
-        with torch.inference_mode(False), torch.no_grad(), plain:
-            amap = self._map(_align(call))
+        try:
+            with torch.inference_mode(False), torch.no_grad(), plain:
+                amap = self._map(_align(call))
+        except Exception as error:  # noqa: BLE001  # the model must run as if nobody watched; finish() says it
+            self._failed = self._failed or (path, error)
+            return
         self.capture.layers.append(Layer(path, times, number, tuple(range(amap.shape[1])), amap.shape, lambda: amap))
 
     def finish(self) -> None:
-        """Raise if there was nothing to see, or not what was asked for."""
+        """Raise if there was nothing to see, or not what was asked for, or it could not be read."""
+        if self._failed is not None:
+            path, error = self._failed
+            raise NothingCapturedError(
+                f"the attention of {path} ran, but its map could not be made: {error}"
+            ) from error
         if not self.capture.layers and not self._seen:
             what = "the model ran, but no attention was seen" if self.ran else "the model was not called while watched"
             raise NothingCapturedError(
                 f"{what}; looked for torch.nn.functional.scaled_dot_product_attention, torch.nn.MultiheadAttention, "
                 "flex_attention and Hugging Face's AttentionInterface, called inside the model's modules. Attention "
-                "written out as matrix products, in TorchScript, in a custom kernel or under torch.vmap cannot be "
-                "seen: call one of these"
+                "written out as matrix products, in TorchScript, in a custom kernel, under torch.vmap or in a compiled "
+                "graph cannot be seen: call one of these, watch the compiled model itself, and import flex_attention "
+                "before the watch begins"
             )
         missed = [item for item in self._choice or [] if item not in self._used]
         if missed:
@@ -126,14 +139,18 @@ class Recorder:
         self._seen[path] = times + 1
         return times
 
+    def _number(self, path: str) -> int:
+        """The module's number among those with attention, in the order in which they first ran."""
+        order = list(self._seen)
+        return order.index(path) if path in self._seen else len(order)
+
     def _match(self, path: str) -> list[int | str] | None:
         """The items of ``layers`` that choose this module; None if none does."""
         if self._choice is None:
             return []
-        order = list(self._seen)
-        number = order.index(path) if path in self._seen else len(order)
+        number = self._number(path)
         found: list[int | str] = [
-            item for item in self._choice if (item == number if isinstance(item, int) else _covers(item, path))
+            item for item in self._choice if (item == number if isinstance(item, int) else covers(item, path))
         ]
         return found or None
 
@@ -144,7 +161,7 @@ class Recorder:
                 raise UnknownLayerError(f"layers are numbers, module paths or globs; got {item!r}")
             if isinstance(item, int) and item < 0:
                 raise UnknownLayerError(f"layers are numbered from 0 in order of execution; got {item}")
-            if isinstance(item, str) and not any(_covers(item, name) or name == item for name in names):
+            if isinstance(item, str) and not any(covers(item, name) or name == item for name in names):
                 raise UnknownLayerError(f"no module {item!r} in this model; {near(item, names)}")
 
     # From a call to a map.
@@ -192,8 +209,10 @@ class Recorder:
         if call.causal:
             rules.append(Spans.causal(queries, keys, device=call.q.device, offset=0))
         if call.window is not None:
-            stops = torch.arange(keys - queries + 1, keys + 1, device=call.q.device)[None, None].to(torch.int32)
-            rules.append(Spans((stops - call.window).clamp(min=0), stops.clamp(min=0), queries, keys))
+            position = torch.arange(keys - queries, keys, device=call.q.device, dtype=torch.int32)[None, None]
+            left, right = call.window
+            starts, stops = (x.clamp(0, keys) for x in (position - left, position + right + 1))
+            rules.append(Spans(starts, stops, queries, keys))
         if call.predicate is not None:
             rules += _shorten(Predicate(call.predicate, shape, call.q.device))
         result: Mask | None = None
@@ -264,30 +283,31 @@ def _align(call: AttentionCall) -> AttentionCall:
         and (call.mask is None or (call.mask.dim() == 4 and call.mask.shape[0] in (1, call.q.shape[0])))
     ):
         return call  # as nearly every model has them
-    single = call.q.dim() == 3
+    tensors = [x for x in (call.q, call.k, call.values, call.mask) if x is not None]
+    single = all(x.dim() <= 3 for x in tensors)
 
     def four(tensor: Tensor) -> Tensor:
         if tensor.dim() >= 4:
             return tensor  # the object itself: layers that share a mask are known by that
         return tensor[:, None] if single and tensor.dim() == 3 else tensor[(None,) * (4 - tensor.dim())]
 
-    q, k, v = four(call.q), four(call.k), None if call.values is None else four(call.values)
-    mask = None if call.mask is None or call.mask.dim() < 3 else four(call.mask)
-    given = [x.shape for x in (q, k, v, mask) if x is not None]
-    leading = torch.broadcast_shapes(*(shape[:-3] for shape in given))
-    kv_heads = k.shape[-3] if v is None else max(k.shape[-3], v.shape[-3])
-    heads = max(shape[-3] for shape in given)
+    leading = torch.broadcast_shapes(*(four(x).shape[:-3] for x in tensors))
+    kv_heads = max(four(x).shape[-3] for x in (call.k, call.values) if x is not None)
+    heads = max(four(x).shape[-3] for x in tensors)
 
     def whole(tensor: Tensor, heads: int) -> Tensor:
-        return tensor.expand(*leading, heads, -1, -1).flatten(0, -4)
+        return four(tensor).expand(*leading, heads, -1, -1).flatten(0, -4)
 
+    mask = call.mask
+    if mask is not None and mask.dim() >= 3:
+        mask = four(mask) if len(leading) == 1 else whole(mask, four(mask).shape[-3])
     return replace(
         call,
-        q=whole(q, heads),
-        k=whole(k, kv_heads),
-        values=None if v is None else whole(v, kv_heads),
+        q=whole(call.q, heads),
+        k=whole(call.k, kv_heads),
+        values=None if call.values is None else whole(call.values, kv_heads),
         output=None if call.output is None else four(call.output).flatten(0, -4),
-        mask=call.mask if mask is None else mask if len(leading) == 1 else whole(mask, mask.shape[-3]),
+        mask=mask,
     )
 
 
@@ -297,10 +317,6 @@ def _own(tensor: Tensor) -> Tensor:
     if kept._version > 0 or kept.untyped_storage().nbytes() > 1.1 * kept.nbytes:
         return kept.clone(memory_format=torch.contiguous_format)
     return kept
-
-
-def _covers(item: str, path: str) -> bool:
-    return path == item or path.startswith(f"{item}.") or fnmatch.fnmatchcase(path, item)
 
 
 def _clean(name: str, model: nn.Module) -> str:

@@ -30,6 +30,10 @@ class watch:  # noqa: N801  # used like a function, as torch.no_grad is
     A model that was compiled (:func:`torch.compile`) runs uncompiled while it is watched, since a compiled graph
     shows nothing; its output is then that of the uncompiled model.
 
+    ``check()`` compares weights·values with the output where that can be seen: not on the fast paths of
+    ``torch.nn.MultiheadAttention`` and with its ``need_weights=True``, which give out only what follows, and not where
+    weights were dropped out.
+
     Args:
         model: Any module.
         layers: Which attention layers to keep: numbers in order of execution from 0, module paths (also of a part
@@ -72,6 +76,8 @@ class watch:  # noqa: N801  # used like a function, as torch.no_grad is
         self._held = ExitStack()
 
     def __enter__(self) -> Capture:
+        if self._recorder.ran or self._recorder.capture.layers:
+            raise RuntimeError("a watch is entered once; call clearhead.watch(model) again for another capture")
         with ExitStack() as held:
             if self._recorder.is_compiled:
                 held.enter_context(warnings.catch_warnings())

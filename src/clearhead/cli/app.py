@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -78,7 +80,7 @@ def look(
         from clearhead.capture.look import look as run
         from clearhead.capture.sources import DEFAULT_MODEL
 
-        capture = run(given, model or DEFAULT_MODEL, truncate=truncate)
+        capture = run(given, DEFAULT_MODEL if model is None else model, truncate=truncate)
     if capture.provenance["random_weights"]:
         names = capture.provenance["random_weights"]
         _say(f"note: {len(names)} weights are not in the checkpoint and are random, among them {names[0]}")
@@ -106,9 +108,6 @@ def open_(
     from clearhead.capture.format import open_capture
 
     capture = open_capture(run)
-    texts = 1 if capture.tokens is None else len(capture.tokens)
-    if text >= texts:
-        raise InputError(f"the capture holds {texts} texts, numbered from 0; there is no text {text}")
     _show(capture, source, target, head, top, pieces, figure, save, as_json, text)
 
 
@@ -123,6 +122,9 @@ def _command(error: Any) -> tuple[str, ...]:
 
 def main(arguments: list[str] | None = None) -> None:
     """The command ``clearhead``. An error of the user is one line on stderr and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):  # bars and words are Unicode, and not every terminal is
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         app(arguments, standalone_mode=False)
     except _USAGE_ERRORS as error:
@@ -201,30 +203,36 @@ def _show(
     text: int = 0,
 ) -> None:
     from clearhead.analysis import strongest_looks
+    from clearhead.files import write_together
 
     whole = capture
     if not pieces and capture.tokens is not None:
         capture = capture.words()
     if head is not None:
         layer, place = capture.head(head)
-        head = f"L{layer.number}H{layer.heads[place]}"
-        capture = capture.select(layers=layer.number, heads=layer.heads[place])
+        head = layer.label(layer.heads[place])
+        capture = capture.select(layers=layer.name, heads=layer.heads[place])
     looks = strongest_looks(capture, source, target, text=text)
+    files: list[tuple[Path, Callable[[str], None]]] = []
     if save is not None:
-        whole.save(save)
-        _say(f"capture: {save}")
+        from clearhead.capture.format import writer
+
+        files.append((save, writer(whole)))
     if figure is not None:
-        from clearhead.views.figure import grid_figure, head_figure, save_figure
+        from clearhead.views.figure import figure_writer, grid_figure, head_figure
 
         drawn = (
             grid_figure(capture, text=text, source=looks.source)
             if head is None
             else head_figure(capture, head, text=text, source=looks.source)
         )
-        save_figure(drawn, figure)
-        _say(f"picture: {figure}")
+        files.append((figure, figure_writer(drawn, figure)))
+    write_together(files)
+    for kind, path in (("capture", save), ("picture", figure)):
+        if path is not None:
+            _say(f"{kind}: {path}")
     if as_json:
-        typer.echo(json.dumps(_record(capture, looks, top, head, text), ensure_ascii=False, indent=2))
+        typer.echo(json.dumps(_record(capture, looks, top, head, text), ensure_ascii=False, indent=2, allow_nan=False))
         return
     from rich.console import Console
 

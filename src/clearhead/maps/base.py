@@ -35,7 +35,7 @@ class TopK(NamedTuple):
 
     weights: Float[Tensor, "batch heads queries k"]
     keys: Int[Tensor, "batch heads queries k"]
-    """Key numbers; −1 (with weight 0) where a query may attend to fewer keys."""
+    """Key numbers; −1 where fewer keys have a weight above 0."""
 
 
 class Distance(NamedTuple):
@@ -283,6 +283,7 @@ class AttentionMap(ABC):
 
         A key that receives far more than 1 on average is a sink (Xiao et al. 2023, arXiv:2309.17453).
         """
+        self._check_not_negative(weights)
         result = torch.zeros((*self.shape[:2], self.shape[3]), dtype=self.dtype, device=self.device)
         for rows, columns, part in self.tiles():
             if weights is not None:
@@ -346,8 +347,7 @@ class AttentionMap(ABC):
 
     def topk(self, k: int) -> TopK:
         """The ``k`` heaviest keys of each query with their weights, heaviest first."""
-        if not 0 < k <= self.shape[3]:
-            raise ShapeError(f"topk(k) wants 1 ≤ k ≤ {self.shape[3]} keys; got k={k}")
+        self._check_k(k)
         values = torch.zeros((*self.shape[:3], k), dtype=self.dtype, device=self.device)
         keys = torch.full(values.shape, -1, dtype=torch.int64, device=self.device)
         for rows, columns, weights in self.tiles(whole_rows=True):
@@ -382,6 +382,19 @@ class AttentionMap(ABC):
     @abstractmethod
     def check(self) -> Check:
         """The worst row-sum deviation, and the worst |weights·values − output| of what was recorded."""
+
+    def _check_k(self, k: int) -> None:
+        if not 0 < k <= self.shape[3]:
+            raise ShapeError(f"topk(k) wants 1 ≤ k ≤ {self.shape[3]} keys; got k={k}")
+
+    def _check_not_negative(self, weights: Tensor | None) -> None:
+        if weights is None:
+            return
+        if weights.shape[-1:] != self.shape[2:3] or bool((weights < 0).any()):
+            raise ShapeError(
+                f"received(weights) takes one weight of 0 or more for each of {self.shape[2]} queries; "
+                f"got {tuple(weights.shape)}, the least {float(weights.min()) if weights.numel() else 0:.3g}"
+            )
 
     def _zeros(self) -> Tensor:
         return torch.zeros(self.shape[:3], dtype=self.dtype, device=self.device)

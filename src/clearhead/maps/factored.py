@@ -34,6 +34,7 @@ __all__ = ["FactoredMap"]
 
 _MASKED_ENTRIES = 2**22  # numbers of an additive mask that exist at once
 _ROWS = 256  # queries (or keys, in the swapped call) with one additive mask: few, so that windows stay narrow
+_FAR = 64.0  # an LSE beyond this leaves the fused entropy fewer than 5 digits after the point in float32
 _ABSENT = -1e30  # a log weight that vanishes, without the NaN that −inf could make in a kernel
 
 
@@ -52,6 +53,8 @@ class FactoredMap(AttentionMap):
     ) -> None:
         self._rule = rule = rule.change(keep)  # so that the tensors it computes with are those that are watched
         self._held = Held({"q": q, "k": k, "lse": lse, "values": values, "output": output, **rule.tensors()})
+        read = {f"tensors that the mask's or score's function reads ({n})": x for n, x in enumerate(rule.borrowed())}
+        self._read = Held({} if rule.modify is None and rule.mask is None else read)
         self._lse_is_normal = False
         self.shape = (q.shape[0], q.shape[1], q.shape[2], k.shape[2])
         self.device = q.device
@@ -106,6 +109,8 @@ class FactoredMap(AttentionMap):
         ):
             if tensor is not None and tuple(tensor.shape) != wanted:
                 raise ShapeError(f"{name} has the shape {wanted} here; got {tuple(tensor.shape)}")
+        if softcap is not None and not softcap > 0:
+            raise ShapeError(f"a softcap bounds scores to ±softcap and is above 0; got {softcap}")
         scale = 1.0 / math.sqrt(q.shape[-1]) if scale is None else float(scale)
         rule = ScoreRule(scale, rule_mask, bias, softcap, sinks, modify)
         return cls(q, k, rule, lse=lse, values=values, output=output)
@@ -126,6 +131,7 @@ class FactoredMap(AttentionMap):
     def rule(self) -> ScoreRule:
         """Scale, mask, bias, soft-cap and sinks."""
         self._held.all()
+        self._read.all()
         return self._rule
 
     @property
@@ -307,7 +313,9 @@ class FactoredMap(AttentionMap):
         return lse if sinks is None else torch.logaddexp(lse, sinks.to(self.dtype)[:, None])
 
     def entropy(self) -> PerQuery:
-        if not self._rule.is_linear or self._rule.bias is not None:
+        # H is the difference of two numbers of the LSE's size, and loses the digits that they share.
+        far = bool((self.lse.abs().masked_fill(self.lse == -torch.inf, 0.0) > _FAR).any())
+        if not self._rule.is_linear or self._rule.bias is not None or (far and self.dtype == torch.float32):
             return super().entropy()
         seen, total = self._weighted(self.k)
         lse = self.lse.masked_fill(self.lse == -torch.inf, 0.0)
@@ -325,6 +333,7 @@ class FactoredMap(AttentionMap):
         rule = self.rule
         if not rule.is_linear:
             return super().received(weights)
+        self._check_not_negative(weights)
         batch, heads, queries, keys = self.shape
         lse = self.lse
         log_weight = torch.where(lse == -torch.inf, _ABSENT, -lse)
@@ -447,16 +456,16 @@ class FactoredMap(AttentionMap):
         return sums.index_add_(2, number[: self.shape[2]], across) / self._block_counts(size)
 
     def topk(self, k: int) -> TopK:
-        if not 0 < k <= self.shape[3]:
-            raise ShapeError(f"topk(k) wants 1 ≤ k ≤ {self.shape[3]} keys; got k={k}")
+        self._check_k(k)
         lse = self.lse
         weights = torch.zeros((*self.shape[:3], k), dtype=self.dtype, device=self.device)
         keys = torch.full(weights.shape, -1, dtype=torch.int64, device=self.device)
         for rows, columns, scores in self._score_tiles(whole_rows=True):
             best = scores.topk(min(k, scores.shape[-1]))
             place = (..., slice(rows.start, rows.stop), slice(best.values.shape[-1]))
-            weights[place] = _weights(best.values, lse[..., rows.start : rows.stop])
-            keys[place] = torch.where(best.values > -torch.inf, best.indices + columns.start, -1)
+            found = _weights(best.values, lse[..., rows.start : rows.stop])
+            weights[place] = found
+            keys[place] = torch.where(found > 0, best.indices + columns.start, -1)
         return TopK(weights, keys)
 
     def check(self) -> Check:
@@ -503,8 +512,8 @@ def _check_shapes(q: Tensor, k: Tensor) -> None:
     seen = f"q {tuple(q.shape)} and k {tuple(k.shape)}, both (batch, heads, tokens, head_dim)"
     if q.shape[0] != k.shape[0]:
         raise ShapeError(f"q and k need the same batch size; got {seen}")
-    if q.shape[-1] != k.shape[-1]:
-        raise ShapeError(f"q and k need the same head_dim; got {seen}")
+    if q.shape[-1] != k.shape[-1] or q.shape[-1] == 0:
+        raise ShapeError(f"q and k need the same head_dim, at least 1; got {seen}")
     if k.shape[1] == 0 or q.shape[1] % k.shape[1]:
         raise ShapeError(f"the heads of k must divide those of q; got {seen}")
     if q.dtype != k.dtype or not q.dtype.is_floating_point:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
+import types
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-__all__ = ["Mask", "over_grid", "take"]
+__all__ = ["Mask", "closed_over", "over_grid", "take"]
 
 
 def take(values: Tensor, *indices: Int[Tensor, "..."]) -> Tensor:
@@ -31,6 +34,18 @@ def over_grid(function: Callable[..., Tensor], *, scored: bool = False) -> Calla
         index = [0 if axis == other else None for other in range(4)]
         function = torch.vmap(function, in_dims=(0, *index) if scored else tuple(index))
     return function
+
+
+def closed_over(function: Callable[..., Any], depth: int = 8) -> list[Tensor]:
+    """The tensors that a function reads besides its arguments, also through the functions that it calls."""
+    if depth == 0 or not isinstance(function, types.FunctionType):
+        return []
+    names = inspect.getclosurevars(function)
+    found: list[Tensor] = []
+    for value in (*names.nonlocals.values(), *names.globals.values()):
+        for item in value if isinstance(value, list | tuple) else [value]:
+            found += [item] if isinstance(item, Tensor) else closed_over(item, depth - 1)
+    return found
 
 
 class Mask(ABC):
@@ -106,6 +121,10 @@ class Mask(ABC):
     @abstractmethod
     def tensors(self) -> Mapping[str, Tensor]:
         """The tensors it holds, by name."""
+
+    def borrowed(self) -> list[Tensor]:
+        """The tensors that its answers depend on and that are somebody else's."""
+        return list(self.tensors().values())
 
     @property
     def breadth(self) -> tuple[int, int]:

@@ -97,6 +97,9 @@ class Both(Mask):
         first, second = self.first.breadth, self.second.breadth
         return max(first[0], second[0]), max(first[1], second[1])
 
+    def borrowed(self) -> list[Tensor]:
+        return self.first.borrowed() + self.second.borrowed()
+
     def change(self, how: Callable[[Tensor], Tensor]) -> Both:
         return Both(self.first.change(how), self.second.change(how))
 

@@ -8,7 +8,8 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from clearhead.masks.base import Mask, over_grid, take
+from clearhead.errors import InputError
+from clearhead.masks.base import Mask, closed_over, over_grid, take
 
 __all__ = ["Explicit", "Predicate"]
 
@@ -115,6 +116,9 @@ class Predicate(Mask):
     def tensors(self) -> Mapping[str, Tensor]:
         return {}
 
+    def borrowed(self) -> list[Tensor]:
+        return closed_over(self.function)
+
     @property
     def breadth(self) -> tuple[int, int]:
         return self.batch, len(self.head_numbers)
@@ -124,8 +128,12 @@ class Predicate(Mask):
         return self
 
     def to(self, device: torch.device) -> Predicate:
-        # What the function closes over lives where it was made; moving indices alone would mix devices.
-        return Predicate(self.function, (self.batch, self.heads, self.queries, self.keys), device, self.head_numbers)
+        if device.type != self.device.type:
+            raise InputError(
+                f"a mask that is a function stays on {self.device}, where what it reads is; save the capture and open "
+                "it, which writes the mask out"
+            )
+        return self
 
     def select_heads(self, heads: Sequence[int]) -> Predicate:
         chosen = [self.head_numbers[h] for h in heads]

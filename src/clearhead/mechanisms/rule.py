@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from clearhead.masks import Mask
-from clearhead.masks.base import over_grid, take
+from clearhead.masks.base import closed_over, over_grid, take
 
 __all__ = ["ScoreRule"]
 
@@ -113,6 +113,11 @@ class ScoreRule:
     def rows_for(self, columns: range, queries: int) -> range:
         """A range of queries outside of which nothing has any weight on ``columns``."""
         return range(queries) if self.mask is None else self.mask.rows_for(columns)
+
+    def borrowed(self) -> list[Tensor]:
+        """The tensors that functions in the rule read: those of ``modify``, and of masks that are functions."""
+        read = [] if self.modify is None else closed_over(self.modify)
+        return read if self.mask is None else read + self.mask.borrowed()
 
     def tensors(self) -> Mapping[str, Tensor]:
         """The tensors it holds, by name."""

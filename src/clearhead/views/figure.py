@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["grid_figure", "head_figure", "save_figure"]
+__all__ = ["figure_writer", "grid_figure", "head_figure", "save_figure"]
 
 MOST_LABELS = 96  # more tokens than this at one side are pooled for a figure
 _COLOURS = "Blues"  # 0 is the paper; one hue, darker for more, safe for the colour-blind (ColorBrewer)
@@ -83,7 +83,7 @@ def grid_figure(capture: Capture, *, text: int = 0, source: int | None = None) -
             if row == 0:
                 axes.set_title(f"H{head}", fontsize=8, pad=3)
             if head == layer.heads[0]:
-                axes.set_ylabel(f"L{layer.number}", fontsize=8, rotation=0, ha="right", va="center")
+                axes.set_ylabel(layer.label(), fontsize=8, rotation=0, ha="right", va="center")
             if source is not None:
                 _mark_row(axes, source // block, len(weights[place]), linewidth=0.6)
     if image is None:
@@ -107,11 +107,21 @@ def save_figure(figure: Figure, path: Path) -> None:
         InputError: Another suffix, or a folder that cannot be written.
 
     """
+    write_whole(path, figure_writer(figure, path))
+
+
+def figure_writer(figure: Figure, path: Path) -> Callable[[str], None]:
+    """What writes the figure, in the format of ``path``'s suffix, to the path that it is called with.
+
+    Raises:
+        InputError: Another suffix.
+
+    """
     check_format(path)
     kind = path.suffix.lower().removeprefix(".")
     # No date, so that the same figure gives the same file.
     metadata: dict[str, Any] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind, {})
-    write_whole(path, lambda part: figure.savefig(part, format=kind, dpi=160, metadata=metadata))
+    return lambda part: figure.savefig(part, format=kind, dpi=160, metadata=metadata)
 
 
 def _figure(size: tuple[float, float]) -> Figure:

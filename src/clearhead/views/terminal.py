@@ -21,6 +21,7 @@ _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _SHADES = " ▁▂▃▄▅▆▇█"
 # Points of matplotlib's cividis (Nuñez et al. 2018), even in lightness and safe for the colour-blind.
 _CIVIDIS = ((0, 34, 78), (53, 69, 108), (102, 105, 112), (148, 142, 119), (200, 184, 102), (254, 232, 56))
+_LONGEST = 20  # characters of a word in a table
 _WIDE = 24  # more heads than this get one character each
 
 
@@ -52,7 +53,10 @@ def render(looks: Looks, *, unit: str, top: int, head: str | None = None) -> Ren
         Text.assemble("From “", source, f"”, each {one} and the two heads that look at it hardest"),
         _table(
             ((one, "left"), ("head", "left"), ("weight", "right"), ("", "left"), ("then", "left"), ("weight", "right")),
-            ((pair[0].word, pair[0].head, *_weight(pair[0]), *_second(pair[1:])) for pair in looks.targets[:top]),
+            (
+                (_short(pair[0].word), pair[0].head, *_weight(pair[0]), *_second(pair[1:]))
+                for pair in looks.targets[:top]
+            ),
         ),
         "",
         Text.assemble("From “", source, f"”, the strongest look of every head at another {one}"),
@@ -72,7 +76,12 @@ def _weight(look: Look) -> tuple[str, str]:
 
 
 def _head(look: Look) -> tuple[str, ...]:
-    return look.head, *_weight(look), look.word
+    return look.head, *_weight(look), _short(look.word)
+
+
+def _short(word: str) -> str:
+    """The word, cut where it would push weights out of the line."""
+    return word if len(word) <= _LONGEST else word[: _LONGEST - 1] + "…"
 
 
 def _second(rest: Sequence[Look]) -> tuple[str, str]:
@@ -80,7 +89,7 @@ def _second(rest: Sequence[Look]) -> tuple[str, str]:
 
 
 def _target(look: Look) -> tuple[str, ...]:
-    return *_weight(look), look.word
+    return *_weight(look), _short(look.word)
 
 
 def bar(weight: float, width: int = _BAR) -> str:
@@ -111,7 +120,7 @@ def _overview(looks: Looks) -> RenderableType:
     cell = 1 if wide else 3
     lines = [] if wide else [Text("     " + "".join(f"{f'H{n}':>{cell + 1}}" for n in range(width)), style="dim")]
     for layer, weights in zip(looks.layers, looks.grid.tolist(), strict=True):
-        line = Text(f"{f'L{layer}':<5}", style="dim")
+        line = Text(f"{layer:<5}", style="dim")
         for weight in weights:
             line.append("" if wide else " ")
             line.append(_cell(weight, wide).rjust(cell), None if math.isnan(weight) else _shade(weight))

@@ -111,6 +111,36 @@ def test_compiled_code_runs_while_something_else_is_watched() -> None:
     assert list(capture) == ["0"]
 
 
+@pytest.mark.filterwarnings("ignore:.*global hooks on modules")  # PyTorch says so of every hook while it compiles
+def test_compiled_flex_attention_is_seen_and_stays_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    from torch.nn.attention.flex_attention import flex_attention
+
+    ran = []
+
+    def backend(graph: torch.fx.GraphModule, inputs: list[Tensor]) -> object:
+        ran.append(graph)
+        return graph
+
+    compiled = torch.compile(flex_attention, backend=backend)
+    module = sys.modules[Attention.__module__]
+    monkeypatch.setattr(module, "compiled_flex_attention", compiled, raising=False)
+
+    class Flex(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            output: Tensor = vars(module)["compiled_flex_attention"](x, x, x)
+            return output
+
+    model, x = Flex(), torch.randn(1, 2, 5, 8)
+    with torch.no_grad(), ch.watch(model) as outer, ch.watch(model) as inner:
+        output = model(x)
+    assert len(ran) == 1
+    assert vars(module)["compiled_flex_attention"] is compiled
+    assert torch.equal(output, compiled(x, x, x))
+    for capture in (outer, inner):
+        assert capture["Flex"].check().ok()
+        torch.testing.assert_close(capture["Flex"].dense(), (x @ x.mT / math.sqrt(8)).softmax(-1))
+
+
 def test_code_that_was_edited_and_loaded_again_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr(sys, "dont_write_bytecode", True)

@@ -70,8 +70,10 @@ _running = _Running()
 _session = 0
 """Counts the times that something began to be watched: what a thread remembers of an earlier time is out of date."""
 
-_functions: dict[Any, Callable[..., Any]] = {}
-"""The replaced functions that people import by name, each with its replacement."""
+Make = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+_functions: dict[Any, tuple[Callable[..., Any], Make]] = {}
+"""The replaced functions that people import by name, each with its replacement and what made that."""
 
 
 def activate(recorder: Recorder) -> None:
@@ -121,7 +123,7 @@ def _install() -> None:
         replacement = functools.wraps(original)(_unless_compiling(original, make(original)))
         _replace(owner, name, replacement)
         if not name.startswith("_"):
-            _functions[original] = replacement
+            _functions[original] = (replacement, make)
     interface = huggingface.attention_interface()
     if interface is not None:
         _replace(interface, "get_interface", _get_interface(interface.get_interface))
@@ -151,16 +153,19 @@ def _replace_imported(recorder: Recorder) -> None:
     for owner, attribute in [*_imported.found, *_imported.among(recorder.modules)]:
         value = vars(owner).get(attribute)
         if value in _functions:
-            _replace(owner, attribute, _functions[value])
+            _replace(owner, attribute, _functions[value][0])
         elif value is not None and _compiled_from(value) in _functions:
-            _replace(owner, attribute, functools.wraps(value)(_unless_compiling(value, _flex_attention(value))))
+            make = _functions[_compiled_from(value)][1]
+            replacement: Any = functools.wraps(value)(_unless_compiling(value, make(value)))
+            del replacement._torchdynamo_orig_callable  # inherited, and another watch must not take it for compiled
+            _replace(owner, attribute, replacement)
 
 
 def _restore_imported(count: int) -> None:
     """A module that was imported meanwhile has imported the replacement."""
     if len(sys.modules) == count:
         return
-    originals = {replacement: original for original, replacement in _functions.items()}
+    originals = {replacement: original for original, (replacement, _) in _functions.items()}
     for module in _modules(set(sys.modules) - _imported.seen):
         for attribute, value in list(vars(module).items()):
             if isinstance(value, types.FunctionType) and value in originals:
@@ -179,11 +184,8 @@ def _modules(names: Iterable[str]) -> Iterator[types.ModuleType]:
 
 
 def _compiled_from(value: Any) -> Any:
-    """The function that :func:`torch.compile` made ``value`` of, if it did.
-
-    Not the replacement of a compiled function, which has inherited its attributes.
-    """
-    return None if hasattr(value, "__wrapped__") else getattr(value, "_torchdynamo_orig_callable", None)
+    """The function that :func:`torch.compile` made ``value`` of, if it did."""
+    return getattr(value, "_torchdynamo_orig_callable", None)
 
 
 class _Imported:

@@ -38,7 +38,7 @@ class Looks:
     heads: tuple[Look, ...]
     """One look a head, the hardest first."""
     targets: tuple[tuple[Look, ...], ...]
-    """For each word looked at, the looks of the two heads that look at it hardest; the hardest looked at first."""
+    """For each word looked at at all, the looks of the two heads that look at it hardest; the hardest first."""
     grid: Tensor
     """(layers, heads) weight of each head's look; NaN where a layer has no such head."""
     layers: tuple[str, ...]
@@ -107,7 +107,8 @@ def strongest_looks(
             for column, value in zip(keys.tolist(), weights[place].tolist(), strict=True):
                 at_word[column].append(Look(name, layer.name, column, labels[column], value))
     heads.sort(key=_by_weight)
-    targets = (tuple(sorted(looks, key=_by_weight)[:2]) for looks in at_word.values())
+    # A word that no head looks at at all, in a causal model one that comes later, is left out.
+    targets = (tuple(sorted(looks, key=_by_weight)[:2]) for looks in at_word.values() if any(x.weight for x in looks))
     return Looks(at, labels[at], tuple(heads), tuple(sorted(targets, key=lambda x: _by_weight(x[0]))), grid, rows)
 
 

@@ -115,9 +115,11 @@ class Recorder:
                 f"the attention of {path} ran, but its map could not be made: {error}"
             ) from error
         if not self.capture.layers and not self._seen:
-            what = "the model ran, but no attention was seen" if self.ran else "the model was not called while watched"
+            if not self.ran:
+                raise NothingCapturedError("the model was not called while watched: call it inside the with block")
             raise NothingCapturedError(
-                f"{what}; looked for torch.nn.functional.scaled_dot_product_attention, torch.nn.MultiheadAttention, "
+                "the model ran, but no attention was seen; looked for "
+                "torch.nn.functional.scaled_dot_product_attention, torch.nn.MultiheadAttention, "
                 "flex_attention and Hugging Face's AttentionInterface, called inside the model's modules. Attention "
                 "written out as matrix products, in TorchScript, in a custom kernel, under torch.vmap or in a compiled "
                 "graph cannot be seen: call one of these, watch the compiled model itself, and import flex_attention "

@@ -31,7 +31,11 @@ app = typer.Typer(
 
 From = Annotated[
     str | None,
-    typer.Option("--from", metavar="WORD", help="The word to look from; WORD#2 for its second occurrence."),
+    typer.Option(
+        "--from",
+        metavar="WORD",
+        help="The word to look from; WORD#2 for its second occurrence. [default: the one with the strongest look]",
+    ),
 ]
 To = Annotated[str | None, typer.Option("--to", metavar="WORD", help="Count only looks at this word.")]
 Head = Annotated[str | None, typer.Option("--head", metavar="L3H1", help="Show this head alone: layer 3, head 1.")]

@@ -45,7 +45,8 @@ def head_figure(capture: Capture, head: str, *, text: int = 0, source: int | Non
     figure = _figure((side + 0.9, side))
     axes: Axes = figure.add_subplot()
     image = axes.imshow(weights[0], cmap=_COLOURS, vmin=0.0, vmax=max(float(weights.max()), 1e-9), aspect="equal")
-    axes.set_title(f"{head}, {capture.provenance.get('model') or 'attention'}", fontsize=10, loc="left", pad=10)
+    model = str(capture.provenance.get("model") or "").rpartition("/")[2]
+    axes.set_title(f"{head}\n{_short(model, 32)}".rstrip(), fontsize=9, loc="left", pad=10)
     _ticks(axes, labels, size, count)
     axes.set_ylabel("from (query)")
     axes.set_xlabel("to (key)")

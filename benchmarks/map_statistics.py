@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import torch
@@ -88,7 +89,7 @@ def measure(say: Say, *, quick: bool) -> Iterator[Result]:
         yield at_most(0.01, f"{name}: one row of all heads, {times.median('row')}", times.ratio("row", peer), named)
 
         say(f"the {name} written out")
-        written = lambda causal=causal: dense_entropy(q, k, causal=causal)  # noqa: E731
+        written = partial(dense_entropy, q, k, causal=causal)
         times = interleave({peer: cases[peer], "dense": written}, 2 if quick else 5)
         size = f"{megabytes(amap.nbytes)} kept against {megabytes(4 * HEADS * tokens**2)} a dense map"
         yield Result(f"{name}: entropy, dense; {size}", str(times.ratio("dense", peer)), named)

@@ -315,7 +315,6 @@ def test_no_tensor_is_read_before_its_map_is_looked_at(tmp_path: Path) -> None:
         next(iter(selected.values()))
 
 
-@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="asks Linux which memory is a file's")
 def test_tensors_are_mapped_from_the_file(tmp_path: Path) -> None:
     opened = round_trip(capture_of(MAPS["plain"]()), tmp_path)
     amap = opened["encoder.0.attention"]

@@ -5,10 +5,10 @@ import itertools
 import torch
 from torch import Tensor
 
-from clearhead.masks import Mask
+from clearhead.masks import BoundMask
 
 
-def assert_stands_for(mask: Mask, allowed: Tensor) -> None:
+def assert_stands_for(mask: BoundMask, allowed: Tensor) -> None:
     """All questions at once. ``allowed`` has all four axes written out."""
     heads, queries, keys = allowed.shape[1:]
     assert (mask.queries, mask.keys) == (queries, keys)

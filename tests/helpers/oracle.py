@@ -16,7 +16,7 @@ from clearhead import AttentionMap
 from clearhead.maps.factored import FactoredMap
 from clearhead.maps.stored import StoredMap
 from clearhead.maps.words import WordMap
-from clearhead.masks import Mask, Predicate, Spans
+from clearhead.masks import BoundMask, Predicate, Spans
 from clearhead.mechanisms import ScoreRule
 
 TOLERANCE = {torch.float64: 1e-11, torch.float32: 2e-5, torch.bfloat16: 2e-5, torch.float16: 2e-5}
@@ -83,7 +83,7 @@ class Setting:
 
     options: dict[str, Any] = field(default_factory=dict)
     allowed: Tensor | None = None
-    mask: Mask | None = None
+    mask: BoundMask | None = None
     """For masks that cannot be given as a tensor."""
 
 

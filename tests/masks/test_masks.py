@@ -11,7 +11,7 @@ from mask_oracle import assert_stands_for
 from torch import Tensor
 
 from clearhead.errors import ShapeError
-from clearhead.masks import Explicit, Mask, Predicate, Spans
+from clearhead.masks import BoundMask, Explicit, Predicate, Spans
 from clearhead.masks.both import Both
 
 CPU = torch.device("cpu")
@@ -23,83 +23,83 @@ def grid() -> tuple[Tensor, Tensor, Tensor, Tensor]:
     return torch.meshgrid(*(torch.arange(n) for n in sizes), indexing="ij")
 
 
-def causal() -> tuple[Mask, Tensor]:
+def causal() -> tuple[BoundMask, Tensor]:
     _, _, i, j = grid()
     return Spans.causal(QUERIES, KEYS, device=CPU), j <= i + KEYS - QUERIES
 
 
-def causal_from_the_corner() -> tuple[Mask, Tensor]:
+def causal_from_the_corner() -> tuple[BoundMask, Tensor]:
     _, _, i, j = grid()
     return Spans.causal(QUERIES, KEYS, device=CPU, offset=0), j <= i
 
 
-def padding() -> tuple[Mask, Tensor]:
+def padding() -> tuple[BoundMask, Tensor]:
     present = torch.arange(KEYS) < torch.tensor([[KEYS], [5]])
     return Spans.padding(present, QUERIES), present[:, None, None].expand(BATCH, HEADS, QUERIES, KEYS)
 
 
-def nothing_is_present() -> tuple[Mask, Tensor]:
+def nothing_is_present() -> tuple[BoundMask, Tensor]:
     present = torch.zeros(1, KEYS, dtype=torch.bool)
     return Spans.padding(present, QUERIES), present.expand(BATCH, HEADS, QUERIES, KEYS)
 
 
-def present_by_head() -> tuple[Mask, Tensor]:
+def present_by_head() -> tuple[BoundMask, Tensor]:
     b, h, _, j = grid()
     allowed = (j + h) % 3 != b
     return Spans.all_present(allowed[:, :, 0], QUERIES), allowed
 
 
-def window() -> tuple[Mask, Tensor]:
+def window() -> tuple[BoundMask, Tensor]:
     _, _, i, j = grid()
     middle = torch.arange(QUERIES)[None, None]
     # Runs may reach over both ends: the first query's starts before the first key.
     return Spans(middle - 2, middle + 6, QUERIES, KEYS), (j >= i - 2) & (j < i + 6)
 
 
-def runs_by_text_and_head() -> tuple[Mask, Tensor]:
+def runs_by_text_and_head() -> tuple[BoundMask, Tensor]:
     b, h, i, j = grid()
     starts, stops = (b + h + i)[..., 0] - 3, (h * i)[..., 0]
     return Spans(starts, stops, QUERIES, KEYS), (j >= starts[..., None]) & (j < stops[..., None])
 
 
-def causal_and_padding() -> tuple[Mask, Tensor]:
+def causal_and_padding() -> tuple[BoundMask, Tensor]:
     (first, a), (second, b) = causal(), padding()
     return first & second, a & b
 
 
-def explicit() -> tuple[Mask, Tensor]:
+def explicit() -> tuple[BoundMask, Tensor]:
     allowed = torch.rand(BATCH, 1, QUERIES, KEYS) < 0.5
     allowed[:, :, 4] = False
     return Explicit(allowed), allowed.expand(-1, HEADS, -1, -1)
 
 
-def explicit_by_head() -> tuple[Mask, Tensor]:
+def explicit_by_head() -> tuple[BoundMask, Tensor]:
     allowed = torch.rand(BATCH, HEADS, QUERIES, KEYS) < 0.1
     return Explicit(allowed), allowed
 
 
-def predicate() -> tuple[Mask, Tensor]:
+def predicate() -> tuple[BoundMask, Tensor]:
     b, h, i, j = grid()
     mask = Predicate(lambda b, h, i, j: (i * j + b) % (h + 2) == 0, (BATCH, HEADS, QUERIES, KEYS), CPU)
     return mask, (i * j + b) % (h + 2) == 0
 
 
-def predicate_of_the_key() -> tuple[Mask, Tensor]:
+def predicate_of_the_key() -> tuple[BoundMask, Tensor]:
     _, _, _, j = grid()
     return Predicate(lambda b, h, i, j: j != 3, (BATCH, HEADS, QUERIES, KEYS), CPU), j != 3
 
 
-def spans_and_explicit() -> tuple[Mask, Tensor]:
+def spans_and_explicit() -> tuple[BoundMask, Tensor]:
     (first, a), (second, b) = causal(), explicit()
     return first & second, a & b
 
 
-def predicate_and_padding() -> tuple[Mask, Tensor]:
+def predicate_and_padding() -> tuple[BoundMask, Tensor]:
     (first, a), (second, b) = predicate(), padding()
     return first & second, a & b
 
 
-def three_at_once() -> tuple[Mask, Tensor]:
+def three_at_once() -> tuple[BoundMask, Tensor]:
     (first, a), (second, b), (third, c) = explicit_by_head(), predicate(), window()
     return first & second & third, a & b & c
 
@@ -245,7 +245,7 @@ def drawn(docstring: str) -> Tensor:
     return torch.tensor([[mark == "#" for mark in words[1:]] for words in rows])
 
 
-def six_by_six(cls: type[Mask]) -> Mask:
+def six_by_six(cls: type[BoundMask]) -> BoundMask:
     if cls is Spans:
         return Spans.causal(6, 6, device=CPU) & Spans.padding(torch.arange(6)[None] > 0, 6)
     if cls is Explicit:
@@ -258,7 +258,7 @@ def six_by_six(cls: type[Mask]) -> Mask:
 
 
 @pytest.mark.parametrize("cls", [Spans, Explicit, Predicate, Both])
-def test_a_mask_is_drawn_as_it_is(cls: type[Mask]) -> None:
+def test_a_mask_is_drawn_as_it_is(cls: type[BoundMask]) -> None:
     mask = six_by_six(cls)
     assert type(mask) is cls
     assert_stands_for(mask, drawn(inspect.getdoc(cls) or "")[None, None])
@@ -268,7 +268,7 @@ def test_every_kind_of_mask_is_drawn() -> None:
     def kinds(cls: type) -> set[type]:
         return {cls} | {kind for below in cls.__subclasses__() for kind in kinds(below)}
 
-    assert {kind for kind in kinds(Mask) if not inspect.isabstract(kind)} == {Spans, Explicit, Predicate, Both}
+    assert {kind for kind in kinds(BoundMask) if not inspect.isabstract(kind)} == {Spans, Explicit, Predicate, Both}
 
 
 def test_a_wrong_drawing_is_noticed() -> None:

@@ -21,7 +21,7 @@ from clearhead.maps.base import MOST_ENTRIES, AttentionMap
 from clearhead.maps.factored import FactoredMap
 from clearhead.maps.stored import StoredMap
 from clearhead.maps.words import WordMap
-from clearhead.masks import Explicit, Mask, Predicate, Spans, read_boolean
+from clearhead.masks import BoundMask, Explicit, Predicate, Spans, read_boolean
 from clearhead.masks.both import Both
 from clearhead.mechanisms import ScoreRule
 
@@ -56,7 +56,7 @@ class _Writer:
             self._known[key] = name
         return self._known[key]
 
-    def mask(self, mask: Mask | None, name: str) -> dict[str, Any] | None:
+    def mask(self, mask: BoundMask | None, name: str) -> dict[str, Any] | None:
         """What describes the mask in the header; None where it forbids nothing."""
         if isinstance(mask, Spans):
             names = {part: self.add(x, f"{name}.{part}") for part, x in mask.tensors().items()}
@@ -375,7 +375,7 @@ class _Reader:
             self.refuse(f"tensor {name} holds what is neither true nor false")
         return found
 
-    def mask(self, described: Mapping[str, Any] | None, queries: int, keys: int) -> Mask | None:
+    def mask(self, described: Mapping[str, Any] | None, queries: int, keys: int) -> BoundMask | None:
         if described is None:
             return None
         if described["kind"] == "explicit":

@@ -17,7 +17,7 @@ from clearhead.errors import NothingCapturedError, UnknownLayerError
 from clearhead.maps import AttentionMap
 from clearhead.maps.factored import FactoredMap
 from clearhead.maps.held import keep
-from clearhead.masks import Explicit, Mask, Predicate, Spans, read_additive, read_boolean
+from clearhead.masks import BoundMask, Explicit, Predicate, Spans, read_additive, read_boolean
 from clearhead.mechanisms import ScoreRule
 
 __all__ = ["AttentionCall", "Recorder", "is_autocast"]
@@ -197,9 +197,11 @@ class Recorder:
             return _own(values), _own(output)
         return _signed_sum(values), _signed_sum(output)
 
-    def _read_mask(self, call: AttentionCall, shape: tuple[int, int, int, int]) -> tuple[Mask | None, Tensor | None]:
+    def _read_mask(
+        self, call: AttentionCall, shape: tuple[int, int, int, int]
+    ) -> tuple[BoundMask | None, Tensor | None]:
         queries, keys = shape[2:]
-        rules: list[Mask] = []
+        rules: list[BoundMask] = []
         bias: Tensor | None = None
         for tensor in (call.mask, call.bias):
             if tensor is None:
@@ -217,12 +219,12 @@ class Recorder:
             rules.append(Spans(starts, stops, queries, keys))
         if call.predicate is not None:
             rules += _shorten(Predicate(call.predicate, shape, call.q.device))
-        result: Mask | None = None
+        result: BoundMask | None = None
         for rule in rules:
             result = rule if result is None else result & rule
         return result, bias
 
-    def _read_tensor(self, tensor: Tensor, shape: tuple[int, int, int, int]) -> tuple[Mask | None, Tensor | None]:
+    def _read_tensor(self, tensor: Tensor, shape: tuple[int, int, int, int]) -> tuple[BoundMask | None, Tensor | None]:
         known = self._masks.get(tensor)
         if known is not None and known[0] == shape:
             # An inference tensor has no version that would tell whether it is still the same.
@@ -259,7 +261,7 @@ def _signed_sum(columns: Tensor) -> Tensor:
     return (columns.to(dtype) @ sign)[..., None]
 
 
-def _shorten(predicate: Predicate) -> list[Mask]:
+def _shorten(predicate: Predicate) -> list[BoundMask]:
     """A predicate as what it says now, where that is small enough: what it closes over may change later."""
     if predicate.batch * predicate.heads * predicate.queries * predicate.keys > 2**24:
         return [predicate]

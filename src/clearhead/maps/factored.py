@@ -24,7 +24,7 @@ from clearhead.errors import ShapeError
 from clearhead.maps.base import AttentionMap, Check, Distance, Groups, Moments, Tile, TopK
 from clearhead.maps.held import Held, keep
 from clearhead.maps.indexing import pick
-from clearhead.masks import Mask, Spans, read_additive, read_boolean
+from clearhead.masks import BoundMask, Spans, read_additive, read_boolean
 from clearhead.mechanisms import ScoreRule, fused
 from clearhead.mechanisms.fused import product
 from clearhead.mechanisms.rule import ScoreModifier
@@ -81,7 +81,7 @@ class FactoredMap(AttentionMap):
         q, k = _four_axes(q, "q"), _four_axes(k, "k")
         _check_shapes(q, k)
         batch, heads, queries, keys = q.shape[0], q.shape[1], q.shape[2], k.shape[2]
-        rule_mask: Mask | None = None
+        rule_mask: BoundMask | None = None
         if mask is not None:
             if mask.is_floating_point():
                 raise ShapeError(

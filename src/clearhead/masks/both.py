@@ -9,13 +9,13 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from clearhead.errors import ShapeError
-from clearhead.masks.base import Mask
+from clearhead.masks.bound import BoundMask
 from clearhead.masks.spans import Spans
 
 __all__ = ["Both", "both"]
 
 
-def both(first: Mask, second: Mask) -> Mask:
+def both(first: BoundMask, second: BoundMask) -> BoundMask:
     """What both masks allow: one :class:`Spans` where both are, else :class:`Both`."""
     if (first.queries, first.keys) != (second.queries, second.keys):
         raise ShapeError(
@@ -31,7 +31,7 @@ def both(first: Mask, second: Mask) -> Mask:
     return Spans(starts, stops, first.queries, first.keys, present)
 
 
-class Both(Mask):
+class Both(BoundMask):
     """Two masks that must both allow a pair.
 
     The 6×6 triangle and a checkerboard::
@@ -45,7 +45,7 @@ class Both(Mask):
         q5   .  #  .  #  .  #
     """
 
-    def __init__(self, first: Mask, second: Mask) -> None:
+    def __init__(self, first: BoundMask, second: BoundMask) -> None:
         self.first, self.second = first, second
         self.queries, self.keys = first.queries, first.keys
 

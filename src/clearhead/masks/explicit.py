@@ -9,12 +9,12 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from clearhead.errors import InputError
-from clearhead.masks.base import Mask, closed_over, over_grid, take
+from clearhead.masks.bound import BoundMask, closed_over, over_grid, take
 
 __all__ = ["Explicit", "Predicate"]
 
 
-class Explicit(Mask):
+class Explicit(BoundMask):
     """A boolean tensor, True = may attend, kept as it was given. Axes of size 1 serve all.
 
     A 6×6 checkerboard, ``torch.tensor(...)[None, None]``::
@@ -65,7 +65,7 @@ class Explicit(Mask):
         return self if self.allowed.shape[1] == 1 else Explicit(self.allowed[:, list(heads)])
 
 
-class Predicate(Mask):
+class Predicate(BoundMask):
     """A function of (batch, head, query, key) that says True where it may attend: FlexAttention's ``mask_mod``.
 
     The function is evaluated with :func:`torch.vmap` on just the pairs that are asked for, under the rules that

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from clearhead.masks.base import Mask
+from clearhead.masks.bound import BoundMask
 from clearhead.masks.explicit import Explicit
 from clearhead.masks.spans import Spans
 
@@ -15,7 +15,7 @@ __all__ = ["read_additive", "read_boolean"]
 _BLOCK = 2**26  # entries looked at together
 
 
-def read_boolean(allowed: Bool[Tensor, "#batch #heads #queries keys"], queries: int) -> Mask | None:
+def read_boolean(allowed: Bool[Tensor, "#batch #heads #queries keys"], queries: int) -> BoundMask | None:
     """A boolean mask (True = may attend) as :class:`Spans` if it is one, ``None`` if it forbids nothing.
 
     One pass over the tensor, in blocks of rows; what is kept is O(queries + keys), save for masks in which some
@@ -77,7 +77,7 @@ def _runs(
 
 def read_additive(
     added: Float[Tensor, "#batch #heads #queries keys"], queries: int
-) -> tuple[Mask | None, Float[Tensor, "#batch #heads #queries keys"] | None]:
+) -> tuple[BoundMask | None, Float[Tensor, "#batch #heads #queries keys"] | None]:
     """A mask that is added to the scores, split into (mask, bias).
 
     A pair may not attend where the added number is −inf or at most half the lowest number of its dtype: models write

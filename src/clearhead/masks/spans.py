@@ -8,12 +8,12 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from clearhead.masks.base import Mask, take
+from clearhead.masks.bound import BoundMask, take
 
 __all__ = ["Spans"]
 
 
-class Spans(Mask):
+class Spans(BoundMask):
     """Query i may attend to the keys ``starts[i] ≤ j < stops[i]``, of these only to ``present`` ones.
 
     The masks of nearly every published model have this form, in O(queries + keys) numbers. A 6×6 causal mask

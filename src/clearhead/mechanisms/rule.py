@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from clearhead.masks import Mask
-from clearhead.masks.base import closed_over, over_grid, take
+from clearhead.masks import BoundMask
+from clearhead.masks.bound import closed_over, over_grid, take
 
 __all__ = ["ScoreRule"]
 
@@ -37,7 +37,7 @@ class ScoreRule:
     """
 
     scale: float
-    mask: Mask | None = None
+    mask: BoundMask | None = None
     bias: Float[Tensor, "#batch #heads #queries keys"] | None = None
     softcap: float | None = None
     sinks: Float[Tensor, "heads"] | None = None

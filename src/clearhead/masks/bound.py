@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-__all__ = ["Mask", "closed_over", "over_grid", "take"]
+__all__ = ["BoundMask", "closed_over", "over_grid", "take"]
 
 
 def take(values: Tensor, *indices: Int[Tensor, "..."]) -> Tensor:
@@ -48,7 +48,7 @@ def closed_over(function: Callable[..., Any], depth: int = 8) -> list[Tensor]:
     return found
 
 
-class Mask(ABC):
+class BoundMask(ABC):
     """Which query may attend to which key. True = may attend, everywhere.
 
     A mask knows its lengths (``queries``, ``keys``); its batch and head axes may be of size 1 and then serve all.
@@ -99,7 +99,7 @@ class Mask(ABC):
         """Whether every query may attend to the same keys, as with padding."""
         return False
 
-    def __and__(self, other: Mask) -> Mask:
+    def __and__(self, other: BoundMask) -> BoundMask:
         """What both allow."""
         from clearhead.masks.both import both
 
@@ -133,13 +133,13 @@ class Mask(ABC):
         return max((size[0] for size in sizes), default=1), max((size[1] for size in sizes), default=1)
 
     @abstractmethod
-    def change(self, how: Callable[[Tensor], Tensor]) -> Mask:
+    def change(self, how: Callable[[Tensor], Tensor]) -> BoundMask:
         """The same mask with ``how`` done to each of its tensors."""
 
-    def to(self, device: torch.device) -> Mask:
+    def to(self, device: torch.device) -> BoundMask:
         """The same mask on another device."""
         return self.change(lambda tensor: tensor.to(device))
 
     @abstractmethod
-    def select_heads(self, heads: Sequence[int]) -> Mask:
+    def select_heads(self, heads: Sequence[int]) -> BoundMask:
         """The same mask for these heads only."""

@@ -6,6 +6,8 @@
         model(**inputs)
     capture["encoder.layer.3.attention.self"][0, 1]
 
+    out, amap = ch.attend(q, k, v, mask=ch.Causal() & ch.Window(255, 0))
+
 Names are resolved when they are first used: importing the package loads neither torch nor transformers.
 """
 
@@ -25,15 +27,67 @@ if TYPE_CHECKING:
     from clearhead.capture.sources import load as load_pretrained
     from clearhead.capture.tokens import Tokens
     from clearhead.capture.watch import watch
+    from clearhead.maps.attend import attend
     from clearhead.maps.base import AttentionMap
+    from clearhead.masks import (
+        Blocks,
+        Causal,
+        Dilated,
+        Documents,
+        Explicit,
+        Global,
+        Mask,
+        Padding,
+        Predicate,
+        Prefix,
+        Window,
+    )
+    from clearhead.mechanisms.attention import attention
+    from clearhead.mechanisms.explain import explain
+    from clearhead.positions import (
+        ALiBi,
+        Bias,
+        Learned,
+        LinearScaling,
+        Llama3Scaling,
+        NTKScaling,
+        RelativeBias,
+        Rotary,
+        Sinusoidal,
+        YaRNScaling,
+    )
 
 _HOMES = {
+    "ALiBi": "clearhead.positions:ALiBi",
     "AttentionMap": "clearhead.maps.base:AttentionMap",
+    "Bias": "clearhead.positions:Bias",
+    "Blocks": "clearhead.masks:Blocks",
     "Capture": "clearhead.capture.capture:Capture",
+    "Causal": "clearhead.masks:Causal",
     "DEFAULT_MODEL": "clearhead.capture.sources:DEFAULT_MODEL",
+    "Dilated": "clearhead.masks:Dilated",
+    "Documents": "clearhead.masks:Documents",
+    "Explicit": "clearhead.masks:Explicit",
+    "Global": "clearhead.masks:Global",
     "Layer": "clearhead.capture.capture:Layer",
+    "Learned": "clearhead.positions:Learned",
+    "LinearScaling": "clearhead.positions:LinearScaling",
+    "Llama3Scaling": "clearhead.positions:Llama3Scaling",
+    "Mask": "clearhead.masks:Mask",
+    "NTKScaling": "clearhead.positions:NTKScaling",
+    "Padding": "clearhead.masks:Padding",
+    "Predicate": "clearhead.masks:Predicate",
+    "Prefix": "clearhead.masks:Prefix",
     "Pretrained": "clearhead.capture.sources:Pretrained",
+    "RelativeBias": "clearhead.positions:RelativeBias",
+    "Rotary": "clearhead.positions:Rotary",
+    "Sinusoidal": "clearhead.positions:Sinusoidal",
     "Tokens": "clearhead.capture.tokens:Tokens",
+    "Window": "clearhead.masks:Window",
+    "YaRNScaling": "clearhead.positions:YaRNScaling",
+    "attend": "clearhead.maps.attend:attend",
+    "attention": "clearhead.mechanisms.attention:attention",
+    "explain": "clearhead.mechanisms.explain:explain",
     "load_pretrained": "clearhead.capture.sources:load",
     "look": "clearhead.capture.look:look",
     "open": "clearhead.capture.format:open_capture",
@@ -43,12 +97,36 @@ _HOMES = {
 
 __all__ = [
     "DEFAULT_MODEL",
+    "ALiBi",
     "AttentionMap",
+    "Bias",
+    "Blocks",
     "Capture",
+    "Causal",
+    "Dilated",
+    "Documents",
+    "Explicit",
+    "Global",
     "Layer",
+    "Learned",
+    "LinearScaling",
+    "Llama3Scaling",
+    "Mask",
+    "NTKScaling",
+    "Padding",
+    "Predicate",
+    "Prefix",
     "Pretrained",
+    "RelativeBias",
+    "Rotary",
+    "Sinusoidal",
     "Tokens",
+    "Window",
+    "YaRNScaling",
     "__version__",
+    "attend",
+    "attention",
+    "explain",
     "load_pretrained",
     "look",
     "open",

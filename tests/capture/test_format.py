@@ -21,7 +21,7 @@ from clearhead.capture import Capture, Layer, Tokens
 from clearhead.capture import format as capture_format
 from clearhead.errors import CaptureFormatError, InputError, LargeMapError
 from clearhead.maps.factored import FactoredMap
-from clearhead.masks import Explicit, Predicate, Spans
+from clearhead.masks import Causal, Explicit, Predicate
 from clearhead.masks.both import Both
 from clearhead.mechanisms import ScoreRule
 
@@ -93,11 +93,11 @@ MAPS = {
     "padding": lambda: FROM_QK(*qk(), mask=padding()),
     "padding and causal": lambda: FROM_QK(*qk(), mask=padding(), causal=True),
     "explicit": lambda: FROM_QK(*qk(), mask=separate_runs()),
-    "both": lambda: masked(Both(Explicit(separate_runs()), Spans.causal(QUERIES, KEYS, device=torch.device("cpu")))),
-    "predicate": lambda: masked(Predicate(not_every_third, SHAPE, torch.device("cpu"))),
-    "predicate that allows all": lambda: masked(Predicate(everything, SHAPE, torch.device("cpu"))),
+    "both": lambda: masked(Both(Explicit(separate_runs()).bind(QUERIES, KEYS), Causal().bind(QUERIES, KEYS))),
+    "predicate": lambda: masked(Predicate(not_every_third, BATCH, HEADS).bind(QUERIES, KEYS)),
+    "predicate that allows all": lambda: masked(Predicate(everything, BATCH, HEADS).bind(QUERIES, KEYS)),
     "predicate and spans": lambda: masked(
-        Predicate(not_every_third, SHAPE, torch.device("cpu")) & Spans.causal(QUERIES, KEYS, device=torch.device("cpu"))
+        Predicate(not_every_third, BATCH, HEADS).bind(QUERIES, KEYS) & Causal().bind(QUERIES, KEYS)
     ),
     "bias": lambda: FROM_QK(*qk(), bias=torch.randn(HEADS, QUERIES, KEYS)),
     "bias by key": lambda: FROM_QK(*qk(), bias=torch.randn(BATCH, 1, 1, KEYS)),
@@ -252,7 +252,7 @@ def test_text_of_any_script_comes_back(tmp_path: Path) -> None:
 
 def test_shared_tensors_are_stored_once(tmp_path: Path) -> None:
     bias = torch.randn(1, HEADS, QUERIES, KEYS)
-    mask = Explicit(separate_runs())
+    mask = Explicit(separate_runs()).bind(QUERIES, KEYS)
     q, k = qk()
     maps = [FactoredMap(q, k, ScoreRule(scale, mask, bias)) for scale in (0.1, 0.2)]
     capture = capture_of(*maps)
@@ -273,7 +273,7 @@ def test_a_mask_function_that_is_alike_for_all_heads_is_stored_once_for_all(tmp_
     def two_runs(b: torch.Tensor, h: torch.Tensor, i: torch.Tensor, j: torch.Tensor) -> torch.Tensor:
         return (j < 2) | (j > 4)
 
-    capture = capture_of(masked(Predicate(two_runs, SHAPE, torch.device("cpu"))))
+    capture = capture_of(masked(Predicate(two_runs, BATCH, HEADS).bind(QUERIES, KEYS)))
     assert_same(round_trip(capture, tmp_path), capture)
     header = header_of(tmp_path / "run.safetensors")
     assert header["layers"][0]["map"]["mask"]["kind"] == "spans"  # absent keys in the middle

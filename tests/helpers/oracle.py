@@ -16,7 +16,7 @@ from clearhead import AttentionMap
 from clearhead.maps.factored import FactoredMap
 from clearhead.maps.stored import StoredMap
 from clearhead.maps.words import WordMap
-from clearhead.masks import BoundMask, Predicate, Spans
+from clearhead.masks import BoundMask, BoundRule, Predicate, Spans
 from clearhead.mechanisms import ScoreRule
 
 TOLERANCE = {torch.float64: 1e-11, torch.float32: 2e-5, torch.bfloat16: 2e-5, torch.float16: 2e-5}
@@ -160,11 +160,8 @@ def _per_key(s: Sizes) -> Setting:
 def _predicate(s: Sizes) -> Setting:
     i, j = torch.arange(s.queries)[:, None], torch.arange(s.keys)
     head = torch.arange(s.heads)[:, None, None]
-    mask = Predicate(
-        lambda b, h, i, j: ((i * 3 + j) % (h + 2) == 0) & (b + i > 0),
-        (s.batch, s.heads, s.queries, s.keys),
-        torch.device("cpu"),
-    )
+    rule = Predicate(lambda b, h, i, j: ((i * 3 + j) % (h + 2) == 0) & (b + i > 0), s.batch, s.heads)
+    mask = BoundRule(rule, s.queries, s.keys, torch.device("cpu"), first=0)
     text = torch.arange(s.batch)[:, None, None, None]
     return Setting(mask=mask, allowed=((i * 3 + j) % (head + 2) == 0) & (text + i > 0))
 

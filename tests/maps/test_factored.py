@@ -303,7 +303,7 @@ def test_the_lse_may_first_be_asked_for_in_inference_mode() -> None:
     case.amap.cpu().check()
 
 
-def test_gradients_are_left_behind() -> None:
+def test_a_detached_map_leaves_gradients_behind() -> None:
     q, k = (torch.randn(1, 2, 5, 3, requires_grad=True) for _ in range(2))
     slope = torch.tensor(0.5, requires_grad=True)
     bias, sinks = torch.randn(2, 5, 5, requires_grad=True), torch.randn(2, requires_grad=True)
@@ -312,7 +312,7 @@ def test_gradients_are_left_behind() -> None:
         {"modify": lambda score, b, h, i, j: score - slope * (i - j).abs()},
         {"softcap": 2.0, "bias": bias},
     ):
-        amap = build(q, k, **given)
+        amap = build(q, k, **given).detach()
         weights, _ = reference(
             q,
             k,
@@ -384,7 +384,7 @@ def test_a_wrong_mask_is_found() -> None:
     for mask in (
         None,
         Spans.causal(29, 31, device=torch.device("cpu"), offset=1),
-        Explicit(torch.ones(1, 1, 29, 31).tril(1).bool()),
+        Explicit(torch.ones(29, 31).tril(1).bool()).bind(29, 31),
     ):
         rule = ScoreRule(5**-0.5, mask)
         assert not FactoredMap(case.q, case.k, rule, lse=case.lse.float()).check().ok()

@@ -69,7 +69,7 @@ def left_padding() -> AttentionMap:
 
 
 def predicate() -> AttentionMap:
-    mask = Predicate(lambda b, h, i, j: (i + j) % 3 > 0, (1, 1, N, N), torch.device("cpu"))
+    mask = Predicate(lambda b, h, i, j: (i + j) % 3 > 0).bind(N, N)
     return FactoredMap(*qk(), ScoreRule(1.0, mask))
 
 

@@ -11,7 +11,7 @@ from mask_oracle import assert_stands_for
 from torch import Tensor
 
 from clearhead.errors import ShapeError
-from clearhead.masks import BoundMask, Explicit, Predicate, Spans
+from clearhead.masks import BoundMask, BoundRule, Causal, Explicit, Global, Predicate, Spans, Window
 from clearhead.masks.both import Both
 
 CPU = torch.device("cpu")
@@ -70,23 +70,24 @@ def causal_and_padding() -> tuple[BoundMask, Tensor]:
 def explicit() -> tuple[BoundMask, Tensor]:
     allowed = torch.rand(BATCH, 1, QUERIES, KEYS) < 0.5
     allowed[:, :, 4] = False
-    return Explicit(allowed), allowed.expand(-1, HEADS, -1, -1)
+    return Explicit(allowed).bind(QUERIES, KEYS), allowed.expand(-1, HEADS, -1, -1)
 
 
 def explicit_by_head() -> tuple[BoundMask, Tensor]:
     allowed = torch.rand(BATCH, HEADS, QUERIES, KEYS) < 0.1
-    return Explicit(allowed), allowed
+    return Explicit(allowed).bind(QUERIES, KEYS), allowed
 
 
 def predicate() -> tuple[BoundMask, Tensor]:
     b, h, i, j = grid()
-    mask = Predicate(lambda b, h, i, j: (i * j + b) % (h + 2) == 0, (BATCH, HEADS, QUERIES, KEYS), CPU)
-    return mask, (i * j + b) % (h + 2) == 0
+    rule = Predicate(lambda b, h, i, j: (i * j + b) % (h + 2) == 0, BATCH, HEADS)
+    # It is told the query's number, as FlexAttention does.
+    return BoundRule(rule, QUERIES, KEYS, CPU, first=0), (i * j + b) % (h + 2) == 0
 
 
 def predicate_of_the_key() -> tuple[BoundMask, Tensor]:
     _, _, _, j = grid()
-    return Predicate(lambda b, h, i, j: j != 3, (BATCH, HEADS, QUERIES, KEYS), CPU), j != 3
+    return Predicate(lambda b, h, i, j: j != 3).bind(QUERIES, KEYS), (j != 3).expand(BATCH, HEADS, QUERIES, KEYS)
 
 
 def spans_and_explicit() -> tuple[BoundMask, Tensor]:
@@ -177,6 +178,7 @@ def test_spans_are_both_spans_and_everything_else_is_both() -> None:
     assert isinstance(causal()[0] & padding()[0], Spans)
     assert isinstance(causal()[0] & explicit()[0], Both)
     assert isinstance(predicate()[0] & predicate()[0], Both)
+    assert type((Causal() & Explicit(explicit()[1])).bind(QUERIES, KEYS)) is Both
 
 
 def test_masks_of_other_lengths_cannot_be_combined() -> None:
@@ -200,7 +202,7 @@ def test_which_masks_look_back_only() -> None:
     position = torch.arange(7)[None, None]
     assert (square & present).looks_back_only
     assert Spans(position - 2, position + 1, 7, 7).looks_back_only
-    assert (square & Explicit(torch.rand(1, 1, 7, 7) < 0.5)).looks_back_only
+    assert (square & Explicit(torch.rand(7, 7) < 0.5).bind(7, 7)).looks_back_only
     assert not Spans(position - 2, position + 2, 7, 7).looks_back_only
     assert not present.looks_back_only
     assert square.is_causal
@@ -248,16 +250,14 @@ def drawn(docstring: str) -> Tensor:
 def six_by_six(cls: type[BoundMask]) -> BoundMask:
     if cls is Spans:
         return Spans.causal(6, 6, device=CPU) & Spans.padding(torch.arange(6)[None] > 0, 6)
-    if cls is Explicit:
-        return Explicit(((torch.arange(6)[:, None] + torch.arange(6)) % 2 == 0)[None, None])
-    if cls is Predicate:
-        return Predicate(lambda b, h, i, j: (j <= i) & (i // 3 == j // 3), (1, 1, 6, 6), CPU)
+    if cls is BoundRule:
+        return (Window(1, 0) | Global([0])).bind(6, 6)
     assert cls is Both, f"{cls.__name__} has no drawing here yet"
-    checkerboard = Explicit(((torch.arange(6)[:, None] + torch.arange(6)) % 2 == 0)[None, None])
+    checkerboard = Explicit((torch.arange(6)[:, None] + torch.arange(6)) % 2 == 0).bind(6, 6)
     return Spans.causal(6, 6, device=CPU) & checkerboard
 
 
-@pytest.mark.parametrize("cls", [Spans, Explicit, Predicate, Both])
+@pytest.mark.parametrize("cls", [Spans, BoundRule, Both])
 def test_a_mask_is_drawn_as_it_is(cls: type[BoundMask]) -> None:
     mask = six_by_six(cls)
     assert type(mask) is cls
@@ -268,7 +268,7 @@ def test_every_kind_of_mask_is_drawn() -> None:
     def kinds(cls: type) -> set[type]:
         return {cls} | {kind for below in cls.__subclasses__() for kind in kinds(below)}
 
-    assert {kind for kind in kinds(BoundMask) if not inspect.isabstract(kind)} == {Spans, Explicit, Predicate, Both}
+    assert {kind for kind in kinds(BoundMask) if not inspect.isabstract(kind)} == {Spans, BoundRule, Both}
 
 
 def test_a_wrong_drawing_is_noticed() -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from mask_oracle import assert_stands_for
 from torch import Tensor
 
-from clearhead.masks import Explicit, Spans, read_additive, read_boolean
+from clearhead.masks import BoundRule, Explicit, Spans, read_additive, read_boolean
 
 N = 13
 ROW, KEY = torch.arange(N)[:, None], torch.arange(N)
@@ -60,8 +60,9 @@ def test_the_masks_of_models_are_runs_of_keys(name: str) -> None:
 @pytest.mark.parametrize("name", NOT_RUNS)
 def test_other_masks_stay_the_tensor_that_they_are(name: str) -> None:
     mask = read_boolean(NOT_RUNS[name], N)
-    assert isinstance(mask, Explicit)
-    assert mask.allowed is NOT_RUNS[name]
+    assert isinstance(mask, BoundRule)
+    assert isinstance(mask.rule, Explicit)
+    assert mask.rule.allowed.data_ptr() == NOT_RUNS[name].data_ptr()
     assert_stands_for(mask, NOT_RUNS[name])
 
 
@@ -92,7 +93,7 @@ def test_masks_that_are_added(name: str, dtype: torch.dtype, lowest: str) -> Non
     mask, bias = read_additive(torch.zeros(allowed.shape, dtype=dtype).masked_fill(~allowed, number), queries)
     assert mask is not None
     assert bias is None
-    assert isinstance(mask, Spans if name in RUNS else Explicit)
+    assert isinstance(mask, Spans if name in RUNS else BoundRule)
     assert_stands_for(mask, written_out(allowed, queries))
 
 

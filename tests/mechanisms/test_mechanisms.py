@@ -140,7 +140,7 @@ def test_masks_and_biases_are_what_pytorch_computes() -> None:
     allowed = torch.rand(2, 1, 11, 13) < 0.5
     allowed[..., 0] = True
     close(
-        dense.attention(q, k, v, ScoreRule(0.5, Explicit(allowed))),
+        dense.attention(q, k, v, ScoreRule(0.5, Explicit(allowed).bind(11, 13))),
         scaled_dot_product_attention(q, k, v, allowed, scale=0.5),
         1e-12,
     )
@@ -288,7 +288,7 @@ def test_the_specification_is_not_rounded_by_autocast() -> None:
 
 
 def test_a_predicate_of_constant_value() -> None:
-    mask = Predicate(lambda b, h, i, j: i >= 0, (1, 1, 3, 5), CPU)
+    mask = Predicate(lambda b, h, i, j: j >= 0).bind(3, 5)
     assert mask.tile(range(3), range(5)) is None
     assert dense.weights(torch.zeros(1, 1, 3, 2), torch.zeros(1, 1, 5, 2), ScoreRule(1.0, mask)).unique().tolist() == [
         pytest.approx(0.2)

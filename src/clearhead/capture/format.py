@@ -21,7 +21,7 @@ from clearhead.maps.base import MOST_ENTRIES, AttentionMap
 from clearhead.maps.factored import FactoredMap
 from clearhead.maps.stored import StoredMap
 from clearhead.maps.words import WordMap
-from clearhead.masks import BoundMask, Explicit, Predicate, Spans, read_boolean
+from clearhead.masks import BoundMask, BoundRule, Explicit, Spans, read_boolean
 from clearhead.masks.both import Both
 from clearhead.mechanisms import ScoreRule
 
@@ -61,19 +61,19 @@ class _Writer:
         if isinstance(mask, Spans):
             names = {part: self.add(x, f"{name}.{part}") for part, x in mask.tensors().items()}
             return {"kind": "spans", **names}
-        if isinstance(mask, Explicit):
-            return {"kind": "explicit", "allowed": self.add(mask.allowed, f"{name}.allowed")}
+        if isinstance(mask, BoundRule) and isinstance(mask.rule, Explicit):
+            return {"kind": "explicit", "allowed": self.add(mask.rule.allowed, f"{name}.allowed")}
         if isinstance(mask, Both):
             first, second = self.mask(mask.first, f"{name}.0"), self.mask(mask.second, f"{name}.1")
             if first is None or second is None:
                 return second if first is None else first
             return {"kind": "both", "parts": [first, second]}
-        if isinstance(mask, Predicate):
-            entries = mask.batch * len(mask.head_numbers) * mask.queries * mask.keys
+        if isinstance(mask, BoundRule):
+            entries = math.prod(mask.breadth) * mask.queries * mask.keys
             if entries > MOST_ENTRIES:
                 raise LargeMapError(
-                    f"the mask of {name} is a function and has {entries:,} entries, more than 2²⁸: it cannot be "
-                    "written out; select() fewer layers"
+                    f"the mask of {name} is a function, {mask.rule!r}, and has {entries:,} entries, more than 2²⁸: it "
+                    "cannot be written out; select() fewer layers"
                 )
             allowed = mask.tile(range(mask.queries), range(mask.keys))
             return None if allowed is None else self.mask(read_boolean(_shared(allowed), mask.queries), name)
@@ -82,13 +82,13 @@ class _Writer:
     def map(self, amap: AttentionMap, name: str) -> dict[str, Any]:
         if 0 in amap.shape:
             raise InputError(f"the map of layer {name} is empty, {amap.shape}: there is nothing to save")
-        if isinstance(amap, FactoredMap) and amap.rule.modify is None:
+        if isinstance(amap, FactoredMap) and not amap.rule.has_functions:
             rule = amap.rule
             parts = {"q": amap.q, "k": amap.k, "lse": amap.lse, "bias": rule.bias, "sinks": rule.sinks}
             header: dict[str, Any] = {"kind": "factored", "scale": rule.scale, "softcap": rule.softcap}
             header["mask"] = self.mask(rule.mask, f"{name}.mask")
         else:
-            # A score that is computed by a function cannot be rebuilt elsewhere: its weights are kept instead.
+            # What is computed by a function cannot be rebuilt elsewhere: the weights are kept instead.
             if math.prod(amap.shape) > MOST_ENTRIES:
                 raise LargeMapError(
                     f"the score of layer {name} is computed by a function, and its {math.prod(amap.shape):,} weights "
@@ -379,7 +379,7 @@ class _Reader:
         if described is None:
             return None
         if described["kind"] == "explicit":
-            return Explicit(self.tensor(described["allowed"]))
+            return Explicit(self.tensor(described["allowed"])).bind(queries, keys)
         if described["kind"] == "both":
             first, second = (self.mask(part, queries, keys) for part in described["parts"])
             assert first is not None

@@ -28,7 +28,11 @@ from torch import Tensor, nn
 
 from clearhead.capture import huggingface
 from clearhead.capture.recorder import AttentionCall, Recorder, is_autocast
-from clearhead.mechanisms import fused
+from clearhead.maps import attend
+from clearhead.mechanisms import attention, fused
+from clearhead.mechanisms.plan import Plan
+from clearhead.mechanisms.request import Request
+from clearhead.mechanisms.rule import ScoreRule
 
 __all__ = ["activate", "deactivate"]
 
@@ -112,6 +116,8 @@ def _install() -> None:
         (functional, "_in_projection", _projection),
         (torch, "_native_multi_head_attention", _native_multi_head_attention),
         (torch, "_transformer_encoder_layer_fwd", _transformer_encoder_layer),
+        (attention, "compute", _own_attention),
+        (attend, "compute", _own_attention),
     ]
     flex = sys.modules.get("torch.nn.attention.flex_attention")
     if flex is not None:
@@ -285,6 +291,28 @@ def _report(watchers: list[tuple[Recorder, nn.Module]], make: Callable[[], Atten
 
 
 # The functions that compute attention.
+
+
+def _own_attention(original: Callable[..., Any]) -> Callable[..., Any]:
+    """The attention of this package: ``attention`` and ``attend`` both end in one function, on whatever path."""
+
+    def compute(request: Request, plan: Plan, rule: ScoreRule | None) -> tuple[Tensor, Tensor | None]:
+        watchers = [] if _running.outer else _watchers()
+        outer = OuterCall()
+        with outer.running():
+            output, statistic = original(request, plan, rule)
+
+        def call() -> AttentionCall:
+            lse = statistic if statistic is not None or outer.inner is None else outer.inner.lse
+            shown = None if request.dropout > 0 else output
+            q, k, v = request.q, request.k, request.v
+            whole = request.rule() if rule is None else rule
+            return AttentionCall(q, k, request.scale, lse=lse, values=v, output=shown, rule=whole)
+
+        _report(watchers, call)
+        return output, statistic
+
+    return compute
 
 
 def _sdpa(original: Callable[..., Tensor]) -> Callable[..., Tensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -17,7 +18,7 @@ from clearhead.errors import NothingCapturedError, UnknownLayerError
 from clearhead.maps import AttentionMap
 from clearhead.maps.factored import FactoredMap
 from clearhead.maps.held import keep
-from clearhead.masks import BoundMask, Explicit, Predicate, Spans, read_additive, read_boolean
+from clearhead.masks import BoundMask, BoundRule, Predicate, Spans, Window, read_additive, read_boolean
 from clearhead.mechanisms import ScoreRule
 
 __all__ = ["AttentionCall", "Recorder", "is_autocast"]
@@ -51,6 +52,8 @@ class AttentionCall:
     """(batch, kv_heads, keys, value_dim)"""
     output: Tensor | None = None
     """(batch, heads, queries, value_dim), before any dropout of weights"""
+    rule: ScoreRule | None = None
+    """All of the above but q and k, where the call was clearhead's own."""
 
 
 class Recorder:
@@ -119,7 +122,7 @@ class Recorder:
                 raise NothingCapturedError("the model was not called while watched: call it inside the with block")
             raise NothingCapturedError(
                 "the model ran, but no attention was seen; looked for "
-                "torch.nn.functional.scaled_dot_product_attention, torch.nn.MultiheadAttention, "
+                "clearhead.attention, torch.nn.functional.scaled_dot_product_attention, torch.nn.MultiheadAttention, "
                 "flex_attention and Hugging Face's AttentionInterface, called inside the model's modules. Attention "
                 "written out as matrix products, in TorchScript, in a custom kernel, under torch.vmap or in a compiled "
                 "graph cannot be seen: call one of these, watch the compiled model itself, and import flex_attention "
@@ -171,14 +174,17 @@ class Recorder:
     def _map(self, call: AttentionCall) -> AttentionMap:
         q, k = _own(call.q), _own(call.k)
         shape = (q.shape[0], q.shape[1], q.shape[2], k.shape[2])
-        mask, bias = self._read_mask(call, shape)
-        rule = ScoreRule(call.scale, mask, bias, call.softcap, call.sinks, call.modify)
+        if call.rule is not None:
+            rule = call.rule.change(_own)
+        else:
+            mask, bias = self._read_mask(call, shape)
+            rule = ScoreRule(call.scale, mask, bias, call.softcap, call.sinks, call.modify)
         values, output = self._columns(call)
         # A kernel's LSE of half precision is not that of its q and k: rows would sum to 1 only within 1e-4.
         exact = q.dtype in (torch.float32, torch.float64)
         lse = keep(call.lse).reshape(shape[:3]) if call.lse is not None and exact else None
         made: AttentionMap = FactoredMap(q, k, rule, lse=lse, values=values, output=output)
-        if shape[2] == 1 and shape[3] > 1 and call.sinks is None:
+        if shape[2] == 1 and shape[3] > 1 and rule.sinks is None:
             # A decoding step: its one row is far smaller than the cache that it was computed from, and the cache
             # will be written over.
             made = AttentionMap.from_weights(made.dense(force=True), values=values, output=output)
@@ -213,12 +219,11 @@ class Recorder:
         if call.causal:
             rules.append(Spans.causal(queries, keys, device=call.q.device, offset=0))
         if call.window is not None:
-            position = torch.arange(keys - queries, keys, device=call.q.device, dtype=torch.int32)[None, None]
-            left, right = call.window
-            starts, stops = (x.clamp(0, keys) for x in (position - left, position + right + 1))
-            rules.append(Spans(starts, stops, queries, keys))
+            rules.append(Window(*call.window).bind(queries, keys, call.q.device))
         if call.predicate is not None:
-            rules += _shorten(Predicate(call.predicate, shape, call.q.device))
+            # FlexAttention counts queries from 0, wherever they stand.
+            predicate = Predicate(call.predicate, *shape[:2])
+            rules += _shorten(BoundRule(predicate, queries, keys, call.q.device, first=0))
         result: BoundMask | None = None
         for rule in rules:
             result = rule if result is None else result & rule
@@ -238,8 +243,8 @@ class Recorder:
             mask, bias = read_boolean(full, shape[2]), None
         else:
             mask, bias = read_additive(full, shape[2])
-        if isinstance(mask, Explicit) and tensor.dtype == torch.bool:
-            mask = Explicit(_own(mask.allowed))
+        if isinstance(mask, BoundRule) and tensor.dtype == torch.bool:
+            mask = mask.change(_own)
         self._masks[tensor] = (shape, whole._version, whole if tensor.is_inference() else None, mask, bias)
         return mask, bias
 
@@ -261,9 +266,9 @@ def _signed_sum(columns: Tensor) -> Tensor:
     return (columns.to(dtype) @ sign)[..., None]
 
 
-def _shorten(predicate: Predicate) -> list[BoundMask]:
+def _shorten(predicate: BoundRule) -> list[BoundMask]:
     """A predicate as what it says now, where that is small enough: what it closes over may change later."""
-    if predicate.batch * predicate.heads * predicate.queries * predicate.keys > 2**24:
+    if math.prod(predicate.breadth) * predicate.queries * predicate.keys > 2**24:
         return [predicate]
     tile = predicate.tile(range(predicate.queries), range(predicate.keys))
     read = None if tile is None else read_boolean(tile, predicate.queries)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -20,7 +20,7 @@ from clearhead.mechanisms.fused import product
 if TYPE_CHECKING:
     from clearhead.mechanisms.rule import ScoreModifier
 
-__all__ = ["AttentionMap", "Check", "Distance", "Groups", "Moments", "Tile", "TopK"]
+__all__ = ["AttentionMap", "Check", "Distance", "Groups", "Moments", "Tile", "TopK", "by_block"]
 
 MOST_ENTRIES = 2**28
 """More weights than this (1 GiB in float32) are not computed at once unless forced."""
@@ -214,6 +214,10 @@ class AttentionMap(ABC):
     def tensors(self) -> Mapping[str, Tensor]:
         """The tensors it holds, by name."""
 
+    def detach(self) -> AttentionMap:
+        """The same map, without what gradients would need: only maps of ``attend`` and ``from_qk`` keep that."""
+        return self
+
     def cpu(self) -> AttentionMap:
         """The same map in the computer's own memory."""
         return self.to("cpu")
@@ -271,10 +275,12 @@ class AttentionMap(ABC):
 
     def entropy(self) -> Float[Tensor, "batch heads queries"]:
         """``H_i = −Σ_j P_ij · ln P_ij`` in nats: 0 for a single key, ln n for n keys alike, 0 for an empty row."""
-        result = self._zeros()
-        for rows, _, weights in self.tiles():
-            result[..., rows.start : rows.stop] -= torch.special.xlogy(weights, weights).sum(-1)
-        return result
+
+        def sums(tile: Tile) -> Tensor:
+            # 0 · ln 0 = 0, and so is its gradient; a weight below 0 has no entropy, and gives NaN.
+            return -(tile.weights * tile.weights.masked_fill(tile.weights == 0, 1.0).log()).sum(-1)
+
+        return self._sum_by_query(sums)
 
     def received(
         self, weights: Float[Tensor, "#batch #heads queries"] | None = None
@@ -284,20 +290,20 @@ class AttentionMap(ABC):
         A key that receives far more than 1 on average is a sink (Xiao et al. 2023, arXiv:2309.17453).
         """
         self._check_not_negative(weights)
-        result = torch.zeros((*self.shape[:2], self.shape[3]), dtype=self.dtype, device=self.device)
-        for rows, columns, part in self.tiles():
-            if weights is not None:
-                part = part * weights[..., rows.start : rows.stop, None]
-            result[..., columns.start : columns.stop] += part.sum(-2)
-        return result
+
+        def sums(tile: Tile) -> Tensor:
+            if weights is None:
+                return tile.weights.sum(-2)
+            return (tile.weights * weights[..., tile.rows.start : tile.rows.stop, None]).sum(-2)
+
+        return self._sum_by_key(sums)
 
     def apply(self, columns: Float[Tensor, "#batch #heads keys c"]) -> Float[Tensor, "batch heads queries c"]:
         """``P · columns``: any statistic that is linear in a row, c of them in one pass."""
-        result = torch.zeros((*self.shape[:3], columns.shape[-1]), dtype=self.dtype, device=self.device)
         columns = columns.to(self.dtype)
-        for rows, keys, part in self.tiles():
-            result[..., rows.start : rows.stop, :] += product(part, columns[..., keys.start : keys.stop, :])
-        return result
+        return self._sum_by_query(
+            lambda tile: product(tile.weights, columns[..., tile.columns.start : tile.columns.stop, :])
+        )
 
     def distance(self) -> Distance:
         """How far each query looks: mean, signed mean and spread, in tokens. See :class:`Distance`."""
@@ -316,34 +322,36 @@ class AttentionMap(ABC):
     def moments(self, groups: Groups | None = None) -> Moments:
         """:meth:`distance` and :meth:`mass` together, in one pass."""
         indicator = self._indicator(groups)
-        batch, heads, queries, keys = self.shape
-        sums = torch.zeros((4, batch, heads, queries), dtype=torch.float64, device=self.device)
-        mass = torch.zeros((batch, heads, queries, indicator.shape[-1]), dtype=self.dtype, device=self.device)
+        queries, keys = self.shape[2:]
         position = torch.arange(queries, device=self.device, dtype=torch.float64) + (keys - queries)
-        for rows, columns, weights in self.tiles():
+
+        def sums(tile: Tile) -> Tensor:
+            rows, columns, weights = tile
             here = position[rows.start : rows.stop, None]
             key = torch.arange(columns.start, columns.stop, device=self.device, dtype=torch.float64)
-            middle = here.mean()
+            middle = here.mean() if rows else here.sum()
             powers = torch.stack([torch.ones_like(key), key - middle, (key - middle).square()], -1)
             zeroth, first, second = product(weights.double(), powers).unbind(-1)
             away = (here - middle)[:, 0]  # from moments about the tile's middle to those about each query
-            part = sums[..., rows.start : rows.stop]
-            part[0] += zeroth
-            part[1] += away * zeroth - first
-            part[3] += away.square() * zeroth - 2 * away * first + second
+            signed = away * zeroth - first
+            square = away.square() * zeroth - 2 * away * first + second
             far = here - key
             if bool((far >= 0).all()):
-                part[2] += away * zeroth - first
+                absolute = signed
             elif bool((far <= 0).all()):
-                part[2] += first - away * zeroth
+                absolute = -signed
             else:
-                part[2] += (weights * far.abs().to(self.dtype)).sum(-1)
-            mass[..., rows.start : rows.stop, :] += product(weights, indicator[..., columns.start : columns.stop, :])
-        total, signed, absolute, square = sums
+                absolute = (weights * far.abs().to(self.dtype)).sum(-1).double()
+            mass = product(weights, indicator[..., columns.start : columns.stop, :]).double()
+            return torch.cat([torch.stack([zeroth, signed, absolute, square], -1), mass], -1)
+
+        found = self._sum_by_query(sums)
+        total, signed, absolute, square = found[..., :4].unbind(-1)
         total = total.clamp(min=torch.finfo(torch.float64).tiny)
         mean = signed / total
-        spread = (square / total - mean.square()).clamp(min=0).sqrt()
-        return Moments(Distance(*(x.to(self.dtype) for x in (absolute / total, mean, spread))), mass)
+        spread = _root((square / total - mean.square()).clamp(min=0))
+        distance = Distance(*(x.to(self.dtype) for x in (absolute / total, mean, spread)))
+        return Moments(distance, found[..., 4:].to(self.dtype))
 
     def topk(self, k: int) -> TopK:
         """The ``k`` heaviest keys of each query with their weights, heaviest first."""
@@ -370,7 +378,7 @@ class AttentionMap(ABC):
         blocks = [-(-n // size) for n in self.shape[2:]]
         result = torch.zeros((*self.shape[:2], *blocks), dtype=self.dtype, device=self.device)
         for rows, columns, weights in self.tiles():
-            blocked = _by_block(_by_block(weights, -1, columns, size, reduce), -2, rows, size, reduce)
+            blocked = by_block(by_block(weights, -1, columns, size, reduce), -2, rows, size, reduce)
             part = result[..., rows.start // size :, columns.start // size :]
             part = part[..., : blocked.shape[-2], : blocked.shape[-1]]
             if reduce == "mean":
@@ -396,8 +404,30 @@ class AttentionMap(ABC):
                 f"got {tuple(weights.shape)}, the least {float(weights.min()) if weights.numel() else 0:.3g}"
             )
 
-    def _zeros(self) -> Tensor:
-        return torch.zeros(self.shape[:3], dtype=self.dtype, device=self.device)
+    def _sum_by_query(self, function: Callable[[Tile], Tensor]) -> Tensor:
+        """``function`` of each tile, (batch, heads, rows, …), summed over the columns of the map."""
+        return self._sum_tiles(function, 2)
+
+    def _sum_by_key(self, function: Callable[[Tile], Tensor]) -> Tensor:
+        """``function`` of each tile, (batch, heads, columns, …), summed over the rows of the map."""
+        return self._sum_tiles(function, 3)
+
+    def _sum_tiles(self, function: Callable[[Tile], Tensor], axis: int) -> Tensor:
+        result: Tensor | None = None
+        for tile in self.tiles():
+            part = function(tile)
+            if result is None:
+                result = part.new_zeros((*self.shape[:2], self.shape[axis], *part.shape[3:]))
+            place = tile.rows if axis == 2 else tile.columns
+            result[:, :, place.start : place.stop] += part
+        if result is None:  # no weight anywhere
+            part = function(self._no_tile())
+            result = part.new_zeros((*self.shape[:2], self.shape[axis], *part.shape[3:]))
+        return result
+
+    def _no_tile(self) -> Tile:
+        nothing = torch.zeros((*self.shape[:2], 0, 0), dtype=self.dtype, device=self.device)
+        return Tile(range(0), range(0), nothing)
 
     def _block_counts(self, size: int) -> Tensor:
         """How many weights each block of :meth:`pooled` holds."""
@@ -429,7 +459,13 @@ class AttentionMap(ABC):
         return result
 
 
-def _by_block(weights: Tensor, axis: int, along: range, size: int, reduce: str) -> Tensor:
+def _root(square: Tensor) -> Tensor:
+    """√x with the gradient 0 at 0, where a row looks at one place and its spread has no derivative."""
+    some = square > 0
+    return torch.where(some, square.masked_fill(~some, 1.0).sqrt(), 0.0)
+
+
+def by_block(weights: Tensor, axis: int, along: range, size: int, reduce: str) -> Tensor:
     """One axis of a tile, whose places in the map are ``along``, to the sums or maxima of its blocks."""
 
     def whole(part: Tensor) -> Tensor:

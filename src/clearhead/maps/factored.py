@@ -13,28 +13,33 @@ How each statistic comes out of a fused kernel that never shows its weights: P i
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Literal
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from clearhead.errors import ShapeError
-from clearhead.maps.base import AttentionMap, Check, Distance, Groups, Moments, Tile, TopK
+from clearhead.maps.base import AttentionMap, Check, Distance, Groups, Moments, Tile, TopK, by_block
 from clearhead.maps.held import Held, keep
 from clearhead.maps.indexing import pick
 from clearhead.masks import BoundMask, Spans, read_additive, read_boolean
 from clearhead.mechanisms import ScoreRule, fused
 from clearhead.mechanisms.fused import product
+from clearhead.mechanisms.normalizers import Softmax
 from clearhead.mechanisms.rule import ScoreModifier
+from clearhead.mechanisms.streamed import blocks
 from clearhead.shapes import Keys, PerQuery, Queries
 
 __all__ = ["FactoredMap"]
 
 _MASKED_ENTRIES = 2**22  # numbers of an additive mask that exist at once
-_ROWS = 256  # queries (or keys, in the swapped call) with one additive mask: few, so that windows stay narrow
+_ROWS = 256  # keys of one swapped call with one additive mask: few, so that windows stay narrow
 _FAR = 64.0  # an LSE beyond this leaves the fused entropy fewer than 5 digits after the point in float32
+_OWN = ("q", "k", "lse", "values", "output")  # of what it holds; the others are those of the rule
 _ABSENT = -1e30  # a log weight that vanishes, without the NaN that −inf could make in a kernel
 
 
@@ -50,11 +55,15 @@ class FactoredMap(AttentionMap):
         lse: PerQuery | None = None,
         values: Float[Tensor, "batch kv_heads keys c"] | None = None,
         output: Float[Tensor, "batch heads queries c"] | None = None,
+        attached: bool = False,
     ) -> None:
-        self._rule = rule = rule.change(keep)  # so that the tensors it computes with are those that are watched
-        self._held = Held({"q": q, "k": k, "lse": lse, "values": values, "output": output, **rule.tensors()})
+        # The tensors that it computes with are those that are watched.
+        self._rule = rule = rule.change(partial(keep, attached=attached))
+        held = {"q": q, "k": k, "lse": lse, "values": values, "output": output, **rule.tensors()}
+        self._held = Held(held, attached=attached)
+        self._attached = attached
         read = {f"tensors that the mask's or score's function reads ({n})": x for n, x in enumerate(rule.borrowed())}
-        self._read = Held({} if rule.modify is None and rule.mask is None else read)
+        self._read = Held(read)
         self._lse_is_normal = False
         self.shape = (q.shape[0], q.shape[1], q.shape[2], k.shape[2])
         self.device = q.device
@@ -98,6 +107,8 @@ class FactoredMap(AttentionMap):
                 rule_mask = forbidden if rule_mask is None else rule_mask & forbidden
         if sinks is not None and sinks.shape != (heads,):
             raise ShapeError(f"sinks hold one logit a head, ({heads},); got {tuple(sinks.shape)}")
+        if lse is not None and not lse.requires_grad and (q.requires_grad or k.requires_grad):
+            lse = None  # it is computed again where gradients have to flow through it
         lse = None if lse is None else lse[None] if lse.dim() == 2 else lse.flatten(0, -3)
         values = None if values is None else _four_axes(values, "values")
         output = None if output is None else _four_axes(output, "output")
@@ -113,7 +124,7 @@ class FactoredMap(AttentionMap):
             raise ShapeError(f"a softcap bounds scores to ±softcap and is above 0; got {softcap}")
         scale = 1.0 / math.sqrt(q.shape[-1]) if scale is None else float(scale)
         rule = ScoreRule(scale, rule_mask, bias, softcap, sinks, modify)
-        return cls(q, k, rule, lse=lse, values=values, output=output)
+        return cls(q, k, rule, lse=lse, values=values, output=output, attached=True)
 
     # What it holds.
 
@@ -138,14 +149,18 @@ class FactoredMap(AttentionMap):
     def lse(self) -> PerQuery:
         """The log of each row's normaliser, natural; −inf where a query may attend to nothing.
 
+        With another normalizer than softmax, the number that stands in its place (its ``statistic``).
+
         What the kernel gave is used, and otherwise it is computed by one fused pass when it is first needed. Kernels
         store different numbers for a row without keys (0 on the CPU), so those are set here.
         """
         if not self._lse_is_normal:
             given, mask = self._held.get("lse"), self.rule.mask
-            lse = self._sum_exp() if given is None else given.to(self.dtype)
-            if mask is not None:
+            lse = self._statistic() if given is None else given.to(self.dtype)
+            if mask is not None and self._rule.is_linear:
                 lse = lse.masked_fill(mask.empty_rows(), -torch.inf)
+            if self._wants_gradient and not lse.requires_grad:
+                return lse  # no gradient was asked for now; it may be the next time
             self._held.put("lse", lse)
             self._lse_is_normal = True
         return self._held["lse"]
@@ -160,7 +175,9 @@ class FactoredMap(AttentionMap):
     def __repr__(self) -> str:
         rule = self._rule
         parts = [repr(rule.mask)] if rule.mask is not None else []
+        parts += [repr(rule.position_bias.bias)] if rule.position_bias is not None else []
         parts += [name for name in ("bias", "sinks", "modify") if getattr(rule, name) is not None]
+        parts += [] if isinstance(rule.normalizer, Softmax) else [repr(rule.normalizer)]
         parts += [f"softcap={rule.softcap:g}"] if rule.softcap is not None else []
         kept = str(self._held.dtype("q")).removeprefix("torch.")
         return f"{super().__repr__()[:-1]} for q, k of {kept} and the LSE{''.join(f'; {part}' for part in parts)})"
@@ -168,8 +185,7 @@ class FactoredMap(AttentionMap):
     def to(self, device: torch.device | str) -> FactoredMap:
         device = torch.device(device)
         held = self._held.all()
-        own = ("q", "k", "lse", "values", "output")  # the others are those of the rule
-        moved = {name: tensor.to(device) for name, tensor in held.items() if name in own}
+        moved = {name: tensor.to(device) for name, tensor in held.items() if name in _OWN}
         return self._with(self._rule.to(device), moved)
 
     def select_heads(self, heads: Sequence[int]) -> FactoredMap:
@@ -183,8 +199,15 @@ class FactoredMap(AttentionMap):
         }
         return self._with(self._rule.select_heads(chosen, self.shape[1]), picked)
 
+    def detach(self) -> FactoredMap:
+        result = FactoredMap(
+            rule=self._rule, attached=False, **{name: x for name, x in self._held.all().items() if name in _OWN}
+        )
+        result._lse_is_normal = self._lse_is_normal
+        return result
+
     def _with(self, rule: ScoreRule, tensors: Mapping[str, Tensor]) -> FactoredMap:
-        result = FactoredMap(rule=rule, **tensors)
+        result = FactoredMap(rule=rule, attached=self._attached, **tensors)
         result._lse_is_normal = self._lse_is_normal
         return result
 
@@ -218,8 +241,8 @@ class FactoredMap(AttentionMap):
                 scaled[:, mine] = product(q[:, mine], k[:, number, None].to(self.dtype).transpose(-1, -2))
         at = (batch.view(-1, 1, 1, 1), head.view(1, -1, 1, 1), query.view(1, 1, -1, 1), key.view(1, 1, 1, -1))
         # Scaled after the product, as the kernels do, so that scores round the way that their LSE did.
-        scores = self.rule.finish_points(scaled.mul_(self._rule.scale), *at).detach()
-        return _weights(scores, self.lse[at[0][..., 0], at[1][..., 0], at[2][..., 0]])
+        scores = self.rule.finish_points(scaled.mul_(self._rule.scale), *at)
+        return self._weights(scores, self.lse[at[0][..., 0], at[1][..., 0], at[2][..., 0]])
 
     def points(
         self,
@@ -233,89 +256,119 @@ class FactoredMap(AttentionMap):
         for start in range(0, len(result), 2**16):
             b, h, i, j = (x[start : start + 2**16] for x in flat)
             products = (self.q[b, h, i].to(self.dtype) * self.k[b, h // self._groups, j].to(self.dtype)).sum(-1)
-            scores = self.rule.finish_points(products * self._rule.scale, b, h, i, j).detach()
-            result[start : start + 2**16] = _weights(scores[:, None], self.lse[b, h, i])[:, 0]
+            scores = self.rule.finish_points(products * self._rule.scale, b, h, i, j)
+            result[start : start + 2**16] = self._weights(scores[:, None], self.lse[b, h, i])[:, 0]
         return result.view(batch.shape)
 
     def tiles(self, *, whole_rows: bool = False) -> Iterator[Tile]:
         lse = self.lse
         for rows, columns, scores in self._score_tiles(whole_rows=whole_rows):
-            yield Tile(rows, columns, _weights(scores, lse[..., rows.start : rows.stop]))
+            yield Tile(rows, columns, self._weights(scores, lse[..., rows.start : rows.stop]))
+
+    def _weights(self, scores: Tensor, lse: Tensor) -> Tensor:
+        """From scores to weights. What the rule closes over may want a gradient; only an attached map has one."""
+        if not self._attached:
+            scores = scores.detach()
+        if scores.requires_grad or lse.requires_grad or not isinstance(self._rule.normalizer, Softmax):
+            return self._rule.normalizer.weights(scores, lse)
+        return (scores - lse.masked_fill(lse == -torch.inf, 0.0)[..., None]).exp_()
+
+    @property
+    def _wants_gradient(self) -> bool:
+        """Whether a gradient is wanted for any of what it holds."""
+        read = [] if self._rule.position_bias is None else self._rule.position_bias.tensors()
+        return self._attached and any(x.requires_grad for x in (*self._held.all().values(), *read))
+
+    @property
+    def _learns(self) -> bool:
+        """Whether statistics are to be differentiable."""
+        return torch.is_grad_enabled() and self._wants_gradient
+
+    def _sum_tiles(self, function: Callable[[Tile], Tensor], axis: int) -> Tensor:
+        if not self._learns:
+            return super()._sum_tiles(function, axis)
+        # Each block of rows is computed again in the backward pass: what is kept for it is q, k and the LSE.
+        rows, lse = blocks(self.shape), self.lse
+        parts = [checkpoint(self._of_rows, function, part, lse, use_reentrant=False) for part in rows]
+        return torch.cat(parts, 2) if axis == 2 else torch.stack(parts).sum(0)
+
+    def _of_rows(self, function: Callable[[Tile], Tensor], rows: range, lse: PerQuery) -> Tensor:
+        """``function`` of whole rows of weights."""
+        scores = self._scores(rows, range(self.shape[3]))
+        weights = self._weights(scores, lse[..., rows.start : rows.stop])
+        return function(Tile(rows, range(self.shape[3]), weights))
+
+    def _scores(self, rows: range, columns: range) -> Tensor:
+        """The scores of a tile, −inf where the mask forbids."""
+        batch, heads = self.shape[:2]
+        q, k, rule = self.q, self.k, self.rule
+        folded = q[:, :, rows.start : rows.stop].to(self.dtype)
+        folded = folded.reshape(batch, k.shape[1], self._groups * len(rows), -1)
+        part = k[:, :, columns.start : columns.stop].to(self.dtype).transpose(-1, -2)
+        scaled = product(folded, part).mul_(rule.scale).view(batch, heads, len(rows), len(columns))
+        return rule.finish_tile(scaled, rows, columns)
 
     def _score_tiles(self, *, whole_rows: bool = False) -> Iterator[Tile]:
         """All scores, a tile at a time, −inf where the mask forbids; tiles that it forbids whole are left out."""
-        rule = self.rule
         batch, heads, queries, keys = self.shape
-        q, k = self.q, self.k
-        kv_heads, groups = k.shape[1], self._groups
         width = keys if whole_rows else min(keys, 1024)
         height = max(1, min(queries, 2**19 * (4 if whole_rows else 1) // max(1, batch * heads * width)))
         for i in range(0, queries, height):
             rows = range(i, min(i + height, queries))
-            folded = q[:, :, rows.start : rows.stop].to(self.dtype).reshape(batch, kv_heads, groups * len(rows), -1)
-            seen = rule.columns_for(rows, keys)
+            seen = self._rule.columns_for(rows, keys)
             for j in range(seen.start, seen.stop, max(1, width)):
                 columns = range(j, min(j + width, seen.stop))
-                part = k[:, :, columns.start : columns.stop].to(self.dtype).transpose(-1, -2)
-                scaled = product(folded, part).mul_(rule.scale).view(batch, heads, len(rows), len(columns))
-                # What `modify` closes over may want a gradient; a map has none to give.
-                yield Tile(rows, columns, rule.finish_tile(scaled, rows, columns).detach())
+                yield Tile(rows, columns, self._scores(rows, columns))
 
     # Statistics from the fused kernel.
 
     def _fused(self, columns: Tensor, rows: range | None = None) -> tuple[Tensor, Tensor]:
         """``(P · columns, LSE)`` of these rows by the fused kernel: P normalised over the real keys, without sinks."""
-        rule, queries, keys = self.rule, self.shape[2], self.shape[3]
+        rule = self.rule
         q, k, columns = self.q.to(self.dtype), self.k.to(self.dtype), columns.to(self.dtype)
-        wanted = range(queries) if rows is None else rows
-        whole = len(wanted) == queries
-        if rule.is_same_for_all_queries:
-            added = rule.additive_tile(range(1), range(keys), self.dtype)
-            return fused.attend(q[:, :, wanted.start : wanted.stop], k, columns, added=added, scale=rule.scale)
-        if whole and rule.bias is None and rule.mask is not None and rule.mask.is_causal:
-            return fused.attend(q, k, columns, causal=True, scale=rule.scale)
-        height = max(1, min(_ROWS, _MASKED_ENTRIES // max(1, rule.breadth * keys)))
-        outputs = columns.new_zeros((*self.shape[:2], len(wanted), columns.shape[-1]))
-        sums = columns.new_full((*self.shape[:2], len(wanted)), -torch.inf)
-        for i in range(wanted.start, wanted.stop, height):
-            part = range(i, min(i + height, wanted.stop))
-            seen = rule.columns_for(part, keys)
-            if not seen:
-                continue
-            output, lse = fused.attend(
-                q[:, :, part.start : part.stop],
-                k[:, :, seen.start : seen.stop],
-                columns[:, :, seen.start : seen.stop],
-                added=rule.additive_tile(part, seen, self.dtype),
-                scale=rule.scale,
-            )
-            place = slice(part.start - wanted.start, part.stop - wanted.start)
-            outputs[:, :, place], sums[:, :, place] = output, lse
-        return outputs, sums
+        rows = range(self.shape[2]) if rows is None else rows
+        calls = fused.calls_under(rule, self.shape, self.dtype, rows)
+        return fused.attend_calls(q, k, columns, calls, scale=rule.scale, rows=rows)
 
     def _weighted(self, columns: Tensor, rows: range | None = None) -> tuple[Tensor, Tensor]:
         """``(P · columns, Σ_j P_ij)`` of these rows, with the normaliser that this map holds."""
         output, real = self._fused(columns, rows)
         lse = self.lse if rows is None else self.lse[..., rows.start : rows.stop]
-        total = torch.where(lse == -torch.inf, 0.0, (real - lse).exp())
+        none = lse == -torch.inf
+        total = (real.masked_fill(none, 0.0) - lse.masked_fill(none, 0.0)).exp().masked_fill(none, 0.0)
         return output * total[..., None], total
 
-    def _sum_exp(self) -> PerQuery:
-        """The LSE from q and k, with the sinks if there are any."""
-        if self._rule.is_linear:
-            lse = self._fused(self.k[..., :1])[1]
-        else:
-            lse = torch.full(self.shape[:3], -torch.inf, dtype=self.dtype, device=self.device)
-            for rows, _, scores in self._score_tiles():
-                part = lse[..., rows.start : rows.stop]
-                part.copy_(torch.logaddexp(part, scores.logsumexp(-1)))
-        sinks = self._rule.sinks
-        return lse if sinks is None else torch.logaddexp(lse, sinks.to(self.dtype)[:, None])
+    def _statistic(self) -> PerQuery:
+        """The LSE from q and k, with the sinks if there are any, or what another normalizer has in its place."""
+        rule = self.rule
+        if rule.is_linear and not (self._learns and self._trains_bias):
+            return rule.with_sinks(self._fused(self.k[..., :1])[1])
+        if self._learns:
+            parts = blocks(self.shape)
+            found = [checkpoint(self._statistic_of_rows, rows, use_reentrant=False) for rows in parts]
+            return torch.cat(found, 2) if found else self.q.new_zeros(self.shape[:3], dtype=self.dtype)
+        lse = torch.full(self.shape[:3], rule.normalizer.empty, dtype=self.dtype, device=self.device)
+        for rows, _, scores in self._score_tiles(whole_rows=True):
+            lse[..., rows.start : rows.stop] = rule.statistic(scores)
+        return lse
+
+    def _statistic_of_rows(self, rows: range) -> Tensor:
+        return self.rule.statistic(self._scores(rows, range(self.shape[3])))
+
+    @property
+    def _trains_bias(self) -> bool:
+        """Whether a gradient is wanted that no kernel gives."""
+        rule = self._rule
+        by_position = rule.position_bias is not None and rule.position_bias.bias.is_trained
+        return by_position or (rule.bias is not None and rule.bias.requires_grad)
 
     def entropy(self) -> PerQuery:
         # H is the difference of two numbers of the LSE's size, and loses the digits that they share.
-        far = bool((self.lse.abs().masked_fill(self.lse == -torch.inf, 0.0) > _FAR).any())
-        if not self._rule.is_linear or self._rule.bias is not None or (far and self.dtype == torch.float32):
+        lse = self.lse.detach()
+        far = bool((lse.abs().masked_fill(lse == -torch.inf, 0.0) > _FAR).any())
+        if not self._rule.is_linear or self._rule.has_bias or (far and self.dtype == torch.float32):
+            return super().entropy()
+        if self._learns and self._trains_bias:
             return super().entropy()
         seen, total = self._weighted(self.k)
         lse = self.lse.masked_fill(self.lse == -torch.inf, 0.0)
@@ -323,7 +376,11 @@ class FactoredMap(AttentionMap):
         return (lse * total - scores).clamp(min=0.0)
 
     def apply(self, columns: Float[Tensor, "#batch #heads keys c"]) -> Float[Tensor, "batch heads queries c"]:
-        if not self._rule.is_linear or columns.shape[1] not in (1, self.k.shape[1]):
+        if (
+            not self._rule.is_linear
+            or columns.shape[1] not in (1, self.k.shape[1])
+            or (self._learns and self._trains_bias)
+        ):
             return super().apply(columns)
         return self._weighted(columns)[0]
 
@@ -331,7 +388,7 @@ class FactoredMap(AttentionMap):
         self, weights: Float[Tensor, "#batch #heads queries"] | None = None
     ) -> Float[Tensor, "batch heads keys"]:
         rule = self.rule
-        if not rule.is_linear:
+        if not rule.is_linear or self._learns:
             return super().received(weights)
         self._check_not_negative(weights)
         batch, heads, queries, keys = self.shape
@@ -354,7 +411,7 @@ class FactoredMap(AttentionMap):
             if added is not None:
                 log_sum = log_sum + added[..., 0, :]
             return log_sum.exp() * found[..., 0]
-        if rule.bias is None and rule.mask is not None and rule.mask.is_causal:
+        if not rule.has_bias and rule.mask is not None and rule.mask.is_causal:
             found, log_sum = fused.attend(swapped_q.flip(2), swapped_k.flip(2), one, causal=True, scale=1.0)
             return (log_sum.exp() * found[..., 0]).flip(2)
         result = lse.new_zeros((batch, heads, keys))
@@ -377,7 +434,7 @@ class FactoredMap(AttentionMap):
 
     def moments(self, groups: Groups | None = None) -> Moments:
         rule = self.rule
-        if not rule.is_linear:
+        if not rule.is_linear or self._learns:
             return super().moments(groups)
         queries, keys = self.shape[2:]
         indicator = self._indicator(groups)
@@ -447,6 +504,8 @@ class FactoredMap(AttentionMap):
         self, size: int, reduce: Literal["mean", "max"] = "mean"
     ) -> Float[Tensor, "batch heads query_blocks key_blocks"]:
         blocks = -(-self.shape[3] // size) if size > 0 else 0
+        if self._learns and blocks > 0:
+            return self._pooled_by_rows(size, reduce)
         if reduce != "mean" or not 0 < blocks <= self.q.shape[-1] or not self._rule.is_linear:
             return super().pooled(size, reduce)
         number = torch.arange(max(self.shape[2:]), device=self.device) // size
@@ -455,15 +514,34 @@ class FactoredMap(AttentionMap):
         sums = across.new_zeros((*self.shape[:2], -(-self.shape[2] // size), blocks))
         return sums.index_add_(2, number[: self.shape[2]], across) / self._block_counts(size)
 
+    def _pooled_by_rows(self, size: int, reduce: Literal["mean", "max"]) -> Tensor:
+        """:meth:`pooled` with a gradient: a row of blocks at a time."""
+        lse = self.lse
+
+        def whole(tile: Tile) -> Tensor:
+            across = by_block(tile.weights, -1, tile.columns, size, reduce)
+            return across.sum(2, keepdim=True) if reduce == "mean" else across.amax(2, keepdim=True)
+
+        starts = range(0, self.shape[2], size)
+        rows = [range(start, min(start + size, self.shape[2])) for start in starts]
+        found = torch.cat([checkpoint(self._of_rows, whole, part, lse, use_reentrant=False) for part in rows], 2)
+        return found / self._block_counts(size) if reduce == "mean" else found
+
     def topk(self, k: int) -> TopK:
         self._check_k(k)
         lse = self.lse
+        if self._learns:
+            with torch.no_grad():
+                keys = self.topk(k).keys
+            at = torch.meshgrid(*(torch.arange(n, device=self.device) for n in keys.shape), indexing="ij")
+            weights = checkpoint(self.points, *at[:3], keys.clamp(min=0), use_reentrant=False)
+            return TopK(weights.masked_fill(keys < 0, 0.0), keys)
         weights = torch.zeros((*self.shape[:3], k), dtype=self.dtype, device=self.device)
         keys = torch.full(weights.shape, -1, dtype=torch.int64, device=self.device)
         for rows, columns, scores in self._score_tiles(whole_rows=True):
             best = scores.topk(min(k, scores.shape[-1]))
             place = (..., slice(rows.start, rows.stop), slice(best.values.shape[-1]))
-            found = _weights(best.values, lse[..., rows.start : rows.stop])
+            found = self._weights(best.values, lse[..., rows.start : rows.stop])
             weights[place] = found
             keys[place] = torch.where(found > 0, best.indices + columns.start, -1)
         return TopK(weights, keys)
@@ -477,7 +555,8 @@ class FactoredMap(AttentionMap):
             shared = values.to(self.dtype).repeat_interleave(self._groups, 1)
             columns = torch.cat([shared, ones.expand(*shared.shape[:2], -1, -1)], -1)
         # From the weights themselves: the fused kernel would normalise once more, and hide what is wrong.
-        again = AttentionMap.apply(self, columns)
+        with torch.no_grad():
+            again = AttentionMap.apply(self, columns)
         again, total = again[..., :-1], again[..., -1]
         # By the mask and not by the LSE, so that an LSE of −inf in a row that does attend is found.
         some = torch.ones(self.shape[:3], dtype=torch.bool, device=self.device)
@@ -485,15 +564,10 @@ class FactoredMap(AttentionMap):
             some = some & ~self._rule.mask.empty_rows()
         if self._rule.sinks is not None:
             total = total + (self._rule.sinks.to(self.dtype)[:, None] - self.lse).exp()
-        row_sum = _worst((total - 1)[some])
+        row_sum = _worst((total - 1)[some]) if self._rule.normalizer.sums_to_one else 0.0
         if values is None or output is None:
             return Check(row_sum, None, 0)
         return Check(row_sum, _worst((again - output.to(self.dtype))[some]), values.shape[-1])
-
-
-def _weights(scores: Tensor, lse: Tensor) -> Tensor:
-    """``exp(score − lse)``; 0 in a row whose LSE is −inf, where every score is −inf too."""
-    return (scores - lse.masked_fill(lse == -torch.inf, 0.0)[..., None]).exp_()
 
 
 def _worst(deviation: Tensor) -> float:

@@ -20,21 +20,25 @@ class Held:
     map never shows the numbers of another step. Tensors made in inference mode have no counter: they are copied.
     """
 
-    def __init__(self, tensors: Mapping[str, Tensor | None]) -> None:
+    def __init__(self, tensors: Mapping[str, Tensor | None], *, attached: bool = False) -> None:
+        self._attached = attached  # keep what the tensors were computed from, for gradients
         self._tensors: dict[str, Tensor] = {}
-        self._versions: dict[str, int] = {}
+        self._versions: dict[str, int | None] = {}
         for name, tensor in tensors.items():
             if tensor is not None:
                 self.put(name, tensor)
 
     def put(self, name: str, tensor: Tensor) -> None:
         """Hold this tensor under ``name``, as it is now."""
-        self._tensors[name] = kept = keep(tensor)
-        self._versions[name] = kept._version
+        self._tensors[name] = kept = keep(tensor, attached=self._attached)
+        # A compiler follows every change itself, and knows no counter.
+        self._versions[name] = None if torch.compiler.is_compiling() else kept._version
 
     def __getitem__(self, name: str) -> Tensor:
         tensor = self._tensors[name]
-        if tensor._version != self._versions[name]:
+        if self._versions[name] is None and not torch.compiler.is_compiling():
+            self._versions[name] = tensor._version  # counted from the first look, where a compiled function made it
+        if self._versions[name] is not None and tensor._version != self._versions[name]:
             raise StaleMapError(
                 f"the {name} of this map were changed in place after it was made, so its weights are lost; "
                 "copy the tensors before they change, or look at the map before that"
@@ -66,9 +70,9 @@ class Held:
         return self._tensors[name].shape
 
 
-def keep(tensor: Tensor) -> Tensor:
-    """The tensor without its gradient history; a copy where it is an inference tensor."""
-    if tensor.is_inference():
+def keep(tensor: Tensor, *, attached: bool = False) -> Tensor:
+    """The tensor without its gradient history, unless ``attached``; a copy where it is an inference tensor."""
+    if not torch.compiler.is_compiling() and tensor.is_inference():
         with torch.inference_mode(False):
             return tensor.clone()
-    return tensor.detach()
+    return tensor if attached and tensor.requires_grad else tensor.detach()

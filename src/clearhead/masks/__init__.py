@@ -1,8 +1,56 @@
 """Which query may attend to which key. True = may attend, everywhere."""
 
+from clearhead.masks.algebra import And, Not, Or
+from clearhead.masks.base import Mask
+from clearhead.masks.blocks import Blocks
 from clearhead.masks.bound import BoundMask
-from clearhead.masks.explicit import Explicit, Predicate
+from clearhead.masks.bound_rule import BoundRule
+from clearhead.masks.causal import Causal
+from clearhead.masks.conventions import (
+    from_additive,
+    from_huggingface,
+    from_mask_mod,
+    from_multihead,
+    from_sdpa,
+    to_block_mask,
+)
+from clearhead.masks.dilated import Dilated
+from clearhead.masks.documents import Documents
+from clearhead.masks.explicit import Explicit
+from clearhead.masks.global_ import Global
+from clearhead.masks.grid import Tile
+from clearhead.masks.padding import Padding
+from clearhead.masks.predicate import Predicate
+from clearhead.masks.prefix import Prefix
 from clearhead.masks.read import read_additive, read_boolean
 from clearhead.masks.spans import Spans
+from clearhead.masks.window import Window
 
-__all__ = ["BoundMask", "Explicit", "Predicate", "Spans", "read_additive", "read_boolean"]
+__all__ = [
+    "And",
+    "Blocks",
+    "BoundMask",
+    "BoundRule",
+    "Causal",
+    "Dilated",
+    "Documents",
+    "Explicit",
+    "Global",
+    "Mask",
+    "Not",
+    "Or",
+    "Padding",
+    "Predicate",
+    "Prefix",
+    "Spans",
+    "Tile",
+    "Window",
+    "from_additive",
+    "from_huggingface",
+    "from_mask_mod",
+    "from_multihead",
+    "from_sdpa",
+    "read_additive",
+    "read_boolean",
+    "to_block_mask",
+]

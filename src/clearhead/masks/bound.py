@@ -1,4 +1,4 @@
-"""What every mask answers."""
+"""What the mask of one call answers."""
 
 from __future__ import annotations
 
@@ -49,9 +49,10 @@ def closed_over(function: Callable[..., Any], depth: int = 8) -> list[Tensor]:
 
 
 class BoundMask(ABC):
-    """Which query may attend to which key. True = may attend, everywhere.
+    """Which query may attend to which key in one call. True = may attend, everywhere.
 
-    A mask knows its lengths (``queries``, ``keys``); its batch and head axes may be of size 1 and then serve all.
+    It knows its lengths (``queries``, ``keys``) and names a query by its number; its batch and head axes may be of
+    size 1 and then serve all. Rules for any lengths are :class:`~clearhead.masks.Mask`; ``bind`` makes one of these.
     """
 
     queries: int

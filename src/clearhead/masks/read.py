@@ -10,7 +10,7 @@ from clearhead.masks.bound import BoundMask
 from clearhead.masks.explicit import Explicit
 from clearhead.masks.spans import Spans
 
-__all__ = ["read_additive", "read_boolean"]
+__all__ = ["forbidden", "read_additive", "read_boolean"]
 
 _BLOCK = 2**26  # entries looked at together
 
@@ -32,7 +32,7 @@ def read_boolean(allowed: Bool[Tensor, "#batch #heads #queries keys"], queries: 
         return Spans.all_present(present, queries)
     spans = _runs(allowed, present)
     if spans is None:
-        return Explicit(allowed)
+        return Explicit(allowed).bind(queries, allowed.shape[-1])
     starts, stops = spans
     # A run may begin earlier where only absent keys are added: this way a padded causal mask starts at 0 too.
     before = torch.nn.functional.pad(present.cumsum(-1), (1, 0)).expand(*starts.shape[:2], -1)
@@ -75,6 +75,11 @@ def _runs(
     return torch.cat(starts, -1), torch.cat(stops, -1)
 
 
+def forbidden(added: Float[Tensor, "..."]) -> Bool[Tensor, "..."]:
+    """Where added numbers mean that a pair may not attend; NaN does not, and stays a (bad) bias."""
+    return added <= torch.finfo(added.dtype).min / 2
+
+
 def read_additive(
     added: Float[Tensor, "#batch #heads #queries keys"], queries: int
 ) -> tuple[BoundMask | None, Float[Tensor, "#batch #heads #queries keys"] | None]:
@@ -85,7 +90,7 @@ def read_additive(
     it adds nothing.
     """
     added = _own_axes(added)
-    allowed = ~(added <= torch.finfo(added.dtype).min / 2)  # written so that NaN stays a (bad) bias
+    allowed = ~forbidden(added)
     mask = read_boolean(allowed, queries)
     nothing_added = not bool((added.masked_fill(~allowed, 0.0) if mask is not None else added).any())
     return mask, None if nothing_added else added

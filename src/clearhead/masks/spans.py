@@ -48,6 +48,8 @@ class Spans(BoundMask):
         self.stops: Tensor
         self.starts, self.stops = torch.broadcast_tensors(starts, stops)
         self.queries, self.keys, self.present = queries, keys, present
+        self.known_causal: bool | None = None
+        """What :attr:`is_causal` answers, where that was known or found before."""
 
     @classmethod
     def causal(cls, queries: int, keys: int, *, device: torch.device, offset: int | None = None) -> Spans:
@@ -132,6 +134,11 @@ class Spans(BoundMask):
 
     @property
     def is_causal(self) -> bool:
+        if self.known_causal is None:
+            self.known_causal = self._is_triangle()
+        return self.known_causal
+
+    def _is_triangle(self) -> bool:
         if self.present is not None or self.queries != self.keys or bool(self.starts.any()):
             return False
         triangle = torch.arange(1, self.queries + 1).to(self.stops)
@@ -143,7 +150,9 @@ class Spans(BoundMask):
 
     def change(self, how: Callable[[Tensor], Tensor]) -> Spans:
         present = None if self.present is None else how(self.present)
-        return Spans(how(self.starts), how(self.stops), self.queries, self.keys, present)
+        changed = Spans(how(self.starts), how(self.stops), self.queries, self.keys, present)
+        changed.known_causal = self.known_causal
+        return changed
 
     def select_heads(self, heads: Sequence[int]) -> Spans:
         def pick(tensor: Tensor) -> Tensor:

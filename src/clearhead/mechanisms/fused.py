@@ -9,19 +9,34 @@ plain operations over blocks of queries, so that n×n numbers never exist at onc
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import cache
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-__all__ = ["attend", "has_fused_kernel", "product", "sdpa_with_lse"]
+from clearhead.mechanisms.rule import ScoreRule
+from clearhead.positions import ALiBi
+
+__all__ = [
+    "KernelCall",
+    "KernelCalls",
+    "attend",
+    "attend_calls",
+    "calls_under",
+    "has_fused_kernel",
+    "product",
+    "sdpa_with_lse",
+]
 
 _FLASH = 1  # torch.nn.attention.SDPBackend.FLASH_ATTENTION, whose import costs more than this line
 _BLOCK = 2**22  # scores that the plain path holds at once
 
 
+@cache
 def _cpu_kernel() -> Callable[..., tuple[Tensor, Tensor]] | None:
     return getattr(torch.ops.aten, "_scaled_dot_product_flash_attention_for_cpu", None)
 
@@ -33,8 +48,69 @@ def has_fused_kernel(tensor: Tensor) -> bool:
 
 def product(a: Tensor, b: Tensor) -> Tensor:
     """``a @ b`` in the dtype of both, also where autocast would round it: a map is exact wherever it is looked at."""
+    if a.device.type == "meta":  # autocast knows nothing of it
+        return a @ b
     with torch.autocast(a.device.type, enabled=False):
         return a @ b
+
+
+class KernelCall(NamedTuple):
+    """One call of the kernel: which queries on which keys, and what is added to their scores."""
+
+    rows: range
+    columns: range
+    added: Tensor | None = None
+    """``(#batch, #heads, #rows, columns)``: bias, and −inf where the mask forbids."""
+    causal: bool = False
+    """The triangle of a square call, which the kernel has a flag for."""
+    slope: tuple[Float[Tensor, "heads"], int] | None = None
+    """ALiBi's slopes and the shift from a query's number to its position, to be folded into q and k."""
+
+
+KernelCalls = Callable[[], Iterator[KernelCall]]
+"""The calls that make up one attention; asked for again in the backward pass, so that no mask is kept."""
+
+_ROWS = 512  # queries of one call, where a mask or bias is written out for them: few, so that windows stay narrow
+_FOLDED_ROWS = 256  # with ALiBi folded in: positions are counted from the block's middle, and rounding grows with them
+_ADDED = 2**23  # numbers of a mask or bias that exist at once
+
+
+def calls_under(rule: ScoreRule, shape: tuple[int, ...], dtype: torch.dtype, rows: range | None = None) -> KernelCalls:
+    """The calls of the kernel that make up ``rule``, which must be linear, for all queries or ``rows`` of them.
+
+    ``shape`` is (batch, heads, queries, keys). A mask or bias is written out for a block of queries at a time, and
+    only for the keys that they may see.
+    """
+    queries, keys = shape[-2:]
+    wanted = range(queries) if rows is None else rows
+    added_dtype = torch.float64 if dtype == torch.float64 else torch.float32
+    whole = len(wanted) == queries
+
+    def calls() -> Iterator[KernelCall]:
+        if rule.is_same_for_all_queries:
+            yield KernelCall(wanted, range(keys), rule.additive_tile(range(1), range(keys), added_dtype))
+            return
+        slope = _foldable(rule, dtype)
+        if slope is None and whole and not rule.has_bias and rule.mask is not None and rule.mask.is_causal:
+            yield KernelCall(wanted, range(keys), causal=True)
+            return
+        left = rule if slope is None else replace(rule, position_bias=None)
+        height = min(_ROWS if slope is None else _FOLDED_ROWS, _ADDED // max(1, left.breadth * keys))
+        for start in range(wanted.start, wanted.stop, max(1, height)):
+            part = range(start, min(start + max(1, height), wanted.stop))
+            seen = left.columns_for(part, keys)
+            if seen:
+                yield KernelCall(part, seen, left.additive_tile(part, seen, added_dtype), slope=slope)
+
+    return calls
+
+
+def _foldable(rule: ScoreRule, dtype: torch.dtype) -> tuple[Tensor, int] | None:
+    """ALiBi's bias is linear in the key's position, so two more columns of q and k hold it, in exact dtypes."""
+    placed = rule.position_bias
+    if placed is None or not isinstance(placed.bias, ALiBi) or placed.bias.symmetric or dtype.itemsize < 4:
+        return None
+    return placed.bias.slopes, placed.shift
 
 
 def attend(
@@ -49,59 +125,246 @@ def attend(
     """``softmax(scale · q·kᵀ + added) · v`` and the LSE of each row, in one pass over the keys.
 
     ``causal`` is the triangle of a square map. A row whose scores are all −inf gives output 0 and an LSE that is
-    whatever the kernel stores for it (0 on the CPU): the caller knows its mask and normalises that.
+    whatever the kernel stores for it (0 on the CPU): the caller knows its mask and normalises that. Gradients flow
+    through both results to q, k and v, not to ``added``.
 
     Values may be of any width: the CPU kernel wants the width of the keys, so they are padded or taken in turns.
     """
+
+    def calls() -> Iterator[KernelCall]:
+        yield KernelCall(range(q.shape[2]), range(k.shape[2]), added, causal)
+
+    return attend_calls(q, k, v, calls, scale=scale, rows=range(q.shape[2]))
+
+
+def attend_calls(
+    q: Float[Tensor, "batch heads queries head_dim"],
+    k: Float[Tensor, "batch kv_heads keys head_dim"],
+    v: Float[Tensor, "#batch #kv_heads keys value_dim"],
+    calls: KernelCalls,
+    *,
+    scale: float,
+    rows: range,
+) -> tuple[Float[Tensor, "batch heads rows value_dim"], Float[Tensor, "batch heads rows"]]:
+    """:func:`attend` for the queries ``rows``, put together from several calls; a row in none of them gives 0 and −inf.
+
+    The backward pass makes its masks again, so what is kept for it is q, k, v, the output and the LSE.
+    """
     v = v.expand(k.shape[0], k.shape[1], -1, -1)
     if 0 in q.shape or 0 in k.shape:  # the kernel would divide by the size
-        return q.new_zeros((*q.shape[:3], v.shape[-1])), q.new_full(q.shape[:3], -math.inf)
-    if not has_fused_kernel(q):
-        return _attend_plain(q, k, v, added=added, causal=causal, scale=scale)
-    kernel = _cpu_kernel()
-    assert kernel is not None
+        nothing = q[:, :, rows.start : rows.stop]
+        return nothing.new_zeros((*nothing.shape[:3], v.shape[-1])), nothing.new_full(nothing.shape[:3], -math.inf)
     width = q.shape[-1]
+    q, k = _unit_stride(q), _unit_stride(k)
+    learns = torch.is_grad_enabled() and (q.requires_grad or k.requires_grad or v.requires_grad)
     outputs: list[Tensor] = []
     lse = None
     for start in range(0, max(1, v.shape[-1]), width):
         part = v[..., start : start + width]
         count = part.shape[-1]
-        if count < width:
+        if count < width and has_fused_kernel(q):
             part = torch.nn.functional.pad(part, (0, width - count))
-        output, lse = kernel(
-            _unit_stride(q), _unit_stride(k), _unit_stride(part), 0.0, causal, attn_mask=added, scale=scale
-        )
+        if learns:
+            output, sums = _Attend.apply(q, k, part, calls, scale, rows)  # type: ignore[no-untyped-call]
+        else:
+            output, sums = _run_all(q, k, part, calls, scale, rows)
+        lse = sums if lse is None else lse
         outputs.append(output[..., :count])
     assert lse is not None
     return outputs[0] if len(outputs) == 1 else torch.cat(outputs, -1), lse
+
+
+class _Attend(torch.autograd.Function):
+    """The calls of the kernel, forward and backward, through the output and through the LSE."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, q: Tensor, k: Tensor, v: Tensor, calls: KernelCalls, scale: float, rows: range
+    ) -> tuple[Tensor, Tensor]:
+        v = _unit_stride(v)
+        found = _run_all(q, k, v, calls, scale, rows)
+        ctx.save_for_backward(q, k, v, *found)
+        ctx.calls, ctx.scale, ctx.rows = calls, scale, rows
+        ctx.set_materialize_grads(False)
+        return found
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, grad_output: Tensor | None, grad_lse: Tensor | None) -> tuple[Tensor | None, ...]:
+        if grad_output is None and grad_lse is None:
+            return (None,) * 6
+        q, k, v, output, lse = ctx.saved_tensors
+        grads: tuple[Tensor, ...] | None = None
+        for call in ctx.calls():
+            place = slice(call.rows.start - ctx.rows.start, call.rows.stop - ctx.rows.start)
+            parts = [None if x is None else x[:, :, place] for x in (grad_output, grad_lse)]
+            found = _run_backward(
+                call, (q, k, v), (output[:, :, place], lse[:, :, place]), (parts[0], parts[1]), ctx.scale
+            )
+            if len(call.rows) == q.shape[2] and len(call.columns) == k.shape[2]:
+                grads = found
+                break
+            if grads is None:
+                grads = torch.zeros_like(q), torch.zeros_like(k), torch.zeros_like(v)
+            grads[0][:, :, call.rows.start : call.rows.stop] += found[0]
+            for grad, part in zip(grads[1:], found[1:], strict=True):
+                grad[:, :, call.columns.start : call.columns.stop] += part
+        if grads is None:
+            grads = torch.zeros_like(q), torch.zeros_like(k), torch.zeros_like(v)
+        return (*grads, None, None, None)
+
+
+def _run_all(q: Tensor, k: Tensor, v: Tensor, calls: KernelCalls, scale: float, rows: range) -> tuple[Tensor, Tensor]:
+    """All calls, put together."""
+    v = _unit_stride(v)
+    found: tuple[Tensor, Tensor] | None = None
+    for call in calls():
+        output, lse = _run(call, q, k, v, scale)
+        if len(call.rows) == len(rows):
+            return output, lse
+        if found is None:
+            found = output.new_zeros((*q.shape[:2], len(rows), v.shape[-1])), _nothing(lse, q, rows)
+        place = slice(call.rows.start - rows.start, call.rows.stop - rows.start)
+        found[0][:, :, place], found[1][:, :, place] = output, lse
+    if found is None:  # no query may attend to anything
+        found = q.new_zeros((*q.shape[:2], len(rows), v.shape[-1])), _nothing(_exact(q), q, rows)
+    return found
+
+
+def _exact(tensor: Tensor) -> Tensor:
+    return tensor if tensor.dtype == torch.float64 else tensor.float()
+
+
+def _nothing(like: Tensor, q: Tensor, rows: range) -> Tensor:
+    return torch.full((*q.shape[:2], len(rows)), -math.inf, dtype=like.dtype, device=q.device)
+
+
+def _of_call(call: KernelCall, q: Tensor, k: Tensor, v: Tensor, scale: float) -> tuple[Tensor, Tensor, Tensor]:
+    """The queries, keys and values of one call, with the slopes folded in where there are any."""
+    q = q[:, :, call.rows.start : call.rows.stop]
+    k, v = (x[:, :, call.columns.start : call.columns.stop] for x in (k, v))
+    if call.slope is None:
+        return q, k, v
+    slopes, shift = call.slope
+    middle = (call.rows.start + call.rows.stop - 1) // 2 + shift
+    away = [torch.arange(part.start, part.stop, device=q.device) - middle for part in (call.rows, call.columns)]
+    # slope·(j − i) = [slope, −slope·i]·[j, 1], all over scale, which the kernel multiplies by.
+    slopes = (slopes.to(q) / scale)[:, None]
+    q_columns = torch.stack([slopes.expand(-1, len(call.rows)), -slopes * (away[0] + shift)], -1)
+    k_columns = torch.stack([away[1], torch.ones_like(away[1])], -1).to(k)
+    wide = -(-(q.shape[-1] + 2) // 8) * 8  # the kernels are fastest where the width is a multiple of 8
+    q = torch.cat([q, q_columns.expand(q.shape[0], -1, -1, -1)], -1)
+    k = torch.cat([k, k_columns.expand(*k.shape[:2], -1, -1)], -1)
+    q, k, v = (torch.nn.functional.pad(x, (0, wide - x.shape[-1])) for x in (q, k, v))
+    return q, k, v
+
+
+def _run(call: KernelCall, q: Tensor, k: Tensor, v: Tensor, scale: float) -> tuple[Tensor, Tensor]:
+    kernel = _cpu_kernel()
+    width = v.shape[-1]
+    q, k, v = _of_call(call, q, k, v, scale)
+    if kernel is None or not has_fused_kernel(q):
+        output, lse = _plain(call, q, k, v, scale)
+    else:
+        output, lse = kernel(q, k, v, 0.0, call.causal, attn_mask=call.added, scale=scale)
+    return output[..., :width], lse
+
+
+def _run_backward(
+    call: KernelCall,
+    tensors: tuple[Tensor, Tensor, Tensor],
+    results: tuple[Tensor, Tensor],
+    gradients: tuple[Tensor | None, Tensor | None],
+    scale: float,
+) -> tuple[Tensor, ...]:
+    """Gradients of one call with respect to its queries, keys and values."""
+    (q, k, v), (output, lse), (grad_output, grad_lse) = tensors, results, gradients
+    widths = [x.shape[-1] for x in (q, k, v)]
+    q, k, v = _of_call(call, q, k, v, scale)
+    if grad_output is None:
+        grad_output = torch.zeros_like(output)
+    if grad_lse is not None:
+        # dscore_ij = weight_ij·(dweight_ij − Σ_d doutput·output + dlse_i), where a kernel has no last term: it comes
+        # in by one more column with output gradient 1, output −dlse and value 0.
+        spare = max(v.shape[-1] - output.shape[-1], 8)
+        output, grad_output = (torch.nn.functional.pad(x, (0, spare)) for x in (output, grad_output))
+        q, k, v = (torch.nn.functional.pad(x, (0, output.shape[-1] - x.shape[-1])) for x in (q, k, v))
+        output[..., -1], grad_output[..., -1] = -grad_lse.to(output.dtype), 1.0
+    elif v.shape[-1] > output.shape[-1]:
+        output, grad_output = (
+            torch.nn.functional.pad(x, (0, v.shape[-1] - x.shape[-1])) for x in (output, grad_output)
+        )
+    grad_output = _unit_stride(grad_output)
+    kernel = getattr(torch.ops.aten, "_scaled_dot_product_flash_attention_for_cpu_backward", None)
+    if kernel is None or not has_fused_kernel(q):
+        grads = _plain_backward(call, q, k, v, output, lse, grad_output, scale)
+    else:
+        grads = kernel(grad_output, q, k, v, output, lse, 0.0, call.causal, attn_mask=call.added, scale=scale)
+    return tuple(grad[..., :width] for grad, width in zip(grads, widths, strict=True))
 
 
 def _unit_stride(tensor: Tensor) -> Tensor:
     return tensor if tensor.stride(-1) == 1 else tensor.contiguous()
 
 
-def _attend_plain(
-    q: Tensor, k: Tensor, v: Tensor, *, added: Tensor | None, causal: bool, scale: float
-) -> tuple[Tensor, Tensor]:
-    """The same by plain operations, a block of queries at a time."""
-    batch, heads, queries, _ = q.shape
-    groups = heads // k.shape[1]
-    k, v = k.repeat_interleave(groups, 1), v.repeat_interleave(groups, 1)
-    keys = k.shape[2]
-    step = max(1, _BLOCK // max(1, batch * heads * keys))
+def _scores(call: KernelCall, q: Tensor, k: Tensor, scale: float) -> Tensor:
+    """The scores of some rows of a call, in float32 or better."""
+    scores = product(_exact(q), _exact(k).repeat_interleave(q.shape[1] // k.shape[1], 1).transpose(-1, -2)) * scale
+    if call.added is not None:
+        scores = scores + call.added
+    if call.causal:
+        last = torch.arange(call.rows.start, call.rows.stop, device=q.device)[:, None]
+        scores = scores.masked_fill(torch.arange(k.shape[2], device=q.device) > last, -torch.inf)
+    return scores
+
+
+def _row_blocks(call: KernelCall, q: Tensor, keys: int) -> Iterator[tuple[slice, KernelCall]]:
+    """A call cut into blocks of queries, so that no more than a block of scores exists at once."""
+    step = max(1, _BLOCK // max(1, q.shape[0] * q.shape[1] * keys))
+    for start in range(0, q.shape[2], step):
+        place = slice(start, min(start + step, q.shape[2]))
+        added = call.added if call.added is None or call.added.shape[-2] == 1 else call.added[..., place, :]
+        yield place, call._replace(rows=range(place.start, place.stop), added=added)
+
+
+def _plain(call: KernelCall, q: Tensor, k: Tensor, v: Tensor, scale: float) -> tuple[Tensor, Tensor]:
+    """What the kernel computes, by plain operations, a block of queries at a time."""
+    v = _exact(v).repeat_interleave(q.shape[1] // v.shape[1], 1)
     outputs, sums = [], []
-    for row in range(0, queries, step):
-        scores = product(q[:, :, row : row + step] * scale, k.transpose(-1, -2))
-        if added is not None:
-            scores = scores + (added if added.shape[-2] == 1 else added[..., row : row + step, :])
-        if causal:
-            last = torch.arange(row, row + scores.shape[-2], device=q.device)[:, None]
-            scores = scores.masked_fill(torch.arange(keys, device=q.device) > last, -torch.inf)
+    for place, part in _row_blocks(call, q, k.shape[2]):
+        scores = _scores(part, q[:, :, place], k, scale)
         lse = scores.logsumexp(-1)
-        weights = (scores - lse.nan_to_num(neginf=0.0)[..., None]).exp()
-        outputs.append(product(weights, v))
+        outputs.append(product((scores - lse.nan_to_num(neginf=0.0)[..., None]).exp(), v))
         sums.append(lse)
-    return torch.cat(outputs, -2), torch.cat(sums, -1)
+    return torch.cat(outputs, -2).to(q.dtype), torch.cat(sums, -1)
+
+
+def _plain_backward(
+    call: KernelCall,
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    output: Tensor,
+    lse: Tensor,
+    grad_output: Tensor,
+    scale: float,
+) -> tuple[Tensor, ...]:
+    """What the kernel's backward pass computes, by plain operations, a block of queries at a time."""
+    groups = q.shape[1] // k.shape[1]
+    every_k, every_v = (_exact(x).repeat_interleave(groups, 1) for x in (k, v))
+    grad_q = torch.zeros_like(_exact(q))
+    grad_k, grad_v = torch.zeros_like(every_k), torch.zeros_like(every_v)
+    for place, part in _row_blocks(call, q, k.shape[2]):
+        scores = _scores(part, q[:, :, place], k, scale)
+        weights = (scores - lse[:, :, place].nan_to_num(neginf=0.0)[..., None]).exp()
+        grad = _exact(grad_output[:, :, place])
+        grad_v += product(weights.transpose(-1, -2), grad)
+        taken = (grad * _exact(output[:, :, place])).sum(-1, keepdim=True)
+        grad_scores = weights * (product(grad, every_v.transpose(-1, -2)) - taken) * scale
+        grad_q[:, :, place] = product(grad_scores, every_k)
+        grad_k += product(grad_scores.transpose(-1, -2), _exact(q[:, :, place]))
+    grad_k, grad_v = (x.unflatten(1, (-1, groups)).sum(2) for x in (grad_k, grad_v))
+    return grad_q.to(q.dtype), grad_k.to(k.dtype), grad_v.to(v.dtype)
 
 
 def sdpa_with_lse(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
 
 import torch
@@ -11,18 +12,49 @@ from torch import Tensor
 
 from clearhead.masks import BoundMask
 from clearhead.masks.bound import closed_over, over_grid, take
+from clearhead.mechanisms.normalizers import Normalizer, Softmax
+from clearhead.positions import Bias
 
-__all__ = ["ScoreRule"]
+__all__ = ["PlacedBias", "ScoreRule"]
 
 ScoreModifier = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True, eq=False)
+class PlacedBias:
+    """A bias that is a function of positions, for one call: query i stands at the key i + ``shift``."""
+
+    bias: Bias
+    shift: int
+
+    def tile(self, rows: range, columns: range) -> Float[Tensor, "1 heads rows columns"]:
+        """The bias of these queries and keys, computed when it is asked for."""
+        device = self.tensors()[0].device
+        query = torch.arange(rows.start + self.shift, rows.stop + self.shift, device=device)
+        tile: Tensor = self.bias.tile(query, torch.arange(columns.start, columns.stop, device=device))
+        return tile
+
+    def select_heads(self, heads: Sequence[int]) -> PlacedBias:
+        """The same for these heads only."""
+        return PlacedBias(self.bias.select_heads(heads), self.shift)
+
+    def tensors(self) -> list[Tensor]:
+        """What the bias is computed from: its parameters and buffers."""
+        return [*self.bias.parameters(), *self.bias.buffers()]
+
+    def to(self, device: torch.device) -> PlacedBias:
+        """A copy on another device; the module that it came from stays where it is."""
+        if all(x.device == device for x in self.tensors()):
+            return self
+        return PlacedBias(deepcopy(self.bias).to(device), self.shift)
+
+
+@dataclass(frozen=True, eq=False)
 class ScoreRule:
-    """Everything between q·k and the softmax, the same for every path.
+    """Everything between q·k and the weights, the same for every path.
 
     ``score = modify(softcap · tanh(scale · q·k / softcap)) + bias``, −inf where the mask forbids it;
-    ``weight = exp(score) / (Σ_j exp(score_j) + exp(sink))``.
+    ``weight = exp(score) / (Σ_j exp(score_j) + exp(sink))``, or what another normalizer makes of the scores.
 
     Attributes:
         scale: Factor of q·k, usually 1/√head_dim.
@@ -33,6 +65,8 @@ class ScoreRule:
             less than 1.
         modify: FlexAttention's ``score_mod(score, batch, head, query, key)``.
         head_numbers: Which heads of the original call these are; ``modify`` speaks of those.
+        position_bias: Also added to the scores: a function of positions that is never written out whole.
+        normalizer: How a row of scores becomes a row of weights.
 
     """
 
@@ -43,34 +77,64 @@ class ScoreRule:
     sinks: Float[Tensor, "heads"] | None = None
     modify: ScoreModifier | None = None
     head_numbers: tuple[int, ...] | None = None
+    position_bias: PlacedBias | None = None
+    normalizer: Normalizer = Softmax()  # noqa: RUF009  # it has no state
 
     @property
     def is_linear(self) -> bool:
-        """Whether the score is scale·q·k plus something, as fused kernels need it."""
-        return self.softcap is None and self.modify is None
+        """Whether weights are the softmax of scale·q·k plus something, as fused kernels need it."""
+        return self.softcap is None and self.modify is None and isinstance(self.normalizer, Softmax)
+
+    @property
+    def has_functions(self) -> bool:
+        """Whether more than numbers goes into it: a score function, a bias of positions, another normalizer."""
+        return self.modify is not None or self.position_bias is not None or not isinstance(self.normalizer, Softmax)
+
+    @property
+    def has_bias(self) -> bool:
+        """Whether anything is added to the scores."""
+        return self.bias is not None or self.position_bias is not None
 
     @property
     def is_same_for_all_queries(self) -> bool:
         """Whether mask and bias depend on the key alone."""
-        return (self.mask is None or self.mask.is_same_for_all_queries) and (
-            self.bias is None or self.bias.shape[-2] == 1
+        return (
+            (self.mask is None or self.mask.is_same_for_all_queries)
+            and (self.bias is None or self.bias.shape[-2] == 1)
+            and self.position_bias is None
         )
 
     def finish_tile(
         self, scaled: Float[Tensor, "batch heads rows columns"], rows: range, columns: range
     ) -> Float[Tensor, "batch heads rows columns"]:
-        """Turn the scaled products of a tile into scores, in place where it can."""
+        """Turn the scaled products of a tile into scores, in place where no gradient needs what was there."""
         if self.softcap is not None:
-            scaled = scaled.div_(self.softcap).tanh_().mul_(self.softcap)
+            if scaled.requires_grad:
+                scaled = torch.tanh(scaled / self.softcap) * self.softcap
+            else:
+                scaled = scaled.div_(self.softcap).tanh_().mul_(self.softcap)
         if self.modify is not None:
             parts = (range(scaled.shape[0]), self.head_numbers or range(scaled.shape[1]), rows, columns)
             index = (torch.tensor(part, device=scaled.device, dtype=torch.int64) for part in parts)
             scaled = over_grid(self.modify, scored=True)(scaled, *index)
         bias = self._bias_tile(rows, columns)
         if bias is not None:
-            scaled = scaled.add_(bias.to(scaled.dtype))
+            scaled = scaled + bias.to(scaled.dtype) if scaled.requires_grad or bias.requires_grad else scaled.add_(bias)
         allowed = None if self.mask is None else self.mask.tile(rows, columns)
         return scaled if allowed is None else scaled.masked_fill_(~allowed, -torch.inf)
+
+    def statistic(self, scores: Float[Tensor, "batch heads rows keys"]) -> Float[Tensor, "batch heads rows"]:
+        """What the weights of each row share, sinks included: the LSE; ``scores`` are whole rows."""
+        statistic = self.normalizer.statistic(scores)
+        return statistic if self.sinks is None else self.with_sinks(statistic)
+
+    def with_sinks(self, lse: Float[Tensor, "batch heads rows"]) -> Float[Tensor, "batch heads rows"]:
+        """The LSE of the same rows when the sinks take part; a row that may attend to nothing stays −inf."""
+        if self.sinks is None:
+            return lse
+        none = lse == -torch.inf
+        total = torch.logaddexp(lse.masked_fill(none, 0.0), self.sinks.to(lse.dtype)[:, None])
+        return total.masked_fill(none, -torch.inf)
 
     def finish_points(
         self,
@@ -90,6 +154,9 @@ class ScoreRule:
             scaled = modified.reshape(scaled.shape)
         if self.bias is not None:
             scaled = scaled + take(self.bias, batch, head, query, key).to(scaled.dtype)
+        if self.position_bias is not None:
+            place = query + self.position_bias.shift
+            scaled = scaled + self.position_bias.bias.points(head, place, key).to(scaled.dtype)
         if self.mask is not None:
             scaled = scaled.masked_fill(~self.mask.allows(batch, head, query, key), -torch.inf)
         return scaled
@@ -117,6 +184,8 @@ class ScoreRule:
     def borrowed(self) -> list[Tensor]:
         """The tensors that functions in the rule read: those of ``modify``, and of masks that are functions."""
         read = [] if self.modify is None else closed_over(self.modify)
+        if self.position_bias is not None:
+            read = read + self.position_bias.tensors()
         return read if self.mask is None else read + self.mask.borrowed()
 
     def tensors(self) -> Mapping[str, Tensor]:
@@ -130,6 +199,8 @@ class ScoreRule:
         batch, heads = (1, 1) if self.mask is None else self.mask.breadth
         if self.bias is not None:
             batch, heads = max(batch, self.bias.shape[0]), max(heads, self.bias.shape[1])
+        if self.position_bias is not None:
+            heads = max(heads, self.position_bias.bias.heads)
         return batch * heads
 
     def change(self, how: Callable[[Tensor], Tensor]) -> ScoreRule:
@@ -148,6 +219,7 @@ class ScoreRule:
             mask=None if self.mask is None else self.mask.to(device),
             bias=None if self.bias is None else self.bias.to(device),
             sinks=None if self.sinks is None else self.sinks.to(device),
+            position_bias=None if self.position_bias is None else self.position_bias.to(device),
         )
 
     def select_heads(self, heads: Sequence[int], total: int) -> ScoreRule:
@@ -159,10 +231,13 @@ class ScoreRule:
             bias=self.bias if self.bias is None or self.bias.shape[1] == 1 else self.bias[:, chosen],
             sinks=None if self.sinks is None else self.sinks[chosen],
             head_numbers=tuple(numbers[h] for h in chosen),
+            position_bias=None if self.position_bias is None else self.position_bias.select_heads(chosen),
         )
 
     def _bias_tile(self, rows: range, columns: range) -> Tensor | None:
+        by_position = None if self.position_bias is None else self.position_bias.tile(rows, columns)
         if self.bias is None:
-            return None
+            return by_position
         part = self.bias[..., columns.start : columns.stop]
-        return part if part.shape[-2] == 1 else part[..., rows.start : rows.stop, :]
+        part = part if part.shape[-2] == 1 else part[..., rows.start : rows.stop, :]
+        return part if by_position is None else part + by_position

@@ -1,0 +1,179 @@
+"""``explain``: which path an attention call takes, why, and what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from clearhead.masks import Mask
+from clearhead.mechanisms import fused, streamed
+from clearhead.mechanisms.normalizers import Normalizer
+from clearhead.mechanisms.plan import Path, choose
+from clearhead.mechanisms.request import Request, prepare
+from clearhead.positions import Bias
+
+__all__ = ["Explanation", "explain"]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What one call of attention does. Printing it gives a few lines to read."""
+
+    path: Path
+    """``sdpa``, ``fused``, ``streamed`` or ``dense``; see :class:`clearhead.mechanisms.plan.Plan`."""
+    reasons: tuple[str, ...]
+    """Why not a faster path."""
+    calls: int
+    """How many blocks of queries are computed one after the other."""
+    pairs: int
+    """(query, key) pairs that are computed, of one head of one text."""
+    share: float
+    """These pairs as a share of queries × keys."""
+    flops: int
+    """Floating-point operations of the forward pass: 2 for each pair and column of keys and of values."""
+    bytes_read: int
+    """Bytes of q, k, v and the output: the least that has to move through memory."""
+    bytes_extra: int
+    """The most bytes of masks, biases and scores that exist at once besides."""
+    bytes_kept: int
+    """Bytes that stay until the backward pass, where there is one; with ``with_map``, what the map keeps as well."""
+
+    def __str__(self) -> str:
+        calls = "one call" if self.calls == 1 else f"{self.calls} blocks of queries"
+        work = (self.flops, self.flops * 5 // 2)
+        forward, backward = (_engineering(x, "FLOP") for x in work)
+        read, extra, kept = (_engineering(x, "B") for x in (self.bytes_read, self.bytes_extra, self.bytes_kept))
+        lines = [
+            f"path: {self.path}, {calls}",
+            *(f"  because {reason}" for reason in self.reasons),
+            f"pairs: {self.pairs:,} of each head, {self.share:.1%} of queries × keys",
+            f"forward: {forward}; backward: {backward}",
+            f"bytes: {read} of q, k, v and output, {extra} extra at once, {kept} kept for the backward pass",
+        ]
+        return "\n".join(lines)
+
+
+def explain(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor | None = None,
+    *,
+    mask: Mask | Tensor | None = None,
+    bias: Tensor | Bias | None = None,
+    scale: float | None = None,
+    normalizer: str | Normalizer = "softmax",
+    dropout: float = 0.0,
+    softcap: float | None = None,
+    sinks: Tensor | None = None,
+    with_map: bool = False,
+) -> Explanation:
+    """Which path :func:`clearhead.attention` takes for these arguments, why not a faster one, and what it costs.
+
+    Nothing is computed but shapes and which tiles a mask leaves. ``with_map=True`` explains :func:`clearhead.attend`.
+
+    Args:
+        q: As in :func:`clearhead.attention`, like all others.
+        k: Keys.
+        v: Values; if they are left out they are taken to have the shape of the keys.
+        mask: Who may attend to whom.
+        bias: Added to the scores.
+        scale: Factor of q·k.
+        normalizer: From scores to weights.
+        dropout: Share of weights dropped.
+        softcap: Bounds scores.
+        sinks: One more logit a head.
+        with_map: Explain ``attend`` instead.
+
+    Raises:
+        ShapeError: Shapes that do not fit.
+        InputError: An argument of the wrong kind.
+
+    Example:
+        >>> import torch, clearhead as ch
+        >>> q = torch.zeros(1, 8, 1024, 64)
+        >>> print(ch.explain(q, q, mask=ch.Causal()))
+        path: sdpa, one call
+          because nothing stands in the way
+        pairs: 524,800 of each head, 50.0% of queries × keys
+        forward: 1.07 GFLOP; backward: 2.69 GFLOP
+        bytes: 8.39 MB of q, k, v and output, 0 B extra at once, 8.42 MB kept for the backward pass
+
+    """
+    request = prepare(
+        q,
+        k,
+        k if v is None else v,
+        mask=mask,
+        bias=bias,
+        scale=scale,
+        normalizer=normalizer,
+        dropout=dropout,
+        softcap=softcap,
+        sinks=sinks,
+    )
+    plan = choose(request, with_map=with_map)
+    parts = list(_parts(request, plan.path))
+    batch, heads, queries, keys = request.shape
+    head_dim, value_dim = request.q.shape[-1], request.v.shape[-1]
+    width = max(head_dim, value_dim) * 2 if plan.path in ("sdpa", "fused") else head_dim + value_dim
+    pairs = sum(part.pairs for part in parts)
+    output = batch * heads * queries * value_dim
+    size = request.q.itemsize
+    read = (request.q.numel() + request.k.numel() + request.v.numel() + output) * size
+    lse = batch * heads * queries * (8 if request.q.dtype == torch.float64 else 4)
+    return Explanation(
+        path=plan.path,
+        reasons=plan.reasons,
+        calls=len(parts),
+        pairs=pairs,
+        share=pairs / max(1, queries * keys),
+        flops=2 * batch * heads * pairs * width,
+        bytes_read=read,
+        bytes_extra=max((part.bytes_extra for part in parts), default=0),
+        bytes_kept=read + lse if plan.path != "dense" else read + batch * heads * queries * keys * 4,
+    )
+
+
+@dataclass(frozen=True)
+class _Part:
+    pairs: int
+    bytes_extra: int
+
+
+def _parts(request: Request, path: Path) -> Iterator[_Part]:
+    batch, heads, queries, keys = request.shape
+    if request.is_square_causal and path == "sdpa" and request.bias is None and request.position_bias is None:
+        yield _Part(queries * (queries + 1) // 2, 0)
+        return
+    if path in ("sdpa", "dense"):
+        wide = [1, 1] if request.mask is None else list(request.mask.breadth)
+        if request.bias is not None:
+            wide = [max(wide[0], request.bias.shape[0]), max(wide[1], request.bias.shape[1])]
+        if request.position_bias is not None:
+            wide[1] = heads
+        written = request.mask is not None or request.bias is not None or request.position_bias is not None
+        whole = queries * keys * 4
+        yield _Part(queries * keys, batch * heads * whole if path == "dense" else wide[0] * wide[1] * whole * written)
+        return
+    rule = request.rule()
+    if path == "streamed":
+        for rows in streamed.blocks(request.shape):
+            pairs = len(rows) * len(rule.columns_for(rows, keys))
+            yield _Part(pairs, batch * heads * pairs * 4)
+        return
+    for call in fused.calls_under(rule, request.shape, request.q.dtype)():
+        square = len(call.rows) * len(call.columns)
+        pairs = len(call.rows) * (len(call.rows) + 1) // 2 if call.causal else square
+        yield _Part(pairs, 0 if call.added is None else call.added.nbytes)
+
+
+def _engineering(count: int, unit: str) -> str:
+    size = float(count)
+    for prefix in ("", "k", "M", "G", "T", "P"):
+        if size < 1000:
+            return f"{size:.3g} {prefix}{unit}"
+        size /= 1000
+    return f"{size:.3g} E{unit}"

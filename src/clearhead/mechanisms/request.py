@@ -1,0 +1,163 @@
+"""One call of attention: its arguments, checked and brought to one form."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from clearhead.errors import InputError, ShapeError
+from clearhead.masks import Causal, Explicit, Mask
+from clearhead.mechanisms.normalizers import Normalizer, Softmax, as_normalizer
+from clearhead.mechanisms.rule import PlacedBias, ScoreRule
+from clearhead.positions import Bias
+
+__all__ = ["Request", "prepare"]
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """What :func:`clearhead.attention` was asked for, with tensors of four axes."""
+
+    q: Float[Tensor, "batch heads queries head_dim"]
+    k: Float[Tensor, "batch kv_heads keys head_dim"]
+    v: Float[Tensor, "batch kv_heads keys value_dim"]
+    leading: tuple[int, ...]
+    """The axes of q before (queries, head_dim), as they were given."""
+    mask: Mask | None
+    bias: Float[Tensor, "#batch #heads #queries keys"] | None
+    position_bias: Bias | None
+    scale: float
+    normalizer: Normalizer
+    dropout: float
+    softcap: float | None
+    sinks: Float[Tensor, "heads"] | None
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Of the map: (batch, heads, queries, keys)."""
+        batch, heads, queries, _ = self.q.shape
+        return batch, heads, queries, self.k.shape[2]
+
+    @property
+    def is_square_causal(self) -> bool:
+        """Whether the mask is the triangle for which kernels have a flag."""
+        return type(self.mask) is Causal and self.q.shape[2] == self.k.shape[2]
+
+    def rule(self) -> ScoreRule:
+        """Everything between q·k and the weights."""
+        queries, keys = self.shape[2:]
+        return ScoreRule(
+            self.scale,
+            mask=None if self.mask is None else self.mask.bind(queries, keys, self.q.device),
+            bias=self.bias,
+            softcap=self.softcap,
+            sinks=self.sinks,
+            position_bias=None if self.position_bias is None else PlacedBias(self.position_bias, keys - queries),
+            normalizer=self.normalizer,
+        )
+
+    def restore(self, output: Float[Tensor, "batch heads queries value_dim"]) -> Tensor:
+        """The output with the leading axes that q came with."""
+        return output if len(self.leading) == 2 else output.reshape(*self.leading, *output.shape[2:])
+
+
+def prepare(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    *,
+    mask: Mask | Tensor | None,
+    bias: Tensor | Bias | None,
+    scale: float | None,
+    normalizer: str | Normalizer,
+    dropout: float,
+    softcap: float | None,
+    sinks: Tensor | None,
+) -> Request:
+    """Check the arguments of :func:`clearhead.attention` and bring them to four axes."""
+    leading = tuple(q.shape[:-2])
+    _check_tensors(q, k, v)
+    if q.dim() != 4:
+        q, k, v = (x[(None,) * max(0, 4 - x.dim())].flatten(0, -4) for x in (q, k, v))
+    batch, heads, _, head_dim = q.shape
+    keys = k.shape[2]
+    if q.device.type != "meta" and q.dtype != torch.float64 and torch.is_autocast_enabled(q.device.type):
+        # What autocast does to scaled_dot_product_attention, so that all paths agree.
+        q, k, v = (x.to(torch.get_autocast_dtype(q.device.type)) for x in (q, k, v))
+    if isinstance(mask, Tensor):
+        mask = _tensor_mask(mask)
+    elif mask is not None and not isinstance(mask, Mask):
+        raise InputError(f"a mask is a rule such as clearhead.Causal(), or a boolean tensor; got {_name(mask)}")
+    if mask is not None:
+        _check_breadth(mask.breadth, batch, heads)
+    position_bias = bias if isinstance(bias, Bias) else None
+    if position_bias is not None and position_bias.heads not in (1, heads):
+        raise ShapeError(f"q has {heads} heads and the bias {position_bias.heads}: {position_bias!r}")
+    if bias is not None and not isinstance(bias, Bias | Tensor):
+        raise InputError(f"a bias is a tensor, ALiBi or RelativeBias; got {_name(bias)}")
+    added = _tensor_bias(bias, q, keys) if isinstance(bias, Tensor) else None
+    chosen = as_normalizer(normalizer)
+    if sinks is not None and (sinks.shape != (heads,) or not isinstance(chosen, Softmax)):
+        raise ShapeError(
+            f"sinks are one logit a head, ({heads},), and belong to softmax; got {tuple(sinks.shape)} and {chosen!r}"
+        )
+    if softcap is not None and not softcap > 0:
+        raise InputError(f"a softcap bounds scores to ±softcap and is above 0; got {softcap}")
+    if not 0.0 <= dropout < 1.0:
+        raise InputError(f"dropout is the share of weights that are dropped, 0 ≤ dropout < 1; got {dropout}")
+    scale = 1.0 / math.sqrt(head_dim) if scale is None else float(scale)
+    return Request(q, k, v, leading, mask, added, position_bias, scale, chosen, dropout, softcap, sinks)
+
+
+def _name(thing: Any) -> str:
+    return f"{type(thing).__name__} {thing!r}"[:80]
+
+
+def _check_tensors(q: Tensor, k: Tensor, v: Tensor) -> None:
+    shapes = ", ".join(f"{name} {tuple(x.shape)}" for name, x in (("q", q), ("k", k), ("v", v)))
+    if not q.dim() == k.dim() == v.dim() >= 2:
+        raise ShapeError(f"q, k and v have the same number of axes, (…, heads, tokens, head_dim); got {shapes}")
+    if not q.dtype == k.dtype == v.dtype or not q.dtype.is_floating_point:
+        raise InputError(
+            f"q, k and v are of one floating-point dtype; got {q.dtype}, {k.dtype} and {v.dtype}; convert with .to()"
+        )
+    if not q.device == k.device == v.device:
+        raise InputError(f"q, k and v are on one device; got {q.device}, {k.device} and {v.device}")
+    if q.shape[-1] != k.shape[-1] or q.shape[-1] == 0:
+        raise ShapeError(f"q and k agree in their last axis, head_dim, which is at least 1; got {shapes}")
+    if k.shape[-2] != v.shape[-2]:
+        raise ShapeError(f"k and v agree in their last axis but one, keys; got {shapes}")
+    if k.shape[:-2] != v.shape[:-2] or q.shape[:-3] != k.shape[:-3]:
+        raise ShapeError(f"q, k and v agree in the axes before heads, and k and v in heads too; got {shapes}")
+    if q.dim() > 2 and (k.shape[-3] == 0 or q.shape[-3] % k.shape[-3]):
+        raise ShapeError(f"the heads of k and v (axis −3) divide those of q; got {shapes}")
+
+
+def _tensor_mask(mask: Tensor) -> Mask:
+    if mask.dtype != torch.bool:
+        raise InputError(
+            f"a mask tensor is boolean, True = may attend; got {mask.dtype}. Numbers to add to the scores go to bias; "
+            "for 0 and 1 say mask.bool()"
+        )
+    return Explicit(mask)
+
+
+def _check_breadth(breadth: tuple[int, int], batch: int, heads: int) -> None:
+    for axis, have, want in zip(("batch", "heads"), breadth, (batch, heads), strict=True):
+        if have not in (1, want):
+            raise ShapeError(f"the mask is for {axis} {have}, and q has {axis} {want}")
+
+
+def _tensor_bias(bias: Tensor, q: Tensor, keys: int) -> Tensor:
+    wanted = (*q.shape[:3], keys)
+    if bias.dtype == torch.bool or not bias.dtype.is_floating_point:
+        raise InputError(f"a bias is added to the scores and floating-point; got {bias.dtype}. A mask goes to mask")
+    if bias.dim() > 4 or any(have not in (1, want) for have, want in zip(bias.shape[::-1], wanted[::-1], strict=False)):
+        raise ShapeError(f"the bias broadcasts to (batch, heads, queries, keys) = {wanted}; got {tuple(bias.shape)}")
+    bias = bias[(None,) * (4 - bias.dim())]
+    return bias.expand(-1, -1, -1, keys)

@@ -5,23 +5,28 @@ import shlex
 from pathlib import Path
 
 import pytest
+from documents import Block, blocks, links, run_python
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = [(kind, text) for kind, text in re.findall(r"```(\w*)\n(.*?)```", README, flags=re.DOTALL)]
+BLOCKS = blocks(README)
 COMMANDS = [
-    shlex.split(line, comments=True) for kind, text in BLOCKS if kind == "bash" for line in text.splitlines() if line
+    shlex.split(line, comments=True)
+    for block in BLOCKS
+    if block.kind == "bash"
+    for line in block.text.splitlines()
+    if line
 ]
 
 
 def test_every_block_is_of_a_kind_that_is_tested() -> None:
-    assert {kind for kind, _ in BLOCKS} == {"bash", "python", "text"}
+    assert {block.kind for block in BLOCKS} == {"bash", "python", "text"}
 
 
-@pytest.mark.parametrize("code", [text for kind, text in BLOCKS if kind == "python"])
-def test_python_blocks_run(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("block", [block for block in BLOCKS if block.kind == "python"])
+def test_python_blocks_run(block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    exec(compile(code, "README.md", "exec"), {"__name__": "readme"})  # noqa: S102  # the documentation is the test
+    run_python(block, ROOT / "README.md", {"__name__": "readme"})
 
 
 def test_bash_blocks_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
@@ -38,15 +43,14 @@ def test_bash_blocks_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd:
         assert program == "clearhead"
         main(arguments)
         shown += capfd.readouterr().out
-    for line in next(text for kind, text in BLOCKS if kind == "text").splitlines():
+    for line in next(block.text for block in BLOCKS if block.kind == "text").splitlines():
         assert line == "…" or line.rstrip() in [x.rstrip() for x in shown.splitlines()]
     assert (tmp_path / "out.png").is_file()
 
 
 def test_links_and_pictures_exist() -> None:
-    for target in re.findall(r"\]\(([^)#]+)\)", README):
-        if not target.startswith("http"):
-            assert (ROOT / target).is_file(), target
+    for target in links(README):
+        assert (ROOT / target).is_file(), target
 
 
 def test_exactly_two_set_up_commands() -> None:

@@ -10,14 +10,16 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import torch
+from attention_oracle import normalized
 from torch import Tensor
 
 from clearhead import AttentionMap
 from clearhead.maps.factored import FactoredMap
 from clearhead.maps.stored import StoredMap
 from clearhead.maps.words import WordMap
-from clearhead.masks import BoundMask, BoundRule, Predicate, Spans
+from clearhead.masks import BoundMask, BoundRule, Causal, Global, Predicate, Spans, Window
 from clearhead.mechanisms import ScoreRule
+from clearhead.positions import ALiBi, RelativeBias
 
 TOLERANCE = {torch.float64: 1e-11, torch.float32: 2e-5, torch.bfloat16: 2e-5, torch.float16: 2e-5}
 """Of a weight, by the dtype of q and k. A map is exact for the q and k it holds, so bf16 is as exact as fp32."""
@@ -47,6 +49,8 @@ def reference(
     softcap: float | None = None,
     sinks: Tensor | None = None,
     modify: Callable[..., Tensor] | None = None,
+    normalizer: str = "softmax",
+    written: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """(weights, LSE) in float64 by the definition of softmax, rows that may attend to nothing being 0 and −inf."""
     groups = q.shape[1] // k.shape[1]
@@ -58,8 +62,13 @@ def reference(
     if modify is not None:
         at = torch.meshgrid(*(torch.arange(n) for n in scores.shape), indexing="ij")
         scores = modify(scores, *at)
+    bias = bias if written is None else written
     if bias is not None:
         scores = scores + bias.double()
+    if normalizer != "softmax":
+        assert allowed is not None
+        every = allowed.expand_as(scores)
+        return normalized(scores, every, normalizer), torch.where(every.any(-1), 0.0, -torch.inf)
     if allowed is not None:
         scores = torch.where(allowed, scores, -torch.inf)
     top = scores.amax(-1, keepdim=True)
@@ -175,6 +184,29 @@ def _both(s: Sizes) -> Setting:
     )
 
 
+def _rules(s: Sizes) -> Setting:
+    i, j = positions(s)
+    allowed = ((j <= i) & (j >= i - 6)) | (j == 2) | (i == 2)
+    return Setting({"mask": Causal() & Window(6, 0) | Global([2])}, allowed)
+
+
+def _relative(s: Sizes) -> Setting:
+    bias = RelativeBias(s.heads, buckets=8, furthest=11)
+    i, j = positions(s)
+    with torch.no_grad():
+        return Setting({"bias": bias, "mask": Causal(), "written": bias.tile(i[:, 0], j[0])}, _causal(s))
+
+
+def _alibi(s: Sizes) -> Setting:
+    i, j = positions(s)
+    bias = ALiBi(s.heads)
+    return Setting({"bias": bias, "mask": Causal(), "written": -bias.slopes[:, None, None] * (i - j)}, _causal(s))
+
+
+def _normalized(name: str) -> Callable[[Sizes], Setting]:
+    return lambda s: Setting({"normalizer": name, "mask": _window(s)}, _window(s))
+
+
 def _modify(score: Tensor, batch: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
     return score * (1 + 0.25 * batch) + 0.125 * head - 0.0625 * (query - key).abs()
 
@@ -219,6 +251,12 @@ SETTINGS: dict[str, Callable[[Sizes], Setting]] = {
         _around(s),
     ),
 }
+SETTINGS |= {
+    "rules": _rules,
+    "relative": _relative,
+    "ALiBi by position": _alibi,
+    **{name: _normalized(name) for name in ("sparsemax", "entmax15", "sigmoid", "relu")},
+}
 """Every kind of rule that a map can have."""
 
 
@@ -247,7 +285,8 @@ def make(kind: str, sizes: Sizes | None = None, dtype: torch.dtype = torch.float
     )
     output = weights @ v.double().repeat_interleave(s.heads // s.kv_heads, 1)
     if setting.mask is None:
-        amap = AttentionMap.from_qk(q, k, **setting.options, **extra)
+        given = {name: x for name, x in setting.options.items() if name != "written"}
+        amap = AttentionMap.from_qk(q, k, **given, **extra)
     else:
         amap = FactoredMap(q, k, ScoreRule(s.head_dim**-0.5, setting.mask), **extra)
     return Case(amap, weights, lse, q, k, v, output, setting)
@@ -347,7 +386,7 @@ MAPS: dict[str, Callable[[Case], tuple[AttentionMap, Tensor]]] = {
 def close(found: Tensor, wanted: Tensor, atol: float) -> None:
     """Equal within ``atol``, of the same shape; NaN is never equal."""
     assert found.shape == wanted.shape, (found.shape, wanted.shape)
-    worst = float((found.double() - wanted).abs().max()) if wanted.numel() else 0.0
+    worst = float((found.detach().double() - wanted.detach()).abs().max()) if wanted.numel() else 0.0
     assert worst <= atol, f"differs by {worst:.3g}, more than {atol:.3g}"
 
 

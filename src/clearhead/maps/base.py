@@ -15,9 +15,12 @@ from torch import Tensor
 
 from clearhead.errors import LargeMapError, ShapeError
 from clearhead.maps import indexing
+from clearhead.masks import Mask
 from clearhead.mechanisms.fused import product
+from clearhead.positions import Bias
 
 if TYPE_CHECKING:
+    from clearhead.mechanisms.normalizers import Normalizer
     from clearhead.mechanisms.rule import ScoreModifier
 
 __all__ = ["AttentionMap", "Check", "Distance", "Groups", "Moments", "Tile", "TopK", "by_block"]
@@ -114,9 +117,10 @@ class AttentionMap(ABC):
         k: Float[Tensor, "*batch kv_heads keys head_dim"],
         *,
         scale: float | None = None,
-        mask: Tensor | None = None,
+        mask: Mask | Tensor | None = None,
         causal: bool = False,
-        bias: Tensor | None = None,
+        bias: Tensor | Bias | None = None,
+        normalizer: str | Normalizer = "softmax",
         softcap: float | None = None,
         sinks: Tensor | None = None,
         modify: ScoreModifier | None = None,
@@ -132,9 +136,12 @@ class AttentionMap(ABC):
             q: ``(batch, heads, queries, head_dim)``; without a batch axis it is a batch of one.
             k: ``(batch, kv_heads, keys, head_dim)``, ``kv_heads`` dividing ``heads``: grouped queries keep keys once.
             scale: Default 1/√head_dim.
-            mask: Boolean, True = may attend, broadcasting to ``(batch, heads, queries, keys)``.
+            mask: A rule such as ``ch.Causal() & ch.Window(255, 0)``, or a boolean tensor, True = may attend,
+                broadcasting to ``(batch, heads, queries, keys)``.
             causal: Forbid keys past the query; the last query stands at the last key.
-            bias: Added to the scores, broadcasting likewise. −inf and ``finfo.min`` in it count as a mask.
+            bias: Added to the scores: a tensor, broadcasting likewise, in which −inf and ``finfo.min`` count as a
+                mask; or a function of positions, ``ch.ALiBi`` or ``ch.RelativeBias``.
+            normalizer: From scores to weights; see :func:`clearhead.attention`.
             softcap: Bounds the scaled scores to ±softcap by tanh, before the bias.
             sinks: ``(heads,)`` logits that only take part in the normalising.
             modify: FlexAttention's ``score_mod(score, batch, head, query, key)``.
@@ -155,6 +162,7 @@ class AttentionMap(ABC):
             mask=mask,
             causal=causal,
             bias=bias,
+            normalizer=normalizer,
             softcap=softcap,
             sinks=sinks,
             modify=modify,
@@ -384,7 +392,7 @@ class AttentionMap(ABC):
             if reduce == "mean":
                 part += blocked
             else:
-                torch.maximum(part, blocked, out=part)
+                part.copy_(torch.maximum(part, blocked))
         return result / self._block_counts(size) if reduce == "mean" else result
 
     @abstractmethod

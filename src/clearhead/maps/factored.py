@@ -26,12 +26,13 @@ from clearhead.errors import ShapeError
 from clearhead.maps.base import AttentionMap, Check, Distance, Groups, Moments, Tile, TopK, by_block
 from clearhead.maps.held import Held, keep
 from clearhead.maps.indexing import pick
-from clearhead.masks import BoundMask, Spans, read_additive, read_boolean
+from clearhead.masks import BoundMask, Mask, Spans, read_additive, read_boolean
 from clearhead.mechanisms import ScoreRule, fused
 from clearhead.mechanisms.fused import product
-from clearhead.mechanisms.normalizers import Softmax
-from clearhead.mechanisms.rule import ScoreModifier
+from clearhead.mechanisms.normalizers import Normalizer, Softmax, as_normalizer
+from clearhead.mechanisms.rule import PlacedBias, ScoreModifier
 from clearhead.mechanisms.streamed import blocks
+from clearhead.positions import Bias
 from clearhead.shapes import Keys, PerQuery, Queries
 
 __all__ = ["FactoredMap"]
@@ -76,9 +77,10 @@ class FactoredMap(AttentionMap):
         k: Tensor,
         *,
         scale: float | None,
-        mask: Tensor | None,
+        mask: Mask | Tensor | None,
         causal: bool,
-        bias: Tensor | None,
+        bias: Tensor | Bias | None,
+        normalizer: str | Normalizer = "softmax",
         softcap: float | None,
         sinks: Tensor | None,
         modify: ScoreModifier | None,
@@ -91,7 +93,9 @@ class FactoredMap(AttentionMap):
         _check_shapes(q, k)
         batch, heads, queries, keys = q.shape[0], q.shape[1], q.shape[2], k.shape[2]
         rule_mask: BoundMask | None = None
-        if mask is not None:
+        if isinstance(mask, Mask):
+            rule_mask = mask.bind(queries, keys, q.device)
+        elif mask is not None:
             if mask.is_floating_point():
                 raise ShapeError(
                     f"a mask says True where a query may attend; got {mask.dtype}. Numbers that are added to the "
@@ -101,7 +105,10 @@ class FactoredMap(AttentionMap):
         if causal:
             triangle = Spans.causal(queries, keys, device=q.device)
             rule_mask = triangle if rule_mask is None else rule_mask & triangle
-        if bias is not None:
+        placed = PlacedBias(bias, keys - queries) if isinstance(bias, Bias) else None
+        if isinstance(bias, Bias):
+            bias = None
+        elif bias is not None:
             forbidden, bias = read_additive(_broadcast(bias, (batch, heads, queries, keys), "bias"), queries)
             if forbidden is not None:
                 rule_mask = forbidden if rule_mask is None else rule_mask & forbidden
@@ -123,7 +130,16 @@ class FactoredMap(AttentionMap):
         if softcap is not None and not softcap > 0:
             raise ShapeError(f"a softcap bounds scores to ±softcap and is above 0; got {softcap}")
         scale = 1.0 / math.sqrt(q.shape[-1]) if scale is None else float(scale)
-        rule = ScoreRule(scale, rule_mask, bias, softcap, sinks, modify)
+        rule = ScoreRule(
+            scale,
+            rule_mask,
+            bias,
+            softcap,
+            sinks,
+            modify,
+            position_bias=placed,
+            normalizer=as_normalizer(normalizer),
+        )
         return cls(q, k, rule, lse=lse, values=values, output=output, attached=True)
 
     # What it holds.
@@ -547,27 +563,27 @@ class FactoredMap(AttentionMap):
         return TopK(weights, keys)
 
     def check(self) -> Check:
-        values, output = self._held.get("values"), self._held.get("output")
-        ones = torch.ones((1, 1, self.shape[3], 1), dtype=self.dtype, device=self.device)
-        if values is None or output is None:
-            columns = ones
-        else:
-            shared = values.to(self.dtype).repeat_interleave(self._groups, 1)
-            columns = torch.cat([shared, ones.expand(*shared.shape[:2], -1, -1)], -1)
-        # From the weights themselves: the fused kernel would normalise once more, and hide what is wrong.
         with torch.no_grad():
+            values, output = self._held.get("values"), self._held.get("output")
+            ones = torch.ones((1, 1, self.shape[3], 1), dtype=self.dtype, device=self.device)
+            if values is None or output is None:
+                columns = ones
+            else:
+                shared = values.to(self.dtype).repeat_interleave(self._groups, 1)
+                columns = torch.cat([shared, ones.expand(*shared.shape[:2], -1, -1)], -1)
+            # From the weights themselves: the fused kernel would normalise once more, and hide what is wrong.
             again = AttentionMap.apply(self, columns)
-        again, total = again[..., :-1], again[..., -1]
-        # By the mask and not by the LSE, so that an LSE of −inf in a row that does attend is found.
-        some = torch.ones(self.shape[:3], dtype=torch.bool, device=self.device)
-        if self._rule.mask is not None:
-            some = some & ~self._rule.mask.empty_rows()
-        if self._rule.sinks is not None:
-            total = total + (self._rule.sinks.to(self.dtype)[:, None] - self.lse).exp()
-        row_sum = _worst((total - 1)[some]) if self._rule.normalizer.sums_to_one else 0.0
-        if values is None or output is None:
-            return Check(row_sum, None, 0)
-        return Check(row_sum, _worst((again - output.to(self.dtype))[some]), values.shape[-1])
+            again, total = again[..., :-1], again[..., -1]
+            # By the mask and not by the LSE, so that an LSE of −inf in a row that does attend is found.
+            some = torch.ones(self.shape[:3], dtype=torch.bool, device=self.device)
+            if self._rule.mask is not None:
+                some = some & ~self._rule.mask.empty_rows()
+            if self._rule.sinks is not None:
+                total = total + (self._rule.sinks.to(self.dtype)[:, None] - self.lse).exp()
+            row_sum = _worst((total - 1)[some]) if self._rule.normalizer.sums_to_one else 0.0
+            if values is None or output is None:
+                return Check(row_sum, None, 0)
+            return Check(row_sum, _worst((again - output.to(self.dtype))[some]), values.shape[-1])
 
 
 def _worst(deviation: Tensor) -> float:

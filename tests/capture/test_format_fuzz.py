@@ -33,7 +33,7 @@ def make_capture() -> Capture:
         return q.to(dtype), torch.randn(1, kv_heads, TOKENS, WIDTH, generator=generator).to(dtype)
 
     causal = Spans.causal(TOKENS, TOKENS, device=torch.device("cpu"))
-    checkered = Explicit((torch.arange(TOKENS)[:, None] + torch.arange(TOKENS))% 2 == 0).bind(TOKENS, TOKENS)
+    checkered = Explicit((torch.arange(TOKENS)[:, None] + torch.arange(TOKENS)) % 2 == 0).bind(TOKENS, TOKENS)
     present = torch.tensor([[True, True, False, True, True]])
     q, k = random_qk(1)
     values = torch.randn(1, 1, TOKENS, 2, generator=generator)

@@ -119,23 +119,26 @@ def _name(thing: Any) -> str:
 
 
 def _check_tensors(q: Tensor, k: Tensor, v: Tensor) -> None:
-    shapes = ", ".join(f"{name} {tuple(x.shape)}" for name, x in (("q", q), ("k", k), ("v", v)))
     if not q.dim() == k.dim() == v.dim() >= 2:
-        raise ShapeError(f"q, k and v have the same number of axes, (…, heads, tokens, head_dim); got {shapes}")
+        wanted = "q, k and v have the same number of axes, (…, heads, tokens, head_dim)"
+    elif q.shape[-1] != k.shape[-1] or q.shape[-1] == 0:
+        wanted = "q and k agree in their last axis, head_dim, which is at least 1"
+    elif k.shape[-2] != v.shape[-2]:
+        wanted = "k and v agree in their last axis but one, keys"
+    elif k.shape[:-2] != v.shape[:-2] or q.shape[:-3] != k.shape[:-3]:
+        wanted = "q, k and v agree in the axes before heads, and k and v in heads too"
+    elif q.dim() > 2 and (k.shape[-3] == 0 or q.shape[-3] % k.shape[-3]):
+        wanted = "the heads of k and v (axis −3) divide those of q"
+    else:
+        wanted = ""
+    if wanted:
+        raise ShapeError(f"{wanted}; got q {tuple(q.shape)}, k {tuple(k.shape)}, v {tuple(v.shape)}")
     if not q.dtype == k.dtype == v.dtype or not q.dtype.is_floating_point:
         raise InputError(
             f"q, k and v are of one floating-point dtype; got {q.dtype}, {k.dtype} and {v.dtype}; convert with .to()"
         )
     if not q.device == k.device == v.device:
         raise InputError(f"q, k and v are on one device; got {q.device}, {k.device} and {v.device}")
-    if q.shape[-1] != k.shape[-1] or q.shape[-1] == 0:
-        raise ShapeError(f"q and k agree in their last axis, head_dim, which is at least 1; got {shapes}")
-    if k.shape[-2] != v.shape[-2]:
-        raise ShapeError(f"k and v agree in their last axis but one, keys; got {shapes}")
-    if k.shape[:-2] != v.shape[:-2] or q.shape[:-3] != k.shape[:-3]:
-        raise ShapeError(f"q, k and v agree in the axes before heads, and k and v in heads too; got {shapes}")
-    if q.dim() > 2 and (k.shape[-3] == 0 or q.shape[-3] % k.shape[-3]):
-        raise ShapeError(f"the heads of k and v (axis −3) divide those of q; got {shapes}")
 
 
 def _tensor_mask(mask: Tensor) -> Mask:

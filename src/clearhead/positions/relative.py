@@ -63,7 +63,7 @@ class RelativeBias(Bias):
     ) -> Float[Tensor, "1 {self.heads} rows columns"]:
         """The bias of all heads at the outer product of two lists of positions."""
         place = self._place(query[:, None] - key)
-        # Three times faster than indexing, forward and backward.
+        # Two to three times faster than indexing, and gradients are gathered by distance first.
         return self._by_distance().index_select(1, place.flatten()).view(1, self.heads, *place.shape)
 
     def extra_repr(self) -> str:

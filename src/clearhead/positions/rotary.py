@@ -69,7 +69,7 @@ class Rotary:
             ShapeError: Positions are not one a token.
 
         """
-        if x.ndim != 4 or tuple(positions.shape) not in {x.shape[2:3], (1, x.shape[2]), (x.shape[0], x.shape[2])}:
+        if x.ndim != 4 or tuple(positions.shape) not in ((x.shape[2],), (1, x.shape[2]), (x.shape[0], x.shape[2])):
             raise ShapeError(
                 f"x is {tuple(x.shape)} and positions are {tuple(positions.shape)}; wanted are x as "
                 "(batch, heads, tokens, head_dim) and positions as (tokens,) or (batch, tokens)"

@@ -62,3 +62,23 @@ def measure(say: Say, *, quick: bool) -> Iterator[Result]:
     yield at_most(1.2, f"clearhead look from cold, {times.median('look')}", times.ratio("look", "bare"), peer)
     peer = f"imports, load and eager forward pass: {times.median('forward')}"
     yield Result("clearhead look from cold", str(times.ratio("look", "forward")), peer)
+    yield from imports(say, 2 if quick else 11)
+
+
+def imports(say: Say, rounds: int) -> Iterator[Result]:
+    """What it costs to import the package, and to reach its attention."""
+    say("imports")
+    python = sys.executable
+    commands = {
+        "nothing": [python, "-c", "pass"],
+        "torch": [python, "-c", "import torch"],
+        "clearhead": [python, "-c", "import clearhead"],
+        "attention": [python, "-c", "import clearhead; clearhead.attention"],
+    }
+    times = interleave({name: lambda command=command: run(command) for name, command in commands.items()}, rounds)
+    for name in ("torch", "clearhead", "attention"):
+        times[name] = [a - b for a, b in zip(times[name], times["nothing"], strict=True)]
+    peer = f"import torch, less Python's own start: {times.median('torch')}"
+    yield at_most(0.05, f"import clearhead, {times.median('clearhead')}", times.ratio("clearhead", "torch"), peer)
+    what = f"import clearhead; clearhead.attention, {times.median('attention')}"
+    yield at_most(1.15, what, times.ratio("attention", "torch"), peer)

@@ -1,6 +1,6 @@
 """Measure speed and memory against named peers, and write docs/benchmarks.md.
 
-    python benchmarks/run.py                    # everything, about 10 minutes on 2 cores; writes docs/benchmarks.md
+    python benchmarks/run.py                    # everything, about 20 minutes on 2 cores; writes docs/benchmarks.md
     python benchmarks/run.py --only watching    # one part; prints only
     python benchmarks/run.py --quick            # small sizes, to see that it works; prints only, proves nothing
 
@@ -31,7 +31,16 @@ from clearhead.files import write_whole
 from measure import Result
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
-PARTS = ("watching", "map_statistics", "long_map", "cold_start")
+PARTS = (
+    "attention",
+    "layers",
+    "masks",
+    "cost_of_attention",
+    "watching",
+    "map_statistics",
+    "long_map",
+    "cold_start",
+)
 
 _INTRODUCTION = (
     "Written by `make bench` (`benchmarks/run.py`); do not edit. Every ratio is to a peer that was measured in the "

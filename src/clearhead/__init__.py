@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from clearhead.capture.sources import load as load_pretrained
     from clearhead.capture.tokens import Tokens
     from clearhead.capture.watch import watch
+    from clearhead.layers import GrowingCache, MultiHeadAttention, SelfAttention, SlidingCache, StaticCache
     from clearhead.maps.attend import attend
     from clearhead.maps.base import AttentionMap
     from clearhead.masks import (
@@ -69,11 +70,13 @@ _HOMES = {
     "Documents": "clearhead.masks:Documents",
     "Explicit": "clearhead.masks:Explicit",
     "Global": "clearhead.masks:Global",
+    "GrowingCache": "clearhead.layers:GrowingCache",
     "Layer": "clearhead.capture.capture:Layer",
     "Learned": "clearhead.positions:Learned",
     "LinearScaling": "clearhead.positions:LinearScaling",
     "Llama3Scaling": "clearhead.positions:Llama3Scaling",
     "Mask": "clearhead.masks:Mask",
+    "MultiHeadAttention": "clearhead.layers:MultiHeadAttention",
     "NTKScaling": "clearhead.positions:NTKScaling",
     "Padding": "clearhead.masks:Padding",
     "Predicate": "clearhead.masks:Predicate",
@@ -81,7 +84,10 @@ _HOMES = {
     "Pretrained": "clearhead.capture.sources:Pretrained",
     "RelativeBias": "clearhead.positions:RelativeBias",
     "Rotary": "clearhead.positions:Rotary",
+    "SelfAttention": "clearhead.layers:SelfAttention",
     "Sinusoidal": "clearhead.positions:Sinusoidal",
+    "SlidingCache": "clearhead.layers:SlidingCache",
+    "StaticCache": "clearhead.layers:StaticCache",
     "Tokens": "clearhead.capture.tokens:Tokens",
     "Window": "clearhead.masks:Window",
     "YaRNScaling": "clearhead.positions:YaRNScaling",
@@ -107,11 +113,13 @@ __all__ = [
     "Documents",
     "Explicit",
     "Global",
+    "GrowingCache",
     "Layer",
     "Learned",
     "LinearScaling",
     "Llama3Scaling",
     "Mask",
+    "MultiHeadAttention",
     "NTKScaling",
     "Padding",
     "Predicate",
@@ -119,7 +127,10 @@ __all__ = [
     "Pretrained",
     "RelativeBias",
     "Rotary",
+    "SelfAttention",
     "Sinusoidal",
+    "SlidingCache",
+    "StaticCache",
     "Tokens",
     "Window",
     "YaRNScaling",

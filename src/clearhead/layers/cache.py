@@ -1,0 +1,218 @@
+"""What decoding keeps of the tokens before: their keys and values.
+
+A cache is a part that a layer is called with: ``layer(x, mask=Causal(), cache=cache)``. Each layer has its own. With
+every one of them, a text given whole and the same text given in pieces of any lengths have the same output.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from clearhead.errors import InputError, ShapeError
+from clearhead.shapes import Keys
+
+__all__ = ["Cache", "Cached", "GrowingCache", "SlidingCache", "StaticCache"]
+
+
+class Cached(NamedTuple):
+    """All the keys and values that the newest tokens may attend to, and where they stand."""
+
+    k: Keys
+    v: Float[Tensor, "batch kv_heads keys value_dim"]
+    first: int = 0
+    """The position of the first key."""
+    seen: Int[Tensor, ""] | None = None
+    """How many of the keys are there already; ``None`` if all are."""
+
+
+class Cache(ABC):
+    """Keys and values of the tokens before, added to by each call of a layer."""
+
+    @property
+    @abstractmethod
+    def seen(self) -> int | Int[Tensor, ""]:
+        """How many tokens it has been given: the position of the next one."""
+
+    @abstractmethod
+    def update(self, k: Keys, v: Float[Tensor, "batch kv_heads keys value_dim"]) -> Cached:
+        """Add the newest tokens' keys and values, and give all that these tokens may attend to."""
+
+    @abstractmethod
+    def reset(self) -> None:
+        """Forget everything."""
+
+
+class GrowingCache(Cache):
+    """Keeps every key and value, in tensors that grow with each call.
+
+    Tensors that it gave out are never written to again: maps made from them stay valid, and gradients flow.
+
+    Raises:
+        ShapeError: Keys or values that do not fit those before.
+
+    Example:
+        >>> cache = GrowingCache()
+        >>> for tokens in (5, 1):
+        ...     found = cache.update(torch.zeros(1, 2, tokens, 3), torch.zeros(1, 2, tokens, 3))
+        >>> cache.seen, found.k.shape
+        (6, torch.Size([1, 2, 6, 3]))
+
+    """
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self._kept: tuple[Tensor, Tensor] | None = None
+        self._seen = 0
+
+    @property
+    def seen(self) -> int:
+        """How many tokens it has been given."""
+        return self._seen
+
+    def update(self, k: Keys, v: Float[Tensor, "batch kv_heads keys value_dim"]) -> Cached:
+        """Add the newest tokens' keys and values, and give all of them."""
+        self._seen += k.shape[2]
+        if self._kept is not None:
+            k, v = (_after(kept, new) for kept, new in zip(self._kept, (k, v), strict=True))
+        self._kept = self._trim(k), self._trim(v)
+        return Cached(k, v, first=self._seen - k.shape[2])
+
+    def _trim(self, x: Tensor) -> Tensor:
+        """What is kept for the next call."""
+        return x
+
+
+class SlidingCache(GrowingCache):
+    """Keeps what the next token's window needs: the last ``window − 1`` keys and values.
+
+    For layers whose mask is ``Causal() & Window(window − 1, 0)``, or forbids more: a token attends to ``window`` keys,
+    itself included (Mistral, arXiv:2310.06825). The cache does not set that mask. A call with many tokens attends to
+    all of them and the kept ones, so that its first tokens too have what they need.
+
+    Args:
+        window: How many keys a token attends to, itself included.
+
+    Raises:
+        InputError: ``window`` is not a whole number of at least 1.
+        ShapeError: Keys or values that do not fit those before.
+
+    Example:
+        >>> cache = SlidingCache(4)
+        >>> for tokens in (5, 1):
+        ...     found = cache.update(torch.zeros(1, 2, tokens, 3), torch.zeros(1, 2, tokens, 3))
+        >>> cache.seen, found.k.shape, found.first
+        (6, torch.Size([1, 2, 4, 3]), 2)
+
+    """
+
+    def __init__(self, window: int) -> None:
+        if type(window) is not int or window < 1:
+            raise InputError(f"a window is a whole number of keys, at least 1, the token's own; got {window!r}")
+        self.window = window
+        super().__init__()
+
+    def _trim(self, x: Tensor) -> Tensor:
+        start = max(0, x.shape[2] - (self.window - 1))
+        return x[:, :, start:].clone() if start else x  # a view would keep all of it
+
+
+class StaticCache(Cache):
+    """Room for ``length`` tokens, made once and written in place: nothing changes shape from step to step.
+
+    So a step that is compiled (:func:`torch.compile`) is compiled once, and a CUDA graph can hold it. Keys that are not
+    there yet are masked; a mask that holds a tensor speaks of all ``length`` keys, and an
+    :class:`~clearhead.masks.Explicit` one has one row or ``length``. It is for inference: no gradient flows through
+    it, and a map made from it is stale after the next call.
+
+    Args:
+        batch: How many texts.
+        length: How many tokens there is room for.
+        kv_heads: How many heads k and v have.
+        head_dim: Width of a key.
+        value_head_dim: Width of a value; head_dim if it is not given.
+        device: Where it is.
+        dtype: What it holds.
+
+    Raises:
+        ShapeError: Keys or values of other sizes, or more of them than there is room for (when compiled: an
+            IndexError of PyTorch).
+        InputError: A gradient is wanted.
+
+    Example:
+        >>> cache = StaticCache(1, 7, kv_heads=2, head_dim=3)
+        >>> found = cache.update(torch.zeros(1, 2, 5, 3), torch.zeros(1, 2, 5, 3))
+        >>> cache.seen, found.k.shape
+        (tensor(5), torch.Size([1, 2, 7, 3]))
+
+    """
+
+    def __init__(
+        self,
+        batch: int,
+        length: int,
+        *,
+        kv_heads: int,
+        head_dim: int,
+        value_head_dim: int | None = None,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        widths = (head_dim, head_dim if value_head_dim is None else value_head_dim)
+        self._k, self._v = (torch.zeros(batch, kv_heads, length, n, device=device, dtype=dtype) for n in widths)
+        self._seen = torch.zeros((), dtype=torch.int64, device=device)
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self._seen.zero_()
+
+    @property
+    def seen(self) -> Int[Tensor, ""]:
+        """How many tokens it has been given: a tensor, so that a compiled step does not depend on its value."""
+        return self._seen
+
+    def update(self, k: Keys, v: Float[Tensor, "batch kv_heads keys value_dim"]) -> Cached:
+        """Write the newest tokens' keys and values after those before, and give all the room."""
+        tokens, length = k.shape[2], self._k.shape[2]
+        for name, room, new in (("keys", self._k, k), ("values", self._v, v)):
+            if new.shape[:2] != room.shape[:2] or new.shape[3] != room.shape[3]:
+                raise ShapeError(
+                    f"the cache has room for {name} of (batch, kv_heads, {length}, width) = {tuple(room.shape)}; got "
+                    f"{tuple(new.shape)}"
+                )
+            if new.dtype != room.dtype or new.device != room.device:
+                raise InputError(
+                    f"the cache holds {room.dtype} on {room.device}; got {name} of {new.dtype} on {new.device}"
+                )
+            if new.requires_grad:
+                raise InputError(
+                    "a StaticCache is written in place, so no gradient can flow through it; decode under "
+                    "torch.no_grad(), or use a GrowingCache"
+                )
+        # Asking for the number would end the graph of a compiler.
+        if not torch.compiler.is_compiling() and int(self._seen) + tokens > length:
+            raise ShapeError(
+                f"the cache has room for {length} tokens; it holds {int(self._seen)} and got {tokens} more. Make it "
+                "longer, or reset() it"
+            )
+        place = self._seen + torch.arange(tokens, device=self._seen.device)
+        self._k.index_copy_(2, place, k)
+        self._v.index_copy_(2, place, v)
+        self._seen.add_(tokens)
+        return Cached(self._k, self._v, seen=self._seen)
+
+
+def _after(kept: Tensor, new: Tensor) -> Tensor:
+    if kept.shape[:2] != new.shape[:2] or kept.shape[3] != new.shape[3]:
+        raise ShapeError(
+            f"the cache holds (batch, kv_heads, keys, width) = {tuple(kept.shape)}, and the newest are "
+            f"{tuple(new.shape)}; only keys may differ. reset() it for another batch"
+        )
+    return torch.cat((kept, new), 2)

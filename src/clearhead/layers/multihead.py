@@ -1,0 +1,427 @@
+"""Multi-head attention."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from clearhead.errors import InputError, ShapeError
+from clearhead.layers.cache import Cache
+from clearhead.layers.checks import check_input
+from clearhead.layers.placing import Place
+from clearhead.maps.attend import attend
+from clearhead.maps.base import AttentionMap
+from clearhead.masks import Mask
+from clearhead.mechanisms.attention import attention
+from clearhead.mechanisms.normalizers import Normalizer
+from clearhead.positions import Bias, Rotary
+from clearhead.shapes import Keys, Queries
+
+__all__ = ["KeyValues", "MultiHeadAttention"]
+
+
+class KeyValues(NamedTuple):
+    """The keys and values of a text, from :meth:`MultiHeadAttention.project`: cross-attention computes them once."""
+
+    k: Keys
+    v: Float[Tensor, "batch kv_heads keys value_dim"]
+
+
+class MultiHeadAttention(nn.Module):
+    """Several attentions side by side, each with its own projections of the input.
+
+    ``head_h = Attention(x·Wq_h, c·Wk_h, c·Wv_h)`` and ``output = Concat(head_1 … head_h)·Wo``, where c is x in
+    self-attention and another text in cross-attention (Vaswani et al. 2017, arXiv:1706.03762). Heads are numbered
+    from 0, as in the ``L3H1`` of :func:`clearhead.watch`: head h has the rows ``h·head_dim … (h + 1)·head_dim`` of
+    ``query.weight`` and is ``[:, h]`` of the map.
+
+    Dropout is active in training only. A query that may attend to nothing gets 0 from every head, so the bias of the
+    output projection.
+
+    Args:
+        dim: Width of x.
+        heads: How many heads.
+        kv_heads: How many heads k and v have; it divides heads, and query head h uses ``h // (heads // kv_heads)``
+            (Ainslie et al. 2023, arXiv:2305.13245). heads if it is not given; 1 is multi-query attention.
+        head_dim: Width of a query and key; dim / heads if it is not given.
+        value_head_dim: Width of a value; head_dim if it is not given.
+        key_input_dim: Width of the text that gives the keys; dim if it is not given.
+        value_input_dim: Width of the text that gives the values; key_input_dim if it is not given.
+        output_dim: Width of the output; dim if it is not given.
+        bias: Whether the projections to q, k and v add a bias.
+        output_bias: Whether the output projection does; as ``bias`` if it is not given.
+        position: How the layer knows where tokens stand: :class:`~clearhead.positions.Rotary` turns q and k, a
+            :class:`~clearhead.positions.Bias` such as ALiBi or RelativeBias is added to the scores.
+        qk_norm: What normalises each head's q and k before they are turned: a module for q and one for k, or what
+            makes one from head_dim, such as ``torch.nn.RMSNorm`` (Henry et al. 2020, arXiv:2010.04245).
+        extra_keys: Parts that each append a key and value to those of the tokens, such as
+            :class:`~clearhead.layers.LearnedKey`. Every query may attend to them; they are the map's last columns.
+        shared_projection: All heads share one projection each for q, k and v: the input is cut into as many pieces as
+            there are heads, and each piece goes through the same matrix, head_dim × (dim / heads) (the texts' first
+            layer).
+        sinks: Whether each head has one more trained logit that takes part in the softmax and nowhere else (gpt-oss).
+        softcap: Bounds scores to ±softcap (Gemma 2, arXiv:2408.00118).
+        scale: Factor of q·k; 1/√head_dim if it is not given.
+        normalizer: From scores to weights; see :func:`clearhead.attention`.
+        dropout: Share of weights that training drops.
+        device: Where the parameters are.
+        dtype: What they are.
+
+    Attributes:
+        query: ``nn.Linear(dim, heads · head_dim)``.
+        key: ``nn.Linear(key_input_dim, kv_heads · head_dim)``.
+        value: ``nn.Linear(value_input_dim, kv_heads · value_head_dim)``.
+        output: ``nn.Linear(heads · value_head_dim, output_dim)``.
+
+    Raises:
+        ShapeError: Heads that do not divide what they have to, or a part for another number of heads.
+        InputError: A part of the wrong kind.
+
+    Example:
+        >>> import torch, clearhead as ch
+        >>> layer = MultiHeadAttention(8, 2, position=ch.Rotary())
+        >>> x = torch.randn(1, 5, 8)
+        >>> layer(x, mask=ch.Causal()).shape
+        torch.Size([1, 5, 8])
+        >>> output, amap = layer.attend(x, mask=ch.Causal())
+        >>> amap.shape, amap[0, 1, 0].tolist()  # head 1: the first token has only itself to attend to
+        ((1, 2, 5, 5), [1.0, 0.0, 0.0, 0.0, 0.0])
+
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        heads: int,
+        *,
+        kv_heads: int | None = None,
+        head_dim: int | None = None,
+        value_head_dim: int | None = None,
+        key_input_dim: int | None = None,
+        value_input_dim: int | None = None,
+        output_dim: int | None = None,
+        bias: bool = True,
+        output_bias: bool | None = None,
+        position: Rotary | Bias | None = None,
+        qk_norm: Callable[[int], nn.Module] | tuple[nn.Module, nn.Module] | None = None,
+        extra_keys: Sequence[nn.Module] = (),
+        shared_projection: bool = False,
+        sinks: bool = False,
+        softcap: float | None = None,
+        scale: float | None = None,
+        normalizer: str | Normalizer = "softmax",
+        dropout: float = 0.0,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        self.dim, self.heads = _at_least_one("dim", dim), _at_least_one("heads", heads)
+        self.kv_heads = heads if kv_heads is None else _at_least_one("kv_heads", kv_heads)
+        if heads % self.kv_heads:
+            raise ShapeError(
+                f"heads ({heads}) is not divisible by kv_heads ({self.kv_heads}); {_nearest(heads, self.kv_heads)}"
+            )
+        if dim % heads and (head_dim is None or shared_projection):
+            remedy = "" if shared_projection else ", or give head_dim"
+            raise ShapeError(f"dim ({dim}) is not divisible by heads ({heads}); {_nearest(dim, heads)}{remedy}")
+        self.head_dim = dim // heads if head_dim is None else _at_least_one("head_dim", head_dim)
+        self.value_head_dim = self.head_dim if value_head_dim is None else value_head_dim
+        self.key_input_dim = dim if key_input_dim is None else key_input_dim
+        self.value_input_dim = self.key_input_dim if value_input_dim is None else value_input_dim
+        self.output_dim = dim if output_dim is None else output_dim
+        for name in ("value_head_dim", "key_input_dim", "value_input_dim", "output_dim"):
+            _at_least_one(name, getattr(self, name))
+        self.softcap, self.scale, self.normalizer, self.dropout = softcap, scale, normalizer, dropout
+        self.shared_projection = shared_projection
+        self.position = self._checked(position)
+        self.query_norm, self.key_norm = _norms(qk_norm, self.head_dim)
+        self.extra_keys = nn.ModuleList(extra_keys)
+
+        def projection(name: str, inputs: int, heads: int, width: int) -> nn.Linear:
+            if not shared_projection:
+                return nn.Linear(inputs, heads * width, bias=bias, device=device, dtype=dtype)
+            if inputs % heads:
+                raise ShapeError(
+                    f"a shared projection cuts the input of the {name} ({inputs}) into {heads} equal pieces, one a "
+                    f"head; {_nearest(inputs, heads)}"
+                )
+            return nn.Linear(inputs // heads, width, bias=bias, device=device, dtype=dtype)
+
+        self.query = projection("query", dim, heads, self.head_dim)
+        self.key = projection("key", self.key_input_dim, self.kv_heads, self.head_dim)
+        self.value = projection("value", self.value_input_dim, self.kv_heads, self.value_head_dim)
+        self.output = nn.Linear(
+            heads * self.value_head_dim,
+            self.output_dim,
+            bias=bias if output_bias is None else output_bias,
+            device=device,
+            dtype=dtype,
+        )
+        self.sinks = nn.Parameter(torch.empty(heads, device=device, dtype=dtype)) if sinks else None
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Start the layer's own parameters anew, those of its parts left alone.
+
+        The projections to q, k and v by Xavier's uniform rule with gain 1/√2, which for equal widths is how
+        ``torch.nn.MultiheadAttention`` starts its packed projection; the output projection as ``nn.Linear`` does;
+        biases and sinks 0.
+        """
+        for linear in (self.query, self.key, self.value):
+            nn.init.xavier_uniform_(linear.weight, gain=0.5**0.5)
+        self.output.reset_parameters()
+        for bias in (self.query.bias, self.key.bias, self.value.bias, self.output.bias, self.sinks):
+            if bias is not None:
+                nn.init.zeros_(bias)
+
+    def forward(
+        self,
+        x: Tensor,
+        context: Tensor | KeyValues | None = None,
+        value: Tensor | None = None,
+        *,
+        mask: Mask | Tensor | None = None,
+        bias: Tensor | Bias | None = None,
+        cache: Cache | None = None,
+        positions: Tensor | None = None,
+    ) -> Float[Tensor, "batch queries output_dim"]:
+        """The attention of x to itself, or to another text.
+
+        Args:
+            x: What attends, ``(batch, queries, dim)``.
+            context: What is attended to, ``(batch, keys, key_input_dim)``: cross-attention; or the
+                :class:`KeyValues` that :meth:`project` made of it. x itself if it is not given.
+            value: Where the values come from, ``(batch, keys, value_input_dim)``, if that is another tensor than
+                context.
+            mask: Who may attend to whom, as in :func:`clearhead.attention`. With a cache it speaks of all keys so far.
+            bias: Added to the scores, also to a bias of ``position``.
+            cache: The keys and values of the tokens before, to which those of x are added.
+            positions: Where the tokens of x stand, ``(queries,)`` or ``(batch, queries)``, for
+                :class:`~clearhead.positions.Rotary`. By default each stands where the mask has it: x after what the
+                cache has seen; in cross-attention the keys at 0, 1, … and the last query at the last key.
+
+        Returns:
+            ``(batch, queries, output_dim)``.
+
+        Raises:
+            ShapeError: Shapes that do not fit; the message names the axis.
+            InputError: Dtypes or devices that differ, or an argument of the wrong kind.
+
+        """
+        q, k, v, options = self._arguments(x, context, value, mask, bias, cache, positions)
+        return self._join(attention(q, k, v, **options))
+
+    def attend(
+        self,
+        x: Tensor,
+        context: Tensor | KeyValues | None = None,
+        value: Tensor | None = None,
+        *,
+        mask: Mask | Tensor | None = None,
+        bias: Tensor | Bias | None = None,
+        cache: Cache | None = None,
+        positions: Tensor | None = None,
+    ) -> tuple[Float[Tensor, "batch queries output_dim"], AttentionMap]:
+        """What :meth:`forward` gives, and the lazy map of the weights, ``(batch, heads, queries, keys)``.
+
+        The map shows the weights before dropout; see :func:`clearhead.attend`.
+        """
+        q, k, v, options = self._arguments(x, context, value, mask, bias, cache, positions)
+        output, amap = attend(q, k, v, **options)
+        return self._join(output), amap
+
+    def project(
+        self,
+        context: Tensor,
+        value: Tensor | None = None,
+    ) -> KeyValues:
+        """The keys and values of a text that many calls attend to.
+
+        >>> layer = MultiHeadAttention(8, 2, key_input_dim=6)
+        >>> text = torch.randn(1, 7, 6)
+        >>> known = layer.project(text)
+        >>> x = torch.randn(1, 3, 8)
+        >>> torch.equal(layer(x, known), layer(x, text))
+        True
+        """
+        return self._keys(context, value, torch.arange(context.shape[1], device=context.device))
+
+    @classmethod
+    def from_torch(cls, module: nn.MultiheadAttention) -> MultiHeadAttention:
+        """The same layer as a ``torch.nn.MultiheadAttention``, with a copy of its weights.
+
+        Every configuration of it is read. Only the calling differs: here the batch comes first, a mask says True where
+        a query may attend, numbers to be added are a ``bias``, and ``attend`` gives the weights.
+
+        Raises:
+            InputError: It is no ``torch.nn.MultiheadAttention``.
+
+        >>> theirs = nn.MultiheadAttention(8, 2, batch_first=True).eval()
+        >>> x = torch.randn(1, 5, 8)
+        >>> torch.allclose(MultiHeadAttention.from_torch(theirs)(x), theirs(x, x, x)[0], atol=1e-6)
+        True
+
+        """
+        from clearhead.layers import interchange
+
+        return interchange.from_torch(module)
+
+    def to_torch(self, *, batch_first: bool = True) -> nn.MultiheadAttention:
+        """The same layer as a ``torch.nn.MultiheadAttention``, with a copy of its weights.
+
+        Raises:
+            InputError: PyTorch's layer cannot do what this one does; the message says which of it.
+
+        """
+        from clearhead.layers import interchange
+
+        return interchange.to_torch(self, batch_first=batch_first)
+
+    def extra_repr(self) -> str:
+        """What the parts do not show."""
+        shown = [f"{self.dim}, heads={self.heads}, head_dim={self.head_dim}"]
+        shown += [f"kv_heads={self.kv_heads}"] if self.kv_heads != self.heads else []
+        shown += [f"position={self.position!r}"] if isinstance(self.position, Rotary) else []
+        shown += ["shared_projection=True"] if self.shared_projection else []
+        shown += ["sinks=True"] if self.sinks is not None else []
+        shown += [f"normalizer={self.normalizer!r}"] if self.normalizer != "softmax" else []
+        for name in ("softcap", "scale", "dropout"):
+            value = getattr(self, name)
+            shown += [f"{name}={value:g}"] if value else []
+        return ", ".join(shown)
+
+    # From the call to the mechanism, and back.
+
+    def _arguments(
+        self,
+        x: Tensor,
+        context: Tensor | KeyValues | None,
+        value: Tensor | None,
+        mask: Mask | Tensor | None,
+        bias: Tensor | Bias | None,
+        cache: Cache | None,
+        positions: Tensor | None,
+    ) -> tuple[Tensor, Tensor, Tensor, dict[str, Any]]:
+        """Queries, keys, values and options of the one call of the mechanism."""
+        self._check("x", x, self.dim)
+        itself = context is None and value is None
+        if cache is not None and not itself:
+            raise InputError("a cache is for self-attention; for cross-attention give the keys and values of project()")
+        if positions is not None and not isinstance(self.position, Rotary):
+            raise InputError("positions are for a layer with position=Rotary(...); others count the keys")
+        queries = x.shape[1]
+        if itself:
+            start = 0 if cache is None else cache.seen
+            place = start + torch.arange(queries, device=x.device) if positions is None else positions
+            k, v = self._keys(x, None, place)
+        else:
+            k, v = self._context(x, context, value)
+            place = k.shape[2] - queries + torch.arange(queries, device=x.device) if positions is None else positions
+        q = self._turned(_heads(self.query, x, self.heads, self.head_dim), self.query_norm, place)
+
+        first, seen = 0, None
+        if cache is not None:
+            k, v, first, seen = cache.update(k, v)
+        where = Place(queries, k.shape[2], len(self.extra_keys), first, seen, x.device)
+        for extra in self.extra_keys:
+            k, v = extra(k, v)
+        return q, k, v, {
+            "mask": where.mask(mask),
+            "bias": where.bias(bias, self.position if isinstance(self.position, Bias) else None),
+            "scale": self.scale,
+            "normalizer": self.normalizer,
+            "dropout": self.dropout if self.training else 0.0,
+            "softcap": self.softcap,
+            "sinks": self.sinks,
+        }  # fmt: skip
+
+    def _context(self, x: Tensor, context: Tensor | KeyValues | None, value: Tensor | None) -> KeyValues:
+        """The keys and values of another text than x."""
+        if isinstance(context, KeyValues):
+            if value is not None:
+                raise InputError("the context brings its values with it, so there is no place for a second one")
+            if context.k.shape[0] != x.shape[0]:
+                raise ShapeError(f"x has batch {x.shape[0]} and the projected context {context.k.shape[0]}")
+            return context
+        context = x if context is None else context
+        if context.dim() == 3 and context.shape[0] != x.shape[0]:
+            raise ShapeError(f"x has batch {x.shape[0]} and context {context.shape[0]}")
+        return self.project(context, value)
+
+    def _keys(self, context: Tensor, value: Tensor | None, positions: Tensor) -> KeyValues:
+        if value is None:
+            value = context
+        elif value.dim() == 3 and value.shape[:2] != context.shape[:2]:
+            raise ShapeError(
+                f"the keys come from (batch, tokens) = {tuple(context.shape[:2])} and the values from "
+                f"{tuple(value.shape[:2])}; there is one value for each key"
+            )
+        self._check("what gives the keys", context, self.key_input_dim)
+        self._check("what gives the values", value, self.value_input_dim)
+        k = self._turned(_heads(self.key, context, self.kv_heads, self.head_dim), self.key_norm, positions)
+        return KeyValues(k, _heads(self.value, value, self.kv_heads, self.value_head_dim))
+
+    def _turned(self, x: Tensor, norm: nn.Module | None, positions: Tensor) -> Tensor:
+        if norm is not None:
+            x = norm(x)
+        return self.position.rotate(x, positions) if isinstance(self.position, Rotary) else x
+
+    def _join(self, output: Queries) -> Float[Tensor, "batch queries output_dim"]:
+        joined: Tensor = self.output(output.transpose(1, 2).flatten(2))
+        return joined
+
+    # What can be wrong.
+
+    def _check(self, name: str, x: Tensor, width: int) -> None:
+        check_input(name, x, width, self.query.weight)
+
+    def _checked(self, position: Rotary | Bias | None) -> Rotary | Bias | None:
+        if position is not None and not isinstance(position, Rotary | Bias):
+            raise InputError(
+                "position is Rotary(...), which turns q and k, or a Bias such as ALiBi(heads); codes such as "
+                f"Sinusoidal are added to x before the layer; got {type(position).__name__}"
+            )
+        if isinstance(position, Bias) and position.heads not in (1, self.heads):
+            raise ShapeError(f"the layer has {self.heads} heads, and position is for {position.heads}: {position!r}")
+        return position
+
+
+def _heads(linear: nn.Linear, x: Tensor, heads: int, width: int) -> Float[Tensor, "batch heads tokens width"]:
+    """The projection of x, cut into heads: a view, whose last axis is contiguous as kernels want it."""
+    if linear.in_features == x.shape[2]:
+        projected: Tensor = linear(x).unflatten(2, (heads, width))
+    else:  # shared: each head's piece of x goes through the same matrix
+        projected = linear(x.unflatten(2, (heads, linear.in_features)))
+    return projected.transpose(1, 2)
+
+
+def _norms(
+    qk_norm: Callable[[int], nn.Module] | tuple[nn.Module, nn.Module] | None, head_dim: int
+) -> tuple[nn.Module | None, nn.Module | None]:
+    if qk_norm is None:
+        return None, None
+    if isinstance(qk_norm, tuple):
+        return qk_norm
+    if isinstance(qk_norm, nn.Module):
+        raise InputError(
+            "qk_norm is two modules, one for q and one for k, or what makes one from head_dim, such as "
+            f"torch.nn.RMSNorm; got the single module {qk_norm!r}"
+        )
+    return qk_norm(head_dim), qk_norm(head_dim)
+
+
+def _at_least_one(name: str, value: int) -> int:
+    if type(value) is not int or value < 1:
+        raise InputError(f"{name} is a whole number of at least 1; got {value!r}")
+    return value
+
+
+def _nearest(number: int, divisor: int) -> str:
+    """Which divisors of ``number`` are next to one that is not."""
+    divisors = [n for n in range(1, number + 1) if number % n == 0]
+    near = [max(n for n in divisors if n < divisor), *[n for n in divisors if n > divisor][:1]]
+    return f"the nearest that divide {number}: {' and '.join(map(str, near))}"

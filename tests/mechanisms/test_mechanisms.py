@@ -11,6 +11,9 @@ from torch.nn.functional import scaled_dot_product_attention
 
 from clearhead.masks import Explicit, Predicate, Spans, read_boolean
 from clearhead.mechanisms import ScoreRule, dense, fused
+from clearhead.mechanisms.normalizers import NORMALIZERS
+from clearhead.mechanisms.rule import PlacedBias
+from clearhead.positions import Bias
 
 CPU = torch.device("cpu")
 SIZES = Sizes(batch=2, heads=2, kv_heads=1, queries=5, keys=7, head_dim=3)
@@ -159,8 +162,12 @@ def test_masks_and_biases_are_what_pytorch_computes() -> None:
 def test_points_have_the_scores_of_tiles(name: str) -> None:
     s = Sizes(batch=2, heads=4, kv_heads=2, queries=11, keys=13, head_dim=3)
     setting = SETTINGS[name](s)
-    options = {n: x for n, x in setting.options.items() if n not in ("mask", "causal")}
-    if "bias" in options:
+    options = {n: x for n, x in setting.options.items() if n not in ("mask", "causal", "written")}
+    if "normalizer" in options:
+        options["normalizer"] = NORMALIZERS[options["normalizer"]]
+    if isinstance(options.get("bias"), Bias):
+        options["position_bias"] = PlacedBias(options.pop("bias"), s.keys - s.queries)
+    elif "bias" in options:
         options["bias"] = options["bias"].view((1,) * (4 - options["bias"].dim()) + options["bias"].shape)
     mask = setting.mask
     if mask is None and setting.allowed is not None:

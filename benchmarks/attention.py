@@ -56,13 +56,13 @@ def compare(tokens: int, rounds: int, *, gradients: bool, causal: bool) -> Timin
     if not gradients:
         # The map is part of what attend gives: it is dropped after the clock has stopped.
         forwards["attend"] = lambda: ch.attend(q, k, v, mask=mask)
-        return interleave(forwards, rounds, warmups=3)
+        return interleave(forwards, rounds, warmups=3, repeat=4 if tokens <= 512 else 1)
     return interleave({name: step(forward, leaves) for name, forward in forwards.items()}, rounds, warmups=2)
 
 
 def measure(say: Say, *, quick: bool) -> Iterator[Result]:
     """All results, one by one."""
-    sizes = {64: 5} if quick else {512: 90, 2048: 24, 4096: 12, 8192: 6}
+    sizes = {64: 5} if quick else {512: 60, 2048: 18, 4096: 10, 8192: 5}
     for tokens, rounds in sizes.items():
         for causal in (False, True):
             kind = "causal" if causal else "plain"

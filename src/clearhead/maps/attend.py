@@ -76,7 +76,9 @@ def attend(
         softcap=softcap,
         sinks=sinks,
     )
-    rule = request.rule()
-    output, statistic = compute(request, choose(request, with_map=True), rule)
-    amap = FactoredMap(request.q, request.k, rule, lse=statistic, attached=True)
+    plan = choose(request, with_map=True)
+    # Without tensors that could change, the rule is made when the map is first looked at.
+    rule = None if request.is_plain and plan.path == "fused" else request.rule()
+    output, statistic = compute(request, plan, rule)
+    amap = FactoredMap(request.q, request.k, rule or request.rule, lse=statistic, attached=True)
     return request.restore(output), amap

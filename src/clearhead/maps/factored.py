@@ -51,24 +51,36 @@ class FactoredMap(AttentionMap):
         self,
         q: Queries,
         k: Keys,
-        rule: ScoreRule,
+        rule: ScoreRule | Callable[[], ScoreRule],
         *,
         lse: PerQuery | None = None,
         values: Float[Tensor, "batch kv_heads keys c"] | None = None,
         output: Float[Tensor, "batch heads queries c"] | None = None,
         attached: bool = False,
     ) -> None:
-        # The tensors that it computes with are those that are watched.
-        self._rule = rule = rule.change(partial(keep, attached=attached))
-        held = {"q": q, "k": k, "lse": lse, "values": values, "output": output, **rule.tensors()}
-        self._held = Held(held, attached=attached)
         self._attached = attached
-        read = {f"tensors that the mask's or score's function reads ({n})": x for n, x in enumerate(rule.borrowed())}
-        self._read = Held(read)
+        held = {"q": q, "k": k, "lse": lse, "values": values, "output": output}
+        self._held = Held(held, attached=attached)
+        self._made: ScoreRule | None = None
+        self._make = rule
+        if isinstance(rule, ScoreRule):
+            self._rule  # noqa: B018  # its tensors are watched from now on
         self._lse_is_normal = False
         self.shape = (q.shape[0], q.shape[1], q.shape[2], k.shape[2])
         self.device = q.device
         self.dtype = torch.float64 if q.dtype == torch.float64 else torch.float32
+
+    @property
+    def _rule(self) -> ScoreRule:
+        """The rule, of tensors that are watched for changes."""
+        if self._made is None:
+            given = self._make if isinstance(self._make, ScoreRule) else self._make()
+            self._made = given.change(partial(keep, attached=self._attached))
+            for name, tensor in self._made.tensors().items():
+                self._held.put(name, tensor)
+            read = enumerate(self._made.borrowed())
+            self._read = Held({f"tensors that the mask's or score's function reads ({n})": x for n, x in read})
+        return self._made
 
     @classmethod
     def build(
@@ -157,9 +169,10 @@ class FactoredMap(AttentionMap):
     @property
     def rule(self) -> ScoreRule:
         """Scale, mask, bias, soft-cap and sinks."""
+        rule = self._rule
         self._held.all()
         self._read.all()
-        return self._rule
+        return rule
 
     @property
     def lse(self) -> PerQuery:
@@ -183,6 +196,7 @@ class FactoredMap(AttentionMap):
 
     @property
     def nbytes(self) -> int:
+        self._rule  # noqa: B018  # whose tensors count
         return self._held.nbytes
 
     def tensors(self) -> Mapping[str, Tensor]:

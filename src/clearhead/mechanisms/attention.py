@@ -86,7 +86,7 @@ def attention(
         sinks=sinks,
     )
     plan = choose(request, with_map=False)
-    rule = request.rule() if plan.path in ("fused", "streamed") else None
+    rule = None if plan.path in ("sdpa", "dense") else request.rule()
     return request.restore(compute(request, plan, rule)[0])
 
 
@@ -96,6 +96,8 @@ def compute(request: Request, plan: Plan, rule: ScoreRule | None) -> tuple[Tenso
         return _sdpa(request), None
     if plan.path == "dense":
         return _dense(request), None
+    if plan.path == "fused" and request.is_plain:
+        return fused.attend(request.q, request.k, request.v, causal=request.is_square_causal, scale=request.scale)
     assert rule is not None
     if plan.path == "streamed":
         return streamed.attend(request.q, request.k, request.v, rule, dropout=request.dropout)
@@ -107,7 +109,7 @@ def _fused(request: Request, rule: ScoreRule) -> tuple[Tensor, Tensor]:
     queries = range(q.shape[2])
     calls = fused.calls_under(rule, request.shape, q.dtype)
     output, lse = fused.attend_calls(q, k, v, calls, scale=rule.scale, rows=queries)
-    if rule.mask is not None and not request.is_square_causal:
+    if rule.mask is not None:
         # Kernels store different numbers for a row that may attend to nothing: 0 on the CPU.
         lse = lse.masked_fill(rule.mask.empty_rows(), -math.inf)
     if rule.sinks is not None:

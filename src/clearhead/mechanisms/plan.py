@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -33,46 +34,56 @@ def choose(request: Request, *, with_map: bool) -> Plan:
     It depends on settings and shapes alone, never on numbers in tensors, so that it is the same each time and a
     compiler can follow it.
     """
-    slow = _not_linear(request)
-    compiled = torch.compiler.is_compiling()
-    abstract = compiled or request.q.device.type == "meta"
-    where = "while a compiler traces, masks are written out" if compiled else "tensors without numbers"
     if 0 in request.q.shape or 0 in request.k.shape or 0 in request.v.shape:
         return Plan("dense", ("an axis is empty, so there is next to nothing to compute",))
-    if abstract:
-        if slow or request.sinks is not None:
-            slow = slow or ("sinks need the LSE of each row",)
-            return Plan("dense", (*slow, where))
-        return Plan("sdpa", (where,))
+    slow = tuple(_not_linear(request))
+    if torch.compiler.is_compiling():
+        return _written_out(request, slow, "while a compiler traces, masks are written out")
+    if request.q.device.type == "meta":
+        return _written_out(request, slow, "tensors without numbers")
     if slow:
         return Plan("streamed", slow)
     if not fused.has_fused_kernel(request.q):
         if request.sinks is not None:
             return Plan("streamed", (f"sinks need the LSE of each row, which no kernel gives on {request.q.device}",))
         return Plan("sdpa", (f"on {request.q.device} PyTorch chooses the kernel; a mask or bias is written out whole",))
-    asked = [
-        reason
-        for wanted, reason in (
-            (with_map, "the LSE is kept for the map"),
-            (request.sinks is not None, "sinks need the LSE of each row"),
-            (request.mask is not None and not request.is_square_causal, "a mask is written out a block at a time"),
-            (request.bias is not None or request.position_bias is not None, "a bias is added a block at a time"),
-        )
-        if wanted
-    ]
-    return Plan("fused", tuple(asked)) if asked else Plan("sdpa", ("nothing stands in the way",))
+    if request.is_plain and not with_map:
+        return _PLAIN
+    return Plan("fused", tuple(_needs(request, with_map=with_map)))
 
 
-def _not_linear(request: Request) -> tuple[str, ...]:
+_PLAIN = Plan("sdpa", ("nothing stands in the way",))
+
+
+def _written_out(request: Request, slow: tuple[str, ...], where: str) -> Plan:
+    """Where no loop may depend on numbers."""
+    if request.sinks is not None and not slow:
+        slow = ("sinks need the LSE of each row",)
+    return Plan("dense", (*slow, where)) if slow else Plan("sdpa", (where,))
+
+
+def _needs(request: Request, *, with_map: bool) -> Iterator[str]:
+    """Why PyTorch's own function will not do."""
+    if with_map:
+        yield "the LSE is kept for the map"
+    if request.sinks is not None:
+        yield "sinks need the LSE of each row"
+    if request.mask is not None and not request.is_square_causal:
+        yield "a mask is written out a block at a time"
+    if request.bias is not None or request.position_bias is not None:
+        yield "a bias is added a block at a time"
+
+
+def _not_linear(request: Request) -> Iterator[str]:
     """Why no fused kernel computes this."""
-    dropped = request.dropout > 0 and request.q.device.type == "cpu"
-    reasons = (
-        (not isinstance(request.normalizer, Softmax), f"no kernel has the normalizer {request.normalizer!r}"),
-        (request.softcap is not None, "no kernel on the CPU bounds scores by a softcap"),
-        (dropped, "no kernel on the CPU drops weights"),
-        (_is_trained(request), "no kernel gives a gradient for the bias"),
-    )
-    return tuple(reason for applies, reason in reasons if applies)
+    if not isinstance(request.normalizer, Softmax):
+        yield f"no kernel has the normalizer {request.normalizer!r}"
+    if request.softcap is not None:
+        yield "no kernel on the CPU bounds scores by a softcap"
+    if request.dropout > 0 and request.q.device.type == "cpu":
+        yield "no kernel on the CPU drops weights"
+    if _is_trained(request):
+        yield "no kernel gives a gradient for the bias"
 
 
 def _is_trained(request: Request) -> bool:

@@ -48,6 +48,16 @@ class Request:
         """Whether the mask is the triangle for which kernels have a flag."""
         return type(self.mask) is Causal and self.q.shape[2] == self.k.shape[2]
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether one call of a kernel computes it: no bias, no sinks, and no mask but the triangle."""
+        return (
+            (self.mask is None or self.is_square_causal)
+            and self.bias is None
+            and self.position_bias is None
+            and self.sinks is None
+        )
+
     def rule(self) -> ScoreRule:
         """Everything between q·k and the weights."""
         queries, keys = self.shape[2:]

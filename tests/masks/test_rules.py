@@ -647,3 +647,10 @@ def test_a_rule_of_ones_own_needs_nothing_but_its_pairs(
     assert_rule(case, queries, keys, (2, 3))
     assert not case.rule.has_form
     assert repr(case.rule) == "Causal() & ~Diagonal()"
+
+
+@pytest.mark.parametrize("rule", [Padding, Prefix])
+@pytest.mark.parametrize("lengths", [-3, [2, -1]])
+def test_a_length_below_0_is_refused(rule: type, lengths: object) -> None:
+    with pytest.raises(InputError, match="at least 0; got"):
+        rule(lengths)

@@ -231,6 +231,31 @@ def test_backward_is_deterministic() -> None:
         torch.use_deterministic_algorithms(False)
 
 
+@pytest.mark.parametrize("loss", ["output", "lse", "both"])
+@pytest.mark.parametrize("name", ["plain", "causal", "rules", "ALiBi", "sinks", "softcap"])
+def test_gradients_have_gradients(name: str, loss: str) -> None:
+    # Kernels have none, so plain operations step in, and are never left out in silence.
+    settings: dict[str, Any] = {
+        "plain": {},
+        "causal": {"mask": ch.Causal()},
+        "rules": {"mask": ch.Causal() & ch.Window(2, 0)},
+        "ALiBi": {"mask": ch.Causal(), "bias": ch.ALiBi(2).double()},
+        "sinks": {"sinks": torch.randn(2, dtype=torch.float64)},
+        "softcap": {"softcap": 2.0},
+    }[name]
+
+    def function(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        output, amap = ch.attend(q, k, v, **settings)
+        if loss == "output":
+            return ch.attention(q, k, v, **{**settings, "scale": 0.5}).sum() if name != "plain" else output.sum()
+        return amap.entropy().sum() if loss == "lse" else output.square().sum() + amap.entropy().sum()
+
+    q, k, v = (torch.randn(1, 2, n, 3, dtype=torch.float64, requires_grad=True) for n in (3, 5, 5))
+    first = torch.autograd.grad(function(q, k, v), (q, k), create_graph=True)
+    assert torch.autograd.gradgradcheck(function, (q, k, v))
+    assert all(x.requires_grad for x in first)
+
+
 def test_training_and_evaluation_are_the_same() -> None:
     q, k, v = tensors()
     for settings in (

@@ -228,7 +228,8 @@ class MultiHeadAttention(nn.Module):
     ) -> tuple[Float[Tensor, "batch queries output_dim"], AttentionMap]:
         """What :meth:`forward` gives, and the lazy map of the weights, ``(batch, heads, queries, keys)``.
 
-        The map shows the weights before dropout; see :func:`clearhead.attend`.
+        The map shows the weights before dropout; see :func:`clearhead.attend`. It is a method, not a call of the
+        module: hooks do not run, and :func:`clearhead.watch` sees it as part of the module that calls it.
         """
         q, k, v, options = self._arguments(x, context, value, mask, bias, cache, positions)
         output, amap = attend(q, k, v, **options)

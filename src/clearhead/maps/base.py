@@ -282,7 +282,10 @@ class AttentionMap(ABC):
         return result
 
     def entropy(self) -> Float[Tensor, "batch heads queries"]:
-        """``H_i = −Σ_j P_ij · ln P_ij`` in nats: 0 for a single key, ln n for n keys alike, 0 for an empty row."""
+        """``H_i = −Σ_j P_ij · ln P_ij`` in nats: 0 for a single key, ln n for n keys alike, 0 for an empty row.
+
+        NaN in a row that has a weight below 0, as maps without a normalizer do.
+        """
 
         def sums(tile: Tile) -> Tensor:
             # 0 · ln 0 = 0, and so is its gradient; a weight below 0 has no entropy, and gives NaN.

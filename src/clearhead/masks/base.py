@@ -18,7 +18,7 @@ from clearhead.masks.grid import Grid, SomeEvery, pool
 if TYPE_CHECKING:
     from clearhead.masks.bound import BoundMask
 
-__all__ = ["Mask", "Runs", "integer", "shown"]
+__all__ = ["Mask", "Runs", "as_lengths", "integer", "shown"]
 
 _ENTRIES = 2**22  # pairs that are evaluated together
 _SIDE = 128  # of the tiles in which rows without a closed form are looked at
@@ -335,3 +335,10 @@ def integer(value: object, what: str, least: int) -> int:
     if number < least:
         raise InputError(f"{what} is at least {least}; got {number}")
     return number
+
+
+def as_lengths(lengths: Int[Tensor, "..."], given: object) -> Int[Tensor, "batch"]:
+    """Lengths as one axis of int64. Those in a tensor are not looked at, which a compiler could not follow."""
+    if not isinstance(given, Tensor) and bool((lengths < 0).any()):
+        raise InputError(f"a length is at least 0; got {given!r}")
+    return lengths.reshape(-1).long()

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from clearhead.errors import InputError, ShapeError
-from clearhead.masks.base import Mask, Runs, shown
+from clearhead.masks.base import Mask, Runs, as_lengths, shown
 from clearhead.masks.bound import take
 from clearhead.masks.grid import Grid, SomeEvery
 
@@ -56,7 +56,7 @@ class Padding(Mask):
                 "call .bool() on it, or .sum(-1) for lengths"
             )
         else:
-            self.held = given.reshape(-1).long()
+            self.held = as_lengths(given, present)
 
     def allows(
         self,

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from clearhead.errors import InputError, ShapeError
-from clearhead.masks.base import Mask, Runs, shown
+from clearhead.masks.base import Mask, Runs, as_lengths, shown
 from clearhead.masks.bound import take
 from clearhead.masks.grid import Grid, SomeEvery
 
@@ -45,7 +45,7 @@ class Prefix(Mask):
             raise InputError(f"the lengths of prefixes are integers; got {given.dtype}")
         if given.dim() > 1:
             raise ShapeError(f"the lengths of prefixes are (batch,) or one number; got the shape {tuple(given.shape)}")
-        self.lengths: Int[Tensor, "batch"] = given.reshape(-1).long()
+        self.lengths: Int[Tensor, "batch"] = as_lengths(given, lengths)
 
     def allows(
         self,

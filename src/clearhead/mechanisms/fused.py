@@ -18,6 +18,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from clearhead.mechanisms.normalizers import Softmax
 from clearhead.mechanisms.rule import ScoreRule
 from clearhead.positions import ALiBi
 
@@ -69,6 +70,8 @@ class KernelCall(NamedTuple):
 
 KernelCalls = Callable[[], Iterator[KernelCall]]
 """The calls that make up one attention; asked for again in the backward pass, so that no mask is kept."""
+
+Run = Callable[[KernelCall, Tensor, Tensor, Tensor, float], tuple[Tensor, Tensor]]
 
 _ROWS = 512  # queries of one call, where a mask or bias is written out for them: few, so that windows stay narrow
 _FOLDED_ROWS = 256  # with ALiBi folded in: positions are counted from the block's middle, and rounding grows with them
@@ -189,11 +192,12 @@ class _Attend(torch.autograd.Function):
         return found
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad_output: Tensor | None, grad_lse: Tensor | None) -> tuple[Tensor | None, ...]:
         if grad_output is None and grad_lse is None:
             return (None,) * 6
         q, k, v, output, lse = ctx.saved_tensors
+        if torch.is_grad_enabled():  # gradients of gradients are wanted, which kernels have none of
+            return (*_again(q, k, v, ctx, grad_output, grad_lse), None, None, None)
         grads: tuple[Tensor, ...] | None = None
         for call in ctx.calls():
             place = slice(call.rows.start - ctx.rows.start, call.rows.stop - ctx.rows.start)
@@ -214,12 +218,26 @@ class _Attend(torch.autograd.Function):
         return (*grads, None, None, None)
 
 
-def _run_all(q: Tensor, k: Tensor, v: Tensor, calls: KernelCalls, scale: float, rows: range) -> tuple[Tensor, Tensor]:
-    """All calls, put together."""
+def _again(
+    q: Tensor, k: Tensor, v: Tensor, ctx: Any, grad_output: Tensor | None, grad_lse: Tensor | None
+) -> tuple[Tensor, ...]:
+    """The gradients by plain operations, through which gradients flow in their turn; all scores are kept for that."""
+    results = _run_all(q, k, v, ctx.calls, ctx.scale, ctx.rows, _plain_of)
+    pairs = [(x, grad) for x, grad in zip(results, (grad_output, grad_lse), strict=True) if grad is not None]
+    outputs, wishes = zip(*pairs, strict=True)
+    wanted = [x for x in (q, k, v) if x.requires_grad]
+    found = iter(torch.autograd.grad(outputs, wanted, wishes, create_graph=True, materialize_grads=True))
+    return tuple(next(found) if x.requires_grad else torch.zeros_like(x) for x in (q, k, v))
+
+
+def _run_all(
+    q: Tensor, k: Tensor, v: Tensor, calls: KernelCalls, scale: float, rows: range, run: Run | None = None
+) -> tuple[Tensor, Tensor]:
+    """All calls, put together; each by the kernel, or by ``run``."""
     v = _unit_stride(v)
     found: tuple[Tensor, Tensor] | None = None
     for call in calls():
-        output, lse = _run(call, q, k, v, scale)
+        output, lse = (run or _run)(call, q, k, v, scale)
         if len(call.rows) == len(rows):
             return output, lse
         if found is None:
@@ -268,6 +286,11 @@ def _run(call: KernelCall, q: Tensor, k: Tensor, v: Tensor, scale: float) -> tup
     else:
         output, lse = kernel(q, k, v, 0.0, call.causal, attn_mask=call.added, scale=scale)
     return output[..., :width], lse
+
+
+def _plain_of(call: KernelCall, q: Tensor, k: Tensor, v: Tensor, scale: float) -> tuple[Tensor, Tensor]:
+    output, lse = _plain(call, *_of_call(call, q, k, v, scale), scale)
+    return output[..., : v.shape[-1]], lse
 
 
 def _run_backward(
@@ -333,8 +356,8 @@ def _plain(call: KernelCall, q: Tensor, k: Tensor, v: Tensor, scale: float) -> t
     outputs, sums = [], []
     for place, part in _row_blocks(call, q, k.shape[2]):
         scores = _scores(part, q[:, :, place], k, scale)
-        lse = scores.logsumexp(-1)
-        outputs.append(product((scores - lse.nan_to_num(neginf=0.0)[..., None]).exp(), v))
+        lse = Softmax().statistic(scores)
+        outputs.append(product(Softmax().weights(scores, lse), v))
         sums.append(lse)
     return torch.cat(outputs, -2).to(q.dtype), torch.cat(sums, -1)
 

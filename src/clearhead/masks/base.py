@@ -339,6 +339,7 @@ def integer(value: object, what: str, least: int) -> int:
 
 def as_lengths(lengths: Int[Tensor, "..."], given: object) -> Int[Tensor, "batch"]:
     """Lengths as one axis of int64. Those in a tensor are not looked at, which a compiler could not follow."""
-    if not isinstance(given, Tensor) and bool((lengths < 0).any()):
+    numbers = [] if isinstance(given, Tensor) else given if isinstance(given, Sequence) else [given]
+    if any(isinstance(number, int) and number < 0 for number in numbers):
         raise InputError(f"a length is at least 0; got {given!r}")
     return lengths.reshape(-1).long()

@@ -504,11 +504,6 @@ def test_an_error_inside_is_not_hidden(model: Stack) -> None:
         _ = 1 / 0
 
 
-def test_what_is_not_a_module() -> None:
-    with pytest.raises(TypeError):
-        ch.watch(lambda x: x)  # type: ignore[arg-type]
-
-
 def test_a_mistake_in_a_call_is_still_one(model: Stack) -> None:
     with pytest.raises(RuntimeError, match=r"mat1 and mat2 shapes"), ch.watch(model):
         model(torch.randn(BATCH, TOKENS, DIM + 1))

@@ -180,7 +180,7 @@ def test_a_bias_of_the_call_is_for_all_keys_so_far() -> None:
                 found.append(layer(x[:, start:stop], mask=mask, bias=part, cache=cache))
             close(torch.cat(found, 1), wanted)
         with pytest.raises(ShapeError, match="all keys so far: its last axis is 14 here"):
-            layer(x[:, :1], bias=added[:, :1, :7], cache=_filled(layer, x, SlidingCache(WINDOW)))
+            layer(x[:, :1], mask=mask, bias=added[:, :1, :7], cache=_filled(layer, x, SlidingCache(WINDOW)))
 
 
 def _filled(layer: MultiHeadAttention, x: Tensor, cache: Cache) -> Cache:
@@ -218,14 +218,40 @@ def test_maps_of_a_growing_cache_stay_valid_and_those_of_a_static_one_go_stale()
     x = torch.randn(BATCH, 3, DIM, dtype=torch.float64)
     with torch.no_grad():
         for cache in (GrowingCache(), SlidingCache(2)):
-            _, amap = layer.attend(x, mask=Causal(), cache=cache)
-            layer(x[:, :1], mask=Causal(), cache=cache)
+            mask = Causal() & Window(1, 0)
+            _, amap = layer.attend(x, mask=mask, cache=cache)
+            layer(x[:, :1], mask=mask, cache=cache)
             assert amap.dense().shape == (BATCH, HEADS, 3, 3)
         room = static(layer)
         _, amap = layer.attend(x, mask=Causal(), cache=room)
         layer(x[:, :1], mask=Causal(), cache=room)
         with pytest.raises(StaleMapError):
             amap.dense()
+
+
+@pytest.mark.parametrize(
+    "mask", [None, Causal(), Causal() & Window(WINDOW, 0), (Causal() & Window(WINDOW - 1, 0)) | Global([0])]
+)
+def test_a_sliding_cache_refuses_a_mask_that_reaches_farther_back(mask: Mask | None) -> None:
+    layer, cache = build("plain"), SlidingCache(WINDOW)
+    x = torch.randn(BATCH, TOKENS, DIM, dtype=torch.float64)
+    with torch.no_grad():
+        layer(x, mask=mask, cache=cache)  # nothing was dropped before this
+        with pytest.raises(InputError, match=rf"SlidingCache\(13 tokens seen\) keeps {WINDOW - 1} keys"):
+            layer(x[:, :1], mask=mask, cache=cache)
+        layer(x[:, :1], mask=Causal() & Window(WINDOW - 1, 0), cache=cache)
+
+
+def test_a_cache_belongs_to_one_layer() -> None:
+    one, other = build("plain"), build("plain")
+    x = torch.randn(BATCH, 3, DIM, dtype=torch.float64)
+    with torch.no_grad():
+        for cache in (GrowingCache(), SlidingCache(7), static(one)):
+            one(x, mask=Causal(), cache=cache)
+            with pytest.raises(InputError, match="each layer has its own, or reset"):
+                other(x, mask=Causal(), cache=cache)
+            cache.reset()
+            other(x, mask=Causal(), cache=cache)
 
 
 def test_a_cache_can_be_used_again() -> None:

@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+import clearhead as ch
 from clearhead.errors import ClearheadError, InputError, NotFiniteError, ShapeError
 from clearhead.layers import (
     GrowingCache,
@@ -479,8 +480,9 @@ def test_more_calls_that_do_not_fit() -> None:
 
 WRONG = """
 import torch
+import clearhead as ch
 from clearhead.errors import ClearheadError
-from clearhead.layers import MultiHeadAttention, SlidingCache, ZeroKey
+from clearhead.layers import MultiHeadAttention, SelfAttention, SlidingCache, StaticCache, ZeroKey
 from clearhead.positions import Rotary, Sinusoidal
 
 x = torch.zeros(1, 3, 12)
@@ -492,6 +494,20 @@ for call, message in (
     (lambda: MultiHeadAttention(12, 6, position=Rotary())(x, positions=torch.arange(5)), "positions are (5,)"),
     (lambda: MultiHeadAttention.from_torch(torch.nn.Linear(2, 2)), "reads a torch.nn.MultiheadAttention; got Linear"),
     (lambda: SlidingCache(2.0), "a window is a whole number of keys"),
+    (lambda: StaticCache(2, 0, kv_heads=2, head_dim=8), "length is a whole number of at least 1; got 0"),
+    (lambda: MultiHeadAttention(12, 2, dropout=2), "0 ≤ dropout < 1; got 2"),
+    (lambda: MultiHeadAttention(12, 2, softcap=-1), "above 0; got -1"),
+    (lambda: MultiHeadAttention(12, 2, scale="a"), "scale is a number; got 'a'"),
+    (lambda: MultiHeadAttention(12, 2, normalizer="sotfmax"), "there is no normalizer 'sotfmax'"),
+    (lambda: MultiHeadAttention(12, 2, qk_norm="rms"), "such as torch.nn.RMSNorm; got 'rms'"),
+    (lambda: MultiHeadAttention(12, 2, extra_keys=["x"]), "modules such as LearnedKey(heads, head_dim); got 'x'"),
+    (lambda: MultiHeadAttention(12, 4, position=Rotary()), "an even count of at most head_dim; head_dim is 3"),
+    (lambda: MultiHeadAttention(12, 3, position=Rotary(dim=6)), "an even count of at most head_dim; head_dim is 4"),
+    (lambda: Rotary(scaling=4.0), "a part such as LinearScaling(factor); got 4.0"),
+    (lambda: MultiHeadAttention(12, 2).attend(x)[1].pooled(3, "median"), "size ≥ 1 and 'mean' or 'max'"),
+    (lambda: ch.watch(lambda x: x), "watch wants a torch.nn.Module; got function"),
+    (lambda: SelfAttention(3, 0), "key_dim is a whole number of at least 1; got 0"),
+    (lambda: MultiHeadAttention(12, 2)(x, cache=True), "a part such as GrowingCache(), one for each layer; got True"),
 ):
     try:
         call()
@@ -583,3 +599,16 @@ def test_close_fails_when_a_weight_differs(part: str) -> None:
         getattr(layer, part).weight[0, 0] += 1e-3
         with pytest.raises(AssertionError):
             close(layer(x), wanted)
+
+
+@pytest.mark.parametrize("layer", [MultiHeadAttention(DIM, HEADS), SelfAttention(DIM)], ids=["multi-head", "single"])
+def test_a_layer_that_gives_its_map_is_called_as_a_module(layer: nn.Module) -> None:
+    stack = nn.ModuleDict({"first": layer})
+    seen: list[object] = []
+    layer.register_forward_hook(lambda module, inputs, output: seen.append(output))
+    x = torch.randn(2, 7, DIM)
+    with torch.no_grad(), ch.watch(stack) as capture:
+        output, amap = layer.attend(x, mask=ch.Causal())  # type: ignore[operator]
+    assert seen[0][0] is output  # type: ignore[index]
+    assert list(capture) == ["first"]
+    close(capture["first"].dense(), amap.dense())

@@ -159,6 +159,8 @@ def test_integers_are_a_mask_too() -> None:
         (lambda a: a.topk(0), r"1 ≤ k ≤ 31 keys; got k=0"),
         (lambda a: a.topk(32), r"got k=32"),
         (lambda a: a.pooled(0), r"size ≥ 1 and 'mean' or 'max'; got 0"),
+        (lambda a: a.apply(torch.ones(1, 1, 7, 3)), r"\(batch, heads, keys, any\) = .* got \(1, 1, 7, 3\)"),
+        (lambda a: a.select_heads([99]), r"heads are numbered from 0 to \d+; got 99"),
         (lambda a: a.mass([[31]]), r"group 0 holds key 31, but there are 31 keys"),
         (lambda a: a.mass(torch.zeros(7, dtype=torch.int64)), r"\(keys,\) = \(31,\).*got torch.int64 \(7,\)"),
     ],

@@ -544,7 +544,7 @@ def test_dense_is_exported_for_any_length(as_for_users: None) -> None:
         (lambda: Blocks([[True]], 0), InputError, "size of a block is at least 1; got 0"),
         (lambda: Blocks(torch.ones(2, 2), 3), InputError, r"boolean, True = may attend; got torch.float32.*\.bool\(\)"),
         (lambda: Blocks(torch.ones(2).bool(), 3), ShapeError, r"got the shape \(2,\)"),
-        (lambda: Explicit(torch.ones(2, 2)), InputError, "float32: numbers .* from_additive"),
+        (lambda: Explicit(torch.ones(2, 2)), InputError, "float32: for 0 and 1 call .bool.*from_additive"),
         (lambda: Explicit(torch.ones(2, 2).long()), InputError, r"int64: call \.bool\(\)"),
         (lambda: Explicit(torch.ones(2).bool()), ShapeError, r"got the shape \(2,\)"),
         (lambda: Padding(torch.ones(2, 3).long()), InputError, r"must be boolean.*int64: call \.bool\(\)"),
@@ -571,9 +571,25 @@ def test_what_cannot_be_is_refused(make: Callable[[], object], error: type[Excep
 
 
 def test_only_rules_are_combined() -> None:
-    for operation in (lambda: Causal() & True, lambda: Causal() | torch.ones(3, 3).bool()):
-        with pytest.raises(TypeError):
+    with pytest.raises(InputError, match="& stands between two masks; got bool"):
+        Causal() & True
+    with pytest.raises(InputError, match=r"\| stands .* got Tensor; .* Explicit\(tensor\)"):
+        Causal() | torch.ones(3, 3).bool()
+
+
+def test_and_or_and_not_do_not_drop_a_mask() -> None:
+    for operation in (lambda: Causal() and Window(1, 0), lambda: Causal() or Window(1, 0), lambda: not Causal()):
+        with pytest.raises(InputError, match=r"combine masks with &, \| and ~"):
             operation()
+
+
+def test_another_text_and_head_are_drawn() -> None:
+    mask = Padding([3, 1]) & Explicit(torch.tensor([True, False])[:, None, None].expand(2, 3, 3))
+    assert mask.draw(3, text=1, head=0).count("#") == 3
+    assert mask.draw(3, 3, text=1, head=1).count("#") == 0
+    assert Causal().draw(2, text=7).count("#") == 3  # one for all
+    with pytest.raises(InputError, match=r"\(texts, heads\) = \(2, 2\); asked for text 2, head 0"):
+        mask.draw(3, text=2)
 
 
 def test_a_function_stays_where_what_it_reads_is() -> None:

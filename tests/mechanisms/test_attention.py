@@ -38,7 +38,7 @@ Q, K = torch.zeros(2, 6, 7, 5), torch.zeros(2, 3, 11, 5)
     ("arguments", "settings", "error", "said"),
     [
         ((Q, K[0], K), {}, ShapeError, r"same number of axes.*k \(3, 11, 5\)"),
-        ((Q, K.double(), K), {}, InputError, "one floating-point dtype; got torch.float32, torch.float64"),
+        ((Q, K.double(), K), {}, InputError, "one dtype; got torch.float32, torch.float64"),
         ((Q.long(), K.long(), K.long()), {}, InputError, "floating-point"),
         ((Q, K.to("meta"), K), {}, InputError, "one device; got cpu, meta"),
         ((Q, K[..., :3], K), {}, ShapeError, "head_dim"),
@@ -59,7 +59,13 @@ Q, K = torch.zeros(2, 6, 7, 5), torch.zeros(2, 3, 11, 5)
         ((Q, K, K), {"dropout": 1.0}, InputError, "0 ≤ dropout < 1; got 1.0"),
         ((Q, K, K), {"softcap": 0.0}, InputError, "above 0; got 0.0"),
         ((Q, K, K), {"sinks": torch.zeros(3)}, ShapeError, r"\(6,\).*got \(3,\)"),
-        ((Q, K, K), {"sinks": torch.zeros(6), "normalizer": "relu"}, ShapeError, "belong to softmax"),
+        ((Q, K, K), {"sinks": torch.zeros(6), "normalizer": "relu"}, InputError, "the normalizer here is ReLU"),
+        ((Q.long(), K.long(), K.long()), {}, InputError, "floating-point; got torch.int64"),
+        ((Q.numpy(), K, K), {}, InputError, "q is a torch.Tensor; got ndarray"),
+        ((Q, K, K), {"scale": float("nan")}, InputError, "scale is a finite number; got nan"),
+        ((Q, K, K), {"scale": "x"}, InputError, "scale is a number; got 'x'"),
+        ((Q, K, K), {"mask": ch.Causal}, InputError, r"make one of it: Causal\(…\)"),
+        ((Q, K, K), {"mask": (ch.Causal(), None)}, InputError, r"gives \(mask, bias\): unpack it"),
     ],
 )
 def test_what_does_not_fit_is_said(arguments: tuple, settings: dict, error: type, said: str) -> None:

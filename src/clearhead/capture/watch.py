@@ -13,6 +13,7 @@ from clearhead.capture import intercept
 from clearhead.capture.capture import Capture
 from clearhead.capture.recorder import LayerChoice, Recorder
 from clearhead.capture.tokens import Tokens
+from clearhead.errors import InputError
 
 __all__ = ["watch"]
 
@@ -34,6 +35,8 @@ class watch:  # noqa: N801  # used like a function, as torch.no_grad is
     ``torch.nn.MultiheadAttention`` and with its ``need_weights=True``, which give out only what follows, and not where
     weights were dropped out.
 
+    Maps are named by the path of the module that computed them; the model itself, where it is the one, by its class.
+
     Args:
         model: Any module.
         layers: Which attention layers to keep: numbers in order of execution from 0, module paths (also of a part
@@ -44,6 +47,7 @@ class watch:  # noqa: N801  # used like a function, as torch.no_grad is
         tokens: The texts of the batch, for maps by word and for views.
 
     Raises:
+        InputError: ``model`` is no module.
         NothingCapturedError: On leaving, if no attention was seen.
         UnknownLayerError: A name in ``layers`` that the model does not have, or that has no attention.
 
@@ -69,7 +73,7 @@ class watch:  # noqa: N801  # used like a function, as torch.no_grad is
         tokens: list[Tokens] | None = None,
     ) -> None:
         if not isinstance(model, nn.Module):
-            raise TypeError(f"watch wants a torch.nn.Module; got {type(model).__name__}")
+            raise InputError(f"watch wants a torch.nn.Module; got {type(model).__name__}")
         target = None if device is None else torch.device(device)
         self._recorder = Recorder(model, layers, values=values, device=target)
         self._recorder.capture.tokens = tokens

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from typing import NamedTuple
+from weakref import ref
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 
 from clearhead.errors import InputError, ShapeError
+from clearhead.layers.checks import at_least_one
+from clearhead.masks import Explicit, Mask
 from clearhead.shapes import Keys
 
 __all__ = ["Cache", "Cached", "GrowingCache", "SlidingCache", "StaticCache"]
@@ -32,6 +35,16 @@ class Cached(NamedTuple):
 
 class Cache(ABC):
     """Keys and values of the tokens before, added to by each call of a layer."""
+
+    layer: ref[nn.Module] | None = None
+    """The layer whose keys it holds."""
+
+    def check_mask(self, mask: Mask | Tensor | None) -> None:
+        """Raise :class:`~clearhead.errors.InputError` if the mask wants what is not kept."""
+        del mask
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({int(self.seen)} tokens seen)"
 
     @property
     @abstractmethod
@@ -69,6 +82,7 @@ class GrowingCache(Cache):
 
     def reset(self) -> None:
         """Forget everything."""
+        self.layer = None
         self._kept: tuple[Tensor, Tensor] | None = None
         self._seen = 0
 
@@ -94,14 +108,15 @@ class SlidingCache(GrowingCache):
     """Keeps what the next token's window needs: the last ``window − 1`` keys and values.
 
     For layers whose mask is ``Causal() & Window(window − 1, 0)``, or forbids more: a token attends to ``window`` keys,
-    itself included (Mistral, arXiv:2310.06825). The cache does not set that mask. A call with many tokens attends to
-    all of them and the kept ones, so that its first tokens too have what they need.
+    itself included (Mistral, arXiv:2310.06825). The cache does not set that mask, and refuses one that reaches farther
+    back. A call with many tokens attends to all of them and the kept ones, so that its first tokens too have what they
+    need. Column j of a step's map is the key at ``Cached.first + j``, the last column the newest token.
 
     Args:
         window: How many keys a token attends to, itself included.
 
     Raises:
-        InputError: ``window`` is not a whole number of at least 1.
+        InputError: ``window`` is not a whole number of at least 1, or a layer's mask reaches farther back.
         ShapeError: Keys or values that do not fit those before.
 
     Example:
@@ -118,6 +133,23 @@ class SlidingCache(GrowingCache):
             raise InputError(f"a window is a whole number of keys, at least 1, the token's own; got {window!r}")
         self.window = window
         super().__init__()
+
+    def check_mask(self, mask: Mask | Tensor | None) -> None:
+        """A rule must not allow the next token a key that was dropped; tensors are taken as they are."""
+        dropped = self._seen - (self.window - 1)
+        if dropped <= 0 or isinstance(mask, Tensor | Explicit):
+            return
+        if isinstance(mask, Mask):
+            kept = self._kept
+            device = kept[0].device if kept is not None else None
+            batch, heads = (torch.arange(n, device=device) for n in mask.breadth)
+            query, key = torch.tensor([[self._seen]], device=device), torch.arange(dropped, device=device)
+            if not bool(mask.allows(batch[:, None, None, None], heads[:, None, None], query, key).any()):
+                return
+        raise InputError(
+            f"{self!r} keeps {self.window - 1} keys for the next token, and the mask {mask!r} lets it see more; use "
+            f"Causal() & Window({self.window - 1}, 0), or a cache that keeps more"
+        )
 
     def _trim(self, x: Tensor) -> Tensor:
         start = max(0, x.shape[2] - (self.window - 1))
@@ -166,11 +198,14 @@ class StaticCache(Cache):
         dtype: torch.dtype | None = None,
     ) -> None:
         widths = (head_dim, head_dim if value_head_dim is None else value_head_dim)
+        for name, size in (("batch", batch), ("length", length), ("kv_heads", kv_heads), ("head_dim", min(widths))):
+            at_least_one(name, size)
         self._k, self._v = (torch.zeros(batch, kv_heads, length, n, device=device, dtype=dtype) for n in widths)
         self._seen = torch.zeros((), dtype=torch.int64, device=device)
 
     def reset(self) -> None:
         """Forget everything."""
+        self.layer = None
         self._seen.zero_()
 
     @property

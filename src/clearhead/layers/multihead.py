@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
+from weakref import ref
 
 import torch
 from jaxtyping import Float
@@ -11,13 +12,14 @@ from torch import Tensor, nn
 
 from clearhead.errors import InputError, ShapeError
 from clearhead.layers.cache import Cache
-from clearhead.layers.checks import check_input
+from clearhead.layers.checks import at_least_one, check_input
 from clearhead.layers.placing import Place
 from clearhead.maps.attend import attend
 from clearhead.maps.base import AttentionMap
 from clearhead.masks import Mask
 from clearhead.mechanisms.attention import attention
-from clearhead.mechanisms.normalizers import Normalizer
+from clearhead.mechanisms.normalizers import Normalizer, as_normalizer
+from clearhead.mechanisms.request import check_settings
 from clearhead.positions import Bias, Rotary
 from clearhead.shapes import Keys, Queries
 
@@ -119,8 +121,8 @@ class MultiHeadAttention(nn.Module):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        self.dim, self.heads = _at_least_one("dim", dim), _at_least_one("heads", heads)
-        self.kv_heads = heads if kv_heads is None else _at_least_one("kv_heads", kv_heads)
+        self.dim, self.heads = at_least_one("dim", dim), at_least_one("heads", heads)
+        self.kv_heads = heads if kv_heads is None else at_least_one("kv_heads", kv_heads)
         if heads % self.kv_heads:
             raise ShapeError(
                 f"heads ({heads}) is not divisible by kv_heads ({self.kv_heads}); {_nearest(heads, self.kv_heads)}"
@@ -128,17 +130,22 @@ class MultiHeadAttention(nn.Module):
         if dim % heads and (head_dim is None or shared_projection):
             remedy = "" if shared_projection else ", or give head_dim"
             raise ShapeError(f"dim ({dim}) is not divisible by heads ({heads}); {_nearest(dim, heads)}{remedy}")
-        self.head_dim = dim // heads if head_dim is None else _at_least_one("head_dim", head_dim)
+        self.head_dim = dim // heads if head_dim is None else at_least_one("head_dim", head_dim)
         self.value_head_dim = self.head_dim if value_head_dim is None else value_head_dim
         self.key_input_dim = dim if key_input_dim is None else key_input_dim
         self.value_input_dim = self.key_input_dim if value_input_dim is None else value_input_dim
         self.output_dim = dim if output_dim is None else output_dim
         for name in ("value_head_dim", "key_input_dim", "value_input_dim", "output_dim"):
-            _at_least_one(name, getattr(self, name))
+            at_least_one(name, getattr(self, name))
+        check_settings(scale=scale, softcap=softcap, dropout=dropout)
+        as_normalizer(normalizer)
         self.softcap, self.scale, self.normalizer, self.dropout = softcap, scale, normalizer, dropout
         self.shared_projection = shared_projection
         self.position = self._checked(position)
         self.query_norm, self.key_norm = _norms(qk_norm, self.head_dim)
+        for part in extra_keys:
+            if not isinstance(part, nn.Module):
+                raise InputError(f"extra_keys are modules such as LearnedKey(heads, head_dim); got {part!r}")
         self.extra_keys = nn.ModuleList(extra_keys)
 
         def projection(name: str, inputs: int, heads: int, width: int) -> nn.Linear:
@@ -188,7 +195,8 @@ class MultiHeadAttention(nn.Module):
         bias: Tensor | Bias | None = None,
         cache: Cache | None = None,
         positions: Tensor | None = None,
-    ) -> Float[Tensor, "batch queries output_dim"]:
+        with_map: bool = False,
+    ) -> Tensor | tuple[Tensor, AttentionMap]:
         """The attention of x to itself, or to another text.
 
         Args:
@@ -203,9 +211,10 @@ class MultiHeadAttention(nn.Module):
             positions: Where the tokens of x stand, ``(queries,)`` or ``(batch, queries)``, for
                 :class:`~clearhead.positions.Rotary`. By default each stands where the mask has it: x after what the
                 cache has seen; in cross-attention the keys at 0, 1, … and the last query at the last key.
+            with_map: Give the map as well: what :meth:`attend` calls.
 
         Returns:
-            ``(batch, queries, output_dim)``.
+            ``(batch, queries, output_dim)``; with the map, a pair.
 
         Raises:
             ShapeError: Shapes that do not fit; the message names the axis.
@@ -213,7 +222,10 @@ class MultiHeadAttention(nn.Module):
 
         """
         q, k, v, options = self._arguments(x, context, value, mask, bias, cache, positions)
-        return self._join(attention(q, k, v, **options))
+        if not with_map:
+            return self._join(attention(q, k, v, **options))
+        output, amap = attend(q, k, v, **options)
+        return self._join(output), amap
 
     def attend(
         self,
@@ -226,14 +238,14 @@ class MultiHeadAttention(nn.Module):
         cache: Cache | None = None,
         positions: Tensor | None = None,
     ) -> tuple[Float[Tensor, "batch queries output_dim"], AttentionMap]:
-        """What :meth:`forward` gives, and the lazy map of the weights, ``(batch, heads, queries, keys)``.
+        """What ``layer(x, …)`` gives, and the lazy map of the weights, ``(batch, heads, queries, keys)``.
 
-        The map shows the weights before dropout; see :func:`clearhead.attend`. It is a method, not a call of the
-        module: hooks do not run, and :func:`clearhead.watch` sees it as part of the module that calls it.
+        The map shows the weights before dropout; see :func:`clearhead.attend`. The module is called for it, so its
+        hooks run, and get the pair.
         """
-        q, k, v, options = self._arguments(x, context, value, mask, bias, cache, positions)
-        output, amap = attend(q, k, v, **options)
-        return self._join(output), amap
+        options = {"mask": mask, "bias": bias, "cache": cache, "positions": positions}
+        found: tuple[Tensor, AttentionMap] = self(x, context, value, **options, with_map=True)
+        return found
 
     def project(
         self,
@@ -256,7 +268,8 @@ class MultiHeadAttention(nn.Module):
         """The same layer as a ``torch.nn.MultiheadAttention``, with a copy of its weights.
 
         Every configuration of it is read. Only the calling differs: here the batch comes first, a mask says True where
-        a query may attend, numbers to be added are a ``bias``, and ``attend`` gives the weights.
+        a query may attend, numbers to be added are a ``bias``, and ``attend`` gives the weights. What was its
+        ``attn_mask`` or ``key_padding_mask`` is read by ``mask, bias = clearhead.masks.from_multihead(…)``.
 
         Raises:
             InputError: It is no ``torch.nn.MultiheadAttention``.
@@ -273,6 +286,8 @@ class MultiHeadAttention(nn.Module):
 
     def to_torch(self, *, batch_first: bool = True) -> nn.MultiheadAttention:
         """The same layer as a ``torch.nn.MultiheadAttention``, with a copy of its weights.
+
+        ``batch_first`` is False by default there; here the batch always comes first, so it has to be said.
 
         Raises:
             InputError: PyTorch's layer cannot do what this one does; the message says which of it.
@@ -310,8 +325,8 @@ class MultiHeadAttention(nn.Module):
         """Queries, keys, values and options of the one call of the mechanism."""
         self._check("x", x, self.dim)
         itself = context is None and value is None
-        if cache is not None and not itself:
-            raise InputError("a cache is for self-attention; for cross-attention give the keys and values of project()")
+        if cache is not None:
+            self._check_cache(cache, mask, itself)
         if positions is not None and not isinstance(self.position, Rotary):
             raise InputError("positions are for a layer with position=Rotary(...); others count the keys")
         queries = x.shape[1]
@@ -380,11 +395,29 @@ class MultiHeadAttention(nn.Module):
     def _check(self, name: str, x: Tensor, width: int) -> None:
         check_input(name, x, width, self.query.weight)
 
+    def _check_cache(self, cache: Cache, mask: Mask | Tensor | None, itself: bool) -> None:
+        if not isinstance(cache, Cache):
+            raise InputError(f"a cache is a part such as GrowingCache(), one for each layer; got {cache!r}")
+        if not itself:
+            raise InputError("a cache is for self-attention; for cross-attention give the keys and values of project()")
+        if torch.compiler.is_compiling():
+            return
+        if cache.layer is not None and cache.layer() is not self:
+            raise InputError("the cache holds the keys of another layer; each layer has its own, or reset() it")
+        cache.layer = ref(self)
+        cache.check_mask(mask)
+
     def _checked(self, position: Rotary | Bias | None) -> Rotary | Bias | None:
         if position is not None and not isinstance(position, Rotary | Bias):
             raise InputError(
                 "position is Rotary(...), which turns q and k, or a Bias such as ALiBi(heads); codes such as "
                 f"Sinusoidal are added to x before the layer; got {type(position).__name__}"
+            )
+        width = None if not isinstance(position, Rotary) else self.head_dim if position.dim is None else position.dim
+        if width is not None and (width % 2 or width > self.head_dim):
+            raise ShapeError(
+                f"{position!r} turns pairs of a head's numbers, an even count of at most head_dim; head_dim is "
+                f"{self.head_dim}"
             )
         if isinstance(position, Bias) and position.heads not in (1, self.heads):
             raise ShapeError(f"the layer has {self.heads} heads, and position is for {position.heads}: {position!r}")
@@ -412,13 +445,9 @@ def _norms(
             "qk_norm is two modules, one for q and one for k, or what makes one from head_dim, such as "
             f"torch.nn.RMSNorm; got the single module {qk_norm!r}"
         )
+    if not callable(qk_norm):
+        raise InputError(f"qk_norm makes a module from head_dim, such as torch.nn.RMSNorm; got {qk_norm!r}")
     return qk_norm(head_dim), qk_norm(head_dim)
-
-
-def _at_least_one(name: str, value: int) -> int:
-    if type(value) is not int or value < 1:
-        raise InputError(f"{name} is a whole number of at least 1; got {value!r}")
-    return value
 
 
 def _nearest(number: int, divisor: int) -> str:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from clearhead.errors import InputError, ShapeError
 from clearhead.masks import Explicit, Mask
+from clearhead.mechanisms.request import MASK, mask_hint
 from clearhead.positions import Bias
 
 __all__ = ["Place"]
@@ -58,7 +59,7 @@ class Place:
         if isinstance(mask, Tensor):
             mask = Explicit(mask)
         elif mask is not None and not isinstance(mask, Mask):
-            raise InputError(f"a mask is a rule such as clearhead.Causal(), or a boolean tensor; got {mask!r}")
+            raise InputError(f"a mask is {MASK}; got {type(mask).__name__}{mask_hint(mask)}")
         allowed = None if mask is None else self._allowed(mask)
         if self.seen is not None:
             there = (self.key < self.seen)[None, None, None].expand(1, 1, self.queries, -1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from clearhead.layers.checks import check_input
+from clearhead.layers.checks import at_least_one, check_input
 from clearhead.maps.attend import attend
 from clearhead.maps.base import AttentionMap
 from clearhead.masks import Mask
@@ -44,6 +44,9 @@ class SelfAttention(nn.Module):
 
     def __init__(self, dim: int, key_dim: int | None = None, value_dim: int | None = None, bias: bool = False) -> None:
         super().__init__()
+        for name, width in (("dim", dim), ("key_dim", key_dim), ("value_dim", value_dim)):
+            if width is not None:
+                at_least_one(name, width)
         self.query, self.key = (nn.Linear(dim, dim if key_dim is None else key_dim, bias=bias) for _ in range(2))
         self.value = nn.Linear(dim, dim if value_dim is None else value_dim, bias=bias)
 
@@ -53,23 +56,28 @@ class SelfAttention(nn.Module):
         *,
         mask: Mask | Tensor | None = None,
         bias: Tensor | Bias | None = None,
-    ) -> Float[Tensor, "batch tokens value_dim"]:
+        with_map: bool = False,
+    ) -> Tensor | tuple[Tensor, AttentionMap]:
         """The attention of x to itself.
 
         Args:
             x: ``(batch, tokens, dim)``.
             mask: Who may attend to whom, as in :func:`clearhead.attention`.
             bias: Added to the scores.
+            with_map: Give the map as well: what :meth:`attend` calls.
 
         Returns:
-            ``(batch, tokens, value_dim)``.
+            ``(batch, tokens, value_dim)``; with the map, a pair.
 
         Raises:
             ShapeError: Shapes that do not fit; the message names the axis.
             InputError: Dtypes or devices that differ, or an argument of the wrong kind.
 
         """
-        return attention(*self._project(x), mask=mask, bias=bias)[:, 0]
+        if not with_map:
+            return attention(*self._project(x), mask=mask, bias=bias)[:, 0]
+        output, amap = attend(*self._project(x), mask=mask, bias=bias)
+        return output[:, 0], amap
 
     def attend(
         self,
@@ -78,9 +86,9 @@ class SelfAttention(nn.Module):
         mask: Mask | Tensor | None = None,
         bias: Tensor | Bias | None = None,
     ) -> tuple[Float[Tensor, "batch tokens value_dim"], AttentionMap]:
-        """What :meth:`forward` gives, and the lazy map of the weights, ``(batch, 1, tokens, tokens)``."""
-        output, amap = attend(*self._project(x), mask=mask, bias=bias)
-        return output[:, 0], amap
+        """What ``layer(x, …)`` gives, and the lazy map of the weights, ``(batch, 1, tokens, tokens)``."""
+        found: tuple[Tensor, AttentionMap] = self(x, mask=mask, bias=bias, with_map=True)
+        return found
 
     def _project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         check_input("x", x, self.query.in_features, self.query.weight)

@@ -33,7 +33,10 @@ def attend(
 
     The map keeps q, k and one number a row, O(tokens · head_dim). It shows the weights before dropout. Where q or k
     want a gradient, it flows through the map's weights and statistics too: an entropy penalty is
-    ``amap.entropy().mean()``, a row to be supervised ``amap[0, 3, 10]``. ``amap.detach()`` lets go of that.
+    ``amap.entropy().mean()``, a row to be supervised ``amap[0, 3, 10]``; add it to the loss and call
+    ``backward`` once. ``amap.detach()`` lets go of that. ``amap.check()`` tests that rows sum to 1; to compare
+    weights · values with the output as well, make the map with
+    ``AttentionMap.from_qk(q, k, …, values=v, output=output)``.
 
     Args:
         q: ``(…, heads, queries, head_dim)``; see :func:`clearhead.attention` for all arguments.

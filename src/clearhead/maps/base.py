@@ -311,7 +311,7 @@ class AttentionMap(ABC):
 
     def apply(self, columns: Float[Tensor, "#batch #heads keys c"]) -> Float[Tensor, "batch heads queries c"]:
         """``P · columns``: any statistic that is linear in a row, c of them in one pass."""
-        columns = columns.to(self.dtype)
+        columns = self._check_columns(columns).to(self.dtype)
         return self._sum_by_query(
             lambda tile: product(tile.weights, columns[..., tile.columns.start : tile.columns.stop, :])
         )
@@ -365,7 +365,10 @@ class AttentionMap(ABC):
         return Moments(distance, found[..., 4:].to(self.dtype))
 
     def topk(self, k: int) -> TopK:
-        """The ``k`` heaviest keys of each query with their weights, heaviest first."""
+        """The ``k`` heaviest keys of each query with their weights, heaviest first.
+
+        Where a query has fewer keys with any weight, the rest are key −1 with weight 0.
+        """
         self._check_k(k)
         values = torch.zeros((*self.shape[:3], k), dtype=self.dtype, device=self.device)
         keys = torch.full(values.shape, -1, dtype=torch.int64, device=self.device)
@@ -384,8 +387,7 @@ class AttentionMap(ABC):
         The blocks at the right and lower border may be smaller; their mean is over what they hold. The mean alone
         hides thin stripes such as those of an induction head, which the maximum shows.
         """
-        if size < 1 or reduce not in ("mean", "max"):
-            raise ShapeError(f"pooled(size, reduce) wants size ≥ 1 and 'mean' or 'max'; got {size} and {reduce!r}")
+        self._check_pooled(size, reduce)
         blocks = [-(-n // size) for n in self.shape[2:]]
         result = torch.zeros((*self.shape[:2], *blocks), dtype=self.dtype, device=self.device)
         for rows, columns, weights in self.tiles():
@@ -401,6 +403,28 @@ class AttentionMap(ABC):
     @abstractmethod
     def check(self) -> Check:
         """The worst row-sum deviation, and the worst |weights·values − output| of what was recorded."""
+
+    def _check_columns(self, columns: Tensor) -> Tensor:
+        batch, heads, _, keys = self.shape
+        sizes = zip(columns.shape, (batch, heads), strict=False)
+        if columns.dim() != 4 or columns.shape[2] != keys or any(have not in (1, want) for have, want in sizes):
+            raise ShapeError(
+                f"apply(columns) takes (batch, heads, keys, any) = ({batch}, {heads}, {keys}, any), where 1 serves all "
+                f"texts or heads; got {tuple(columns.shape)}"
+            )
+        return columns
+
+    @staticmethod
+    def _check_pooled(size: int, reduce: str) -> None:
+        if size < 1 or reduce not in ("mean", "max"):
+            raise ShapeError(f"pooled(size, reduce) wants size ≥ 1 and 'mean' or 'max'; got {size} and {reduce!r}")
+
+    def _check_heads(self, heads: Sequence[int]) -> list[int]:
+        chosen, count = list(heads), self.shape[1]
+        for head in chosen:
+            if not 0 <= head < count:
+                raise ShapeError(f"heads are numbered from 0 to {count - 1}; got {head}")
+        return chosen
 
     def _check_k(self, k: int) -> None:
         if not 0 < k <= self.shape[3]:

@@ -219,7 +219,7 @@ class FactoredMap(AttentionMap):
         return self._with(self._rule.to(device), moved)
 
     def select_heads(self, heads: Sequence[int]) -> FactoredMap:
-        chosen, held = list(heads), self._held.all()
+        chosen, held = self._check_heads(heads), self._held.all()
         shared = [h // self._groups for h in chosen]
         picked = {
             name: held[name][:, heads_of_it]
@@ -406,6 +406,7 @@ class FactoredMap(AttentionMap):
         return (lse * total - scores).clamp(min=0.0)
 
     def apply(self, columns: Float[Tensor, "#batch #heads keys c"]) -> Float[Tensor, "batch heads queries c"]:
+        self._check_columns(columns)
         if (
             not self._rule.is_linear
             or columns.shape[1] not in (1, self.k.shape[1])
@@ -533,7 +534,8 @@ class FactoredMap(AttentionMap):
     def pooled(
         self, size: int, reduce: Literal["mean", "max"] = "mean"
     ) -> Float[Tensor, "batch heads query_blocks key_blocks"]:
-        blocks = -(-self.shape[3] // size) if size > 0 else 0
+        self._check_pooled(size, reduce)
+        blocks = -(-self.shape[3] // size)
         if self._learns and blocks > 0:
             return self._pooled_by_rows(size, reduce)
         if reduce != "mean" or not 0 < blocks <= self.q.shape[-1] or not self._rule.is_linear:

@@ -69,7 +69,7 @@ class StoredMap(AttentionMap):
         return StoredMap(held["weights"], values=held.get("values"), output=held.get("output"))
 
     def select_heads(self, heads: Sequence[int]) -> StoredMap:
-        chosen, held = list(heads), self._held.all()
+        chosen, held = self._check_heads(heads), self._held.all()
         values, output = held.get("values"), held.get("output")
         if values is not None:
             groups = self.shape[1] // values.shape[1]

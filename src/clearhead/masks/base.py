@@ -214,16 +214,28 @@ class Mask(ABC):
             return BoundRule(self, queries, keys, where)
         return Spans(runs.starts, runs.stops, queries, keys, runs.present)
 
-    def draw(self, queries: int = 6, keys: int = 6) -> str:
-        """The first text's and head's pairs as a table: ``#`` may attend, ``.`` may not."""
-        allowed = self.dense(queries, keys)[0, 0].tolist()
+    def draw(self, queries: int = 6, keys: int | None = None, *, text: int = 0, head: int = 0) -> str:
+        """The pairs of one text and head as a table: ``#`` may attend, ``.`` may not; as many keys as queries.
+
+        >>> from clearhead.masks import Padding
+        >>> print(Padding([3, 1]).draw(3, text=1))
+            k0 k1 k2
+        q0   #  .  .
+        q1   #  .  .
+        q2   #  .  .
+        """
+        keys = queries if keys is None else keys
+        whole = self.dense(queries, keys)
+        if text >= self.breadth[0] > 1 or head >= self.breadth[1] > 1:
+            raise InputError(f"{self!r} speaks of (texts, heads) = {self.breadth}; asked for text {text}, head {head}")
+        allowed = whole[text if self.breadth[0] > 1 else 0, head if self.breadth[1] > 1 else 0].tolist()
         width = len(f"q{max(queries, keys) - 1}") + 1
-        head = " " * width + "".join(f"k{j}".rjust(width) for j in range(keys))
+        heading = " " * width + "".join(f"k{j}".rjust(width) for j in range(keys))
         rows = (
             f"q{i}".ljust(width) + "".join(("#" if x else ".").rjust(width) for x in row)
             for i, row in enumerate(allowed)
         )
-        return "\n".join([head, *rows])
+        return "\n".join([heading, *rows])
 
     # Tensors, and the rules that it is made of.
 
@@ -280,15 +292,19 @@ class Mask(ABC):
 
     # Values.
 
+    def __bool__(self) -> bool:
+        """No answer: ``a and b`` would be b alone."""
+        raise InputError(f"a mask is neither true nor false; combine masks with &, | and ~, not and, or, not: {self!r}")
+
     def __and__(self, other: object) -> Mask:
         from clearhead.masks.algebra import And
 
-        return And(self, other) if isinstance(other, Mask) else NotImplemented
+        return And(self, _operand(other, "&"))
 
     def __or__(self, other: object) -> Mask:
         from clearhead.masks.algebra import Or
 
-        return Or(self, other) if isinstance(other, Mask) else NotImplemented
+        return Or(self, _operand(other, "|"))
 
     def __invert__(self) -> Mask:
         from clearhead.masks.algebra import Not
@@ -308,6 +324,13 @@ class Mask(ABC):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(shown(x) for x in vars(self).values())})"
+
+
+def _operand(other: object, sign: str) -> Mask:
+    if isinstance(other, Mask):
+        return other
+    hint = "; a boolean tensor becomes one by Explicit(tensor)" if isinstance(other, Tensor) else ""
+    raise InputError(f"{sign} stands between two masks; got {type(other).__name__}{hint}")
 
 
 def _same(one: object, two: object) -> bool:

@@ -45,7 +45,7 @@ class Explicit(Mask):
     def __init__(self, allowed: Tensor | Sequence[object]) -> None:
         allowed = torch.as_tensor(allowed)
         if allowed.dtype != torch.bool:
-            remedy = "numbers that are added to the scores are read by from_additive"
+            remedy = "for 0 and 1 call .bool() on it; numbers added to scores are read by clearhead.masks.from_additive"
             raise InputError(
                 f"an explicit mask is boolean, True = may attend; got {allowed.dtype}: "
                 + (remedy if allowed.is_floating_point() else "call .bool() on it")
@@ -84,7 +84,8 @@ class Explicit(Mask):
         if has[1] != keys or has[0] not in (1, queries):
             raise ShapeError(
                 f"an explicit mask of {has[0]} × {has[1]} (queries × keys) was asked for {queries} × {keys}; it speaks "
-                "of just its own lengths, save that a single query serves all"
+                "of just its own lengths, save that a single query serves all. Which keys of each text exist, "
+                "(batch, keys), is said by Padding"
             )
 
     def block(

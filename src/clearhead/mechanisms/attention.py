@@ -33,8 +33,9 @@ def attention(
 ) -> Tensor:
     """``Attention(Q, K, V) = softmax(scale · Q·Kᵀ + bias)·V`` (Vaswani et al. 2017, arXiv:1706.03762).
 
-    A query that may attend to nothing gives 0, and its gradient is 0, on every path. :func:`clearhead.attend` returns
-    the map as well; :func:`clearhead.explain` says which path a call takes, and why.
+    A query that may attend to nothing gives 0, and its gradient is 0, on every path. NaN in q, k or v is not looked for
+    (:func:`clearhead.layers.check_finite` does), and what a kernel makes of it may be any number.
+    :func:`clearhead.attend` returns the map as well; :func:`clearhead.explain` says which path a call takes, and why.
 
     Args:
         q: ``(…, heads, queries, head_dim)``; any axes before, or none: ``(queries, head_dim)`` is one head.
@@ -42,7 +43,10 @@ def attention(
             ``h // (heads // kv_heads)``: grouped queries (Ainslie et al. 2023, arXiv:2305.13245).
         v: ``(…, kv_heads, keys, value_dim)``; value_dim may differ from head_dim.
         mask: Who may attend to whom: a rule like ``ch.Causal() & ch.Window(255, 0)``, or a boolean tensor that
-            broadcasts to ``(…, heads, queries, keys)``, True = may attend.
+            broadcasts to ``(…, heads, queries, keys)``, True = may attend. ``ch.Causal()`` lets the last query stand at
+            the last key; ``is_causal=True`` of PyTorch lets the first stand at the first, which differs where there are
+            more keys than queries. ``clearhead.masks`` reads the masks of others: ``from_sdpa``, ``from_multihead``,
+            ``from_huggingface``, ``from_additive``, ``from_mask_mod``.
         bias: Added to the scores: a tensor that broadcasts likewise, or a function of positions, ``ch.ALiBi`` or
             ``ch.RelativeBias``, which is never written out whole. A bias may be trained.
         scale: Factor of q·k; ``1/√head_dim`` if it is not given.

@@ -16,7 +16,7 @@ from clearhead.mechanisms.normalizers import Normalizer, Softmax, as_normalizer
 from clearhead.mechanisms.rule import PlacedBias, ScoreRule
 from clearhead.positions import Bias
 
-__all__ = ["Request", "prepare"]
+__all__ = ["MASK", "Request", "check_settings", "mask_hint", "prepare"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,8 +90,8 @@ def prepare(
     sinks: Tensor | None,
 ) -> Request:
     """Check the arguments of :func:`clearhead.attention` and bring them to four axes."""
-    leading = tuple(q.shape[:-2])
     _check_tensors(q, k, v)
+    leading = tuple(q.shape[:-2])
     if q.dim() != 4:
         q, k, v = (x[(None,) * max(0, 4 - x.dim())].flatten(0, -4) for x in (q, k, v))
     batch, heads, _, head_dim = q.shape
@@ -102,7 +102,7 @@ def prepare(
     if isinstance(mask, Tensor):
         mask = _tensor_mask(mask)
     elif mask is not None and not isinstance(mask, Mask):
-        raise InputError(f"a mask is a rule such as clearhead.Causal(), or a boolean tensor; got {_name(mask)}")
+        raise InputError(f"a mask is {MASK}; got {_name(mask)}{mask_hint(mask)}")
     if mask is not None:
         _check_breadth(mask.breadth, batch, heads)
     position_bias = bias if isinstance(bias, Bias) else None
@@ -112,14 +112,11 @@ def prepare(
         raise InputError(f"a bias is a tensor, ALiBi or RelativeBias; got {_name(bias)}")
     added = _tensor_bias(bias, q, keys) if isinstance(bias, Tensor) else None
     chosen = as_normalizer(normalizer)
-    if sinks is not None and (sinks.shape != (heads,) or not isinstance(chosen, Softmax)):
-        raise ShapeError(
-            f"sinks are one logit a head, ({heads},), and belong to softmax; got {tuple(sinks.shape)} and {chosen!r}"
-        )
-    if softcap is not None and not softcap > 0:
-        raise InputError(f"a softcap bounds scores to ±softcap and is above 0; got {softcap}")
-    if not 0.0 <= dropout < 1.0:
-        raise InputError(f"dropout is the share of weights that are dropped, 0 ≤ dropout < 1; got {dropout}")
+    if sinks is not None and sinks.shape != (heads,):
+        raise ShapeError(f"sinks are one logit a head, ({heads},); got {tuple(sinks.shape)}")
+    if sinks is not None and not isinstance(chosen, Softmax):
+        raise InputError(f"sinks take part in a softmax; the normalizer here is {chosen!r}")
+    check_settings(scale=scale, softcap=softcap, dropout=dropout)
     scale = 1.0 / math.sqrt(head_dim) if scale is None else float(scale)
     return Request(q, k, v, leading, mask, added, position_bias, scale, chosen, dropout, softcap, sinks)
 
@@ -129,6 +126,9 @@ def _name(thing: Any) -> str:
 
 
 def _check_tensors(q: Tensor, k: Tensor, v: Tensor) -> None:
+    for name, x in (("q", q), ("k", k), ("v", v)):
+        if not isinstance(x, Tensor):
+            raise InputError(f"{name} is a torch.Tensor; got {_name(x)}")
     if not q.dim() == k.dim() == v.dim() >= 2:
         wanted = "q, k and v have the same number of axes, (…, heads, tokens, head_dim)"
     elif q.shape[-1] != k.shape[-1] or q.shape[-1] == 0:
@@ -136,19 +136,19 @@ def _check_tensors(q: Tensor, k: Tensor, v: Tensor) -> None:
     elif k.shape[-2] != v.shape[-2]:
         wanted = "k and v agree in their last axis but one, keys"
     elif k.shape[:-2] != v.shape[:-2] or q.shape[:-3] != k.shape[:-3]:
-        wanted = "q, k and v agree in the axes before heads, and k and v in heads too"
+        wanted = "q, k and v agree in the axes before heads, and k and v in heads too; .expand() one that serves all"
     elif q.dim() > 2 and (k.shape[-3] == 0 or q.shape[-3] % k.shape[-3]):
         wanted = "the heads of k and v (axis −3) divide those of q"
     else:
         wanted = ""
     if wanted:
         raise ShapeError(f"{wanted}; got q {tuple(q.shape)}, k {tuple(k.shape)}, v {tuple(v.shape)}")
-    if not q.dtype == k.dtype == v.dtype or not q.dtype.is_floating_point:
-        raise InputError(
-            f"q, k and v are of one floating-point dtype; got {q.dtype}, {k.dtype} and {v.dtype}; convert with .to()"
-        )
+    if not q.dtype == k.dtype == v.dtype:
+        raise InputError(f"q, k and v are of one dtype; got {q.dtype}, {k.dtype} and {v.dtype}; convert with .to()")
+    if not q.dtype.is_floating_point:
+        raise InputError(f"q, k and v are floating-point; got {q.dtype}; convert with .float()")
     if not q.device == k.device == v.device:
-        raise InputError(f"q, k and v are on one device; got {q.device}, {k.device} and {v.device}")
+        raise InputError(f"q, k and v are on one device; got {q.device}, {k.device} and {v.device}; move with .to()")
 
 
 def _tensor_mask(mask: Tensor) -> Mask:
@@ -160,10 +160,36 @@ def _tensor_mask(mask: Tensor) -> Mask:
     return Explicit(mask)
 
 
+MASK = "a rule such as clearhead.Causal(), or a boolean tensor, True = may attend"
+
+
+def mask_hint(mask: object) -> str:
+    """What to do about what is no mask."""
+    if isinstance(mask, type):
+        return f"; make one of it: {mask.__name__}(…)"
+    return "; a reader of other masks gives (mask, bias): unpack it" if isinstance(mask, tuple) else ""
+
+
+def check_settings(*, scale: object, softcap: object, dropout: object) -> None:
+    """Raise :class:`~clearhead.errors.InputError` for a number that no attention can have."""
+    for name, value in (("scale", scale), ("softcap", softcap), ("dropout", dropout)):
+        try:
+            number = 0.5 if value is None else float(value)  # type: ignore[arg-type]
+        except (TypeError, ValueError):
+            raise InputError(f"{name} is a number; got {value!r}") from None
+        if name == "scale" and not math.isfinite(number):
+            raise InputError(f"scale is a finite number; got {value}")
+        if name == "softcap" and not number > 0:
+            raise InputError(f"a softcap bounds scores to ±softcap and is above 0; got {value}")
+        if name == "dropout" and not 0.0 <= number < 1.0:
+            raise InputError(f"dropout is the share of weights that are dropped, 0 ≤ dropout < 1; got {value}")
+
+
 def _check_breadth(breadth: tuple[int, int], batch: int, heads: int) -> None:
     for axis, have, want in zip(("batch", "heads"), breadth, (batch, heads), strict=True):
         if have not in (1, want):
-            raise ShapeError(f"the mask is for {axis} {have}, and q has {axis} {want}")
+            remedy = "; a mask of (batch, queries, keys) is mask[:, None]" if axis == "heads" and have == batch else ""
+            raise ShapeError(f"the mask is for {axis} {have}, and q has {axis} {want}{remedy}")
 
 
 def _tensor_bias(bias: Tensor, q: Tensor, keys: int) -> Tensor:

@@ -56,6 +56,8 @@ class Rotary:
             raise InputError(f"pairing is {self.pairing!r}; it has to be 'half' or 'adjacent'")
         if self.dim is not None:
             check_even("dim", self.dim)
+        if self.scaling is not None and not isinstance(self.scaling, RotaryScaling):
+            raise InputError(f"scaling is a part such as LinearScaling(factor); got {self.scaling!r}")
 
     def rotate(
         self,

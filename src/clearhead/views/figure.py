@@ -101,13 +101,14 @@ def grid_figure(capture: Capture, *, text: int = 0, source: int | None = None) -
     return figure
 
 
-def save_figure(figure: Figure, path: Path) -> None:
+def save_figure(figure: Figure, path: Path | str) -> None:
     """Write a figure as PNG, SVG or PDF by its suffix, whole or not at all.
 
     Raises:
         InputError: Another suffix, or a folder that cannot be written.
 
     """
+    path = Path(path)
     write_whole(path, figure_writer(figure, path))
 
 

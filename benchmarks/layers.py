@@ -81,7 +81,7 @@ def with_map(say: Say, tokens: int, ours: ch.MultiHeadAttention, theirs: nn.Mult
         with torch.set_grad_enabled(enabled):
             times = interleave({"ours": lambda: ours.attend(x), "theirs": lambda: theirs(x, x, x, **weights)}, 5)
         found = times.ratio("theirs", "ours")
-        yield at_least(2.5, f"{what}, {kind}", found, f"{peer}: {times.median('theirs')}")
+        yield at_least(2.5, f"{what}, {kind}, map not yet read", found, f"{peer}: {times.median('theirs')}")
     with torch.no_grad():
         times = interleave(
             {"read": lambda: ours.attend(x)[1][0, :, tokens // 2], "theirs": lambda: theirs(x, x, x, **weights)}, 5

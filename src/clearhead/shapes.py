@@ -5,12 +5,27 @@
 query head ``h`` uses key head ``h // (heads // kv_heads)``. A leading ``#`` allows an axis of size 1 that broadcasts.
 """
 
+import operator
+
 from jaxtyping import Float
 from torch import Tensor
+
+from clearhead.errors import InputError
 
 Queries = Float[Tensor, "batch heads queries head_dim"]
 Keys = Float[Tensor, "batch kv_heads keys head_dim"]
 Weights = Float[Tensor, "batch heads queries keys"]
 PerQuery = Float[Tensor, "batch heads queries"]
 
-__all__ = ["Keys", "PerQuery", "Queries", "Weights"]
+__all__ = ["Keys", "PerQuery", "Queries", "Weights", "whole_number"]
+
+
+def whole_number(name: str, value: object, least: int = 1) -> int:
+    """An argument that has to be a whole number of at least ``least``."""
+    try:
+        number = -1 if isinstance(value, bool) else operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        number = -1
+    if number < least:
+        raise InputError(f"{name} is a whole number of at least {least}; got {value!r}")
+    return number

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import math
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,7 +18,7 @@ from torch import Tensor, nn
 
 from clearhead.errors import InputError, ShapeError, StaleMapError
 from clearhead.layers import Cache, GrowingCache, LearnedKey, MultiHeadAttention, SlidingCache, StaticCache, ZeroKey
-from clearhead.masks import Causal, Documents, Explicit, Global, Mask, Padding, Prefix, Window
+from clearhead.masks import Causal, Documents, Explicit, Global, Mask, Padding, Predicate, Prefix, Window
 from clearhead.positions import ALiBi, RelativeBias, Rotary, YaRNScaling
 
 BATCH, TOKENS, DIM, HEADS, ROOM, WINDOW = 2, 13, 12, 6, 17, 5
@@ -351,3 +353,77 @@ def test_close_fails_without_the_cache() -> None:
     x = torch.randn(BATCH, TOKENS, DIM, dtype=torch.float64)
     with torch.no_grad(), pytest.raises(AssertionError):
         close(torch.cat([layer(x[:, :5], mask=Causal()), layer(x[:, 5:], mask=Causal())], 1), layer(x, mask=Causal()))
+
+
+@pytest.mark.parametrize("kind", ["growing", "sliding", "static"])
+def test_a_call_that_fails_leaves_the_cache_as_it_was(kind: str) -> None:
+    layer = build("relative bias")
+    x = torch.randn(BATCH, TOKENS, DIM, dtype=torch.float64)
+    mask = Causal() & Window(WINDOW - 1, 0)
+    cache = {"growing": GrowingCache(), "sliding": SlidingCache(WINDOW), "static": static(layer)}[kind]
+    with torch.no_grad():
+        found = [layer(x[:, :7], mask=mask, cache=cache)]
+        for wrong in ({"mask": torch.ones(3, 4, dtype=torch.bool)}, {"mask": mask, "bias": torch.zeros(3, 4).double()}):
+            with pytest.raises(ShapeError):
+                layer(x[:, 7:8], **wrong, cache=cache)  # type: ignore[arg-type]
+        with pytest.raises(ShapeError):
+            layer(x[:1, 7:8], mask=mask, cache=cache)
+        assert int(cache.seen) == 7
+        found.append(layer(x[:, 7:], mask=mask, cache=cache))
+        close(torch.cat(found, 1), layer(x, mask=mask))
+
+
+def test_a_cache_that_was_reset_knows_nothing() -> None:
+    layer = build("plain")
+    x = torch.randn(BATCH, 3, DIM, dtype=torch.float64)
+    cache = static(layer)
+    with torch.no_grad():
+        layer(x * math.nan, mask=Causal(), cache=cache)
+        cache.reset()
+        close(layer(x[:, :2], mask=Causal(), cache=cache), layer(x[:, :2], mask=Causal()))
+
+
+def test_caches_are_copied_with_their_layer() -> None:
+    layer = build("plain")
+    x = torch.randn(BATCH, TOKENS, DIM, dtype=torch.float64)
+    with torch.no_grad():
+        wanted = layer(x, mask=Causal())
+        for cache in (GrowingCache(), SlidingCache(TOKENS), static(layer)):
+            layer(x[:, :5], mask=Causal(), cache=cache)
+            twin, kept = copy.deepcopy((layer, cache))
+            close(twin(x[:, 5:], mask=Causal(), cache=kept), wanted[:, 5:])
+            close(layer(x[:, 5:], mask=Causal(), cache=cache), wanted[:, 5:])
+            assert repr(kept).endswith(f"({TOKENS} tokens seen)")
+
+
+@pytest.mark.parametrize(
+    ("mask", "stop"),
+    [
+        (Causal() & Documents([0, 0, 0, 0, 1, 1, 1, 1, 2, 0, 0, 2, 2]), 8),  # a later token of the piece looks back
+        ((Causal() & Window(2, 0)) | Predicate(lambda b, h, i, j: (i == 11) & (j == 0)), 10),
+    ],
+)
+def test_a_sliding_cache_looks_at_every_new_token(mask: Mask, stop: int) -> None:
+    layer, cache = build("plain"), SlidingCache(3)
+    x = torch.randn(BATCH, TOKENS, DIM, dtype=torch.float64)
+    with torch.no_grad():
+        layer(x[:, :stop], mask=Causal(), cache=cache)
+        with pytest.raises(InputError, match="lets it see more"):
+            layer(x[:, stop:], mask=mask, cache=cache)
+        with pytest.raises(InputError, match="lets it see more"):
+            layer(x[:, stop:], mask=mask.dense(TOKENS - stop, TOKENS), cache=cache)
+        with pytest.raises(ShapeError):  # and not an index that does not exist
+            layer(x[:, stop:], mask=Documents([0, 1, 2]), cache=cache)
+
+
+def test_cross_attention_piece_by_piece_gives_the_positions() -> None:
+    layer = build("rotary")
+    x, text = (torch.randn(BATCH, n, DIM, dtype=torch.float64) for n in (7, TOKENS))
+    with torch.no_grad():
+        known = layer.project(text)
+        wanted = layer(x, known)
+        place = torch.arange(TOKENS - 7, TOKENS)
+        found = [layer(x[:, i : i + 1], known, positions=place[i : i + 1]) for i in range(7)]
+        close(torch.cat(found, 1), wanted)
+        # With x as its own context its keys stand where its tokens do.
+        close(layer(x, None, x, positions=place), layer(x, positions=place))

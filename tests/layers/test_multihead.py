@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import prune
 
 import clearhead as ch
 from clearhead.errors import ClearheadError, InputError, NotFiniteError, ShapeError
@@ -25,6 +26,7 @@ from clearhead.layers import (
     check_finite,
 )
 from clearhead.masks import Causal, Explicit, Padding
+from clearhead.mechanisms.normalizers import Softmax
 from clearhead.positions import ALiBi, RelativeBias, Rotary
 
 BATCH, QUERIES, KEYS, DIM, HEADS = 2, 7, 11, 12, 6
@@ -493,7 +495,7 @@ for call, message in (
     (lambda: MultiHeadAttention(12, 2, extra_keys=[ZeroKey()])(x, mask="causal"), "a mask is a rule"),
     (lambda: MultiHeadAttention(12, 6, position=Rotary())(x, positions=torch.arange(5)), "positions are (5,)"),
     (lambda: MultiHeadAttention.from_torch(torch.nn.Linear(2, 2)), "reads a torch.nn.MultiheadAttention; got Linear"),
-    (lambda: SlidingCache(2.0), "a window is a whole number of keys"),
+    (lambda: SlidingCache(2.0), "is a whole number of at least 1; got 2.0"),
     (lambda: StaticCache(2, 0, kv_heads=2, head_dim=8), "length is a whole number of at least 1; got 0"),
     (lambda: MultiHeadAttention(12, 2, dropout=2), "0 ≤ dropout < 1; got 2"),
     (lambda: MultiHeadAttention(12, 2, softcap=-1), "above 0; got -1"),
@@ -520,7 +522,7 @@ print("done")
 
 
 def test_parts_of_the_wrong_kind() -> None:
-    with pytest.raises(InputError, match="got the single module RMSNorm"):
+    with pytest.raises(InputError, match=r"two modules, one for q .* got RMSNorm"):
         MultiHeadAttention(DIM, HEADS, qk_norm=nn.RMSNorm(2))
     # The check of signatures comes first in this process.
     done = subprocess.run([sys.executable, "-c", WRONG], capture_output=True, text=True, check=False, timeout=120)
@@ -612,3 +614,46 @@ def test_a_layer_that_gives_its_map_is_called_as_a_module(layer: nn.Module) -> N
     assert seen[0][0] is output  # type: ignore[index]
     assert list(capture) == ["first"]
     close(capture["first"].dense(), amap.dense())
+
+
+def test_parts_for_another_layer_are_refused() -> None:
+    with pytest.raises(ShapeError, match=r"= \(6, 2, 2\), and the extra key is for \(3, 2, 2\)"):
+        MultiHeadAttention(DIM, HEADS, extra_keys=[LearnedKey(3, 2)])
+    layer, x = MultiHeadAttention(DIM, HEADS), torch.randn(1, 3, DIM)
+    with pytest.raises(ShapeError, match=r"comes from project.. of another layer"):
+        layer(x, MultiHeadAttention(DIM, 1, head_dim=2).project(x))
+    for bias, error in ((torch.ones(3, 3).bool(), InputError), (torch.ones(3, 3, device="meta"), InputError)):
+        for position in (None, ALiBi(HEADS)):
+            with pytest.raises(error, match=r"floating-point|is on meta"):
+                MultiHeadAttention(DIM, HEADS, position=position)(x, bias=bias)
+    with pytest.raises(ShapeError, match="cannot be added"):
+        MultiHeadAttention(DIM, HEADS, position=ALiBi(HEADS))(x, bias=torch.ones(2, 5, 3, 3))
+
+
+def test_norms_are_made_where_and_as_the_layer_is() -> None:
+    layer = MultiHeadAttention(DIM, HEADS, qk_norm=nn.LayerNorm, dtype=torch.float64)
+    assert {x.dtype for x in layer.parameters()} == {torch.float64}
+    assert {x.device.type for x in MultiHeadAttention(DIM, HEADS, qk_norm=nn.RMSNorm, device="meta").parameters()} == {
+        "meta"
+    }
+    with pytest.raises(InputError, match="it has a qk_norm"):
+        MultiHeadAttention(DIM, HEADS, qk_norm=(nn.Identity(), nn.RMSNorm(2))).to_torch()
+
+
+def test_pruned_and_frozen_weights_are_read() -> None:
+    theirs = nn.MultiheadAttention(DIM, HEADS, batch_first=True)
+    theirs.out_proj.requires_grad_(False)
+    prune.random_unstructured(theirs, "in_proj_weight", amount=0.5)
+    theirs.eval()
+    ours, x = MultiHeadAttention.from_torch(theirs), torch.randn(2, 7, DIM)
+    close(ours(x), theirs(x, x, x)[0], 1e-6)
+    assert not ours.output.weight.requires_grad
+    assert ours.query.weight.requires_grad
+    assert isinstance(MultiHeadAttention(DIM, HEADS, normalizer=Softmax()).to_torch(), nn.MultiheadAttention)
+
+
+def test_a_layer_explains_its_path() -> None:
+    layer, x, cache = MultiHeadAttention(DIM, HEADS), torch.randn(2, 7, DIM), GrowingCache()
+    assert layer.explain(x, mask=Causal(), cache=cache).path == "sdpa"
+    assert layer.explain(x, mask=Causal(), with_map=True).path == "fused"
+    assert cache.seen == 0

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -252,3 +253,37 @@ def test_flex_attention_runs_with_it() -> None:
     # In a process of its own: the checks of shapes, which only tests have, cannot be traced.
     run = subprocess.run([sys.executable, "-W", "ignore", "-c", FLEX], capture_output=True, text=True, check=False)
     assert run.stdout == "5 run\n", run.stderr
+
+
+def test_a_bias_that_is_trained_stays_one_at_0() -> None:
+    weights = torch.zeros(QUERIES, KEYS, requires_grad=True)
+    assert from_sdpa(weights) == (None, weights)
+    forbidden = torch.zeros(QUERIES, KEYS).index_fill(1, torch.tensor([2]), -torch.inf)
+    assert from_sdpa(weights + forbidden)[1] is not None
+
+
+def test_lengths_of_a_function_are_kept_to() -> None:
+    rule = from_mask_mod(lambda b, h, i, j: j <= i, lengths=(3, 5))
+    assert repr(rule) == "Predicate(<lambda>, lengths=(3, 5))"
+    with pytest.raises(ShapeError, match=r"counts queries from 0 of \(3, 5\), and was asked for 4 × 6"):
+        rule.dense(4, 6)
+
+
+def test_three_axes_of_hugging_face_are_texts() -> None:
+    allowed = some_allowed(BATCH, QUERIES, KEYS)
+    mask, _ = from_huggingface(allowed)
+    assert mask is not None
+    assert torch.equal(mask.dense(QUERIES, KEYS), allowed[:, None])
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: from_multihead(torch.zeros(6, 3, 3), heads=0), "heads is a whole number of at least 1; got 0"),
+        (lambda: from_multihead(torch.zeros(2, 3, 3, 3)), r"\(queries, keys\) or .* got \(2, 3, 3, 3\)"),
+        (lambda: from_sdpa(torch.tensor(0.0), lengths=(3, 3)), r"2 to 4 axes; got \(\)"),
+    ],
+)
+def test_what_is_no_mask_of_theirs(call: Callable[[], object], said: str) -> None:
+    with pytest.raises((InputError, ShapeError), match=said):
+        call()

@@ -1,5 +1,6 @@
 """Every rule, and everything made of rules, says what its definition says: pair by pair, tile by tile, row by row."""
 
+import functools
 import inspect
 import itertools
 import pickle
@@ -36,7 +37,7 @@ from clearhead.masks import (
     Tile,
     Window,
 )
-from clearhead.masks.base import integer
+from clearhead.shapes import whole_number
 
 BATCH, HEADS = 2, 3
 
@@ -187,7 +188,8 @@ def cases(draw: st.DrawFn, queries: int, keys: int, depth: int) -> Case:
 def assert_rule(case: Case, queries: int, keys: int, size: tuple[int, int]) -> None:
     rule, wanted = case.rule, case.matrix(queries, keys)
     dense = rule.dense(queries, keys)
-    assert dense.shape == (*rule.breadth, queries, keys) or 1 in dense.shape[:2]
+    assert dense.shape[2:] == (queries, keys)
+    assert all(have in (1, most) for have, most in zip(dense.shape[:2], rule.breadth, strict=True))
     assert torch.equal(dense.expand_as(wanted), wanted), "dense"
     sizes = (range(BATCH), range(HEADS), range(keys - queries, keys), range(keys))
     place = torch.meshgrid(*(torch.tensor(part) for part in sizes), indexing="ij")
@@ -467,7 +469,6 @@ def test_lists_numbers_and_tensors_say_the_same() -> None:
     assert Documents([[0, 1]]) == Documents(torch.tensor([0, 1]))
     assert Global([]) == Global(torch.zeros(0, dtype=torch.int64))
     assert not Global([]).dense(3, 3).any()
-    assert Window(1, 2) == Window(torch.tensor(1).item(), True + 1)
 
 
 # Traced.
@@ -536,12 +537,16 @@ def test_dense_is_exported_for_any_length(as_for_users: None) -> None:
 @pytest.mark.parametrize(
     ("make", "error", "said"),
     [
-        (lambda: Window(-1, 0), InputError, "left side is at least 0; got -1"),
-        (lambda: Window(0, -2), InputError, "right side is at least 0; got -2"),
-        (lambda: integer(1.5, "a window's left side", 0), InputError, "left side is a whole number; got 1.5"),
-        (lambda: Dilated(-1, 1), InputError, "dilated window is at least 0"),
-        (lambda: Dilated(1, 0), InputError, "step of a dilated window is at least 1; got 0"),
-        (lambda: Blocks([[True]], 0), InputError, "size of a block is at least 1; got 0"),
+        (lambda: Window(-1, 0), InputError, "left side is a whole number of at least 0; got -1"),
+        (lambda: Window(0, -2), InputError, "right side is a whole number of at least 0; got -2"),
+        (
+            lambda: whole_number("a window's left side", 1.5, 0),
+            InputError,
+            "left side is a whole number of at least 0; got 1.5",
+        ),
+        (lambda: Dilated(-1, 1), InputError, "dilated window is a whole number of at least 0; got -1"),
+        (lambda: Dilated(1, 0), InputError, "step of a dilated window is a whole number of at least 1; got 0"),
+        (lambda: Blocks([[True]], 0), InputError, "size of a block is a whole number of at least 1; got 0"),
         (lambda: Blocks(torch.ones(2, 2), 3), InputError, r"boolean, True = may attend; got torch.float32.*\.bool\(\)"),
         (lambda: Blocks(torch.ones(2).bool(), 3), ShapeError, r"got the shape \(2,\)"),
         (lambda: Explicit(torch.ones(2, 2)), InputError, "float32: for 0 and 1 call .bool.*from_additive"),
@@ -556,12 +561,12 @@ def test_dense_is_exported_for_any_length(as_for_users: None) -> None:
         (lambda: Prefix(torch.ones(3, 2).long()), ShapeError, r"got the shape \(3, 2\)"),
         (lambda: Global(torch.ones(3)), InputError, "integers; got torch.float32"),
         (lambda: Global(torch.ones(1, 1, 1).long()), ShapeError, r"got the shape \(1, 1, 1\)"),
-        (lambda: Predicate(max, 0), InputError, "batch is at least 1; got 0"),
+        (lambda: Predicate(max, 0), InputError, "batch is a whole number of at least 1; got 0"),
         (lambda: Padding([1, 2]) & Padding([1, 2, 3]), ShapeError, "one has batch 2, the other 3"),
         (lambda: Padding([[True, False]]).dense(3, 3), ShapeError, "speaks of 2 keys, and there are 3"),
         (lambda: (Causal() & Documents([0, 1])).tiles(3, 3), ShapeError, "numbers 2 keys, and there are 3"),
         (lambda: (~Documents([0, 1])).bind(3, 3), ShapeError, "numbers 2 keys, and there are 3"),
-        (lambda: Causal().tiles(3, 3, 0), InputError, "at least 1 query and 1 key; got the size 0"),
+        (lambda: Causal().tiles(3, 3, 0), InputError, "at least 1 query and 1 key.* got the size 0"),
         (lambda: Padding([1]).dense(3, 3, device="meta"), InputError, r"on cpu and was asked on meta.*\.to\('meta'\)"),
     ],
 )
@@ -585,11 +590,11 @@ def test_and_or_and_not_do_not_drop_a_mask() -> None:
 
 def test_another_text_and_head_are_drawn() -> None:
     mask = Padding([3, 1]) & Explicit(torch.tensor([True, False])[:, None, None].expand(2, 3, 3))
-    assert mask.draw(3, text=1, head=0).count("#") == 3
-    assert mask.draw(3, 3, text=1, head=1).count("#") == 0
-    assert Causal().draw(2, text=7).count("#") == 3  # one for all
-    with pytest.raises(InputError, match=r"\(texts, heads\) = \(2, 2\); asked for text 2, head 0"):
-        mask.draw(3, text=2)
+    assert mask.draw(3, batch=1, head=0).count("#") == 3
+    assert mask.draw(3, 3, batch=1, head=1).count("#") == 0
+    assert Causal().draw(2, batch=7).count("#") == 3  # one for all
+    with pytest.raises(InputError, match=r"something of batch 0 to 1; asked for 2"):
+        mask.draw(3, batch=2)
 
 
 def test_a_function_stays_where_what_it_reads_is() -> None:
@@ -670,3 +675,92 @@ def test_a_rule_of_ones_own_needs_nothing_but_its_pairs(
 def test_a_length_below_0_is_refused(rule: type, lengths: object) -> None:
     with pytest.raises(InputError, match="at least 0; got"):
         rule(lengths)
+
+
+HUGE = [2**31, 2**62, 2**63 - 1, 2**64]
+
+
+@pytest.mark.parametrize("side", HUGE)
+def test_a_side_of_any_length_is_no_side(side: int) -> None:
+    for window, same in ((Window(side, 0), Causal()), (Window(side, side), Window(None, None))):
+        for queries, keys in ((3, 5), (5, 3)):
+            wanted = same.dense(queries, keys)
+            assert torch.equal(window.dense(queries, keys), wanted)
+            assert_stands_for(window.bind(queries, keys), wanted)
+            assert torch.equal(window.tiles(queries, keys, 2), same.tiles(queries, keys, 2))
+    assert torch.equal(Dilated(side, 2).dense(3, 5), Dilated(5, 2).dense(3, 5))
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.int16, torch.int32])
+def test_ids_of_any_integers_say_the_same(dtype: torch.dtype) -> None:
+    ids = [0, 0, 127, 127, 1]
+    small, wide = Documents(torch.tensor(ids, dtype=dtype)), Documents(ids)
+    assert small == wide
+    assert torch.equal(small.dense(7, 5), wide.dense(7, 5))
+    assert not small.dense(7, 5)[..., :2, :].any()  # these stand before the first key
+
+
+def test_nothing_to_attend_from_or_to() -> None:
+    for rule in (Causal() & Global([0]), Causal() & Predicate(lambda b, h, i, j: j >= i), Documents([0, 0, 1])):
+        assert rule.bind(0, 3).empty_rows().shape[-1] == 0
+    assert Documents([]).dense(2, 0).shape[-2:] == (2, 0)
+    assert Documents.from_lengths([]) == Documents([])
+    assert Padding([]).breadth[0] == Prefix([]).breadth[0] == 0
+    assert Padding(torch.ones(0, 3, dtype=torch.bool)).bind(3, 3).empty_rows().shape[0] == 0
+
+
+def test_and_is_as_quick_as_its_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    rule = Causal() & Global([3])
+    monkeypatch.setattr(Global, "block", lambda *place: pytest.fail("all pairs were evaluated"))
+    empty = rule.bind(512, 512).empty_rows()
+    assert torch.equal(empty[0, 0], torch.arange(512) < 3)
+
+
+class ByHead(Mask):
+    """As many keys back as the head says."""
+
+    def __init__(self, reach: list[int]) -> None:
+        self.reach = torch.tensor(reach)
+
+    @property
+    def breadth(self) -> tuple[int, int]:
+        return 1, len(self.reach)
+
+    def allows(self, batch: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
+        del batch
+        return (query - key).abs() <= self.reach[head]
+
+
+def test_a_rule_of_ones_own_by_head() -> None:
+    rule = ByHead([0, 2])
+    assert_stands_for(rule.bind(5, 7), rule.dense(5, 7))
+    with pytest.raises(InputError, match="ByHead says different things of different heads and has no select_heads"):
+        rule.select_heads([1])
+    other = ByHead([0, 2])
+    other.found_before = True  # type: ignore[attr-defined]
+    assert rule != other
+
+
+def test_what_functions_read_is_found() -> None:
+    one, two = torch.tensor(1), torch.tensor(2)
+
+    class Held:
+        def __init__(self) -> None:
+            self.tensor = one
+
+        def __call__(self, *point: Tensor) -> Tensor:
+            return point[3] < self.tensor
+
+        def method(self, *point: Tensor) -> Tensor:
+            return point[3] < self.tensor
+
+    def near(b: Tensor, h: Tensor, i: Tensor, j: Tensor, reach: Tensor) -> Tensor:
+        return i - j < reach
+
+    for function, read in ((Held(), one), (Held().method, one), (functools.partial(near, reach=two), two)):
+        assert any(x is read for x in Predicate(function).borrowed()), function
+
+
+def test_a_predicate_must_be_one() -> None:
+    with pytest.raises(InputError, match=r"says True or False; <lambda> gave torch.int64"):
+        Predicate(lambda b, h, i, j: i - j).dense(3, 3)

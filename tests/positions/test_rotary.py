@@ -277,5 +277,5 @@ def test_limits_that_cannot_be() -> None:
     with pytest.raises(InputError, match="high > low > 0"):
         Llama3Scaling(2.0, 4.0, 1.0, 8)
     for make in (lambda: NTKScaling(2.0, 0), lambda: YaRNScaling(2.0, 0), lambda: Llama3Scaling(2.0, 1.0, 4.0, 0)):
-        with pytest.raises(InputError, match="original_length is 0"):
+        with pytest.raises(InputError, match="original_length is a whole number of at least 1; got 0"):
             make()

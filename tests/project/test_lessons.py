@@ -33,7 +33,7 @@ def test_lesson(
     pictures = {Path(target) for target in links(path.read_text(encoding="utf-8")) if target.endswith(".png")}
     assert {picture.name for picture in pictures} == {made.name for made in tmp_path.iterdir()}
     for picture in pictures:
-        assert difference(FOLDER / picture, tmp_path / picture.name) < 0.01, f"draw {picture} again"
+        assert difference(FOLDER / picture, tmp_path / picture.name) < 0.002, f"draw {picture} again"
 
 
 def difference(one: Path, other: Path) -> float:

@@ -70,7 +70,7 @@ def test_other_biases_are_heatmaps_of_head_by_distance(bidirectional: bool) -> N
 
 
 def test_what_cannot_be_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(InputError, match="length is 1"):
+    with pytest.raises(InputError, match="length is a whole number of at least 2; got 1"):
         plot_position(ALiBi(2), length=1)
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)  # as for users
     with pytest.raises(InputError, match="a Linear is no position that can be drawn"):

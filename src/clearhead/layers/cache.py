@@ -15,9 +15,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from clearhead.errors import InputError, ShapeError
-from clearhead.layers.checks import at_least_one
-from clearhead.masks import Explicit, Mask
-from clearhead.shapes import Keys
+from clearhead.masks import Mask
+from clearhead.masks.base import shown
+from clearhead.shapes import Keys, whole_number
 
 __all__ = ["Cache", "Cached", "GrowingCache", "SlidingCache", "StaticCache"]
 
@@ -39,9 +39,13 @@ class Cache(ABC):
     layer: ref[nn.Module] | None = None
     """The layer whose keys it holds."""
 
-    def check_mask(self, mask: Mask | Tensor | None) -> None:
-        """Raise :class:`~clearhead.errors.InputError` if the mask wants what is not kept."""
-        del mask
+    def check_mask(self, mask: Mask | Tensor | None, queries: int) -> None:
+        """Raise :class:`~clearhead.errors.InputError` if the mask of so many new tokens wants what is not kept."""
+        del mask, queries
+
+    def __getstate__(self) -> dict[str, object]:
+        """All but whose it is: a copy is for a copy of the layer."""
+        return {name: value for name, value in vars(self).items() if name != "layer"}
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({int(self.seen)} tokens seen)"
@@ -52,8 +56,18 @@ class Cache(ABC):
         """How many tokens it has been given: the position of the next one."""
 
     @abstractmethod
+    def extend(self, k: Keys, v: Float[Tensor, "batch kv_heads keys value_dim"]) -> Cached:
+        """All that the newest tokens may attend to, their own keys and values last; nothing is remembered yet."""
+
+    @abstractmethod
+    def advance(self, found: Cached, tokens: int) -> None:
+        """Remember what :meth:`extend` gave for so many tokens."""
+
     def update(self, k: Keys, v: Float[Tensor, "batch kv_heads keys value_dim"]) -> Cached:
         """Add the newest tokens' keys and values, and give all that these tokens may attend to."""
+        found = self.extend(k, v)
+        self.advance(found, k.shape[2])
+        return found
 
     @abstractmethod
     def reset(self) -> None:
@@ -91,13 +105,17 @@ class GrowingCache(Cache):
         """How many tokens it has been given."""
         return self._seen
 
-    def update(self, k: Keys, v: Float[Tensor, "batch kv_heads keys value_dim"]) -> Cached:
-        """Add the newest tokens' keys and values, and give all of them."""
-        self._seen += k.shape[2]
+    def extend(self, k: Keys, v: Float[Tensor, "batch kv_heads keys value_dim"]) -> Cached:
+        """All keys and values that are kept, and the newest."""
+        tokens = k.shape[2]
         if self._kept is not None:
             k, v = (_after(kept, new) for kept, new in zip(self._kept, (k, v), strict=True))
-        self._kept = self._trim(k), self._trim(v)
-        return Cached(k, v, first=self._seen - k.shape[2])
+        return Cached(k, v, first=self._seen + tokens - k.shape[2])
+
+    def advance(self, found: Cached, tokens: int) -> None:
+        """Keep what the next call needs of them."""
+        self._kept = self._trim(found.k), self._trim(found.v)
+        self._seen += tokens
 
     def _trim(self, x: Tensor) -> Tensor:
         """What is kept for the next call."""
@@ -109,8 +127,9 @@ class SlidingCache(GrowingCache):
 
     For layers whose mask is ``Causal() & Window(window − 1, 0)``, or forbids more: a token attends to ``window`` keys,
     itself included (Mistral, arXiv:2310.06825). The cache does not set that mask, and refuses one that reaches farther
-    back. A call with many tokens attends to all of them and the kept ones, so that its first tokens too have what they
-    need. Column j of a step's map is the key at ``Cached.first + j``, the last column the newest token.
+    back (not while a compiler traces). A call with many tokens attends to all of them and the kept ones, so that its
+    first tokens too have what they need. Column j of a step's map is the key at ``Cached.first + j``, the last column
+    the newest token.
 
     Args:
         window: How many keys a token attends to, itself included.
@@ -129,27 +148,30 @@ class SlidingCache(GrowingCache):
     """
 
     def __init__(self, window: int) -> None:
-        if type(window) is not int or window < 1:
-            raise InputError(f"a window is a whole number of keys, at least 1, the token's own; got {window!r}")
-        self.window = window
+        self.window = whole_number("a sliding cache's window, which has the token's own key in it,", window)
         super().__init__()
 
-    def check_mask(self, mask: Mask | Tensor | None) -> None:
-        """A rule must not allow the next token a key that was dropped; tensors are taken as they are."""
-        dropped = self._seen - (self.window - 1)
-        if dropped <= 0 or isinstance(mask, Tensor | Explicit):
+    def check_mask(self, mask: Mask | Tensor | None, queries: int) -> None:
+        """No new token may be allowed a key that was dropped."""
+        dropped, keys = self._seen - (self.window - 1), self._seen + queries
+        if dropped <= 0 or not isinstance(mask, Mask | Tensor | None):
             return
-        if isinstance(mask, Mask):
-            kept = self._kept
-            device = kept[0].device if kept is not None else None
-            batch, heads = (torch.arange(n, device=device) for n in mask.breadth)
-            query, key = torch.tensor([[self._seen]], device=device), torch.arange(dropped, device=device)
-            if not bool(mask.allows(batch[:, None, None, None], heads[:, None, None], query, key).any()):
-                return
-        raise InputError(
-            f"{self!r} keeps {self.window - 1} keys for the next token, and the mask {mask!r} lets it see more; use "
-            f"Causal() & Window({self.window - 1}, 0), or a cache that keeps more"
-        )
+        if isinstance(mask, Tensor):
+            wants = mask.shape[-1] == keys and bool(mask[..., :dropped].any())
+        elif mask is None:
+            wants = True
+        else:
+            mask.fits(queries, keys)
+            where = next((x.device for x in mask.tensors().values()), None)
+            batch, heads = (torch.arange(n, device=where) for n in mask.breadth)
+            query = torch.arange(self._seen, keys, device=where)[:, None]
+            key = torch.arange(dropped, device=where)
+            wants = bool(mask.allows(batch[:, None, None, None], heads[:, None, None], query, key).any())
+        if wants:
+            raise InputError(
+                f"{self!r} keeps {self.window - 1} keys for the next token, and the mask lets it see more; use "
+                f"Causal() & Window({self.window - 1}, 0), or a cache that keeps more; the mask is {shown(mask)}"
+            )
 
     def _trim(self, x: Tensor) -> Tensor:
         start = max(0, x.shape[2] - (self.window - 1))
@@ -175,7 +197,7 @@ class StaticCache(Cache):
 
     Raises:
         ShapeError: Keys or values of other sizes, or more of them than there is room for (when compiled: an
-            IndexError of PyTorch).
+            error of PyTorch).
         InputError: A gradient is wanted.
 
     Example:
@@ -198,22 +220,24 @@ class StaticCache(Cache):
         dtype: torch.dtype | None = None,
     ) -> None:
         widths = (head_dim, head_dim if value_head_dim is None else value_head_dim)
-        for name, size in (("batch", batch), ("length", length), ("kv_heads", kv_heads), ("head_dim", min(widths))):
-            at_least_one(name, size)
+        sizes = (("batch", batch), ("length", length), ("kv_heads", kv_heads), ("head_dim", head_dim))
+        for name, size in (*sizes, ("value_head_dim", widths[1])):
+            whole_number(name, size)
         self._k, self._v = (torch.zeros(batch, kv_heads, length, n, device=device, dtype=dtype) for n in widths)
         self._seen = torch.zeros((), dtype=torch.int64, device=device)
 
     def reset(self) -> None:
         """Forget everything."""
         self.layer = None
-        self._seen.zero_()
+        for tensor in (self._k, self._v, self._seen):
+            tensor.zero_()
 
     @property
     def seen(self) -> Int[Tensor, ""]:
         """How many tokens it has been given: a tensor, so that a compiled step does not depend on its value."""
         return self._seen
 
-    def update(self, k: Keys, v: Float[Tensor, "batch kv_heads keys value_dim"]) -> Cached:
+    def extend(self, k: Keys, v: Float[Tensor, "batch kv_heads keys value_dim"]) -> Cached:
         """Write the newest tokens' keys and values after those before, and give all the room."""
         tokens, length = k.shape[2], self._k.shape[2]
         for name, room, new in (("keys", self._k, k), ("values", self._v, v)):
@@ -240,8 +264,12 @@ class StaticCache(Cache):
         place = self._seen + torch.arange(tokens, device=self._seen.device)
         self._k.index_copy_(2, place, k)
         self._v.index_copy_(2, place, v)
+        return Cached(self._k, self._v, seen=self._seen + tokens)
+
+    def advance(self, found: Cached, tokens: int) -> None:
+        """Count the tokens."""
+        del found
         self._seen.add_(tokens)
-        return Cached(self._k, self._v, seen=self._seen)
 
 
 def _after(kept: Tensor, new: Tensor) -> Tensor:

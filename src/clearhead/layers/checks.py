@@ -7,7 +7,7 @@ from torch import Tensor
 
 from clearhead.errors import InputError, ShapeError
 
-__all__ = ["at_least_one", "check_input"]
+__all__ = ["check_input"]
 
 
 def check_input(name: str, x: Tensor, width: int, weight: Tensor) -> None:
@@ -21,10 +21,3 @@ def check_input(name: str, x: Tensor, width: int, weight: Tensor) -> None:
         raise InputError(f"{name} is {x.dtype} and the layer {weight.dtype}; convert one of them with .to()")
     if x.device != weight.device:
         raise InputError(f"{name} is on {x.device} and the layer on {weight.device}; move one of them with .to()")
-
-
-def at_least_one(name: str, value: int) -> int:
-    """``value``, a whole number of at least 1."""
-    if type(value) is not int or value < 1:
-        raise InputError(f"{name} is a whole number of at least 1; got {value!r}")
-    return value

@@ -23,7 +23,7 @@ class LearnedKey(nn.Module):
 
     Attributes:
         key: ``(kv_heads, head_dim)``.
-        value: ``(kv_heads, value_head_dim)``. Both start as N(0, 2 / (1 + kv_heads · width)).
+        value: ``(kv_heads, value_head_dim)``. Both start as N(0, 1 / (kv_heads · width)), as there.
 
     Example:
         >>> k, v = LearnedKey(2, 3, 5)(torch.zeros(1, 2, 7, 3), torch.zeros(1, 2, 7, 5))
@@ -49,9 +49,9 @@ class LearnedKey(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Xavier's normal initialisation of one row as wide as all heads together."""
+        """Start the key and the value anew."""
         for parameter in (self.key, self.value):
-            nn.init.normal_(parameter, std=(2.0 / (1 + parameter.numel())) ** 0.5)
+            nn.init.normal_(parameter, std=parameter.numel() ** -0.5)
 
     def forward(
         self, k: Keys, v: Float[Tensor, "batch kv_heads keys value_dim"]

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from clearhead.errors import InputError
 from clearhead.layers.extra_keys import LearnedKey, ZeroKey
 from clearhead.layers.multihead import MultiHeadAttention
+from clearhead.mechanisms.normalizers import Softmax, as_normalizer
 
 __all__ = ["from_torch", "to_torch"]
 
@@ -40,6 +41,7 @@ def from_torch(module: nn.MultiheadAttention) -> MultiHeadAttention:
     with torch.no_grad():
         for ours, theirs in _pairs(layer, module):
             ours.copy_(theirs)
+            ours.requires_grad_(theirs.requires_grad)
     return layer.train(module.training)
 
 
@@ -57,12 +59,12 @@ def to_torch(layer: MultiHeadAttention, *, batch_first: bool) -> nn.MultiheadAtt
             (layer.output_dim != layer.dim, "output_dim is not dim"),
             ((layer.output.bias is not None) != has_bias, "only one of bias and output_bias is there"),
             (layer.position is not None, "it has a position"),
-            (layer.query_norm is not None, "it has a qk_norm"),
+            (layer.query_norm is not None or layer.key_norm is not None, "it has a qk_norm"),
             (layer.shared_projection, "its heads share one projection"),
             (layer.sinks is not None, "it has sinks"),
             (layer.softcap is not None, "it has a softcap"),
             (layer.scale not in (None, standard), f"its scale is not 1/√head_dim ({standard:g})"),
-            (layer.normalizer != "softmax", f"its normalizer is {layer.normalizer!r}"),
+            (as_normalizer(layer.normalizer) != Softmax(), f"its normalizer is {layer.normalizer!r}"),
             (
                 kinds not in ([], [LearnedKey], [ZeroKey], [LearnedKey, ZeroKey]),
                 "its extra keys are not a LearnedKey, a ZeroKey, or one of each in this order",
@@ -93,20 +95,18 @@ def to_torch(layer: MultiHeadAttention, *, batch_first: bool) -> nn.MultiheadAtt
 
 def _pairs(layer: MultiHeadAttention, module: nn.MultiheadAttention) -> list[tuple[Tensor, Tensor]]:
     """The tensors of both that are the same, of the same shape."""
-    theirs = dict(module.named_parameters())
-    projections = {"q": layer.query, "k": layer.key, "v": layer.value}
-    if "in_proj_weight" in theirs:
-        weights: Sequence[Tensor] = theirs["in_proj_weight"].chunk(3)
-    else:
-        weights = [theirs[f"{name}_proj_weight"] for name in projections]
-    pairs: list[tuple[Tensor, Tensor]] = [(layer.output.weight, theirs["out_proj.weight"])]
-    pairs += [(x.weight, weight) for x, weight in zip(projections.values(), weights, strict=True)]
-    if "in_proj_bias" in theirs:
-        biases = theirs["in_proj_bias"].chunk(3)
-        pairs += [(x.bias, bias) for x, bias in zip(projections.values(), biases, strict=True)]
-        pairs.append((layer.output.bias, theirs["out_proj.bias"]))
-    if "bias_k" in theirs:
+    packed: Tensor | None = module.in_proj_weight  # as an attribute also where pruning computes it from parameters
+    weights: Sequence[Tensor] = (
+        (module.q_proj_weight, module.k_proj_weight, module.v_proj_weight) if packed is None else packed.chunk(3)
+    )
+    projections = (layer.query, layer.key, layer.value)
+    pairs: list[tuple[Tensor, Tensor]] = [(layer.output.weight, module.out_proj.weight)]
+    pairs += [(x.weight, weight) for x, weight in zip(projections, weights, strict=True)]
+    if module.in_proj_bias is not None:
+        pairs += [(x.bias, bias) for x, bias in zip(projections, module.in_proj_bias.chunk(3), strict=True)]
+        pairs.append((layer.output.bias, module.out_proj.bias))
+    if module.bias_k is not None and module.bias_v is not None:
         learned = layer.extra_keys[0]
         assert isinstance(learned, LearnedKey)
-        pairs += [(x, theirs[name].view_as(x)) for x, name in ((learned.key, "bias_k"), (learned.value, "bias_v"))]
+        pairs += [(x, y.view_as(x)) for x, y in ((learned.key, module.bias_k), (learned.value, module.bias_v))]
     return pairs

@@ -11,17 +11,19 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from clearhead.errors import InputError, ShapeError
-from clearhead.layers.cache import Cache
-from clearhead.layers.checks import at_least_one, check_input
+from clearhead.layers.cache import Cache, Cached
+from clearhead.layers.checks import check_input
+from clearhead.layers.extra_keys import LearnedKey
 from clearhead.layers.placing import Place
 from clearhead.maps.attend import attend
 from clearhead.maps.base import AttentionMap
 from clearhead.masks import Mask
 from clearhead.mechanisms.attention import attention
+from clearhead.mechanisms.explain import Explanation, explain
 from clearhead.mechanisms.normalizers import Normalizer, as_normalizer
 from clearhead.mechanisms.request import check_settings
 from clearhead.positions import Bias, Rotary
-from clearhead.shapes import Keys, Queries
+from clearhead.shapes import Keys, Queries, whole_number
 
 __all__ = ["KeyValues", "MultiHeadAttention"]
 
@@ -61,7 +63,9 @@ class MultiHeadAttention(nn.Module):
         qk_norm: What normalises each head's q and k before they are turned: a module for q and one for k, or what
             makes one from head_dim, such as ``torch.nn.RMSNorm`` (Henry et al. 2020, arXiv:2010.04245).
         extra_keys: Parts that each append a key and value to those of the tokens, such as
-            :class:`~clearhead.layers.LearnedKey`. Every query may attend to them; they are the map's last columns.
+            :class:`~clearhead.layers.LearnedKey`. Every query may attend to them; they are the map's last columns. Mask
+            and bias are then written out whole, queries × keys, as they are with a :class:`StaticCache`, and with a
+            bias in the call beside one of ``position``: see :meth:`explain`.
         shared_projection: All heads share one projection each for q, k and v: the input is cut into as many pieces as
             there are heads, and each piece goes through the same matrix, head_dim × (dim / heads) (the texts' first
             layer).
@@ -121,8 +125,8 @@ class MultiHeadAttention(nn.Module):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        self.dim, self.heads = at_least_one("dim", dim), at_least_one("heads", heads)
-        self.kv_heads = heads if kv_heads is None else at_least_one("kv_heads", kv_heads)
+        self.dim, self.heads = whole_number("dim", dim), whole_number("heads", heads)
+        self.kv_heads = heads if kv_heads is None else whole_number("kv_heads", kv_heads)
         if heads % self.kv_heads:
             raise ShapeError(
                 f"heads ({heads}) is not divisible by kv_heads ({self.kv_heads}); {_nearest(heads, self.kv_heads)}"
@@ -130,23 +134,20 @@ class MultiHeadAttention(nn.Module):
         if dim % heads and (head_dim is None or shared_projection):
             remedy = "" if shared_projection else ", or give head_dim"
             raise ShapeError(f"dim ({dim}) is not divisible by heads ({heads}); {_nearest(dim, heads)}{remedy}")
-        self.head_dim = dim // heads if head_dim is None else at_least_one("head_dim", head_dim)
+        self.head_dim = dim // heads if head_dim is None else whole_number("head_dim", head_dim)
         self.value_head_dim = self.head_dim if value_head_dim is None else value_head_dim
         self.key_input_dim = dim if key_input_dim is None else key_input_dim
         self.value_input_dim = self.key_input_dim if value_input_dim is None else value_input_dim
         self.output_dim = dim if output_dim is None else output_dim
         for name in ("value_head_dim", "key_input_dim", "value_input_dim", "output_dim"):
-            at_least_one(name, getattr(self, name))
+            whole_number(name, getattr(self, name))
         check_settings(scale=scale, softcap=softcap, dropout=dropout)
         as_normalizer(normalizer)
         self.softcap, self.scale, self.normalizer, self.dropout = softcap, scale, normalizer, dropout
         self.shared_projection = shared_projection
         self.position = self._checked(position)
-        self.query_norm, self.key_norm = _norms(qk_norm, self.head_dim)
-        for part in extra_keys:
-            if not isinstance(part, nn.Module):
-                raise InputError(f"extra_keys are modules such as LearnedKey(heads, head_dim); got {part!r}")
-        self.extra_keys = nn.ModuleList(extra_keys)
+        self.query_norm, self.key_norm = _norms(qk_norm, self.head_dim, device, dtype)
+        self.extra_keys = nn.ModuleList(self._checked_extra(extra_keys))
 
         def projection(name: str, inputs: int, heads: int, width: int) -> nn.Linear:
             if not shared_projection:
@@ -210,7 +211,8 @@ class MultiHeadAttention(nn.Module):
             cache: The keys and values of the tokens before, to which those of x are added.
             positions: Where the tokens of x stand, ``(queries,)`` or ``(batch, queries)``, for
                 :class:`~clearhead.positions.Rotary`. By default each stands where the mask has it: x after what the
-                cache has seen; in cross-attention the keys at 0, 1, … and the last query at the last key.
+                cache has seen; in cross-attention the keys at 0, 1, … and the last query at the last key, so a
+                text that attends to another one piece by piece has to give those of each piece.
             with_map: Give the map as well: what :meth:`attend` calls.
 
         Returns:
@@ -221,11 +223,16 @@ class MultiHeadAttention(nn.Module):
             InputError: Dtypes or devices that differ, or an argument of the wrong kind.
 
         """
-        q, k, v, options = self._arguments(x, context, value, mask, bias, cache, positions)
-        if not with_map:
-            return self._join(attention(q, k, v, **options))
-        output, amap = attend(q, k, v, **options)
-        return self._join(output), amap
+        found, options = self._arguments(x, context, value, mask, bias, cache, positions)
+        amap: AttentionMap | None = None
+        if with_map:
+            output, amap = attend(**options)
+        else:
+            output = attention(**options)
+        if cache is not None:  # now that nothing can fail any more
+            cache.advance(found, x.shape[1])
+        output = self._join(output)
+        return output if amap is None else (output, amap)
 
     def attend(
         self,
@@ -246,6 +253,25 @@ class MultiHeadAttention(nn.Module):
         options = {"mask": mask, "bias": bias, "cache": cache, "positions": positions}
         found: tuple[Tensor, AttentionMap] = self(x, context, value, **options, with_map=True)
         return found
+
+    def explain(
+        self,
+        x: Tensor,
+        context: Tensor | KeyValues | None = None,
+        value: Tensor | None = None,
+        *,
+        mask: Mask | Tensor | None = None,
+        bias: Tensor | Bias | None = None,
+        cache: Cache | None = None,
+        positions: Tensor | None = None,
+        with_map: bool = False,
+    ) -> Explanation:
+        """Which path the attention of :meth:`forward` takes, and what it costs; see :func:`clearhead.explain`.
+
+        Only the projections are computed, and a cache stays as it is.
+        """
+        options = self._arguments(x, context, value, mask, bias, cache, positions)[1]
+        return explain(**options, with_map=with_map)
 
     def project(
         self,
@@ -305,9 +331,9 @@ class MultiHeadAttention(nn.Module):
         shown += ["shared_projection=True"] if self.shared_projection else []
         shown += ["sinks=True"] if self.sinks is not None else []
         shown += [f"normalizer={self.normalizer!r}"] if self.normalizer != "softmax" else []
-        for name in ("softcap", "scale", "dropout"):
+        for name, usual in (("softcap", None), ("scale", None), ("dropout", 0.0)):
             value = getattr(self, name)
-            shown += [f"{name}={value:g}"] if value else []
+            shown += [f"{name}={value:g}"] if value != usual else []
         return ", ".join(shown)
 
     # From the call to the mechanism, and back.
@@ -321,31 +347,35 @@ class MultiHeadAttention(nn.Module):
         bias: Tensor | Bias | None,
         cache: Cache | None,
         positions: Tensor | None,
-    ) -> tuple[Tensor, Tensor, Tensor, dict[str, Any]]:
-        """Queries, keys, values and options of the one call of the mechanism."""
+    ) -> tuple[Cached, dict[str, Any]]:
+        """All keys and values, and the arguments of the one call of the mechanism."""
         self._check("x", x, self.dim)
         itself = context is None and value is None
         if cache is not None:
-            self._check_cache(cache, mask, itself)
+            self._check_cache(cache, mask, x.shape[1], itself)
         if positions is not None and not isinstance(self.position, Rotary):
             raise InputError("positions are for a layer with position=Rotary(...); others count the keys")
+        if positions is not None and positions.device != x.device:
+            raise InputError(f"positions are on {positions.device} and x on {x.device}; move one of them with .to()")
         queries = x.shape[1]
-        if itself:
+        if context is None:  # the keys are those of x, and stand where its tokens do
             start = 0 if cache is None else cache.seen
             place = start + torch.arange(queries, device=x.device) if positions is None else positions
-            k, v = self._keys(x, None, place)
+            k, v = self._keys(x, value, place)
         else:
             k, v = self._context(x, context, value)
             place = k.shape[2] - queries + torch.arange(queries, device=x.device) if positions is None else positions
         q = self._turned(_heads(self.query, x, self.heads, self.head_dim), self.query_norm, place)
 
-        first, seen = 0, None
-        if cache is not None:
-            k, v, first, seen = cache.update(k, v)
+        found = Cached(k, v) if cache is None else cache.extend(k, v)
+        k, v, first, seen = found
         where = Place(queries, k.shape[2], len(self.extra_keys), first, seen, x.device)
         for extra in self.extra_keys:
             k, v = extra(k, v)
-        return q, k, v, {
+        return found, {
+            "q": q,
+            "k": k,
+            "v": v,
             "mask": where.mask(mask),
             "bias": where.bias(bias, self.position if isinstance(self.position, Bias) else None),
             "scale": self.scale,
@@ -355,15 +385,21 @@ class MultiHeadAttention(nn.Module):
             "sinks": self.sinks,
         }  # fmt: skip
 
-    def _context(self, x: Tensor, context: Tensor | KeyValues | None, value: Tensor | None) -> KeyValues:
+    def _context(self, x: Tensor, context: Tensor | KeyValues, value: Tensor | None) -> KeyValues:
         """The keys and values of another text than x."""
         if isinstance(context, KeyValues):
             if value is not None:
                 raise InputError("the context brings its values with it, so there is no place for a second one")
             if context.k.shape[0] != x.shape[0]:
                 raise ShapeError(f"x has batch {x.shape[0]} and the projected context {context.k.shape[0]}")
+            found = (context.k.shape[1], context.k.shape[3], context.v.shape[3])
+            own = (self.kv_heads, self.head_dim, self.value_head_dim)
+            if found != own:
+                raise ShapeError(
+                    f"the layer has (kv_heads, head_dim, value_head_dim) = {own} and the projected context {found}: it "
+                    "comes from project() of another layer"
+                )
             return context
-        context = x if context is None else context
         if context.dim() == 3 and context.shape[0] != x.shape[0]:
             raise ShapeError(f"x has batch {x.shape[0]} and context {context.shape[0]}")
         return self.project(context, value)
@@ -395,7 +431,21 @@ class MultiHeadAttention(nn.Module):
     def _check(self, name: str, x: Tensor, width: int) -> None:
         check_input(name, x, width, self.query.weight)
 
-    def _check_cache(self, cache: Cache, mask: Mask | Tensor | None, itself: bool) -> None:
+    def _checked_extra(self, parts: Sequence[nn.Module]) -> list[nn.Module]:
+        if isinstance(parts, nn.Module):
+            raise InputError(f"extra_keys is a list of parts; got the single module {parts!r}")
+        for part in parts:
+            if not isinstance(part, nn.Module):
+                raise InputError(f"extra_keys are modules such as LearnedKey(heads, head_dim); got {part!r}")
+            found = (*part.key.shape, part.value.shape[1]) if isinstance(part, LearnedKey) else None
+            own = (self.kv_heads, self.head_dim, self.value_head_dim)
+            if found not in (None, own):
+                raise ShapeError(
+                    f"the layer has (kv_heads, head_dim, value_head_dim) = {own}, and the extra key is for {found}"
+                )
+        return list(parts)
+
+    def _check_cache(self, cache: Cache, mask: Mask | Tensor | None, queries: int, itself: bool) -> None:
         if not isinstance(cache, Cache):
             raise InputError(f"a cache is a part such as GrowingCache(), one for each layer; got {cache!r}")
         if not itself:
@@ -405,7 +455,7 @@ class MultiHeadAttention(nn.Module):
         if cache.layer is not None and cache.layer() is not self:
             raise InputError("the cache holds the keys of another layer; each layer has its own, or reset() it")
         cache.layer = ref(self)
-        cache.check_mask(mask)
+        cache.check_mask(mask, queries)
 
     def _checked(self, position: Rotary | Bias | None) -> Rotary | Bias | None:
         if position is not None and not isinstance(position, Rotary | Bias):
@@ -434,20 +484,21 @@ def _heads(linear: nn.Linear, x: Tensor, heads: int, width: int) -> Float[Tensor
 
 
 def _norms(
-    qk_norm: Callable[[int], nn.Module] | tuple[nn.Module, nn.Module] | None, head_dim: int
+    qk_norm: Callable[[int], nn.Module] | tuple[nn.Module, nn.Module] | None,
+    head_dim: int,
+    device: torch.device | str | None,
+    dtype: torch.dtype | None,
 ) -> tuple[nn.Module | None, nn.Module | None]:
     if qk_norm is None:
         return None, None
-    if isinstance(qk_norm, tuple):
+    if isinstance(qk_norm, tuple) and [isinstance(norm, nn.Module) for norm in qk_norm] == [True, True]:
         return qk_norm
-    if isinstance(qk_norm, nn.Module):
+    if isinstance(qk_norm, tuple | nn.Module) or not callable(qk_norm):
         raise InputError(
             "qk_norm is two modules, one for q and one for k, or what makes one from head_dim, such as "
-            f"torch.nn.RMSNorm; got the single module {qk_norm!r}"
+            f"torch.nn.RMSNorm; got {qk_norm!r}"
         )
-    if not callable(qk_norm):
-        raise InputError(f"qk_norm makes a module from head_dim, such as torch.nn.RMSNorm; got {qk_norm!r}")
-    return qk_norm(head_dim), qk_norm(head_dim)
+    return qk_norm(head_dim).to(device, dtype), qk_norm(head_dim).to(device, dtype)
 
 
 def _nearest(number: int, divisor: int) -> str:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from clearhead.errors import InputError, ShapeError
 from clearhead.masks import Explicit, Mask
-from clearhead.mechanisms.request import MASK, mask_hint
+from clearhead.mechanisms.request import MASK, check_bias, mask_hint
 from clearhead.positions import Bias
 
 __all__ = ["Place"]
@@ -79,6 +79,9 @@ class Place:
 
     def bias(self, bias: Tensor | Bias | None, position: Bias | None) -> Tensor | Bias | None:
         """The call's bias and the layer's as ``attention`` wants them for this call: one of them, or a tensor."""
+        for part in (bias, position):
+            if part is not None:
+                check_bias(part, self.device)
         if position is None and not isinstance(bias, Bias):
             return self._tensor(bias)
         if bias is None and self.is_usual:
@@ -91,8 +94,16 @@ class Place:
                 added: Tensor | None = torch.nn.functional.pad(part.tile(self.query, self.key), (0, self.extra))
             else:
                 added = self._tensor(part)
-            if added is not None:
-                whole = added if whole is None else whole + added
+            if added is None or whole is None:
+                whole = added if whole is None else whole
+                continue
+            try:
+                whole = whole + added
+            except RuntimeError:
+                raise ShapeError(
+                    f"the bias of the call, {tuple(whole.shape)}, and that of the layer's position, "
+                    f"{tuple(added.shape)}, (batch, heads, queries, keys), cannot be added"
+                ) from None
         return whole
 
     def _tensor(self, bias: Tensor | None) -> Tensor | None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from clearhead.layers.checks import at_least_one, check_input
+from clearhead.layers.checks import check_input
 from clearhead.maps.attend import attend
 from clearhead.maps.base import AttentionMap
 from clearhead.masks import Mask
 from clearhead.mechanisms.attention import attention
 from clearhead.positions import Bias
+from clearhead.shapes import whole_number
 
 __all__ = ["SelfAttention"]
 
@@ -46,7 +47,7 @@ class SelfAttention(nn.Module):
         super().__init__()
         for name, width in (("dim", dim), ("key_dim", key_dim), ("value_dim", value_dim)):
             if width is not None:
-                at_least_one(name, width)
+                whole_number(name, width)
         self.query, self.key = (nn.Linear(dim, dim if key_dim is None else key_dim, bias=bias) for _ in range(2))
         self.value = nn.Linear(dim, dim if value_dim is None else value_dim, bias=bias)
 

@@ -176,7 +176,7 @@ class FactoredMap(AttentionMap):
 
     @property
     def lse(self) -> PerQuery:
-        """The log of each row's normaliser, natural; −inf where a query may attend to nothing.
+        """The log of each row's normalizer, natural; −inf where a query may attend to nothing.
 
         With another normalizer than softmax, the number that stands in its place (its ``statistic``).
 
@@ -361,7 +361,7 @@ class FactoredMap(AttentionMap):
         return fused.attend_calls(q, k, columns, calls, scale=rule.scale, rows=rows)
 
     def _weighted(self, columns: Tensor, rows: range | None = None) -> tuple[Tensor, Tensor]:
-        """``(P · columns, Σ_j P_ij)`` of these rows, with the normaliser that this map holds."""
+        """``(P · columns, Σ_j P_ij)`` of these rows, with the normalizer that this map holds."""
         output, real = self._fused(columns, rows)
         lse = self.lse if rows is None else self.lse[..., rows.start : rows.stop]
         none = lse == -torch.inf

@@ -12,6 +12,7 @@ from torch import Tensor
 from clearhead.errors import ShapeError
 from clearhead.masks.base import _SIDE, Mask
 from clearhead.masks.bound import BoundMask
+from clearhead.masks.bound_rule import BoundRule
 from clearhead.masks.grid import Grid, SomeEvery
 from clearhead.masks.spans import Spans
 
@@ -42,8 +43,8 @@ class _Pair(Mask):
 
     @property
     def breadth(self) -> tuple[int, int]:
-        first, second = self.first.breadth, self.second.breadth
-        return max(first[0], second[0]), max(first[1], second[1])
+        batch, heads = torch.broadcast_shapes(self.first.breadth, self.second.breadth)
+        return batch, heads
 
     @property
     def is_same_for_all_queries(self) -> bool:
@@ -89,7 +90,9 @@ class And(_Pair):
     def bind(self, queries: int, keys: int, device: torch.device | str | None = None) -> BoundMask:
         self.fits(queries, keys)
         where = self._place(device)
-        return self.first.bind(queries, keys, where) & self.second.bind(queries, keys, where)
+        bound = self.first.bind(queries, keys, where) & self.second.bind(queries, keys, where)
+        # What has a form answers as one rule, without evaluating all pairs of either part.
+        return BoundRule(self, queries, keys, where) if self.has_form and not isinstance(bound, Spans) else bound
 
     def some_in_rows(self, grid: Grid) -> Bool[Tensor, "#batch #heads #queries 1"]:
         bound = self.bind(grid.queries, grid.keys, grid.device)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import operator
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
@@ -18,9 +17,10 @@ from clearhead.masks.grid import Grid, SomeEvery, pool
 if TYPE_CHECKING:
     from clearhead.masks.bound import BoundMask
 
-__all__ = ["Mask", "Runs", "as_lengths", "integer", "shown"]
+__all__ = ["FARTHEST", "Mask", "Runs", "as_lengths", "shown"]
 
 _ENTRIES = 2**22  # pairs that are evaluated together
+FARTHEST = 2**48  # tokens: no window need be wider, and sums with positions do not overflow
 _SIDE = 128  # of the tiles in which rows without a closed form are looked at
 
 
@@ -55,8 +55,9 @@ class Mask(ABC):
     q4   .  .  #  #  #  .
     q5   .  .  #  #  #  #
 
-    A new rule is a subclass with :meth:`allows`; everything else then works by evaluating it. :meth:`in_tiles` makes
-    it fast, :meth:`runs` makes maps fast.
+    A new rule is a subclass with :meth:`allows`; everything else then works by evaluating it. One that says different
+    things of different texts or heads gives :attr:`breadth` too, and of heads :meth:`select_heads`. :meth:`in_tiles`
+    makes it fast, :meth:`runs` makes maps fast.
     """
 
     _strength: ClassVar[int] = 4
@@ -115,6 +116,8 @@ class Mask(ABC):
 
         """
         self.fits(queries, keys)
+        if keys == 0:  # where rules would look up what there is none of
+            return torch.zeros(1, 1, queries, 0, dtype=torch.bool, device=self._place(device))
         part = self.block(keys - queries, queries, 0, keys, self._place(device))
         return part.expand(-1, -1, queries, keys)
 
@@ -214,11 +217,11 @@ class Mask(ABC):
             return BoundRule(self, queries, keys, where)
         return Spans(runs.starts, runs.stops, queries, keys, runs.present)
 
-    def draw(self, queries: int = 6, keys: int | None = None, *, text: int = 0, head: int = 0) -> str:
-        """The pairs of one text and head as a table: ``#`` may attend, ``.`` may not; as many keys as queries.
+    def draw(self, queries: int = 6, keys: int | None = None, *, batch: int = 0, head: int = 0) -> str:
+        """The pairs of one batch and head as a table: ``#`` may attend, ``.`` may not; as many keys as queries.
 
         >>> from clearhead.masks import Padding
-        >>> print(Padding([3, 1]).draw(3, text=1))
+        >>> print(Padding([3, 1]).draw(3, batch=1))
             k0 k1 k2
         q0   #  .  .
         q1   #  .  .
@@ -226,9 +229,12 @@ class Mask(ABC):
         """
         keys = queries if keys is None else keys
         whole = self.dense(queries, keys)
-        if text >= self.breadth[0] > 1 or head >= self.breadth[1] > 1:
-            raise InputError(f"{self!r} speaks of (texts, heads) = {self.breadth}; asked for text {text}, head {head}")
-        allowed = whole[text if self.breadth[0] > 1 else 0, head if self.breadth[1] > 1 else 0].tolist()
+        place = []
+        for name, number, size in (("batch", batch, whole.shape[0]), ("head", head, whole.shape[1])):
+            if number < 0 or number >= size > 1:
+                raise InputError(f"{self!r} says something of {name} 0 to {size - 1}; asked for {number}")
+            place.append(number if size > 1 else 0)
+        allowed = whole[tuple(place)].tolist()
         width = len(f"q{max(queries, keys) - 1}") + 1
         heading = " " * width + "".join(f"k{j}".rjust(width) for j in range(keys))
         rows = (
@@ -277,6 +283,8 @@ class Mask(ABC):
 
     def select_heads(self, heads: Sequence[int]) -> Mask:
         """The same rule for these heads only."""
+        if self.breadth[1] > 1 and not self._parts():
+            raise InputError(f"{type(self).__name__} says different things of different heads and has no select_heads")
         return self._with(lambda x: x, lambda part: part.select_heads(heads))
 
     def _place(self, device: torch.device | str | None) -> torch.device:
@@ -314,8 +322,8 @@ class Mask(ABC):
     def __eq__(self, other: object) -> bool:
         if type(self) is not type(other):
             return False
-        two = vars(other)
-        return all(_same(value, two[name]) for name, value in vars(self).items())
+        one, two = vars(self), vars(other)
+        return one.keys() == two.keys() and all(_same(value, two[name]) for name, value in one.items())
 
     def __hash__(self) -> int:
         # By the shapes of tensors, not by what they hold, which may change and lies on a device.
@@ -349,20 +357,9 @@ def shown(value: object) -> str:
     return f"<{str(value.dtype).removeprefix('torch.')}: {' × '.join(map(str, value.shape))}>"
 
 
-def integer(value: object, what: str, least: int) -> int:
-    """``value`` as an int that is at least ``least``."""
-    try:
-        number = operator.index(value)  # type: ignore[arg-type]
-    except TypeError:
-        raise InputError(f"{what} is a whole number; got {value!r}") from None
-    if number < least:
-        raise InputError(f"{what} is at least {least}; got {number}")
-    return number
-
-
 def as_lengths(lengths: Int[Tensor, "..."], given: object) -> Int[Tensor, "batch"]:
     """Lengths as one axis of int64. Those in a tensor are not looked at, which a compiler could not follow."""
     numbers = [] if isinstance(given, Tensor) else given if isinstance(given, Sequence) else [given]
     if any(isinstance(number, int) and number < 0 for number in numbers):
         raise InputError(f"a length is at least 0; got {given!r}")
-    return lengths.reshape(-1).long()
+    return lengths.reshape(-1).long().clamp(min=0)

@@ -9,9 +9,10 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from clearhead.errors import InputError, ShapeError
-from clearhead.masks.base import Mask, integer, shown
+from clearhead.masks.base import Mask, shown
 from clearhead.masks.bound import take
 from clearhead.masks.grid import Grid, SomeEvery
+from clearhead.shapes import whole_number
 
 __all__ = ["Blocks"]
 
@@ -50,8 +51,10 @@ class Blocks(Mask):
                 "a layout of blocks is (batch, heads, query_blocks, key_blocks), without the first one or two if they "
                 f"are 1; got the shape {tuple(given.shape)}"
             )
+        if 0 in given.shape:
+            raise ShapeError(f"a layout of blocks has at least one block; got the shape {tuple(given.shape)}")
         self.layout: Bool[Tensor, "batch heads query_blocks key_blocks"] = given[(None,) * (4 - given.dim())]
-        self.size = integer(size, "the size of a block", 1)
+        self.size = whole_number("the size of a block", size)
 
     def allows(
         self,

@@ -94,8 +94,8 @@ class Both(BoundMask):
 
     @property
     def breadth(self) -> tuple[int, int]:
-        first, second = self.first.breadth, self.second.breadth
-        return max(first[0], second[0]), max(first[1], second[1])
+        batch, heads = torch.broadcast_shapes(self.first.breadth, self.second.breadth)
+        return batch, heads
 
     def borrowed(self) -> list[Tensor]:
         return self.first.borrowed() + self.second.borrowed()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import types
 from abc import ABC, abstractmethod
@@ -36,15 +37,34 @@ def over_grid(function: Callable[..., Tensor], *, scored: bool = False) -> Calla
     return function
 
 
-def closed_over(function: Callable[..., Any], depth: int = 8) -> list[Tensor]:
-    """The tensors that a function reads besides its arguments, also through the functions that it calls."""
-    if depth == 0 or not isinstance(function, types.FunctionType):
-        return []
-    names = inspect.getclosurevars(function)
+def closed_over(function: Callable[..., Any]) -> list[Tensor]:
+    """The tensors that a function reads besides its arguments, also through the functions that it calls.
+
+    Of an object that is called, or whose method the function is, and of a ``functools.partial``, those that it holds.
+    """
     found: list[Tensor] = []
-    for value in (*names.nonlocals.values(), *names.globals.values()):
-        for item in value if isinstance(value, list | tuple) else [value]:
-            found += [item] if isinstance(item, Tensor) else closed_over(item, depth - 1)
+    seen: set[int] = set()
+    ahead: list[object] = [function]
+    while ahead:
+        value = ahead.pop(0)
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        if isinstance(value, Tensor):
+            found.append(value)
+        elif isinstance(value, types.FunctionType):
+            names = inspect.getclosurevars(value)
+            ahead += [*names.nonlocals.values(), *names.globals.values()]
+        elif isinstance(value, functools.partial):
+            ahead += [value.func, *value.args, *value.keywords.values()]
+        elif isinstance(value, types.MethodType):
+            ahead += [value.__func__, value.__self__, *vars(value.__self__).values()]
+        elif isinstance(value, list | tuple):
+            ahead += value
+        elif isinstance(value, dict):
+            ahead += value.values()
+        elif callable(value) and hasattr(value, "__dict__") and not isinstance(value, type):
+            ahead += [*vars(value).values(), type(value).__call__]
     return found
 
 
@@ -84,6 +104,8 @@ class BoundMask(ABC):
 
     def empty_rows(self) -> Bool[Tensor, "#batch #heads #queries"]:
         """Which queries may attend to nothing at all, here found by one pass in blocks of queries."""
+        if self.queries == 0:
+            return torch.zeros(1, 1, 0, dtype=torch.bool)
         step = max(1, 2**16 // max(1, self.keys))
         found: list[Tensor] = []
         for start in range(0, self.queries, step):
@@ -91,7 +113,7 @@ class BoundMask(ABC):
             part = self.tile(rows, range(self.keys))
             empty = torch.zeros(1, 1, 1, dtype=torch.bool) if part is None else ~part.any(-1)
             found.append(empty.expand(*empty.shape[:2], len(rows)))
-        batch, heads = (max(part.shape[axis] for part in found) for axis in (0, 1))
+        batch, heads = torch.broadcast_shapes(*(part.shape[:2] for part in found))
         device = max((part.device for part in found), key=str)  # blocks without a tile are made on the CPU
         return torch.cat([part.to(device).expand(batch, heads, -1) for part in found], -1)
 
@@ -130,8 +152,8 @@ class BoundMask(ABC):
     @property
     def breadth(self) -> tuple[int, int]:
         """For how many texts and heads a tile is written out: the most that its first two axes can have."""
-        sizes = [x.shape[:2] for x in self.tensors().values()]
-        return max((size[0] for size in sizes), default=1), max((size[1] for size in sizes), default=1)
+        batch, heads = torch.broadcast_shapes((1, 1), *(x.shape[:2] for x in self.tensors().values()))
+        return batch, heads
 
     @abstractmethod
     def change(self, how: Callable[[Tensor], Tensor]) -> BoundMask:

@@ -17,6 +17,7 @@ from clearhead.masks.grid import Tile
 from clearhead.masks.padding import Padding
 from clearhead.masks.predicate import Predicate
 from clearhead.masks.read import forbidden
+from clearhead.shapes import whole_number
 
 if TYPE_CHECKING:
     from torch.nn.attention.flex_attention import BlockMask
@@ -38,12 +39,14 @@ def from_additive(added: Float[Tensor, "..."]) -> tuple[Mask | None, Float[Tenso
         added: ``(batch, heads, queries, keys)``, without the first one or two axes if they are 1.
 
     Raises:
+        InputError: They are no floating-point numbers.
         ShapeError: There are not 2 to 4 axes.
 
     """
     not_allowed = forbidden(added)
     mask = Explicit(~not_allowed) if bool(not_allowed.any()) else None
-    return mask, added if bool(added.masked_fill(not_allowed, 0.0).any()) else None
+    adds = added.requires_grad or bool(added.masked_fill(not_allowed, 0.0).any())
+    return mask, added if adds else None
 
 
 def from_sdpa(
@@ -60,10 +63,15 @@ def from_sdpa(
             keys; for others, give ``lengths``.
         lengths: Queries and keys, needed for a triangle of unequal sides or a mask with one column for all keys.
 
+    Raises:
+        ShapeError: The mask has not 2 to 4 axes.
+
     """
     rules: list[Mask] = []
     bias = None
     if attn_mask is not None:
+        if not 2 <= attn_mask.dim() <= 4:
+            raise ShapeError(f"attn_mask is (…, queries, keys) of 2 to 4 axes; got {tuple(attn_mask.shape)}")
         if lengths is not None and attn_mask.shape[-1] == 1:
             attn_mask = attn_mask.expand(*attn_mask.shape[:-1], lengths[1])
         mask, bias = _read(attn_mask)
@@ -71,7 +79,8 @@ def from_sdpa(
     if is_causal and (lengths is None or lengths[0] == lengths[1]):
         rules.append(Causal())
     elif is_causal and lengths is not None:
-        rules.append(Explicit(torch.ones(lengths, dtype=torch.bool).tril()))
+        where = None if attn_mask is None else attn_mask.device
+        rules.append(Explicit(torch.ones(lengths, dtype=torch.bool, device=where).tril()))
     return _all_of(rules), bias
 
 
@@ -95,7 +104,12 @@ def from_multihead(
     """
     rules: list[Mask] = []
     biases: list[Tensor] = []
+    whole_number("heads", heads)
     if attn_mask is not None:
+        if attn_mask.dim() not in (2, 3):
+            raise ShapeError(
+                f"attn_mask is (queries, keys) or (batch · heads, queries, keys); got {tuple(attn_mask.shape)}"
+            )
         if attn_mask.dim() == 3:
             if attn_mask.shape[0] % heads:
                 raise ShapeError(
@@ -114,7 +128,8 @@ def from_multihead(
             rules.append(Padding(~row))
         else:
             mask, bias = from_additive(row[:, None, None])
-            rules += [] if mask is None else [Padding(~forbidden(row))]
+            if isinstance(mask, Explicit):
+                rules.append(Padding(mask.allowed[:, 0, 0]))
             biases += [] if bias is None else [bias]
     return _all_of(rules), sum(biases[1:], biases[0]) if biases else None
 
@@ -127,15 +142,15 @@ def from_huggingface(attention_mask: Tensor) -> tuple[Mask | None, Float[Tensor,
     (Padding([[True, True, False], [True, True, True]]), None)
 
     Args:
-        attention_mask: ``(batch, keys)``, 1 where a token is there; or ``(batch, heads, queries, keys)``, boolean or
-            to be added. A causal model's own triangle is not part of the first.
+        attention_mask: ``(batch, keys)``, 1 where a token is there; or ``(batch, queries, keys)`` or ``(batch, heads,
+            queries, keys)``, boolean or to be added. A causal model's own triangle is not part of the first.
 
     Raises:
         InputError: A mask of two axes holds other numbers than 0 and 1.
 
     """
     if attention_mask.dim() != 2:
-        return _read(attention_mask)
+        return _read(attention_mask[:, None] if attention_mask.dim() == 3 else attention_mask)
     present = attention_mask.bool()
     if not bool((attention_mask == present).all()):
         raise InputError(
@@ -166,14 +181,8 @@ def from_mask_mod(
         lengths: Queries and keys, where they are not as many.
 
     """
-    if lengths is None or lengths[0] == lengths[1]:
-        return Predicate(mask_mod, batch, heads)
-    offset = lengths[1] - lengths[0]
-
-    def from_corner(text: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
-        return mask_mod(text, head, query - offset, key)
-
-    return Predicate(from_corner, batch, heads)
+    unequal = lengths is not None and lengths[0] != lengths[1]
+    return Predicate(mask_mod, batch, heads, lengths=lengths if unequal else None)
 
 
 def to_block_mask(
@@ -199,6 +208,8 @@ def to_block_mask(
     """
     from torch.nn.attention.flex_attention import BlockMask
 
+    if not isinstance(mask, Mask):
+        raise InputError(f"to_block_mask writes a rule such as Causal() & Window(255, 0); got {mask!r}")
     rows, columns = (size, size) if isinstance(size, int) else size
     found = mask.tiles(queries, keys, (rows, columns), device=device)
     full = found == Tile.FULL

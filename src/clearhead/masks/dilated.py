@@ -5,8 +5,9 @@ from __future__ import annotations
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from clearhead.masks.base import Mask, integer
+from clearhead.masks.base import FARTHEST, Mask
 from clearhead.masks.grid import Grid, SomeEvery
+from clearhead.shapes import whole_number
 
 __all__ = ["Dilated"]
 
@@ -35,8 +36,8 @@ class Dilated(Mask):
     """
 
     def __init__(self, window: int, step: int) -> None:
-        self.window = integer(window, "a dilated window", 0)
-        self.step = integer(step, "the step of a dilated window", 1)
+        self.window = whole_number("a dilated window", window, 0)
+        self.step = whole_number("the step of a dilated window", step)
 
     def allows(
         self,
@@ -47,10 +48,15 @@ class Dilated(Mask):
     ) -> Bool[Tensor, "..."]:
         del batch, head
         distance = key - query
-        return (distance.abs() <= self.window * self.step) & (distance % self.step == 0)
+        return (distance.abs() <= self._reach) & (distance % self.step == 0)
+
+    @property
+    def _reach(self) -> int:
+        """How far the farthest key is."""
+        return min(self.window * self.step, FARTHEST // self.step * self.step)
 
     def in_tiles(self, grid: Grid) -> SomeEvery:
-        reach = self.window * self.step
+        reach = self._reach
         # The distances in a tile are all those from its nearest to its farthest.
         low, high = grid.first_key - grid.last_query, grid.last_key - grid.first_query
         some = high.clamp(max=reach).div(self.step, rounding_mode="floor") * self.step >= low.clamp(min=-reach)

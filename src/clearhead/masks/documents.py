@@ -12,6 +12,7 @@ from clearhead.errors import InputError, ShapeError
 from clearhead.masks.base import Mask, Runs, shown
 from clearhead.masks.bound import take
 from clearhead.masks.grid import Grid, SomeEvery, pool
+from clearhead.shapes import whole_number
 
 __all__ = ["Documents"]
 
@@ -47,16 +48,17 @@ class Documents(Mask):
 
     def __init__(self, ids: Sequence[int] | Sequence[Sequence[int]] | Tensor) -> None:
         given = torch.as_tensor(ids)
+        given = given.long() if given.numel() == 0 else given  # an empty list has no type
         if given.is_floating_point() or given.is_complex() or given.dtype == torch.bool:
             raise InputError(f"documents are numbered with integers; got {given.dtype}")
         if given.dim() not in (1, 2):
             raise ShapeError(f"document numbers are (keys,) or (batch, keys); got the shape {tuple(given.shape)}")
-        self.ids: Int[Tensor, "batch keys"] = given.reshape(-1, given.shape[-1])
+        self.ids: Int[Tensor, "batch keys"] = given.long() if given.dim() == 2 else given.long()[None]
 
     @classmethod
     def from_lengths(cls, lengths: Sequence[int]) -> Documents:
         """Documents of these lengths, one after the other."""
-        counts = torch.tensor(lengths, dtype=torch.int64)
+        counts = torch.tensor([whole_number("a document's length", n, 0) for n in lengths], dtype=torch.int64)
         return cls(torch.repeat_interleave(torch.arange(len(counts)), counts))
 
     def allows(
@@ -91,7 +93,7 @@ class Documents(Mask):
         else:
             some = torch.zeros_like(every)
             count = int(ranks.max()) + 1
-            step = min(count, max(1, _ENTRIES // max(some.shape)))
+            step = min(count, max(1, _ENTRIES // (len(some) * max(some.shape[1:]))))
             for start in range(0, count, step):
                 some |= (at_queries.holds(start, step) @ at_keys.holds(start, step).mT) > 0
         return some[:, None], every[:, None]

@@ -57,9 +57,12 @@ class Global(Mask):
         key: Int[Tensor, "..."],
     ) -> Bool[Tensor, "..."]:
         del head
-        positions = self.positions[torch.zeros_like(batch) if len(self.positions) == 1 else batch]
-        query_is, key_is = (((x[..., None] == positions) & (positions >= 0)).any(-1) for x in (query, key))
-        return query_is | key_is
+        found = torch.zeros_like(batch + query + key, dtype=torch.bool)
+        # One at a time: no axis for them is written out, and a compiled FlexAttention can follow.
+        for number in range(self.positions.shape[1]):
+            position = self.positions[torch.zeros_like(batch) if len(self.positions) == 1 else batch, number]
+            found = found | (((query == position) | (key == position)) & (position >= 0))
+        return found
 
     @property
     def breadth(self) -> tuple[int, int]:

@@ -37,9 +37,10 @@ class Grid:
     """
 
     def __init__(self, queries: int, keys: int, size: int | tuple[int, int], device: torch.device) -> None:
-        self.size = (size, size) if isinstance(size, int) else size
-        if min(self.size) < 1:
-            raise InputError(f"a tile has at least 1 query and 1 key; got the size {size}")
+        sizes = (size, size) if isinstance(size, int) else tuple(size)
+        if len(sizes) != 2 or any(type(side) is not int or side < 1 for side in sizes):
+            raise InputError(f"a tile has at least 1 query and 1 key, a number or a pair; got the size {size}")
+        self.size = (sizes[0], sizes[1])
         self.queries, self.keys, self.device = queries, keys, device
         self.offset = keys - queries
         first_query = torch.arange(0, queries, self.size[0], device=device)[:, None]

@@ -43,6 +43,7 @@ class Padding(Mask):
 
     def __init__(self, present: int | Sequence[int] | Sequence[Sequence[bool]] | Tensor) -> None:
         given = torch.as_tensor(present)
+        given = given.long() if given.numel() == 0 and given.dim() == 1 else given  # an empty list has no type
         if given.dtype == torch.bool and given.dim() in (1, 2):
             self.held: Tensor = given if given.dim() == 2 else given[None]
         elif given.dtype == torch.bool or given.is_floating_point() or given.is_complex():

@@ -9,9 +9,10 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from clearhead.errors import InputError
-from clearhead.masks.base import Mask, integer
-from clearhead.masks.bound import closed_over, over_grid, take
+from clearhead.errors import InputError, ShapeError
+from clearhead.masks.base import Mask
+from clearhead.masks.bound import closed_over, take
+from clearhead.shapes import whole_number
 
 __all__ = ["Predicate"]
 
@@ -38,14 +39,33 @@ class Predicate(Mask):
         mask_mod: The function.
         batch: For how many texts it speaks apart; 1 for a function that is the same for all of them.
         heads: For how many heads it speaks apart.
+        lengths: Queries and keys, for a function that counts queries from 0 and not from where they stand. It then
+            speaks of these lengths alone.
+
+    Raises:
+        InputError: It is no function, or, when it is asked, gives something else than booleans.
 
     """
 
-    def __init__(self, mask_mod: Callable[..., Tensor], batch: int = 1, heads: int = 1) -> None:
-        self.mask_mod, self.batch = mask_mod, integer(batch, "batch", 1)
-        self.heads = integer(heads, "heads", 1)
+    def __init__(
+        self,
+        mask_mod: Callable[..., Tensor],
+        batch: int = 1,
+        heads: int = 1,
+        *,
+        lengths: tuple[int, int] | None = None,
+    ) -> None:
+        if not callable(mask_mod):
+            raise InputError(f"a predicate is a function of (batch, head, query, key); got {mask_mod!r}")
+        self.mask_mod, self.batch = mask_mod, whole_number("batch", batch)
+        self.heads = whole_number("heads", heads)
+        self.lengths = lengths
         # The function speaks of the heads that it was made for, also after a selection.
         self.selected: tuple[int, ...] | None = None
+
+    def fits(self, queries: int, keys: int) -> None:
+        if self.lengths not in (None, (queries, keys)):
+            raise ShapeError(f"{self!r} counts queries from 0 of {self.lengths}, and was asked for {queries} × {keys}")
 
     def allows(
         self,
@@ -58,28 +78,25 @@ class Predicate(Mask):
         head = torch.zeros_like(head) if self.heads == 1 else head
         if self.selected is not None:
             head = take(torch.tensor(self.selected, device=query.device, dtype=torch.int64), head)
-        points = torch.broadcast_tensors(batch, head, query, key)
-        if not points[0].dim():  # a single pair, as within a mask_mod
-            return self.mask_mod(*points)
-        flat: Tensor = torch.vmap(self.mask_mod)(*(x.reshape(-1) for x in points))
-        return flat.reshape(points[0].shape)
+        if self.lengths is not None:
+            query = query - (self.lengths[1] - self.lengths[0])
+        shape = torch.broadcast_shapes(*(x.shape for x in (batch, head, query, key)))
+        if not shape:  # a single pair, as within a mask_mod
+            return self.mask_mod(batch, head, query, key)
+        # One vmap an axis, so that no index is written out for every pair.
+        points = [x[(None,) * (len(shape) - x.dim())] for x in (batch, head, query, key)]
+        function = self.mask_mod
+        for axis in reversed(range(len(shape))):
+            if shape[axis] != 1:
+                function = torch.vmap(function, in_dims=tuple(None if x.shape[axis] == 1 else 0 for x in points))
+        found: Tensor = function(*(x.squeeze() for x in points))
+        if found.dtype != torch.bool:
+            raise InputError(f"a predicate says True or False; {_name(self.mask_mod)} gave {found.dtype}")
+        return found.reshape(shape)
 
     @property
     def breadth(self) -> tuple[int, int]:
         return self.batch, self.heads if self.selected is None else len(self.selected)
-
-    def block(
-        self, position: int, rows: int, key: int, columns: int, device: torch.device
-    ) -> Bool[Tensor, "#batch #heads #rows #columns"]:
-        found: Tensor = over_grid(self.mask_mod)(
-            torch.arange(self.batch, device=device),
-            torch.tensor(
-                range(self.heads) if self.selected is None else self.selected, device=device, dtype=torch.int64
-            ),
-            torch.arange(position, position + rows, device=device),
-            torch.arange(key, key + columns, device=device),
-        )
-        return found
 
     def borrowed(self) -> list[Tensor]:
         return closed_over(self.mask_mod)
@@ -103,5 +120,10 @@ class Predicate(Mask):
 
     def __repr__(self) -> str:
         breadth = "" if (self.batch, self.heads) == (1, 1) else f", {self.batch}, {self.heads}"
+        lengths = "" if self.lengths is None else f", lengths={self.lengths}"
         selected = "" if self.selected is None else f".select_heads({list(self.selected)})"
-        return f"Predicate({getattr(self.mask_mod, '__name__', 'function')}{breadth}){selected}"
+        return f"Predicate({_name(self.mask_mod)}{breadth}{lengths}){selected}"
+
+
+def _name(function: Callable[..., Tensor]) -> str:
+    return getattr(function, "__name__", "function")

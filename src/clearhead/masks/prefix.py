@@ -41,6 +41,7 @@ class Prefix(Mask):
 
     def __init__(self, lengths: int | Sequence[int] | Tensor) -> None:
         given = torch.as_tensor(lengths)
+        given = given.long() if given.numel() == 0 and given.dim() == 1 else given  # an empty list has no type
         if given.is_floating_point() or given.is_complex() or given.dtype == torch.bool:
             raise InputError(f"the lengths of prefixes are integers; got {given.dtype}")
         if given.dim() > 1:

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from clearhead.errors import InputError
 from clearhead.masks.bound import BoundMask
 from clearhead.masks.explicit import Explicit
 from clearhead.masks.spans import Spans
@@ -77,6 +78,8 @@ def _runs(
 
 def forbidden(added: Float[Tensor, "..."]) -> Bool[Tensor, "..."]:
     """Where added numbers mean that a pair may not attend; NaN does not, and stays a (bad) bias."""
+    if not added.is_floating_point():
+        raise InputError(f"numbers that are added to scores are floating-point; got {added.dtype}; of 0 and 1 .bool()")
     return added <= torch.finfo(added.dtype).min / 2
 
 
@@ -92,5 +95,5 @@ def read_additive(
     added = _own_axes(added)
     allowed = ~forbidden(added)
     mask = read_boolean(allowed, queries)
-    nothing_added = not bool((added.masked_fill(~allowed, 0.0) if mask is not None else added).any())
-    return mask, None if nothing_added else added
+    adds = added.requires_grad or bool((added.masked_fill(~allowed, 0.0) if mask is not None else added).any())
+    return mask, added if adds else None

@@ -6,8 +6,9 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from clearhead.masks.base import Mask, Runs, integer
+from clearhead.masks.base import FARTHEST, Mask, Runs
 from clearhead.masks.grid import Grid, SomeEvery
+from clearhead.shapes import whole_number
 
 __all__ = ["Window"]
 
@@ -36,8 +37,8 @@ class Window(Mask):
     """
 
     def __init__(self, left: int | None, right: int | None) -> None:
-        self.left = None if left is None else integer(left, "a window's left side", 0)
-        self.right = None if right is None else integer(right, "a window's right side", 0)
+        self.left = None if left is None else min(whole_number("a window's left side", left, 0), FARTHEST)
+        self.right = None if right is None else min(whole_number("a window's right side", right, 0), FARTHEST)
 
     def allows(
         self,

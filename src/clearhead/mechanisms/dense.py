@@ -30,7 +30,7 @@ def scores(q: Queries, k: Keys, rule: ScoreRule) -> Weights:
 
 
 def log_sum_exp(q: Queries, k: Keys, rule: ScoreRule) -> PerQuery:
-    """The natural log of each row's normaliser, with the sink if there is one; −inf where nothing may be attended.
+    """The natural log of each row's normalizer, with the sink if there is one; −inf where nothing may be attended.
 
     With another normalizer than softmax, the number that stands in its place.
     """

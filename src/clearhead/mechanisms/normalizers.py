@@ -245,7 +245,7 @@ NORMALIZERS: dict[str, Normalizer] = {kind.name: kind() for kind in (Softmax, Sp
 
 
 def as_normalizer(given: str | Normalizer) -> Normalizer:
-    """The normaliser of this name, or the one that is given.
+    """The normalizer of this name, or the one that is given.
 
     Raises:
         InputError: If there is none of this name.

@@ -16,7 +16,7 @@ from clearhead.mechanisms.normalizers import Normalizer, Softmax, as_normalizer
 from clearhead.mechanisms.rule import PlacedBias, ScoreRule
 from clearhead.positions import Bias
 
-__all__ = ["MASK", "Request", "check_settings", "mask_hint", "prepare"]
+__all__ = ["MASK", "Request", "check_bias", "check_settings", "mask_hint", "prepare"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,8 +108,8 @@ def prepare(
     position_bias = bias if isinstance(bias, Bias) else None
     if position_bias is not None and position_bias.heads not in (1, heads):
         raise ShapeError(f"q has {heads} heads and the bias {position_bias.heads}: {position_bias!r}")
-    if bias is not None and not isinstance(bias, Bias | Tensor):
-        raise InputError(f"a bias is a tensor, ALiBi or RelativeBias; got {_name(bias)}")
+    if bias is not None:
+        check_bias(bias, q.device)
     added = _tensor_bias(bias, q, keys) if isinstance(bias, Tensor) else None
     chosen = as_normalizer(normalizer)
     if sinks is not None and sinks.shape != (heads,):
@@ -192,10 +192,20 @@ def _check_breadth(breadth: tuple[int, int], batch: int, heads: int) -> None:
             raise ShapeError(f"the mask is for {axis} {have}, and q has {axis} {want}{remedy}")
 
 
+def check_bias(bias: object, device: torch.device) -> None:
+    """Raise :class:`~clearhead.errors.InputError` for what cannot be added to scores on ``device``."""
+    if not isinstance(bias, Bias | Tensor):
+        raise InputError(f"a bias is a tensor, ALiBi or RelativeBias; got {_name(bias)}")
+    if isinstance(bias, Tensor) and not bias.dtype.is_floating_point:
+        raise InputError(f"a bias is added to the scores and floating-point; got {bias.dtype}. A mask goes to mask")
+    held = [bias] if isinstance(bias, Tensor) else [*bias.parameters(), *bias.buffers()]
+    for tensor in held:
+        if tensor.device != device:
+            raise InputError(f"the bias is on {tensor.device} and q on {device}; move one of them with .to()")
+
+
 def _tensor_bias(bias: Tensor, q: Tensor, keys: int) -> Tensor:
     wanted = (*q.shape[:3], keys)
-    if bias.dtype == torch.bool or not bias.dtype.is_floating_point:
-        raise InputError(f"a bias is added to the scores and floating-point; got {bias.dtype}. A mask goes to mask")
     if bias.dim() > 4 or any(have not in (1, want) for have, want in zip(bias.shape[::-1], wanted[::-1], strict=False)):
         raise ShapeError(f"the bias broadcasts to (batch, heads, queries, keys) = {wanted}; got {tuple(bias.shape)}")
     bias = bias[(None,) * (4 - bias.dim())]

@@ -7,7 +7,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from clearhead.errors import InputError
-from clearhead.positions.base import check_base, check_even, check_positions, check_whole
+from clearhead.positions.base import check_base, check_even, check_positions
+from clearhead.shapes import whole_number
 
 __all__ = ["Learned", "Sinusoidal"]
 
@@ -102,8 +103,8 @@ class Learned(nn.Module):
 
     def __init__(self, length: int, dim: int) -> None:
         super().__init__()
-        self.length = check_whole("length", length)
-        self.dim = check_whole("dim", dim)
+        self.length = whole_number("length", length)
+        self.dim = whole_number("dim", dim)
         self.table = nn.Parameter(torch.empty(length, dim))
         nn.init.normal_(self.table, std=0.02)
 
@@ -123,7 +124,7 @@ class Learned(nn.Module):
                     f"position {int(beyond[0])} has no learned code: there are {self.length}, "
                     f"for the positions 0 … {self.length - 1}"
                 )
-        return nn.functional.embedding(positions, self.table)
+        return nn.functional.embedding(positions.long(), self.table)
 
     def extra_repr(self) -> str:
         """The arguments."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import torch
@@ -9,7 +10,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from clearhead.errors import InputError
-from clearhead.positions.base import Bias, check_heads, check_whole
+from clearhead.positions.base import Bias, check_heads
+from clearhead.shapes import whole_number
 
 __all__ = ["ALiBi", "alibi_slopes"]
 
@@ -48,12 +50,15 @@ class ALiBi(Bias):
 
     def __init__(self, heads: int, *, symmetric: bool = False, slopes: Sequence[float] | None = None) -> None:
         super().__init__()
-        self.heads = check_whole("heads", heads)
+        self.heads = whole_number("heads", heads)
         self.symmetric = symmetric
-        self._numbers = alibi_slopes(heads) if slopes is None else tuple(slopes)
+        self._numbers = alibi_slopes(heads) if slopes is None else tuple(float(slope) for slope in slopes)
+        if not all(map(math.isfinite, self._numbers)):
+            raise InputError(f"slopes are finite numbers; got {self._numbers}")
         if len(self._numbers) != heads:
             raise InputError(f"there are {len(self._numbers)} slopes for {heads} heads; give one a head")
-        self.register_buffer("slopes", torch.tensor(self._numbers), persistent=False)
+        dtype = torch.promote_types(torch.get_default_dtype(), torch.float32)
+        self.register_buffer("slopes", torch.tensor(self._numbers, dtype=dtype), persistent=False)
 
     def points(
         self, head: Int[Tensor, "*#points"], query: Int[Tensor, "*#points"], key: Int[Tensor, "*#points"]
@@ -70,7 +75,8 @@ class ALiBi(Bias):
 
     def extra_repr(self) -> str:
         """The arguments."""
-        return f"{self.heads}, symmetric={self.symmetric}"
+        own = "" if self._numbers == alibi_slopes(self.heads) else f", slopes={list(self._numbers)}"
+        return f"{self.heads}, symmetric={self.symmetric}{own}"
 
     def _apply(self, fn: Callable[..., Tensor], recurse: bool = True) -> ALiBi:
         # What moves or casts a module ends here. The slopes are made anew from their exact values: in float32 after
@@ -91,7 +97,7 @@ def alibi_slopes(heads: int) -> tuple[float, ...]:
     (0.0625, 0.00390625, 0.25)
 
     """
-    check_whole("heads", heads)
+    whole_number("heads", heads)
     lower = 1 << (heads.bit_length() - 1)
     series = [2.0 ** (-8 * number / lower) for number in range(1, lower + 1)]
     between = [2.0 ** (-4 * number / lower) for number in range(1, 2 * lower, 2)]

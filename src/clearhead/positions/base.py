@@ -11,8 +11,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from clearhead.errors import InputError
+from clearhead.shapes import whole_number
 
-__all__ = ["Bias", "check_at_least_1", "check_base", "check_even", "check_heads", "check_positions", "check_whole"]
+__all__ = ["Bias", "check_at_least_1", "check_base", "check_even", "check_heads", "check_positions"]
 
 
 class Bias(nn.Module, ABC):
@@ -84,23 +85,20 @@ def check_heads(heads: Sequence[int], count: int) -> tuple[int, ...]:
     return tuple(heads)
 
 
-def check_whole(name: str, value: int, least: int = 1) -> int:
-    """An argument that has to be a whole number of at least ``least``."""
-    if type(value) is not int or value < least:
-        raise InputError(f"{name} is {value!r}; it has to be a whole number of at least {least}")
-    return value
-
-
 def check_even(name: str, value: int) -> int:
     """A width that is divided into pairs."""
-    if check_whole(name, value, 2) % 2:
+    if whole_number(name, value, 2) % 2:
         raise InputError(f"{name} is {value}, which is odd; its numbers come in pairs: use {value - 1} or {value + 1}")
     return value
 
 
 def check_at_least_1(name: str, value: float) -> float:
     """A factor that makes longer, not shorter."""
-    if not 1 <= value < math.inf:
+    try:
+        fits = 1 <= value < math.inf
+    except TypeError:
+        fits = False
+    if not fits:
         raise InputError(f"{name} is {value!r}; it has to be a finite number of at least 1")
     return value
 

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.nn.functional import embedding
 
 from clearhead.errors import InputError
-from clearhead.positions.base import Bias, check_whole
+from clearhead.positions.base import Bias, check_positions
+from clearhead.shapes import whole_number
 
 __all__ = ["RelativeBias", "relative_bucket"]
 
@@ -46,7 +47,7 @@ class RelativeBias(Bias):
 
     def __init__(self, heads: int, *, buckets: int = 32, furthest: int = 128, bidirectional: bool = True) -> None:
         super().__init__()
-        self.heads = check_whole("heads", heads)
+        self.heads = whole_number("heads", heads)
         _check(buckets, furthest, bidirectional)
         self.buckets, self.furthest, self.bidirectional = buckets, furthest, bidirectional
         self.table = nn.Parameter(torch.empty(buckets, heads))
@@ -100,6 +101,7 @@ def relative_bucket(
     [0, 1, 7, 8, 15, 15, 17, 31]
 
     """
+    check_positions(distance)
     _check(buckets, furthest, bidirectional)
     side = buckets // 2 if bidirectional else buckets
     exact = side // 2
@@ -112,11 +114,11 @@ def relative_bucket(
 
 
 def _check(buckets: int, furthest: int, bidirectional: bool) -> None:
-    check_whole("buckets", buckets, 4 if bidirectional else 2)
+    whole_number("buckets", buckets, 4 if bidirectional else 2)
     if bidirectional and buckets % 2:
         raise InputError(f"buckets is {buckets}, which is odd; both directions need equally many")
     exact = buckets // (4 if bidirectional else 2)
-    if check_whole("furthest", furthest) <= exact:
+    if whole_number("furthest", furthest) <= exact:
         raise InputError(
             f"furthest is {furthest}, but distances up to {exact - 1} have a bucket each; it has to be over {exact}"
         )

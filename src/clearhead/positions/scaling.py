@@ -15,7 +15,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from clearhead.errors import InputError
-from clearhead.positions.base import check_at_least_1, check_whole
+from clearhead.positions.base import check_at_least_1
+from clearhead.shapes import whole_number
 
 __all__ = ["LinearScaling", "Llama3Scaling", "NTKScaling", "RotaryScaling", "YaRNScaling"]
 
@@ -96,7 +97,7 @@ class NTKScaling(RotaryScaling):
     def __post_init__(self) -> None:
         check_at_least_1("factor", self.factor)
         if self.original_length is not None:
-            check_whole("original_length", self.original_length)
+            whole_number("original_length", self.original_length)
 
     def frequencies(
         self,
@@ -113,7 +114,7 @@ class NTKScaling(RotaryScaling):
             return plain / self.factor**exponents
         if positions.numel() == 0:
             return plain
-        excess = (positions.max() + 1).to(plain.dtype) / self.original_length - 1
+        excess = (positions.max().long() + 1).to(plain.dtype) / self.original_length - 1
         return plain / (1 + self.factor * excess.clamp(min=0)) ** exponents
 
 
@@ -156,11 +157,15 @@ class YaRNScaling(RotaryScaling):
 
     def __post_init__(self) -> None:
         check_at_least_1("factor", self.factor)
-        check_whole("original_length", self.original_length)
+        whole_number("original_length", self.original_length)
         if not self.beta_fast > self.beta_slow > 0:
             raise InputError(
                 f"beta_fast is {self.beta_fast} and beta_slow {self.beta_slow}; wanted is beta_fast > beta_slow > 0"
             )
+        if not math.isfinite(self.beta_fast):
+            raise InputError("beta_fast is infinite; it counts turns within the original length")
+        if self.attention_factor is not None and not 0 < self.attention_factor < math.inf:
+            raise InputError(f"attention_factor is {self.attention_factor}; it has to be above 0 and finite")
 
     @property
     def amplitude(self) -> float:
@@ -220,7 +225,7 @@ class Llama3Scaling(RotaryScaling):
 
     def __post_init__(self) -> None:
         check_at_least_1("factor", self.factor)
-        check_whole("original_length", self.original_length)
+        whole_number("original_length", self.original_length)
         low, high = self.low_frequency_factor, self.high_frequency_factor
         if not high > low > 0:
             raise InputError(

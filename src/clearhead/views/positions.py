@@ -10,7 +10,7 @@ from torch import Tensor
 
 from clearhead.errors import InputError
 from clearhead.positions import ALiBi, Bias, Learned, RelativeBias, Rotary, Sinusoidal
-from clearhead.positions.base import check_whole
+from clearhead.shapes import whole_number
 from clearhead.views.figure import _figure
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def plot_position(
 
     * Codes (:class:`Sinusoidal`, :class:`Learned`): a heatmap of position by number in the code.
     * :class:`Rotary`: cos of the angle by position and pair, and the product q·k of two equal vectors of length 1
-      against their distance: how what is alike falls off, from 1 (from the square of a scaling's amplitude).
+      against their distance: how what is alike falls off, from 1 (more where a scaling has an amplitude).
     * A :class:`Bias`: bias against key − query for each head, as lines (:class:`ALiBi`) or a heatmap. Keys ahead are
       left out for those that are meant for causal attention.
 
@@ -48,12 +48,12 @@ def plot_position(
     'number in the code'
 
     """
-    check_whole("length", length, 2)
+    whole_number("length", length, 2)
     with torch.no_grad():
         if isinstance(position, Sinusoidal | Learned):
             return _codes(position, length)
         if isinstance(position, Rotary):
-            return _rotary(position, length, head_dim or max(64, position.dim or 0))
+            return _rotary(position, length, max(64, position.dim or 0) if head_dim is None else head_dim)
         if isinstance(position, Bias):
             return _bias(position, length)
     raise InputError(
@@ -102,8 +102,9 @@ def _bias(bias: Bias, length: int) -> Figure:
     figure = _figure((6.4, 3.8))
     from matplotlib.ticker import MaxNLocator
 
-    causal = (isinstance(bias, ALiBi) and not bias.symmetric) or (
-        isinstance(bias, RelativeBias) and not bias.bidirectional
+    whole = getattr(bias, "bias", bias)  # of which these may be some heads
+    causal = (isinstance(whole, ALiBi) and not whole.symmetric) or (
+        isinstance(whole, RelativeBias) and not whole.bidirectional
     )
     keys = torch.arange(1 - length, 1 if causal else length)
     device = next((tensor.device for tensor in (*bias.parameters(), *bias.buffers())), None)
@@ -126,14 +127,15 @@ def _bias(bias: Bias, length: int) -> Figure:
 
 
 def _lines(axes: Axes, keys: Tensor, values: Tensor) -> None:
-    """A line for each head: ALiBi's are in order of steepness, so that shades of one hue tell them apart."""
+    """A line for each head; the steeper ALiBi's is, the darker, so that shades of one hue tell them apart."""
     from matplotlib import colormaps
 
     heads = len(values)
     named = range(0, heads, -(-heads // _MOST_NAMES))
     axes.axhline(0, color="0.8", linewidth=0.8)
+    rank = values[:, 0].argsort(descending=True).argsort().tolist()
     for head, line in enumerate(_array(values)):
-        shade = colormaps[_HUE](0.35 + 0.65 * (head + 1) / heads)
+        shade = colormaps[_HUE](0.35 + 0.65 * (rank[head] + 1) / heads)
         axes.plot(_array(keys), line, color=shade, linewidth=1.4, label=f"head {head}" if head in named else None)
     axes.set_ylabel("bias (added to the score)")
     axes.spines[["top", "right"]].set_visible(False)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import subprocess
 import sys
+import weakref
 from typing import Any
 
 import jaxtyping
@@ -374,3 +376,83 @@ def test_the_loops_and_the_matrices_are_the_same() -> None:
     q, k, v = (torch.randn(n, d, dtype=torch.float64) for n, d in ((5, 3), (7, 3), (7, 4)))
     for scale in (None, 1.0):
         torch.testing.assert_close(dense.attention_by_position(q, k, v, scale), ch.attention(q, k, v, scale=scale))
+
+
+@pytest.mark.parametrize("kind", ["one for all", "k of q", "k is v"])
+@pytest.mark.parametrize("mask", [None, ch.Causal() & ch.Window(5, 0)], ids=["plain", "window"])
+def test_gradients_with_a_graph_count_each_way_once(kind: str, mask: ch.Mask | None) -> None:
+    x, y = (torch.randn(1, 2, 7, 5, dtype=torch.float64, requires_grad=True) for _ in range(2))
+    tensors = {"one for all": (x, x, x), "k of q": (x, 2 * x, 3 * x), "k is v": (x, y, y)}[kind]
+    output = ch.attend(*tensors, mask=mask)[0].square().sum()
+    once = torch.autograd.grad(output, x, retain_graph=True)[0]
+    torch.testing.assert_close(torch.autograd.grad(output, x, create_graph=True)[0], once, rtol=1e-11, atol=1e-11)
+
+
+@pytest.mark.parametrize("normalizer", ["softmax", "sparsemax"])
+@pytest.mark.parametrize("what", ["mask", "bias"])
+def test_what_is_made_again_must_not_change(normalizer: str, what: str) -> None:
+    q = torch.randn(1, 2, 5, 3, requires_grad=True)
+    given = torch.ones(5, 5).bool() if what == "mask" else torch.randn(5, 5)
+    output = ch.attention(q, q, q, **{what: given}, normalizer=normalizer)  # type: ignore[arg-type]
+    given[:, 1:] = 0
+    with pytest.raises(InputError, match="changed in place between the forward and the backward pass"):
+        output.sum().backward()
+
+
+@pytest.mark.parametrize("sinks", [None, torch.zeros(2)])
+@pytest.mark.parametrize("mask", [None, ch.Causal()])
+def test_a_row_that_a_bias_empties_is_empty(mask: ch.Mask | None, sinks: Tensor | None) -> None:
+    q = torch.randn(1, 2, 5, 3)
+    bias = torch.randn(5, 5)
+    bias[2, :3] = -torch.inf
+    bias[2, 3:] = bias[2, 3:] if mask is not None else -torch.inf
+    output, amap = ch.attend(q, q, q, mask=mask, bias=bias, sinks=sinks)
+    assert (output[:, :, 2] == 0).all()
+    assert (amap.lse[:, :, 2] == -torch.inf).all()  # type: ignore[attr-defined]
+    assert bool(amap.check().ok())
+
+
+def test_a_scale_of_0_leaves_the_bias() -> None:
+    q = torch.randn(1, 2, 5, 3, dtype=torch.float64)
+    bias = ch.ALiBi(2)
+    wanted = bias.tile(torch.arange(5), torch.arange(5)).double().softmax(-1) @ q
+    torch.testing.assert_close(ch.attention(q, q, q, bias=bias, scale=0.0), wanted, rtol=0, atol=1e-12)
+
+
+def test_rows_of_many_equal_scores_sum_to_1() -> None:
+    torch.manual_seed(0)
+    q, k = torch.full((1, 1, 7, 16), 3.0), 2 + 1e-4 * torch.randn(1, 1, 4096, 16)
+    for normalizer in ("sparsemax", "entmax15"):
+        output, amap = ch.attend(q, k, torch.ones_like(k), normalizer=normalizer)
+        assert float((output - 1).abs().max()) < 1e-5
+        assert amap.check().row_sum < 1e-5
+
+
+def test_rows_without_weight_look_no_distance() -> None:
+    q = torch.zeros(1, 1, 5, 3, requires_grad=True)
+    distance = ch.attend(q, q, q, normalizer="relu")[1].distance()
+    assert (distance.mean == 0).all()
+    gradient = torch.autograd.grad(distance.mean.sum(), q)[0]
+    assert torch.isfinite(gradient).all()
+
+
+def test_a_map_lets_go_of_what_it_does_not_need() -> None:
+    q, v = torch.randn(1, 2, 5, 3), torch.randn(1, 2, 5, 3)
+    amap = ch.attend(q, q, v)[1]
+    held = weakref.ref(v)
+    del v
+    gc.collect()
+    assert held() is None
+    q, sinks = q.requires_grad_(), torch.zeros(2, requires_grad=True) * 1
+    amap = ch.attend(q, q, q, sinks=sinks)[1].detach()
+    held = weakref.ref(sinks)
+    del sinks
+    gc.collect()
+    assert held() is None
+    assert not amap.entropy().requires_grad
+
+
+def test_a_trained_scale_is_refused() -> None:
+    q = torch.randn(1, 2, 5, 3)
+    with pytest.raises(InputError, match="for a trained scale multiply q by it"):
+        ch.attention(q, q, q, scale=torch.tensor(0.3, requires_grad=True))  # type: ignore[arg-type]

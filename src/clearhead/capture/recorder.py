@@ -18,6 +18,7 @@ from clearhead.errors import NothingCapturedError, UnknownLayerError
 from clearhead.maps import AttentionMap
 from clearhead.maps.factored import FactoredMap
 from clearhead.maps.held import keep
+from clearhead.maps.stored import StoredMap
 from clearhead.masks import BoundMask, BoundRule, Predicate, Spans, Window, read_additive, read_boolean
 from clearhead.mechanisms import ScoreRule
 
@@ -187,7 +188,9 @@ class Recorder:
         if shape[2] == 1 and shape[3] > 1 and rule.sinks is None:
             # A decoding step: its one row is far smaller than the cache that it was computed from, and the cache
             # will be written over.
-            made = AttentionMap.from_weights(made.dense(force=True), values=values, output=output)
+            made = StoredMap(
+                made.dense(force=True), values=values, output=output, sums_to_one=rule.normalizer.sums_to_one
+            )
         return made if self._device is None else made.to(self._device)
 
     def _columns(self, call: AttentionCall) -> tuple[Tensor | None, Tensor | None]:

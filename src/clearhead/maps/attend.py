@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from torch import Tensor
 
 from clearhead.maps.base import AttentionMap
@@ -83,5 +85,7 @@ def attend(
     # Without tensors that could change, the rule is made when the map is first looked at.
     rule = None if request.is_plain and plan.path == "fused" else request.rule()
     output, statistic = compute(request, plan, rule)
-    amap = FactoredMap(request.q, request.k, rule or request.rule, lse=statistic, attached=True)
+    # A rule that is made later is made without v, which the map does not keep.
+    later = replace(request, v=request.k).rule
+    amap = FactoredMap(request.q, request.k, rule or later, lse=statistic, attached=True)
     return request.restore(output), amap

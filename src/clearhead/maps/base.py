@@ -358,10 +358,11 @@ class AttentionMap(ABC):
 
         found = self._sum_by_query(sums)
         total, signed, absolute, square = found[..., :4].unbind(-1)
-        total = total.clamp(min=torch.finfo(torch.float64).tiny)
-        mean = signed / total
-        spread = _root((square / total - mean.square()).clamp(min=0))
-        distance = Distance(*(x.to(self.dtype) for x in (absolute / total, mean, spread)))
+        none = total == 0  # nothing is looked at, from no distance
+        share = 1 / total.masked_fill(none, 1.0)
+        far, mean, square = (x.masked_fill(none, 0.0) * share for x in (absolute, signed, square))
+        spread = _root((square - mean.square()).clamp(min=0))
+        distance = Distance(*(x.to(self.dtype) for x in (far, mean, spread)))
         return Moments(distance, found[..., 4:].to(self.dtype))
 
     def topk(self, k: int) -> TopK:

@@ -76,6 +76,7 @@ class FactoredMap(AttentionMap):
         if self._made is None:
             given = self._make if isinstance(self._make, ScoreRule) else self._make()
             self._made = given.change(partial(keep, attached=self._attached))
+            self._make = self._made  # and nothing more of what it was made from
             for name, tensor in self._made.tensors().items():
                 self._held.put(name, tensor)
             read = enumerate(self._made.borrowed())
@@ -184,10 +185,12 @@ class FactoredMap(AttentionMap):
         store different numbers for a row without keys (0 on the CPU), so those are set here.
         """
         if not self._lse_is_normal:
-            given, mask = self._held.get("lse"), self.rule.mask
-            lse = self._statistic() if given is None else given.to(self.dtype)
-            if mask is not None and self._rule.is_linear:
-                lse = lse.masked_fill(mask.empty_rows(), -torch.inf)
+            given, _ = self._held.get("lse"), self.rule
+            lse = self._statistic() if given is None else given
+            if self._rule.is_linear:
+                lse = lse.to(self.dtype)
+                empty = self._rule.empty_rows(*self.shape[2:])
+                lse = lse if empty is None else lse.masked_fill(empty, -torch.inf)
             if self._wants_gradient and not lse.requires_grad:
                 return lse  # no gradient was asked for now; it may be the next time
             self._held.put("lse", lse)
@@ -231,7 +234,9 @@ class FactoredMap(AttentionMap):
 
     def detach(self) -> FactoredMap:
         result = FactoredMap(
-            rule=self._rule, attached=False, **{name: x for name, x in self._held.all().items() if name in _OWN}
+            rule=self._rule.change(Tensor.detach),
+            attached=False,
+            **{name: x for name, x in self._held.all().items() if name in _OWN},
         )
         result._lse_is_normal = self._lse_is_normal
         return result
@@ -379,7 +384,9 @@ class FactoredMap(AttentionMap):
             return torch.cat(found, 2) if found else self.q.new_zeros(self.shape[:3], dtype=self.dtype)
         lse = torch.full(self.shape[:3], rule.normalizer.empty, dtype=self.dtype, device=self.device)
         for rows, _, scores in self._score_tiles(whole_rows=True):
-            lse[..., rows.start : rows.stop] = rule.statistic(scores)
+            part = rule.statistic(scores)
+            lse = lse.to(part.dtype)  # some normalizers need float64
+            lse[..., rows.start : rows.stop] = part
         return lse
 
     def _statistic_of_rows(self, rows: range) -> Tensor:
@@ -592,8 +599,8 @@ class FactoredMap(AttentionMap):
             again, total = again[..., :-1], again[..., -1]
             # By the mask and not by the LSE, so that an LSE of −inf in a row that does attend is found.
             some = torch.ones(self.shape[:3], dtype=torch.bool, device=self.device)
-            if self._rule.mask is not None:
-                some = some & ~self._rule.mask.empty_rows()
+            empty = self._rule.empty_rows(*self.shape[2:])
+            some = some if empty is None else some & ~empty
             if self._rule.sinks is not None:
                 total = total + (self._rule.sinks.to(self.dtype)[:, None] - self.lse).exp()
             row_sum = _worst((total - 1)[some]) if self._rule.normalizer.sums_to_one else 0.0

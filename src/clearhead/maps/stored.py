@@ -26,9 +26,11 @@ class StoredMap(AttentionMap):
         *,
         values: Float[Tensor, "batch kv_heads keys c"] | None = None,
         output: Float[Tensor, "batch heads queries c"] | None = None,
+        sums_to_one: bool = True,
     ) -> None:
         if weights.dim() != 4:
             raise ShapeError(f"weights have the axes (batch, heads, queries, keys); got {tuple(weights.shape)}")
+        self._sums_to_one = sums_to_one
         self._held = Held({"weights": weights, "values": values, "output": output})
         batch, heads, queries, keys = weights.shape
         self.shape = (batch, heads, queries, keys)
@@ -66,7 +68,9 @@ class StoredMap(AttentionMap):
 
     def to(self, device: torch.device | str) -> StoredMap:
         held = {name: x.to(device) for name, x in self._held.all().items()}
-        return StoredMap(held["weights"], values=held.get("values"), output=held.get("output"))
+        return StoredMap(
+            held["weights"], values=held.get("values"), output=held.get("output"), sums_to_one=self._sums_to_one
+        )
 
     def select_heads(self, heads: Sequence[int]) -> StoredMap:
         chosen, held = self._check_heads(heads), self._held.all()
@@ -75,7 +79,10 @@ class StoredMap(AttentionMap):
             groups = self.shape[1] // values.shape[1]
             values = values[:, [h // groups for h in chosen]]
         return StoredMap(
-            held["weights"][:, chosen], values=values, output=None if output is None else output[:, chosen]
+            held["weights"][:, chosen],
+            values=values,
+            output=None if output is None else output[:, chosen],
+            sums_to_one=self._sums_to_one,
         )
 
     def check(self) -> Check:
@@ -83,7 +90,7 @@ class StoredMap(AttentionMap):
         weights = held["weights"].to(self.dtype)
         total = weights.sum(-1)
         some = total != 0
-        row_sum = float((total - 1).abs()[some].max()) if bool(some.any()) else 0.0
+        row_sum = float((total - 1).abs()[some].max()) if self._sums_to_one and bool(some.any()) else 0.0
         if "values" not in held or "output" not in held:
             return Check(row_sum, None, 0)
         values = held["values"].to(self.dtype)

@@ -43,10 +43,11 @@ def attention(
             ``h // (heads // kv_heads)``: grouped queries (Ainslie et al. 2023, arXiv:2305.13245).
         v: ``(…, kv_heads, keys, value_dim)``; value_dim may differ from head_dim.
         mask: Who may attend to whom: a rule like ``ch.Causal() & ch.Window(255, 0)``, or a boolean tensor that
-            broadcasts to ``(…, heads, queries, keys)``, True = may attend. ``ch.Causal()`` lets the last query stand at
-            the last key; ``is_causal=True`` of PyTorch lets the first stand at the first, which differs where there are
-            more keys than queries. ``clearhead.masks`` reads the masks of others: ``from_sdpa``, ``from_multihead``,
-            ``from_huggingface``, ``from_additive``, ``from_mask_mod``.
+            broadcasts to ``(batch, heads, queries, keys)``, True = may attend; all axes before heads count as one
+            batch. ``ch.Causal()`` lets the last query stand at the last key; ``is_causal=True`` of PyTorch lets the
+            first stand at the first, which differs where there are more keys than queries. ``clearhead.masks`` reads
+            the masks of others: ``from_sdpa``, ``from_multihead``, ``from_huggingface``, ``from_additive``,
+            ``from_mask_mod``.
         bias: Added to the scores: a tensor that broadcasts likewise, or a function of positions, ``ch.ALiBi`` or
             ``ch.RelativeBias``, which is never written out whole. A bias may be trained.
         scale: Factor of q·k; ``1/√head_dim`` if it is not given.
@@ -113,9 +114,10 @@ def _fused(request: Request, rule: ScoreRule) -> tuple[Tensor, Tensor]:
     queries = range(q.shape[2])
     calls = fused.calls_under(rule, request.shape, q.dtype)
     output, lse = fused.attend_calls(q, k, v, calls, scale=rule.scale, rows=queries)
-    if rule.mask is not None:
+    empty = rule.empty_rows(q.shape[2], k.shape[2])
+    if empty is not None:
         # Kernels store different numbers for a row that may attend to nothing: 0 on the CPU.
-        lse = lse.masked_fill(rule.mask.empty_rows(), -math.inf)
+        lse = lse.masked_fill(empty, -math.inf)
     if rule.sinks is not None:
         with_sinks = rule.with_sinks(lse)
         share = (lse - with_sinks.masked_fill(lse == -math.inf, 0.0)).exp()
@@ -137,6 +139,9 @@ def _sdpa(request: Request) -> Tensor:
         added = allowed | empty
     bias = _written_out(request)
     if bias is not None:
+        # The kernel of the CPU takes a float32 bias beside bfloat16, and rounds nothing; others want one dtype.
+        keeps = q.device.type == "cpu" and q.dtype.itemsize < 4
+        bias = bias.to(torch.float32 if keeps else q.dtype)
         added = bias if added is None else bias.masked_fill(~added, -math.inf)
     width = v.shape[-1]
     if width != q.shape[-1] and q.device.type != "cuda":  # the kernel of the CPU has one width for all
@@ -172,11 +177,11 @@ def _dense(request: Request) -> Tensor:
 
 
 def _written_out(request: Request) -> Tensor | None:
-    """All that is added to the scores, as one tensor; of q's dtype, which kernels want."""
+    """All that is added to the scores, as one tensor."""
     queries, keys = request.shape[2:]
     bias = request.bias
     if request.position_bias is not None:
         query = torch.arange(keys - queries, keys, device=request.q.device)
         by_position = request.position_bias.tile(query, torch.arange(keys, device=request.q.device))
         bias = by_position if bias is None else bias + by_position
-    return None if bias is None else bias.to(request.q.dtype)
+    return bias

@@ -88,8 +88,10 @@ def calls_under(rule: ScoreRule, shape: tuple[int, ...], dtype: torch.dtype, row
     wanted = range(queries) if rows is None else rows
     added_dtype = torch.float64 if dtype == torch.float64 else torch.float32
     whole = len(wanted) == queries
+    versions = rule.versions()
 
     def calls() -> Iterator[KernelCall]:
+        rule.check_unchanged(versions)
         if rule.is_same_for_all_queries:
             yield KernelCall(wanted, range(keys), rule.additive_tile(range(1), range(keys), added_dtype))
             return
@@ -112,6 +114,8 @@ def _foldable(rule: ScoreRule, dtype: torch.dtype) -> tuple[Tensor, int] | None:
     """ALiBi's bias is linear in the key's position, so two more columns of q and k hold it, in exact dtypes."""
     placed = rule.position_bias
     if placed is None or not isinstance(placed.bias, ALiBi) or placed.bias.symmetric or dtype.itemsize < 4:
+        return None
+    if rule.scale == 0:  # by which the columns are divided
         return None
     return placed.bias.slopes, placed.shift
 
@@ -222,6 +226,8 @@ def _again(
     q: Tensor, k: Tensor, v: Tensor, ctx: Any, grad_output: Tensor | None, grad_lse: Tensor | None
 ) -> tuple[Tensor, ...]:
     """The gradients by plain operations, through which gradients flow in their turn; all scores are kept for that."""
+    # Through other names, so that what one of them was computed from another counts once, outside.
+    q, k, v = (x.view_as(x) for x in (q, k, v))
     results = _run_all(q, k, v, ctx.calls, ctx.scale, ctx.rows, _plain_of)
     pairs = [(x, grad) for x, grad in zip(results, (grad_output, grad_lse), strict=True) if grad is not None]
     outputs, wishes = zip(*pairs, strict=True)

@@ -79,7 +79,7 @@ def _not_linear(request: Request) -> Iterator[str]:
     if not isinstance(request.normalizer, Softmax):
         yield f"no kernel has the normalizer {request.normalizer!r}"
     if request.softcap is not None:
-        yield "no kernel on the CPU bounds scores by a softcap"
+        yield f"no kernel that is used on {request.q.device.type} bounds scores by a softcap"
     if request.dropout > 0 and request.q.device.type == "cpu":
         yield "no kernel on the CPU drops weights"
     if _is_trained(request):

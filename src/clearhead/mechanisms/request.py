@@ -112,8 +112,12 @@ def prepare(
         check_bias(bias, q.device)
     added = _tensor_bias(bias, q, keys) if isinstance(bias, Tensor) else None
     chosen = as_normalizer(normalizer)
+    if sinks is not None and not isinstance(sinks, Tensor):
+        raise InputError(f"sinks are a tensor of one logit a head, ({heads},); got {_name(sinks)}")
     if sinks is not None and sinks.shape != (heads,):
         raise ShapeError(f"sinks are one logit a head, ({heads},); got {tuple(sinks.shape)}")
+    if sinks is not None and (not sinks.is_floating_point() or sinks.device != q.device):
+        raise InputError(f"sinks are floating-point and where q is, on {q.device}; got {sinks.dtype} on {sinks.device}")
     if sinks is not None and not isinstance(chosen, Softmax):
         raise InputError(f"sinks take part in a softmax; the normalizer here is {chosen!r}")
     check_settings(scale=scale, softcap=softcap, dropout=dropout)
@@ -173,6 +177,8 @@ def mask_hint(mask: object) -> str:
 def check_settings(*, scale: object, softcap: object, dropout: object) -> None:
     """Raise :class:`~clearhead.errors.InputError` for a number that no attention can have."""
     for name, value in (("scale", scale), ("softcap", softcap), ("dropout", dropout)):
+        if isinstance(value, Tensor) and value.requires_grad:
+            raise InputError(f"{name} is a plain number, which has no gradient; for a trained scale multiply q by it")
         try:
             number = 0.5 if value is None else float(value)  # type: ignore[arg-type]
         except (TypeError, ValueError):

@@ -7,9 +7,10 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from clearhead.errors import InputError
 from clearhead.masks import BoundMask
 from clearhead.masks.bound import closed_over, over_grid, take
 from clearhead.mechanisms.normalizers import Normalizer, Softmax
@@ -187,6 +188,33 @@ class ScoreRule:
         if self.position_bias is not None:
             read = read + self.position_bias.tensors()
         return read if self.mask is None else read + self.mask.borrowed()
+
+    def versions(self) -> list[int]:
+        """How often each tensor that it is made of was written to."""
+        parts = [*self.tensors().values(), *self.borrowed()]
+        return [0 if x.is_inference() else x._version for x in parts]
+
+    def check_unchanged(self, versions: list[int]) -> None:
+        """Raise :class:`~clearhead.errors.InputError` if a tensor was written to since :meth:`versions`."""
+        if versions != self.versions():
+            raise InputError(
+                "a mask or bias was changed in place between the forward and the backward pass, which makes it again; "
+                "change a copy of it: mask.clone()"
+            )
+
+    def empty_rows(self, queries: int, keys: int) -> Bool[Tensor, "#batch #heads #queries"] | None:
+        """Which queries may attend to nothing, for which a bias of −inf counts as a mask; ``None`` if all may."""
+        if self.bias is None or not bool(torch.isneginf(self.bias).any()):
+            return None if self.mask is None else self.mask.empty_rows()
+        step = max(1, 2**22 // max(1, self.breadth * keys))
+        found = []
+        for start in range(0, queries, step):
+            rows = range(start, min(start + step, queries))
+            added = self.additive_tile(rows, range(keys), torch.float32)
+            assert added is not None  # there is a bias
+            empty = (added == -torch.inf).all(-1)
+            found.append(empty.expand(*empty.shape[:2], len(rows)))
+        return torch.cat(found, -1)
 
     def tensors(self) -> Mapping[str, Tensor]:
         """The tensors it holds, by name."""

@@ -39,6 +39,7 @@ def attend(
     """The output, and what the weights of each row share: with softmax, the LSE. Everything is differentiable."""
     shape = (*q.shape[:3], k.shape[2])
     learns = torch.is_grad_enabled() and any(x.requires_grad for x in (q, k, v, *rule.tensors().values(), *_read(rule)))
+    versions = rule.versions() if learns else []
     outputs, sums = [], []
     for rows in blocks(shape):
         columns = rule.columns_for(rows, shape[-1])
@@ -48,7 +49,7 @@ def attend(
             # What is random in a block is the same again in the backward pass: checkpoint keeps the generator's state.
             output, statistic = checkpoint(
                 _block,
-                *(part, some_k, some_v, rule, rows, columns, dropout),
+                *(part, some_k, some_v, rule, rows, columns, dropout, versions),
                 use_reentrant=False,
                 preserve_rng_state=dropout > 0,
             )
@@ -64,8 +65,17 @@ def _read(rule: ScoreRule) -> list[Tensor]:
 
 
 def _block(
-    q: Tensor, k: Tensor, v: Tensor, rule: ScoreRule, rows: range, columns: range, dropout: float
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    rule: ScoreRule,
+    rows: range,
+    columns: range,
+    dropout: float,
+    versions: list[int] | None = None,
 ) -> tuple[Tensor, Tensor]:
+    if versions is not None:
+        rule.check_unchanged(versions)
     dtype = torch.float64 if q.dtype == torch.float64 else torch.float32
     batch, heads, queries, width = q.shape
     shared = heads // k.shape[1] * queries

@@ -31,6 +31,19 @@ def assert_stands_for(mask: BoundMask, allowed: Tensor) -> None:
         assert 0 <= seen.start <= seen.stop <= queries
         there = allowed[..., columns.start : columns.stop].any(-1).flatten(0, 1).any(0).nonzero().flatten().tolist()
         assert all(row in seen for row in there), "rows_for leaves out a query that sees"
+    for size in ((2, 3), (3, 1), (queries, keys)):
+        if 0 in (queries, keys):
+            continue
+        some, every = (tiles.expand(*allowed.shape[:2], -1, -1) for tiles in mask.in_tiles(size))
+        for row, column in itertools.product(range(some.shape[2]), range(some.shape[3])):
+            tile = allowed[..., row * size[0] : (row + 1) * size[0], column * size[1] : (column + 1) * size[1]]
+            assert (some[..., row, column] >= tile.flatten(2).any(-1)).all(), "a tile is called empty and is not"
+            assert (every[..., row, column] <= tile.flatten(2).all(-1)).all(), "a tile is called full and is not"
+    if queries > 3 and keys > 3:
+        for rows, columns in itertools.product(itertools.combinations(range(queries - 1), 2), repeat=2):
+            if columns[1] < keys - 1 and mask.are_alike(rows, 2, columns, 2):
+                tiles = [allowed[..., i : i + 2, j : j + 2] for i, j in zip(rows, columns, strict=True)]
+                assert torch.equal(*tiles), "tiles are called alike and are not"
     assert torch.equal(mask.empty_rows().expand(allowed.shape[:3]), ~allowed.any(-1)), "empty_rows"
     if mask.is_same_for_all_queries:
         assert (allowed == allowed[:, :, :1]).all(), "is_same_for_all_queries"

@@ -28,6 +28,7 @@ from clearhead.maps.held import Held, keep
 from clearhead.maps.indexing import pick
 from clearhead.masks import BoundMask, Mask, Spans, read_additive, read_boolean
 from clearhead.mechanisms import ScoreRule, fused
+from clearhead.mechanisms.calls import calls_under
 from clearhead.mechanisms.fused import product
 from clearhead.mechanisms.normalizers import Normalizer, Softmax, as_normalizer
 from clearhead.mechanisms.rule import PlacedBias, ScoreModifier
@@ -357,18 +358,16 @@ class FactoredMap(AttentionMap):
 
     # Statistics from the fused kernel.
 
-    def _fused(self, columns: Tensor, rows: range | None = None) -> tuple[Tensor, Tensor]:
-        """``(P · columns, LSE)`` of these rows by the fused kernel: P normalised over the real keys, without sinks."""
+    def _fused(self, columns: Tensor) -> tuple[Tensor, Tensor]:
+        """``(P · columns, LSE)`` by the fused kernel: P normalised over the real keys, without sinks."""
         rule = self.rule
         q, k, columns = self.q.to(self.dtype), self.k.to(self.dtype), columns.to(self.dtype)
-        rows = range(self.shape[2]) if rows is None else rows
-        calls = fused.calls_under(rule, self.shape, self.dtype, rows)
-        return fused.attend_calls(q, k, columns, calls, scale=rule.scale, rows=rows)
+        return fused.attend_calls(q, k, columns, calls_under(rule, q, k), scale=rule.scale)
 
-    def _weighted(self, columns: Tensor, rows: range | None = None) -> tuple[Tensor, Tensor]:
-        """``(P · columns, Σ_j P_ij)`` of these rows, with the normalizer that this map holds."""
-        output, real = self._fused(columns, rows)
-        lse = self.lse if rows is None else self.lse[..., rows.start : rows.stop]
+    def _weighted(self, columns: Tensor) -> tuple[Tensor, Tensor]:
+        """``(P · columns, Σ_j P_ij)``, with the normalizer that this map holds."""
+        output, real = self._fused(columns)
+        lse = self.lse
         none = lse == -torch.inf
         total = (real.masked_fill(none, 0.0) - lse.masked_fill(none, 0.0)).exp().masked_fill(none, 0.0)
         return output * total[..., None], total

@@ -91,6 +91,12 @@ class Mask(ABC):
         """Whether no query may attend past its own position. True is a promise."""
         return False
 
+    @property
+    def is_relative(self) -> bool:
+        """Whether it asks for nothing but how far a key is from the query. True is a promise."""
+        parts = self._parts()
+        return bool(parts) and all(part.is_relative for part in parts)
+
     def fits(self, queries: int, keys: int) -> None:
         """Raise :class:`~clearhead.errors.ShapeError` where it cannot speak of so many queries and keys."""
         for part in self._parts():

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from clearhead.errors import ShapeError
 from clearhead.masks.bound import BoundMask
+from clearhead.masks.grid import SomeEvery
 from clearhead.masks.spans import Spans
 
 __all__ = ["Both", "both"]
@@ -76,6 +77,14 @@ class Both(BoundMask):
         first, second = self.first.rows_for(columns), self.second.rows_for(columns)
         start = max(first.start, second.start)
         return range(start, max(start, min(first.stop, second.stop)))
+
+    def in_tiles(self, size: tuple[int, int]) -> SomeEvery:
+        first, second = self.first.in_tiles(size), self.second.in_tiles(size)
+        return first[0] & second[0], first[1] & second[1]
+
+    def are_alike(self, rows: Sequence[int], height: int, columns: Sequence[int], width: int) -> bool:
+        place = (rows, height, columns, width)
+        return self.first.are_alike(*place) and self.second.are_alike(*place)
 
     @property
     def is_same_for_all_queries(self) -> bool:

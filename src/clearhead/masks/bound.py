@@ -13,6 +13,8 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
+from clearhead.masks.grid import SomeEvery, pool
+
 __all__ = ["BoundMask", "closed_over", "over_grid", "take"]
 
 
@@ -116,6 +118,34 @@ class BoundMask(ABC):
         batch, heads = torch.broadcast_shapes(*(part.shape[:2] for part in found))
         device = max((part.device for part in found), key=str)  # blocks without a tile are made on the CPU
         return torch.cat([part.to(device).expand(batch, heads, -1) for part in found], -1)
+
+    def in_tiles(self, size: tuple[int, int]) -> SomeEvery:
+        """Whether some pair, and whether every pair of each tile of ``size`` (queries, keys) may attend.
+
+        ``(#batch, #heads, query_blocks, key_blocks)`` each; here by evaluating all pairs, a row of tiles at a time.
+        """
+        found = []
+        for start in range(0, self.queries, size[0]):
+            rows = range(start, min(start + size[0], self.queries))
+            part = self.tile(rows, range(self.keys))
+            if part is None:
+                part = torch.ones(1, 1, 1, self.keys, dtype=torch.bool)
+            some, every = part.any(-2, keepdim=True), part.all(-2, keepdim=True)
+            found.append((pool(some, size[1], False).any(-1), pool(every, size[1], True).all(-1)))
+        device = max((some.device for some, _ in found), key=str)  # tiles that forbid nothing are made on the CPU
+        breadth = [max(some.shape[axis] for some, _ in found) for axis in (0, 1)]
+        some, every = (
+            torch.cat([pair[which].to(device).expand(*breadth, -1, -1) for pair in found], -2) for which in (0, 1)
+        )
+        return some, every
+
+    def are_alike(self, rows: Sequence[int], height: int, columns: Sequence[int], width: int) -> bool:
+        """Whether tiles of ``height`` × ``width`` pairs are known to be the same.
+
+        ``rows`` and ``columns`` are the first query and the first key of each.
+        """
+        del rows, height, columns, width
+        return False
 
     @property
     def is_same_for_all_queries(self) -> bool:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from clearhead.masks.base import Mask
 from clearhead.masks.bound import BoundMask
-from clearhead.masks.grid import Grid
+from clearhead.masks.grid import Grid, SomeEvery
 
 __all__ = ["BoundRule"]
 
@@ -75,6 +75,18 @@ class BoundRule(BoundMask):
 
     def rows_for(self, columns: range) -> range:
         return range(self.queries) if self._seen is None else _extent(self._seen.T, columns, self.queries)
+
+    def in_tiles(self, size: tuple[int, int]) -> SomeEvery:
+        if not self.rule.has_form or self.first != self.keys - self.queries:
+            return super().in_tiles(size)
+        grid = Grid(self.queries, self.keys, size, self.device)
+        some, every = self.rule.in_tiles(grid)
+        blocks = (len(grid.first_query), len(grid.first_key))
+        return some.expand(-1, -1, *blocks), every.expand(-1, -1, *blocks)
+
+    def are_alike(self, rows: Sequence[int], height: int, columns: Sequence[int], width: int) -> bool:
+        del height, width
+        return self.rule.is_relative and len({column - row for row, column in zip(rows, columns, strict=True)}) == 1
 
     def empty_rows(self) -> Bool[Tensor, "#batch #heads #queries"]:
         if self.first != self.keys - self.queries:

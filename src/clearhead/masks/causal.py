@@ -45,6 +45,10 @@ class Causal(Mask):
         return key <= query
 
     @property
+    def is_relative(self) -> bool:
+        return True
+
+    @property
     def looks_back_only(self) -> bool:
         return True
 

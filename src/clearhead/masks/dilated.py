@@ -55,6 +55,10 @@ class Dilated(Mask):
         """How far the farthest key is."""
         return min(self.window * self.step, FARTHEST // self.step * self.step)
 
+    @property
+    def is_relative(self) -> bool:
+        return True
+
     def in_tiles(self, grid: Grid) -> SomeEvery:
         reach = self._reach
         # The distances in a tile are all those from its nearest to its farthest.

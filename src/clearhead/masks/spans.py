@@ -9,6 +9,7 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from clearhead.masks.bound import BoundMask, take
+from clearhead.masks.grid import SomeEvery, pool
 
 __all__ = ["Spans"]
 
@@ -120,6 +121,43 @@ class Spans(BoundMask):
         first, last = (before.gather(-1, edge) for edge in runs)
         empty: Tensor = last <= first
         return empty
+
+    def in_tiles(self, size: tuple[int, int]) -> SomeEvery:
+        rows, width = size
+        starts, stops = (x.clamp(0, self.keys).long().expand(-1, -1, self.queries) for x in (self.starts, self.stops))
+        key_blocks = -(-self.keys // width)
+        # +1 at the first block of each run, −1 past its last: sums along the keys count the runs that meet a block.
+        edges = starts.new_zeros((*starts.shape[:2], -(-self.queries // rows), key_blocks + 1))
+        row = (torch.arange(self.queries, device=starts.device) // rows * (key_blocks + 1)).expand_as(starts)
+        weight = (starts < stops).long()
+        edges.flatten(2).scatter_add_(-1, row + starts // width * weight, weight)
+        edges.flatten(2).scatter_add_(-1, row + ((stops - 1) // width + 1) * weight, -weight)
+        some = edges.cumsum(-1)[..., :-1] > 0
+        first = torch.arange(key_blocks, device=starts.device) * width
+        latest = pool(starts, rows, 0).amax(-1)[..., None]
+        earliest = pool(stops, rows, self.keys).amin(-1)[..., None]
+        every = (latest <= first) & (earliest >= (first + width).clamp(max=self.keys))
+        if self.present is not None:
+            some = some & pool(self.present, width, False).any(-1)[..., None, :]
+            every = every & pool(self.present, width, True).all(-1)[..., None, :]
+        return some, every
+
+    def are_alike(self, rows: Sequence[int], height: int, columns: Sequence[int], width: int) -> bool:
+        if self.starts.shape[0] * self.starts.shape[1] > 1:
+            return False
+        device = self.starts.device
+        row = torch.tensor(rows, device=device)[:, None] + torch.arange(height, device=device)
+        column = torch.tensor(columns, device=device)[:, None]
+        if self.present is not None:
+            before = torch.nn.functional.pad((~self.present).cumsum(-1), (1, 0)).flatten(0, 1)
+            if bool((before[:, column + width] != before[:, column]).any()):
+                return False
+        for edge in (self.starts, self.stops):
+            edge = edge.flatten() if edge.shape[-1] > 1 else edge.expand(1, 1, self.queries).flatten()
+            away = (edge[row] - column).clamp(0, width)
+            if bool((away != away[0]).any()):
+                return False
+        return True
 
     @property
     def is_same_for_all_queries(self) -> bool:

@@ -62,6 +62,10 @@ class Window(Mask):
         return sides[0] & sides[-1]
 
     @property
+    def is_relative(self) -> bool:
+        return True
+
+    @property
     def looks_back_only(self) -> bool:
         return self.right == 0
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from clearhead.masks import Mask
 from clearhead.mechanisms import dense, fused, streamed
+from clearhead.mechanisms.calls import calls_under
 from clearhead.mechanisms.normalizers import Normalizer
 from clearhead.mechanisms.plan import Plan, choose
 from clearhead.mechanisms.request import Request, prepare
@@ -111,9 +112,7 @@ def compute(request: Request, plan: Plan, rule: ScoreRule | None) -> tuple[Tenso
 
 def _fused(request: Request, rule: ScoreRule) -> tuple[Tensor, Tensor]:
     q, k, v = request.q, request.k, request.v
-    queries = range(q.shape[2])
-    calls = fused.calls_under(rule, request.shape, q.dtype)
-    output, lse = fused.attend_calls(q, k, v, calls, scale=rule.scale, rows=queries)
+    output, lse = fused.attend_calls(q, k, v, calls_under(rule, q, k), scale=rule.scale)
     empty = rule.empty_rows(q.shape[2], k.shape[2])
     if empty is not None:
         # Kernels store different numbers for a row that may attend to nothing: 0 on the CPU.

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from clearhead.masks import Mask
-from clearhead.mechanisms import fused, streamed
+from clearhead.mechanisms import streamed
+from clearhead.mechanisms.calls import calls_under
 from clearhead.mechanisms.normalizers import Normalizer
 from clearhead.mechanisms.plan import Path, choose
 from clearhead.mechanisms.request import Request, prepare
@@ -119,7 +120,7 @@ def explain(
     batch, heads, queries, keys = request.shape
     head_dim, value_dim = request.q.shape[-1], request.v.shape[-1]
     width = max(head_dim, value_dim) * 2 if plan.path in ("sdpa", "fused") else head_dim + value_dim
-    pairs = sum(part.pairs for part in parts)
+    pairs = round(sum(part.pairs for part in parts))
     output = batch * heads * queries * value_dim
     size = request.q.itemsize
     read = (request.q.numel() + request.k.numel() + request.v.numel() + output) * size
@@ -139,7 +140,7 @@ def explain(
 
 @dataclass(frozen=True)
 class _Part:
-    pairs: int
+    pairs: float | int
     bytes_extra: int
 
 
@@ -164,10 +165,10 @@ def _parts(request: Request, path: Path) -> Iterator[_Part]:
             pairs = len(rows) * len(rule.columns_for(rows, keys))
             yield _Part(pairs, batch * heads * pairs * 4)
         return
-    for call in fused.calls_under(rule, request.shape, request.q.dtype)():
-        square = len(call.rows) * len(call.columns)
-        pairs = len(call.rows) * (len(call.rows) + 1) // 2 if call.causal else square
-        yield _Part(pairs, 0 if call.added is None else call.added.nbytes)
+    for call in calls_under(rule, request.q, request.k)():
+        # Pairs of one head of one text, on average where they differ.
+        share = (1 if call.text is None else batch) * (1 if call.head is None else heads)
+        yield _Part(call.pairs / share, 0 if call.added is None else call.added.nbytes)
 
 
 def _engineering(count: int, unit: str) -> str:

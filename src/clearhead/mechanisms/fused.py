@@ -9,25 +9,21 @@ plain operations over blocks of queries, so that n×n numbers never exist at onc
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from clearhead.mechanisms.calls import KernelCall, KernelCalls
 from clearhead.mechanisms.normalizers import Softmax
-from clearhead.mechanisms.rule import ScoreRule
-from clearhead.positions import ALiBi
+from clearhead.mechanisms.places import over
 
 __all__ = [
-    "KernelCall",
-    "KernelCalls",
     "attend",
     "attend_calls",
-    "calls_under",
     "has_fused_kernel",
     "product",
     "sdpa_with_lse",
@@ -55,69 +51,7 @@ def product(a: Tensor, b: Tensor) -> Tensor:
         return a @ b
 
 
-class KernelCall(NamedTuple):
-    """One call of the kernel: which queries on which keys, and what is added to their scores."""
-
-    rows: range
-    columns: range
-    added: Tensor | None = None
-    """``(#batch, #heads, #rows, columns)``: bias, and −inf where the mask forbids."""
-    causal: bool = False
-    """The triangle of a square call, which the kernel has a flag for."""
-    slope: tuple[Float[Tensor, "heads"], int] | None = None
-    """ALiBi's slopes and the shift from a query's number to its position, to be folded into q and k."""
-
-
-KernelCalls = Callable[[], Iterator[KernelCall]]
-"""The calls that make up one attention; asked for again in the backward pass, so that no mask is kept."""
-
 Run = Callable[[KernelCall, Tensor, Tensor, Tensor, float], tuple[Tensor, Tensor]]
-
-_ROWS = 512  # queries of one call, where a mask or bias is written out for them: few, so that windows stay narrow
-_FOLDED_ROWS = 256  # with ALiBi folded in: positions are counted from the block's middle, and rounding grows with them
-_ADDED = 2**23  # numbers of a mask or bias that exist at once
-
-
-def calls_under(rule: ScoreRule, shape: tuple[int, ...], dtype: torch.dtype, rows: range | None = None) -> KernelCalls:
-    """The calls of the kernel that make up ``rule``, which must be linear, for all queries or ``rows`` of them.
-
-    ``shape`` is (batch, heads, queries, keys). A mask or bias is written out for a block of queries at a time, and
-    only for the keys that they may see.
-    """
-    queries, keys = shape[-2:]
-    wanted = range(queries) if rows is None else rows
-    added_dtype = torch.float64 if dtype == torch.float64 else torch.float32
-    whole = len(wanted) == queries
-    versions = rule.versions()
-
-    def calls() -> Iterator[KernelCall]:
-        rule.check_unchanged(versions)
-        if rule.is_same_for_all_queries:
-            yield KernelCall(wanted, range(keys), rule.additive_tile(range(1), range(keys), added_dtype))
-            return
-        slope = _foldable(rule, dtype)
-        if slope is None and whole and not rule.has_bias and rule.mask is not None and rule.mask.is_causal:
-            yield KernelCall(wanted, range(keys), causal=True)
-            return
-        left = rule if slope is None else replace(rule, position_bias=None)
-        height = min(_ROWS if slope is None else _FOLDED_ROWS, _ADDED // max(1, left.breadth * keys))
-        for start in range(wanted.start, wanted.stop, max(1, height)):
-            part = range(start, min(start + max(1, height), wanted.stop))
-            seen = left.columns_for(part, keys)
-            if seen:
-                yield KernelCall(part, seen, left.additive_tile(part, seen, added_dtype), slope=slope)
-
-    return calls
-
-
-def _foldable(rule: ScoreRule, dtype: torch.dtype) -> tuple[Tensor, int] | None:
-    """ALiBi's bias is linear in the key's position, so two more columns of q and k hold it, in exact dtypes."""
-    placed = rule.position_bias
-    if placed is None or not isinstance(placed.bias, ALiBi) or placed.bias.symmetric or dtype.itemsize < 4:
-        return None
-    if rule.scale == 0:  # by which the columns are divided
-        return None
-    return placed.bias.slopes, placed.shift
 
 
 def attend(
@@ -139,9 +73,9 @@ def attend(
     """
 
     def calls() -> Iterator[KernelCall]:
-        yield KernelCall(range(q.shape[2]), range(k.shape[2]), added, causal)
+        yield KernelCall(over(range(q.shape[2])), over(range(k.shape[2])), added, causal)
 
-    return attend_calls(q, k, v, calls, scale=scale, rows=range(q.shape[2]))
+    return attend_calls(q, k, v, calls, scale=scale)
 
 
 def attend_calls(
@@ -151,16 +85,14 @@ def attend_calls(
     calls: KernelCalls,
     *,
     scale: float,
-    rows: range,
-) -> tuple[Float[Tensor, "batch heads rows value_dim"], Float[Tensor, "batch heads rows"]]:
-    """:func:`attend` for the queries ``rows``, put together from several calls; a row in none of them gives 0 and −inf.
+) -> tuple[Float[Tensor, "batch heads queries value_dim"], Float[Tensor, "batch heads queries"]]:
+    """:func:`attend`, put together from several calls; a query in none of them gives 0 and −inf.
 
     The backward pass makes its masks again, so what is kept for it is q, k, v, the output and the LSE.
     """
     v = v.expand(k.shape[0], k.shape[1], -1, -1)
     if 0 in q.shape or 0 in k.shape:  # the kernel would divide by the size
-        nothing = q[:, :, rows.start : rows.stop]
-        return nothing.new_zeros((*nothing.shape[:3], v.shape[-1])), nothing.new_full(nothing.shape[:3], -math.inf)
+        return q.new_zeros((*q.shape[:3], v.shape[-1])), q.new_full(q.shape[:3], -math.inf)
     width = q.shape[-1]
     q, k = _unit_stride(q), _unit_stride(k)
     learns = torch.is_grad_enabled() and (q.requires_grad or k.requires_grad or v.requires_grad)
@@ -172,9 +104,9 @@ def attend_calls(
         if count < width and has_fused_kernel(q):
             part = torch.nn.functional.pad(part, (0, width - count))
         if learns:
-            output, sums = _Attend.apply(q, k, part, calls, scale, rows)  # type: ignore[no-untyped-call]
+            output, sums = _Attend.apply(q, k, part, calls, scale)  # type: ignore[no-untyped-call]
         else:
-            output, sums = _run_all(q, k, part, calls, scale, rows)
+            output, sums = _run_all(q, k, part, calls, scale)
         lse = sums if lse is None else lse
         outputs.append(output[..., :count])
     assert lse is not None
@@ -185,41 +117,58 @@ class _Attend(torch.autograd.Function):
     """The calls of the kernel, forward and backward, through the output and through the LSE."""
 
     @staticmethod
-    def forward(
-        ctx: Any, q: Tensor, k: Tensor, v: Tensor, calls: KernelCalls, scale: float, rows: range
-    ) -> tuple[Tensor, Tensor]:
+    def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, calls: KernelCalls, scale: float) -> tuple[Tensor, Tensor]:
         v = _unit_stride(v)
-        found = _run_all(q, k, v, calls, scale, rows)
+        found = _run_all(q, k, v, calls, scale)
         ctx.save_for_backward(q, k, v, *found)
-        ctx.calls, ctx.scale, ctx.rows = calls, scale, rows
+        ctx.calls, ctx.scale = calls, scale
         ctx.set_materialize_grads(False)
         return found
 
     @staticmethod
     def backward(ctx: Any, grad_output: Tensor | None, grad_lse: Tensor | None) -> tuple[Tensor | None, ...]:
         if grad_output is None and grad_lse is None:
-            return (None,) * 6
+            return (None,) * 5
         q, k, v, output, lse = ctx.saved_tensors
         if torch.is_grad_enabled():  # gradients of gradients are wanted, which kernels have none of
-            return (*_again(q, k, v, ctx, grad_output, grad_lse), None, None, None)
-        grads: tuple[Tensor, ...] | None = None
+            return (*_again(q, k, v, ctx, grad_output, grad_lse), None, None)
+        sums: tuple[Tensor, ...] | None = None
         for call in ctx.calls():
-            place = slice(call.rows.start - ctx.rows.start, call.rows.stop - ctx.rows.start)
-            parts = [None if x is None else x[:, :, place] for x in (grad_output, grad_lse)]
-            found = _run_backward(
-                call, (q, k, v), (output[:, :, place], lse[:, :, place]), (parts[0], parts[1]), ctx.scale
-            )
-            if len(call.rows) == q.shape[2] and len(call.columns) == k.shape[2]:
-                grads = found
-                break
-            if grads is None:
-                grads = torch.zeros_like(q), torch.zeros_like(k), torch.zeros_like(v)
-            grads[0][:, :, call.rows.start : call.rows.stop] += found[0]
-            for grad, part in zip(grads[1:], found[1:], strict=True):
-                grad[:, :, call.columns.start : call.columns.stop] += part
-        if grads is None:
-            grads = torch.zeros_like(q), torch.zeros_like(k), torch.zeros_like(v)
-        return (*grads, None, None, None)
+            places = (call.rows, call.columns, call.columns)
+            results = [_of_rows(call, x) for x in (output, lse)]
+            wishes = [None if x is None else _of_rows(call, x) for x in (grad_output, grad_lse)]
+            tensors = list(_parts(call, q, k, v))
+            if _is_slow_in(q):
+                tensors, results = ([x.float() for x in several] for several in (tensors, results))
+                wishes = [None if x is None else x.float() for x in wishes]
+            found = _run_backward(call, tensors, results, wishes, ctx.scale)
+            if _is_whole(call, q, k):
+                return (*(part.to(q.dtype) for part in found), None, None)
+            if sums is None:
+                sums = tuple(torch.zeros_like(_exact(x)) for x in (q, k, v))
+            for x, total, part, place in zip((q, k, v), sums, found, places, strict=True):
+                place.add(call.own(total, q.shape[1] // x.shape[1]), part)
+        sums = sums or tuple(torch.zeros_like(x) for x in (q, k, v))
+        return (*(total.to(x.dtype) for total, x in zip(sums, (q, k, v), strict=True)), None, None)
+
+
+@cache
+def _has_matrix_tiles() -> bool:
+    return bool(getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)())
+
+
+def _is_slow_in(tensor: Tensor) -> bool:
+    """Whether the kernel's backward pass takes longer in this dtype than in float32, conversion included.
+
+    Five times longer on CPUs that multiply no matrices of half precision.
+    """
+    return tensor.device.type == "cpu" and tensor.dtype.itemsize < 4 and not _has_matrix_tiles()
+
+
+def _is_whole(call: KernelCall, q: Tensor, k: Tensor) -> bool:
+    """Whether there is no other call besides this one."""
+    one = call.text is None and call.head is None and call.columns.index is None
+    return one and call.rows.length == q.shape[2] and call.columns.length == k.shape[2]
 
 
 def _again(
@@ -228,7 +177,7 @@ def _again(
     """The gradients by plain operations, through which gradients flow in their turn; all scores are kept for that."""
     # Through other names, so that what one of them was computed from another counts once, outside.
     q, k, v = (x.view_as(x) for x in (q, k, v))
-    results = _run_all(q, k, v, ctx.calls, ctx.scale, ctx.rows, _plain_of)
+    results = _run_all(q, k, v, ctx.calls, ctx.scale, _plain)
     pairs = [(x, grad) for x, grad in zip(results, (grad_output, grad_lse), strict=True) if grad is not None]
     outputs, wishes = zip(*pairs, strict=True)
     wanted = [x for x in (q, k, v) if x.requires_grad]
@@ -237,79 +186,83 @@ def _again(
 
 
 def _run_all(
-    q: Tensor, k: Tensor, v: Tensor, calls: KernelCalls, scale: float, rows: range, run: Run | None = None
+    q: Tensor, k: Tensor, v: Tensor, calls: KernelCalls, scale: float, run: Run | None = None
 ) -> tuple[Tensor, Tensor]:
     """All calls, put together; each by the kernel, or by ``run``."""
     v = _unit_stride(v)
     found: tuple[Tensor, Tensor] | None = None
     for call in calls():
-        output, lse = (run or _run)(call, q, k, v, scale)
-        if len(call.rows) == len(rows):
+        folded = _folded(call, *_parts(call, q, k, v), scale)
+        output, lse = (run or _run)(call, *folded, scale)
+        output = output[..., : v.shape[-1]]
+        if _is_whole(call, q, k):
             return output, lse
         if found is None:
-            found = output.new_zeros((*q.shape[:2], len(rows), v.shape[-1])), _nothing(lse, q, rows)
-        place = slice(call.rows.start - rows.start, call.rows.stop - rows.start)
-        found[0][:, :, place], found[1][:, :, place] = output, lse
+            found = q.new_zeros((*q.shape[:3], v.shape[-1])), lse.new_full(q.shape[:3], -math.inf)
+        call.rows.put(call.own(found[0]), output)
+        call.rows.put(call.own(found[1][..., None]), lse[..., None])
     if found is None:  # no query may attend to anything
-        found = q.new_zeros((*q.shape[:2], len(rows), v.shape[-1])), _nothing(_exact(q), q, rows)
+        found = q.new_zeros((*q.shape[:3], v.shape[-1])), _exact(q).new_full(q.shape[:3], -math.inf)
     return found
+
+
+def _parts(call: KernelCall, q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The queries, keys and values of one call."""
+    groups = q.shape[1] // k.shape[1]
+    k, v = (call.columns.take(call.own(x, groups)) for x in (k, v))
+    return call.rows.take(call.own(q)), k, v
+
+
+def _of_rows(call: KernelCall, x: Tensor) -> Tensor:
+    """What belongs to the queries of one call; the LSE and its gradient have one number for each."""
+    if x.dim() == 3:
+        return call.rows.take(call.own(x[..., None]))[..., 0]
+    return call.rows.take(call.own(x))
 
 
 def _exact(tensor: Tensor) -> Tensor:
     return tensor if tensor.dtype == torch.float64 else tensor.float()
 
 
-def _nothing(like: Tensor, q: Tensor, rows: range) -> Tensor:
-    return torch.full((*q.shape[:2], len(rows)), -math.inf, dtype=like.dtype, device=q.device)
-
-
-def _of_call(call: KernelCall, q: Tensor, k: Tensor, v: Tensor, scale: float) -> tuple[Tensor, Tensor, Tensor]:
-    """The queries, keys and values of one call, with the slopes folded in where there are any."""
-    q = q[:, :, call.rows.start : call.rows.stop]
-    k, v = (x[:, :, call.columns.start : call.columns.stop] for x in (k, v))
+def _folded(call: KernelCall, q: Tensor, k: Tensor, v: Tensor, scale: float) -> tuple[Tensor, Tensor, Tensor]:
+    """ALiBi's slopes, where there are any, in two more columns of q and k."""
     if call.slope is None:
         return q, k, v
     slopes, shift = call.slope
-    middle = (call.rows.start + call.rows.stop - 1) // 2 + shift
-    away = [torch.arange(part.start, part.stop, device=q.device) - middle for part in (call.rows, call.columns)]
+    slopes = (slopes if call.head is None else slopes[call.head : call.head + 1]).to(q)
+    row, key = (place.numbers(q.device) for place in (call.rows, call.columns))
+    # Counted from the middle of each block of queries, which keeps the digits of near keys.
+    middle = (row[:, :1] + row[:, -1:]) // 2 + shift
+    row, key = (row + shift - middle)[:, None], (key - middle)[:, None]
     # slope·(j − i) = [slope, −slope·i]·[j, 1], all over scale, which the kernel multiplies by.
-    slopes = (slopes.to(q) / scale)[:, None]
-    q_columns = torch.stack([slopes.expand(-1, len(call.rows)), -slopes * (away[0] + shift)], -1)
-    k_columns = torch.stack([away[1], torch.ones_like(away[1])], -1).to(k)
+    slopes = (slopes / scale)[:, None]
+    q_columns = torch.stack(torch.broadcast_tensors(slopes, -slopes * row), -1)
+    k_columns = torch.stack([key, torch.ones_like(key)], -1).to(k)
     wide = -(-(q.shape[-1] + 2) // 8) * 8  # the kernels are fastest where the width is a multiple of 8
-    q = torch.cat([q, q_columns.expand(q.shape[0], -1, -1, -1)], -1)
-    k = torch.cat([k, k_columns.expand(*k.shape[:2], -1, -1)], -1)
+    q = torch.cat([q, q_columns.expand(*q.shape[:3], -1)], -1)
+    k = torch.cat([k, k_columns.expand(*k.shape[:3], -1)], -1)
     q, k, v = (torch.nn.functional.pad(x, (0, wide - x.shape[-1])) for x in (q, k, v))
     return q, k, v
 
 
 def _run(call: KernelCall, q: Tensor, k: Tensor, v: Tensor, scale: float) -> tuple[Tensor, Tensor]:
     kernel = _cpu_kernel()
-    width = v.shape[-1]
-    q, k, v = _of_call(call, q, k, v, scale)
     if kernel is None or not has_fused_kernel(q):
-        output, lse = _plain(call, q, k, v, scale)
-    else:
-        output, lse = kernel(q, k, v, 0.0, call.causal, attn_mask=call.added, scale=scale)
-    return output[..., :width], lse
-
-
-def _plain_of(call: KernelCall, q: Tensor, k: Tensor, v: Tensor, scale: float) -> tuple[Tensor, Tensor]:
-    output, lse = _plain(call, *_of_call(call, q, k, v, scale), scale)
-    return output[..., : v.shape[-1]], lse
+        return _plain(call, q, k, v, scale)
+    return kernel(q, k, v, 0.0, call.causal, attn_mask=call.added, scale=scale)
 
 
 def _run_backward(
     call: KernelCall,
-    tensors: tuple[Tensor, Tensor, Tensor],
-    results: tuple[Tensor, Tensor],
-    gradients: tuple[Tensor | None, Tensor | None],
+    tensors: Sequence[Tensor],
+    results: Sequence[Tensor],
+    gradients: Sequence[Tensor | None],
     scale: float,
 ) -> tuple[Tensor, ...]:
     """Gradients of one call with respect to its queries, keys and values."""
     (q, k, v), (output, lse), (grad_output, grad_lse) = tensors, results, gradients
     widths = [x.shape[-1] for x in (q, k, v)]
-    q, k, v = _of_call(call, q, k, v, scale)
+    q, k, v = _folded(call, q, k, v, scale)
     if grad_output is None:
         grad_output = torch.zeros_like(output)
     if grad_lse is not None:
@@ -342,7 +295,7 @@ def _scores(call: KernelCall, q: Tensor, k: Tensor, scale: float) -> Tensor:
     if call.added is not None:
         scores = scores + call.added
     if call.causal:
-        last = torch.arange(call.rows.start, call.rows.stop, device=q.device)[:, None]
+        last = call.rows.numbers(q.device).mT
         scores = scores.masked_fill(torch.arange(k.shape[2], device=q.device) > last, -torch.inf)
     return scores
 
@@ -353,7 +306,7 @@ def _row_blocks(call: KernelCall, q: Tensor, keys: int) -> Iterator[tuple[slice,
     for start in range(0, q.shape[2], step):
         place = slice(start, min(start + step, q.shape[2]))
         added = call.added if call.added is None or call.added.shape[-2] == 1 else call.added[..., place, :]
-        yield place, call._replace(rows=range(place.start, place.stop), added=added)
+        yield place, call._replace(rows=over(range(place.start, place.stop)), added=added)
 
 
 def _plain(call: KernelCall, q: Tensor, k: Tensor, v: Tensor, scale: float) -> tuple[Tensor, Tensor]:

@@ -14,6 +14,7 @@ from clearhead.errors import InputError
 from clearhead.masks import BoundMask
 from clearhead.masks.bound import closed_over, over_grid, take
 from clearhead.mechanisms.normalizers import Normalizer, Softmax
+from clearhead.mechanisms.places import Places
 from clearhead.positions import Bias
 
 __all__ = ["PlacedBias", "ScoreRule"]
@@ -173,6 +174,55 @@ class ScoreRule:
         if bias is None:
             return torch.zeros(allowed.shape, dtype=dtype, device=allowed.device).masked_fill_(~allowed, -torch.inf)
         return torch.where(allowed, bias.to(dtype), -torch.inf)
+
+    def additive_blocks(
+        self,
+        rows: Places,
+        columns: Places,
+        text: int | None,
+        head: int | None,
+        dtype: torch.dtype,
+        device: torch.device,
+    ) -> Float[Tensor, "#texts_or_blocks #some_heads #rows #columns"] | None:
+        """:meth:`additive_tile` for several blocks of queries and their keys: of one text and head, or of all."""
+        one_tile = len(rows) == 1 and columns.index is None and text is None and head is None
+        if one_tile or self._are_alike(rows, columns):
+            row, column = (range(x.starts[0], x.starts[0] + x.length) for x in (rows, columns))
+            return self.additive_tile(row, column, dtype)
+        query, key = rows.numbers(device)[:, None, :, None], columns.numbers(device)[:, None, None]
+
+        def point(breadth: tuple[int, ...]) -> tuple[Tensor, ...]:
+            """Indices of all of it, with one text and head where these serve all."""
+            numbers = (
+                range(size) if one is None else [one if size > 1 else 0]
+                for one, size in zip((text, head), breadth, strict=True)
+            )
+            batch, heads = (torch.tensor(number, device=device) for number in numbers)
+            return batch[:, None, None, None], heads[:, None, None], query, key
+
+        added = None
+        if self.bias is not None:
+            added = take(self.bias, *point(self.bias.shape[:2])).to(dtype)
+        if self.position_bias is not None:
+            bias, shift = self.position_bias.bias, self.position_bias.shift
+            by_position = bias.points(point((1, bias.heads))[1], query + shift, key).to(dtype)
+            added = by_position if added is None else added + by_position
+        if self.mask is None:
+            return added
+        allowed = self.mask.allows(*point(self.mask.breadth))
+        if added is None:
+            return torch.zeros(allowed.shape, dtype=dtype, device=device).masked_fill_(~allowed, -torch.inf)
+        return torch.where(allowed, added, -torch.inf)
+
+    def _are_alike(self, rows: Places, columns: Places) -> bool:
+        """Whether one tile is known to serve all blocks."""
+        distances = {key - query for query, key in zip(rows.starts, columns.starts, strict=True)}
+        return (
+            columns.index is None
+            and self.bias is None
+            and (self.position_bias is None or (self.position_bias.bias.is_relative and len(distances) == 1))
+            and (self.mask is None or self.mask.are_alike(rows.starts, rows.length, columns.starts, columns.length))
+        )
 
     def columns_for(self, rows: range, keys: int) -> range:
         """A range of keys outside of which no query in ``rows`` has any weight."""

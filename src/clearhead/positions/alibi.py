@@ -60,6 +60,11 @@ class ALiBi(Bias):
         dtype = torch.promote_types(torch.get_default_dtype(), torch.float32)
         self.register_buffer("slopes", torch.tensor(self._numbers, dtype=dtype), persistent=False)
 
+    @property
+    def is_relative(self) -> bool:
+        """It depends on the distance."""
+        return True
+
     def points(
         self, head: Int[Tensor, "*#points"], query: Int[Tensor, "*#points"], key: Int[Tensor, "*#points"]
     ) -> Float[Tensor, "*points"]:

@@ -43,6 +43,11 @@ class Bias(nn.Module, ABC):
         return self.points(torch.arange(self.heads, device=key.device)[:, None, None], query[:, None], key)[None]
 
     @property
+    def is_relative(self) -> bool:
+        """Whether it depends on nothing but the head and how far the key is from the query. True is a promise."""
+        return False
+
+    @property
     def is_trained(self) -> bool:
         """Whether a gradient is wanted for any of its parameters."""
         return any(parameter.requires_grad for parameter in self.parameters())
@@ -71,6 +76,10 @@ class _SelectedHeads(Bias):
     ) -> Float[Tensor, "*points"]:
         """The bias of single pairs."""
         return self.bias.points(torch.tensor(self.chosen, device=head.device)[head], query, key)
+
+    @property
+    def is_relative(self) -> bool:
+        return self.bias.is_relative
 
     def extra_repr(self) -> str:
         """The heads' numbers."""

@@ -53,6 +53,11 @@ class RelativeBias(Bias):
         self.table = nn.Parameter(torch.empty(buckets, heads))
         nn.init.normal_(self.table, std=0.02)
 
+    @property
+    def is_relative(self) -> bool:
+        """It depends on the distance."""
+        return True
+
     def points(
         self, head: Int[Tensor, "*#points"], query: Int[Tensor, "*#points"], key: Int[Tensor, "*#points"]
     ) -> Float[Tensor, "*points"]:

@@ -1,0 +1,237 @@
+"""Which calls of the fused kernel make up one attention: on the tiles that its mask leaves, and no others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import pairwise
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from clearhead.masks import BoundMask
+from clearhead.masks.grid import pool
+from clearhead.mechanisms.places import Places, over
+from clearhead.mechanisms.rule import ScoreRule
+from clearhead.positions import ALiBi
+from clearhead.shapes import Keys, Queries
+
+__all__ = ["KernelCall", "KernelCalls", "calls_under"]
+
+_ROWS = 512  # queries of one call, where a mask or bias is written out for them: few, so that windows stay narrow
+_FOLDED_ROWS = 256  # with ALiBi folded in: positions are counted from the block's middle, and rounding grows with them
+_ADDED = 2**23  # numbers of a mask or bias that exist at once
+_SIDE = 64  # of the tiles that are left out where the mask forbids them
+_TILES = 2**22  # of them at most: of longer texts they are larger
+_GATHERED = 2**15  # keys, counted once a head, of the blocks of one call: what is copied of them stays in the cache
+_STRIDED = 3  # blocks at equal distances from which on their keys are read where they lie
+_PRICE = 22  # a pair in blocks of n queries costs 1 + 22/n times what it costs in one long block, as measured
+_SMALL = 2**19  # pairs of a head that are too few for leaving some out
+
+
+class KernelCall(NamedTuple):
+    """One call of the kernel: which queries on which keys, and what is added to their scores."""
+
+    rows: Places
+    columns: Places
+    added: Float[Tensor, "#texts_or_blocks #heads #rows columns"] | None = None
+    """Bias, and −inf where the mask forbids."""
+    causal: bool = False
+    """The triangle of a square call, which the kernel has a flag for."""
+    slope: tuple[Float[Tensor, "heads"], int] | None = None
+    """ALiBi's slopes and the shift from a query's number to its position, to be folded into q and k."""
+    text: int | None = None
+    """Which text, where several blocks of one take the place of the texts; ``None`` for all."""
+    head: int | None = None
+    """Which head, where each has its own mask; ``None`` for all."""
+
+    @property
+    def pairs(self) -> int:
+        """(query, key) pairs of each head of each text that it is for."""
+        square = len(self.rows) * self.rows.length * self.columns.length
+        return self.rows.length * (self.rows.length + 1) // 2 if self.causal else square
+
+    def own(self, x: Float[Tensor, "batch some_heads n width"], groups: int = 1) -> Tensor:
+        """The part of x that is of this call's text and head; ``groups`` query heads share one of x's heads."""
+        x = x if self.text is None else x[self.text : self.text + 1]
+        return x if self.head is None else x[:, self.head // groups : self.head // groups + 1]
+
+
+KernelCalls = Callable[[], Iterator[KernelCall]]
+"""The calls that make up one attention; asked for again in the backward pass, so that no mask is kept."""
+
+
+def calls_under(rule: ScoreRule, q: Queries, k: Keys) -> KernelCalls:
+    """The calls of the kernel that make up ``rule``, which must be linear, for these queries and keys.
+
+    A mask or bias is written out for some blocks of queries at a time, and only for the keys that they may see: tiles
+    of queries × keys that the mask forbids are in no call.
+    """
+    batch, heads, queries, keys = *q.shape[:3], k.shape[2]
+    slope = _foldable(rule, q.dtype)
+    left = rule if slope is None else replace(rule, position_bias=None)
+    layout: list[_Group] | None = None
+    versions = rule.versions()
+
+    def calls() -> Iterator[KernelCall]:
+        nonlocal layout
+        rule.check_unchanged(versions)
+        if rule.is_same_for_all_queries:
+            added = rule.additive_tile(
+                range(1), range(keys), torch.float64 if q.dtype == torch.float64 else torch.float32
+            )
+            yield KernelCall(over(range(queries)), over(range(keys)), added)
+            return
+        if slope is None and not rule.has_bias and rule.mask is not None and rule.mask.is_causal:
+            yield KernelCall(over(range(queries)), over(range(keys)), causal=True)
+            return
+        if layout is None:
+            shape = (batch, heads, queries, keys)
+            layout = _layout(left, shape, _ROWS if slope is None else _FOLDED_ROWS)
+        for group in layout:
+            yield from _calls_of(group, left, q, slope)
+
+    return calls
+
+
+class _Group(NamedTuple):
+    """Blocks of queries that see equally many keys, for one call or, where texts do not differ, one for each."""
+
+    rows: Places
+    columns: Places
+    is_full: bool
+    """Whether the mask allows every pair."""
+    text: int | None
+    """Which text, ``None`` where it serves every text."""
+    head: int | None
+
+
+def _calls_of(group: _Group, rule: ScoreRule, q: Queries, slope: tuple[Tensor, int] | None) -> Iterator[KernelCall]:
+    rows, columns, is_full, text, head = group
+    dtype = torch.float64 if q.dtype == torch.float64 else torch.float32
+    # Blocks of one text take the place of the texts, so each text has its own call; they may share what is added.
+    texts = [text] if text is not None or len(rows) == 1 else range(q.shape[0])
+    apart = rule.bias is not None and rule.bias.shape[0] > 1
+    added: Tensor | None = None
+    for number, one in enumerate(texts):
+        if (rule.has_bias or not is_full) and (apart or number == 0):
+            added = rule.additive_blocks(rows, columns, one, head, dtype, q.device)
+        yield KernelCall(rows, columns, added, slope=slope, text=one, head=head)
+
+
+def _layout(rule: ScoreRule, shape: tuple[int, ...], most: int) -> list[_Group]:
+    """How the queries are cut into blocks of at most ``most``, and which keys each of them needs."""
+    batch, heads, queries, keys = shape
+    height = max(1, min(most, _ADDED // max(1, rule.breadth * keys)))
+    wide = [range(start, min(start + height, queries)) for start in range(0, queries, height)]
+    whole = [(rows, rule.columns_for(rows, keys)) for rows in wide]
+    if rule.mask is not None and queries * keys > _SMALL:
+        side = _SIDE
+        while -(-queries // side) * -(-keys // side) > _TILES:
+            side *= 2
+        tiles = _Tiles(rule.mask, side)
+        cost = batch * heads * sum(len(rows) * len(seen) for rows, seen in whole)
+        heights = [side, *(side * factor for factor in (2, 4, 8) if side * factor <= most)]
+        least, height = min((tiles.cost(height, batch, heads), height) for height in heights)
+        if least < cost:
+            return list(tiles.groups(height, heads))
+    return [_Group(over(rows), over(seen), False, None, None) for rows, seen in whole if seen]
+
+
+class _Tiles:
+    """The square tiles of one call's mask, and blocks of queries that see some of them."""
+
+    def __init__(self, mask: BoundMask, side: int) -> None:
+        self.queries, self.keys, self.side = mask.queries, mask.keys, side
+        some, every = mask.in_tiles((side, side))
+        self.some, self.mixed = some.cpu(), (some & ~every).cpu()
+
+    def cost(self, height: int, batch: int, heads: int) -> float:
+        """How many pairs are computed in blocks of ``height`` queries, small blocks being dearer by the pair."""
+        seen = self._of_blocks(self.some, height)
+        pairs = int(seen.sum()) * height * self.side * (batch // seen.shape[0]) * (heads // seen.shape[1])
+        return pairs * (1 + _PRICE / height)
+
+    def _of_blocks(self, tiles: Tensor, height: int) -> Bool[Tensor, "texts heads blocks key_blocks"]:
+        return pool(tiles.mT, height // self.side, False).any(-1).mT
+
+    def groups(self, height: int, heads: int) -> Iterator[_Group]:
+        """Blocks that see equally many keys, together as far as their keys stay in the cache."""
+        seen, mixed = self._of_blocks(self.some, height), self._of_blocks(self.mixed, height)
+        texts, apart = seen.shape[:2]
+        first = seen.int().argmax(-1)
+        last = seen.shape[-1] - seen.flip(-1).int().argmax(-1)
+        count = seen.sum(-1)
+        rest = self.keys - seen.shape[-1] * self.side  # what the last tile lacks, below 0
+        width = count * self.side + seen[..., -1] * rest
+        for text in range(texts):
+            for head in range(apart):
+                found = zip(*(x[text, head].tolist() for x in (first, last, count, width, mixed.any(-1))), strict=True)
+                alike: dict[tuple[int, int, bool], list[_Block]] = {}
+                for number, (start, stop, tiles, wide, is_mixed) in enumerate(found):
+                    if tiles:
+                        rows = min(height, self.queries - number * height)
+                        block = _Block(number, start * self.side if stop - start == tiles else None)
+                        alike.setdefault((rows, wide, is_mixed), []).append(block)
+                for (rows, wide, is_mixed), blocks in alike.items():
+                    most = max(1, _GATHERED // (wide * (heads if apart == 1 else 1)))
+                    for part in _cut(blocks, most):
+                        index = None
+                        if any(block.start is None for block in part) or len(_steps(part)) > 1:
+                            index = self._keys(seen[text, head, [block.number for block in part]], wide)
+                        yield _Group(
+                            Places(tuple(block.number * height for block in part), rows),
+                            Places(tuple(block.start or 0 for block in part), wide, index),
+                            not is_mixed,
+                            None if texts == 1 else text,
+                            None if apart == 1 else head,
+                        )
+
+    def _keys(self, seen: Bool[Tensor, "blocks key_blocks"], width: int) -> Int[Tensor, "blocks width"]:
+        """The keys of tiles, as many for each block."""
+        tile = seen.nonzero()[:, 1].view(len(seen), -1, 1)
+        key = (tile * self.side + torch.arange(self.side)).flatten(1)
+        return key[key < self.keys].view(len(seen), width)
+
+
+class _Block(NamedTuple):
+    """A block of queries, and where its keys begin if they are one run."""
+
+    number: int
+    start: int | None
+
+
+def _steps(blocks: list[_Block]) -> set[tuple[int, int]]:
+    """How far, in queries and in keys, blocks with one run of keys are apart."""
+    return {(b.number - a.number, (b.start or 0) - (a.start or 0)) for a, b in pairwise(blocks)}
+
+
+def _cut(blocks: list[_Block], most: int) -> Iterator[list[_Block]]:
+    """Blocks for one call each: first those at equal distances, whose keys are read where they lie, then the others."""
+    others: list[_Block] = []
+    while blocks:
+        run = blocks[:1]
+        for block in blocks[1:]:
+            if block.start is None or run[-1].start is None or block.start < run[-1].start:
+                break
+            if len(_steps([*run[-2:], block])) > 1:
+                break
+            run.append(block)
+        blocks = blocks[len(run) :]
+        if len(run) < _STRIDED:
+            others += run
+        else:
+            yield from (run[i : i + most] for i in range(0, len(run), most))
+    yield from (others[i : i + most] for i in range(0, len(others), most))
+
+
+def _foldable(rule: ScoreRule, dtype: torch.dtype) -> tuple[Tensor, int] | None:
+    """ALiBi's bias is linear in the key's position, so two more columns of q and k hold it, in exact dtypes."""
+    placed = rule.position_bias
+    if placed is None or not isinstance(placed.bias, ALiBi) or placed.bias.symmetric or dtype.itemsize < 4:
+        return None
+    if rule.scale == 0:  # by which the columns are divided
+        return None
+    return placed.bias.slopes, placed.shift

@@ -1,0 +1,238 @@
+"""Which tiles are computed, and that they make up the whole."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Iterator
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+import clearhead as ch
+from clearhead.masks import (
+    Blocks,
+    Causal,
+    Dilated,
+    Documents,
+    Explicit,
+    Global,
+    Mask,
+    Padding,
+    Predicate,
+    Prefix,
+    Tile,
+    Window,
+)
+from clearhead.mechanisms import calls
+from clearhead.mechanisms.places import Places, over
+from clearhead.mechanisms.rule import ScoreRule
+
+BATCH, HEADS, KV_HEADS, QUERIES, KEYS, WIDTH = 2, 6, 3, 101, 113, 5
+SIDE = 4
+
+MASKS: dict[str, Mask] = {
+    "band": Causal() & Window(11, 0),
+    "window": Window(7, 13),
+    "band and padding": Causal() & Window(11, 0) & Padding([71, 113]),
+    "band and documents": Causal() & Window(11, 0) & Documents(torch.arange(KEYS) // 29),
+    "documents by text": Documents(torch.stack([torch.arange(KEYS) // 7, torch.arange(KEYS) // 13])),
+    "shuffled documents": Documents(torch.arange(KEYS) * 37 % 11),
+    "global": Window(5, 5) | Global([0, 50]),
+    "blocks by head": Blocks(torch.rand(HEADS, 15, 15, generator=torch.Generator().manual_seed(0)) < 0.3, 8),
+    "dilated": Dilated(3, 5),
+    "prefix": Prefix([13, 31]),
+    "backwards": ~Causal() & Window(0, 17),
+    "explicit": Explicit(torch.rand(QUERIES, KEYS, generator=torch.Generator().manual_seed(0)) < 0.02),
+    "function": Predicate(lambda b, h, i, j: (i - j).abs() < 4 + h, 1, HEADS),
+    "wider than the text": Causal() & Window(1000, 1000),
+    "many empty rows": Window(3, 3) & Documents(torch.where(torch.arange(KEYS) % 23 < 9, -1, 0)),
+    "nothing": Window(0, 0) & ~Causal(),
+}
+
+
+@pytest.fixture(autouse=True)
+def small_tiles(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(calls, "_SIDE", SIDE)
+    monkeypatch.setattr(calls, "_SMALL", 0)
+    monkeypatch.setattr(calls, "_PRICE", 0)
+    monkeypatch.setattr(calls, "_GATHERED", 2**9)
+    return
+
+
+def tensors(dtype: torch.dtype, queries: int = QUERIES, keys: int = KEYS) -> tuple[Tensor, Tensor, Tensor]:
+    torch.manual_seed(0)
+    shapes = (HEADS, queries), (KV_HEADS, keys), (KV_HEADS, keys)
+    q, k, v = (torch.randn(BATCH, *shape, WIDTH, dtype=dtype, requires_grad=True) for shape in shapes)
+    return q, k, v
+
+
+BIASES = {
+    "none": None,
+    "alibi": ch.ALiBi(HEADS),
+    "relative": ch.RelativeBias(HEADS).requires_grad_(False),
+    "by text": torch.randn(BATCH, 1, QUERIES, KEYS, generator=torch.Generator().manual_seed(1)),
+    "by head": torch.randn(1, HEADS, 1, KEYS, generator=torch.Generator().manual_seed(2)),
+}
+
+
+def dense(q: Tensor, k: Tensor, v: Tensor, mask: Mask, bias: Tensor | ch.ALiBi | None) -> tuple[Tensor, Tensor]:
+    """Output and LSE by the formula, all pairs at once."""
+    queries, keys = q.shape[2], k.shape[2]
+    k, v = (x.repeat_interleave(HEADS // KV_HEADS, 1) for x in (k, v))
+    scores = q @ k.mT * WIDTH**-0.5
+    if isinstance(bias, Tensor):
+        scores = scores + bias
+    elif bias is not None:
+        scores = scores + bias.tile(torch.arange(keys - queries, keys), torch.arange(keys))
+    scores = scores.masked_fill(~mask.dense(queries, keys), -math.inf)
+    return scores.softmax(-1).nan_to_num(0.0) @ v, scores.logsumexp(-1)
+
+
+@pytest.mark.parametrize("bias", BIASES)
+@pytest.mark.parametrize("name", MASKS)
+def test_blocks_make_up_the_whole(name: str, bias: str) -> None:
+    for dtype, close in ((torch.float64, 1e-12), (torch.float32, 1e-5), (torch.bfloat16, 0.06)):
+        q, k, v = tensors(dtype)
+        output, amap = ch.attend(q, k, v, mask=MASKS[name], bias=BIASES[bias])
+        exact = [x.detach().double().requires_grad_() for x in (q, k, v)]
+        wanted, lse = dense(*exact, MASKS[name], BIASES[bias])
+        none = lse == -math.inf
+        assert ((amap.lse == -math.inf) == none).all()  # type: ignore[attr-defined]
+        weights, more = torch.randn_like(wanted), torch.randn_like(lse)
+
+        more = more.masked_fill(none, 0.0)
+
+        def loss(output: Tensor, lse: Tensor, weights: Tensor = weights, more: Tensor = more) -> Tensor:
+            return (output.double() * weights).sum() + (lse.double().clamp(min=-1e9) * more).sum()
+
+        found = torch.autograd.grad(loss(output, amap.lse), (q, k, v))  # type: ignore[attr-defined]
+        gradients = torch.autograd.grad(loss(wanted, lse), exact)
+        pairs = [(output, wanted), (amap.lse.masked_fill(none, 0.0), lse.masked_fill(none, 0.0))]  # type: ignore[attr-defined]
+        for one, other in [*pairs, *zip(found, gradients, strict=True)]:
+            torch.testing.assert_close(
+                one.double(), other, rtol=close, atol=close * (1 + float(other.detach().abs().max()))
+            )
+
+
+def computed(rule: ScoreRule, q: Tensor, k: Tensor) -> tuple[Tensor, set[tuple[int, int]]]:
+    """How often each (batch, head, query, key) is computed, and the heights and widths of calls."""
+    count = torch.zeros(*q.shape[:3], k.shape[2])
+    sizes = set()
+    for call in calls.calls_under(rule, q, k)():
+        row, column = (place.numbers(q.device) for place in (call.rows, call.columns))
+        part = call.own(count)
+        for rows, columns in zip(row, column, strict=True):
+            part[:, :, rows[:, None], columns] += 1
+        sizes.add((call.rows.length, call.columns.length))
+    return count, sizes
+
+
+def check_tiles(mask: Mask, q: Tensor, k: Tensor) -> None:
+    """No tile is computed that the mask calls EMPTY, and every pair that may attend is computed, once."""
+    queries, keys = q.shape[2], k.shape[2]
+    count, sizes = computed(ScoreRule(1.0, mask.bind(queries, keys)), q, k)
+    allowed = mask.dense(queries, keys).expand(count.shape)
+    assert (count <= 1).all()
+    assert (count[allowed] == 1).all(), "a pair that may attend is left out"
+    for height in {rows for rows, _ in sizes if rows < queries}:
+        high = -(-height // calls._SIDE) * calls._SIDE  # the last block may be shorter
+        tiles = mask.tiles(queries, keys, (high, calls._SIDE)).expand(*count.shape[:2], -1, -1)
+        empty = (tiles == Tile.EMPTY).repeat_interleave(high, 2).repeat_interleave(calls._SIDE, 3)
+        if len({-(-rows // calls._SIDE) for rows, _ in sizes}) == 1:
+            assert not count[empty[..., :queries, :keys]].any(), "an empty tile is computed"
+
+
+@pytest.mark.parametrize("name", MASKS)
+def test_empty_tiles_are_left_out(name: str) -> None:
+    q, k, _ = tensors(torch.float32)
+    check_tiles(MASKS[name], q, k)
+
+
+RULES = st.sampled_from([mask for name, mask in MASKS.items() if name != "explicit"])
+
+
+def composed(inner: st.SearchStrategy[Mask]) -> st.SearchStrategy[Mask]:
+    pairs = [st.builds(combine, inner, inner) for combine in (operator.and_, operator.or_)]
+    return st.one_of(*pairs, st.builds(operator.invert, inner))
+
+
+@settings(max_examples=80)
+@given(st.recursive(RULES, composed, max_leaves=4), st.integers(1, QUERIES))
+def test_any_composition(mask: Mask, queries: int) -> None:
+    q, k, v = tensors(torch.float64, queries)
+    check_tiles(mask, q, k)
+    found = ch.attention(q, k, v, mask=mask)
+    torch.testing.assert_close(found, dense(q, k, v, mask, None)[0], rtol=0, atol=1e-12)
+
+
+def test_a_missing_tile_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    q, k, _ = tensors(torch.float32)
+    whole = calls._Tiles.groups
+    monkeypatch.setattr(calls._Tiles, "groups", lambda self, *settings: list(whole(self, *settings))[1:])
+    with pytest.raises(AssertionError, match="is left out"):
+        check_tiles(MASKS["band"], q, k)
+
+
+def test_an_empty_tile_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    q, k, _ = tensors(torch.float32)
+    seen = calls._Tiles._of_blocks
+    monkeypatch.setattr(calls._Tiles, "_of_blocks", lambda self, *x: seen(self, *x) | True)
+    monkeypatch.setattr(calls._Tiles, "cost", lambda self, *x: 0.0)
+    with pytest.raises(AssertionError, match="an empty tile is computed"):
+        check_tiles(MASKS["band"], q, k)
+
+
+def test_keys_of_a_band_are_read_where_they_lie() -> None:
+    q, k, _ = tensors(torch.float32)
+    found = list(calls.calls_under(ScoreRule(1.0, MASKS["band"].bind(QUERIES, KEYS)), q, k)())
+    inside = [call for call in found if len(call.rows) > 2]
+    assert inside
+    for call in inside:
+        assert call.columns.index is None
+        assert call.columns.take(call.own(k, 2)).untyped_storage().data_ptr() == k.untyped_storage().data_ptr()
+        assert call.added is not None
+        assert call.added.shape[0] == 1  # one mask for all of them
+
+
+@pytest.mark.parametrize(
+    "places",
+    [
+        over(range(3, 8)),
+        Places((2,), 3, torch.tensor([[2, 5, 6]])),
+        Places((1, 3, 5), 4),
+        Places((0, 4, 8), 4),
+        Places((5, 5), 3),
+        Places((0, 7, 9), 2),
+        Places((0, 0), 3, torch.tensor([[0, 2, 4], [1, 2, 11]])),
+    ],
+    ids=["run", "some", "overlapping", "next to each other", "the same", "apart", "some of each"],
+)
+def test_places(places: Places) -> None:
+    x = torch.randn(1, 2, 13, 3)
+    numbers = places.numbers(x.device)
+    wanted = torch.stack([x[0, :, place] for place in numbers])
+    assert torch.equal(places.take(x), wanted)
+    total, expected = torch.zeros_like(x), torch.zeros_like(x)
+    places.add(total, wanted)
+    for place, part in zip(numbers, wanted, strict=True):
+        expected[0, :, place] += part
+    torch.testing.assert_close(total, expected)
+    if len(numbers.unique()) == numbers.numel():
+        into = torch.zeros_like(x)
+        places.put(into, wanted)
+        assert torch.equal(into, expected)
+
+
+def test_gradients_of_gradients_through_blocks() -> None:
+    q, k, v = tensors(torch.float64, 7, 11)
+    q, k, v = (x[:1, :2].detach().requires_grad_() for x in (q, k, v))
+
+    def output(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        return ch.attention(q, k, v, mask=Window(1, 2) | Global([0]))
+
+    assert torch.autograd.gradcheck(output, (q, k, v))
+    assert torch.autograd.gradgradcheck(output, (q, k, v))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from typing import Any
 
 import hypothesis
 import pytest
@@ -23,6 +24,7 @@ from attention_oracle import (
 from hypothesis import strategies as st
 
 import clearhead as ch
+from clearhead.errors import InputError, ShapeError
 from clearhead.masks import Causal, Explicit, Padding
 
 DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
@@ -205,16 +207,64 @@ def test_any_leading_axes() -> None:
     assert alone[1].shape == (1, 1, 7, 11)
 
 
-@pytest.mark.parametrize("shape", [(0, 5), (5, 0), (0, 0)])
-def test_no_queries_or_no_keys(shape: tuple[int, int]) -> None:
-    q, k, v = (torch.randn(2, 3, n, 5, requires_grad=True) for n in (shape[0], shape[1], shape[1]))
-    for mask in (None, Causal()):
-        output, amap = ch.attend(q, k, v, mask=mask)
-        assert output.shape == (2, 3, shape[0], 5)
-        assert not output.any()
-        assert amap.shape == (2, 3, *shape)
-        assert amap.entropy().shape == (2, 3, shape[0])
-        output.sum().backward()
+@pytest.mark.parametrize("shape", [(0, 2, 5, 7), (2, 3, 0, 5), (2, 3, 5, 0), (2, 3, 0, 0)])
+@pytest.mark.parametrize("normalizer", NORMALIZERS)
+@pytest.mark.parametrize("learns", [False, True])
+@pytest.mark.parametrize("mask", [None, Causal(), Causal() & ch.Window(2, 0)], ids=repr)
+def test_empty_axes(shape: tuple[int, int, int, int], normalizer: str, learns: bool, mask: ch.Mask | None) -> None:
+    batch, heads, queries, keys = shape
+    q, k, v = (torch.randn(batch, heads, n, 5, requires_grad=learns) for n in (queries, keys, keys))
+    output, amap = ch.attend(q, k, v, mask=mask, normalizer=normalizer)
+    assert output.shape == (batch, heads, queries, 5)
+    assert not output.any()
+    assert amap.shape == shape
+    statistics = {
+        "entropy": (amap.entropy(), (queries,)),
+        "received": (amap.received(), (keys,)),
+        "apply": (amap.apply(torch.ones(1, 1, keys, 2)), (queries, 2)),
+        "distance": (amap.distance().mean, (queries,)),
+        "mass": (amap.mass(torch.zeros(keys, dtype=torch.int64)), (queries, min(1, keys))),
+        "pooled": (amap.pooled(2), (-(-queries // 2), -(-keys // 2))),
+        "pooled maximum": (amap.pooled(2, "max"), (-(-queries // 2), -(-keys // 2))),
+        "dense": (amap.dense(), (queries, keys)),
+    }
+    for name, (found, size) in statistics.items():
+        assert found.shape == (batch, heads, *size), name
+        assert not found.any(), name
+    assert amap.check().ok()
+    if learns:
+        (output.sum() + sum(found.sum() for found, _ in statistics.values())).backward()
+
+
+def test_no_heads_are_refused() -> None:
+    x = torch.zeros(2, 0, 3, 5)
+    with pytest.raises(ShapeError, match="at least one head"):
+        ch.attention(x, x, x)
+
+
+def test_the_map_of_half_precision_sums_to_1() -> None:
+    for dtype in (torch.bfloat16, torch.float16):
+        q, k, v = (torch.randn(1, 4, 307, 16).to(dtype) for _ in range(3))
+        check = ch.attend(q, k, v, mask=Causal())[1].check()
+        assert check.row_sum < 3e-6, (dtype, check)
+
+
+def test_autocast_brings_dtypes_together() -> None:
+    q, k, v = torch.randn(1, 2, 5, 8), torch.randn(1, 2, 7, 8).bfloat16(), torch.randn(1, 2, 7, 8)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert ch.attention(q, k, v).dtype == torch.bfloat16
+    with pytest.raises(InputError, match="one dtype"):
+        ch.attention(q, k, v)
+
+
+@pytest.mark.parametrize("settings", [{}, {"mask": Causal() & ch.Window(3, 0)}, {"softcap": 2.0}], ids=repr)
+def test_functional_gradients(settings: dict[str, Any]) -> None:
+    q, k, v = (torch.randn(1, 2, 7, 5, dtype=torch.float64, requires_grad=True) for _ in range(3))
+
+    def loss(q: torch.Tensor) -> torch.Tensor:
+        return ch.attention(q, k, v, **settings).square().sum()
+
+    assert_close(torch.func.grad(loss)(q), torch.autograd.grad(loss(q), q)[0], torch.float64, "torch.func.grad")
 
 
 # Dropout.

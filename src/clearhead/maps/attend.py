@@ -40,6 +40,8 @@ def attend(
     weights · values with the output as well, make the map with
     ``AttentionMap.from_qk(q, k, …, values=v, output=output)``.
 
+    A function that calls ``attend`` compiles to one graph and may return the map; the map is looked at outside.
+
     Args:
         q: ``(…, heads, queries, head_dim)``; see :func:`clearhead.attention` for all arguments.
         k: ``(…, kv_heads, keys, head_dim)``.
@@ -85,6 +87,8 @@ def attend(
     # Without tensors that could change, the rule is made when the map is first looked at.
     rule = None if request.is_plain and plan.path == "fused" else request.rule()
     output, statistic = compute(request, plan, rule)
+    if request.q.itemsize < 4:  # the kernel's sums are rounded; the map's are computed when it is first looked at
+        statistic = None
     # A rule that is made later is made without v, which the map does not keep.
     later = replace(request, v=request.k).rule
     amap = FactoredMap(request.q, request.k, rule or later, lse=statistic, attached=True)

@@ -482,8 +482,8 @@ class AttentionMap(ABC):
                     f"({self.shape[0]}, {keys}); got {groups.dtype} {tuple(groups.shape)}"
                 )
             numbers = torch.arange(int(groups.max()) + 1 if groups.numel() else 0, device=self.device)
-            hit = groups.to(self.device).reshape(-1, 1, keys, 1) == numbers
-            return hit.to(self.dtype)
+            hit = groups.to(self.device).reshape(*groups.shape[:-1], 1, keys, 1) == numbers
+            return hit.to(self.dtype).reshape(len(hit) if groups.dim() == 2 else 1, 1, keys, len(numbers))
         result = torch.zeros((1, 1, keys, len(groups)), dtype=self.dtype, device=self.device)
         for number, members in enumerate(groups):
             if isinstance(members, int):

@@ -27,12 +27,14 @@ from clearhead.maps.base import AttentionMap, Check, Distance, Groups, Moments, 
 from clearhead.maps.held import Held, keep
 from clearhead.maps.indexing import pick
 from clearhead.masks import BoundMask, Mask, Spans, read_additive, read_boolean
+from clearhead.masks.bound import closed_over
 from clearhead.mechanisms import ScoreRule, fused
 from clearhead.mechanisms.calls import calls_under
 from clearhead.mechanisms.fused import product
 from clearhead.mechanisms.normalizers import Normalizer, Softmax, as_normalizer
+from clearhead.mechanisms.recompute import Place, in_blocks
 from clearhead.mechanisms.rule import PlacedBias, ScoreModifier
-from clearhead.mechanisms.streamed import blocks
+from clearhead.mechanisms.streamed import bias_place, blocks, q_and_k, tile_scores
 from clearhead.positions import Bias
 from clearhead.shapes import Keys, PerQuery, Queries
 
@@ -211,7 +213,7 @@ class FactoredMap(AttentionMap):
         parts = [repr(rule.mask)] if rule.mask is not None else []
         parts += [repr(rule.position_bias.bias)] if rule.position_bias is not None else []
         parts += [name for name in ("bias", "sinks", "modify") if getattr(rule, name) is not None]
-        parts += [] if isinstance(rule.normalizer, Softmax) else [repr(rule.normalizer)]
+        parts += [] if type(rule.normalizer) is Softmax else [repr(rule.normalizer)]
         parts += [f"softcap={rule.softcap:g}"] if rule.softcap is not None else []
         kept = str(self._held.dtype("q")).removeprefix("torch.")
         return f"{super().__repr__()[:-1]} for q, k of {kept} and the LSE{''.join(f'; {part}' for part in parts)})"
@@ -305,7 +307,7 @@ class FactoredMap(AttentionMap):
         """From scores to weights. What the rule closes over may want a gradient; only an attached map has one."""
         if not self._attached:
             scores = scores.detach()
-        if scores.requires_grad or lse.requires_grad or not isinstance(self._rule.normalizer, Softmax):
+        if scores.requires_grad or lse.requires_grad or type(self._rule.normalizer) is not Softmax:
             return self._rule.normalizer.weights(scores, lse)
         return (scores - lse.masked_fill(lse == -torch.inf, 0.0)[..., None]).exp_()
 
@@ -323,26 +325,47 @@ class FactoredMap(AttentionMap):
     def _sum_tiles(self, function: Callable[[Tile], Tensor], axis: int) -> Tensor:
         if not self._learns:
             return super()._sum_tiles(function, axis)
-        # Each block of rows is computed again in the backward pass: what is kept for it is q, k and the LSE.
-        rows, lse = blocks(self.shape), self.lse
-        parts = [checkpoint(self._of_rows, function, part, lse, use_reentrant=False) for part in rows]
-        return torch.cat(parts, 2) if axis == 2 else torch.stack(parts).sum(0)
+        if not self.shape[2]:
+            return super()._sum_tiles(function, axis)
+        parts = blocks(self.shape)
+        return self._in_row_blocks(parts, function, [len(part) for part in parts] if axis == 2 else None)
 
-    def _of_rows(self, function: Callable[[Tile], Tensor], rows: range, lse: PerQuery) -> Tensor:
-        """``function`` of whole rows of weights."""
-        scores = self._scores(rows, range(self.shape[3]))
-        weights = self._weights(scores, lse[..., rows.start : rows.stop])
-        return function(Tile(rows, range(self.shape[3]), weights))
+    def _in_row_blocks(
+        self, parts: Sequence[range], function: Callable[[Tile], Tensor], rows: Sequence[int] | None
+    ) -> Tensor:
+        """``function`` of blocks of whole rows of weights, joined or added up, with a gradient.
+
+        Each block is computed again in the backward pass: what is kept for it is q, k and the LSE.
+        """
+
+        def compute(part: range, q: Tensor, k: Tensor, lse: Tensor, *bias: Tensor) -> tuple[Tensor]:
+            scores = tile_scores(self.rule, q, k, bias[0] if bias else None, part, range(self.shape[3]))
+            return (function(Tile(part, range(self.shape[3]), self._weights(scores, lse))),)
+
+        read = [*self._rule.trained(), *(x for x in closed_over(function) if x.requires_grad)]
+        return self._by_rows(parts, [self.lse], compute, rows, read)[0]
+
+    def _by_rows(
+        self,
+        parts: Sequence[range],
+        per_query: Sequence[Tensor],
+        compute: Callable[..., tuple[Tensor, ...]],
+        rows: Sequence[int] | None,
+        read: Sequence[Tensor],
+    ) -> tuple[Tensor, ...]:
+        """``compute`` of blocks of rows, given their queries, all keys, numbers per query, and bias if there is one."""
+        bias = [] if self._rule.bias is None else [self._rule.bias]
+
+        def places(rows: range) -> list[Place]:
+            row, key = q_and_k(rows, range(self.shape[3]))
+            return [row, key, *(row for _ in per_query), *(bias_place(x, rows, range(self.shape[3])) for x in bias)]
+
+        return in_blocks(compute, parts, [self.q, self.k, *per_query, *bias], places, rows=rows, read=read)
 
     def _scores(self, rows: range, columns: range) -> Tensor:
         """The scores of a tile, −inf where the mask forbids."""
-        batch, heads = self.shape[:2]
-        q, k, rule = self.q, self.k, self.rule
-        folded = q[:, :, rows.start : rows.stop].to(self.dtype)
-        folded = folded.reshape(batch, k.shape[1], self._groups * len(rows), -1)
-        part = k[:, :, columns.start : columns.stop].to(self.dtype).transpose(-1, -2)
-        scaled = product(folded, part).mul_(rule.scale).view(batch, heads, len(rows), len(columns))
-        return rule.finish_tile(scaled, rows, columns)
+        q, k = (x[place] for x, place in zip((self.q, self.k), q_and_k(rows, columns), strict=True))
+        return tile_scores(self.rule, q, k, None, rows, columns)
 
     def _score_tiles(self, *, whole_rows: bool = False) -> Iterator[Tile]:
         """All scores, a tile at a time, −inf where the mask forbids; tiles that it forbids whole are left out."""
@@ -377,19 +400,21 @@ class FactoredMap(AttentionMap):
         rule = self.rule
         if rule.is_linear and not (self._learns and self._trains_bias):
             return rule.with_sinks(self._fused(self.k[..., :1])[1])
-        if self._learns:
+        if self._learns and self.shape[2]:
+            sinks = [] if rule.sinks is None else [rule.sinks]
+
+            def compute(rows: range, q: Tensor, k: Tensor, *bias: Tensor) -> tuple[Tensor]:
+                scores = tile_scores(rule, q, k, bias[0] if bias else None, rows, range(self.shape[3]))
+                return (rule.statistic(scores),)
+
             parts = blocks(self.shape)
-            found = [checkpoint(self._statistic_of_rows, rows, use_reentrant=False) for rows in parts]
-            return torch.cat(found, 2) if found else self.q.new_zeros(self.shape[:3], dtype=self.dtype)
+            return self._by_rows(parts, [], compute, [len(part) for part in parts], [*rule.trained(), *sinks])[0]
         lse = torch.full(self.shape[:3], rule.normalizer.empty, dtype=self.dtype, device=self.device)
         for rows, _, scores in self._score_tiles(whole_rows=True):
             part = rule.statistic(scores)
             lse = lse.to(part.dtype)  # some normalizers need float64
             lse[..., rows.start : rows.stop] = part
         return lse
-
-    def _statistic_of_rows(self, rows: range) -> Tensor:
-        return self.rule.statistic(self._scores(rows, range(self.shape[3])))
 
     @property
     def _trains_bias(self) -> bool:
@@ -439,7 +464,9 @@ class FactoredMap(AttentionMap):
         swapped_k[..., :-1].narrow(-1, 0, self.q.shape[-1]).copy_(self.q).mul_(rule.scale)
         swapped_k[..., -1] = log_weight
         swapped_q = lse.new_zeros((batch, heads, keys, width))
-        swapped_q.view(batch, -1, self._groups, keys, width)[..., : self.k.shape[-1]].copy_(self.k[:, :, None])
+        swapped_q.view(batch, self.k.shape[1], self._groups, keys, width)[..., : self.k.shape[-1]].copy_(
+            self.k[:, :, None]
+        )
         swapped_q[..., -1] = 1.0
         one = lse.new_ones((1, 1, queries, 1))  # a column of values that tells whether any query counted
         if rule.is_same_for_all_queries:
@@ -542,7 +569,7 @@ class FactoredMap(AttentionMap):
     ) -> Float[Tensor, "batch heads query_blocks key_blocks"]:
         self._check_pooled(size, reduce)
         blocks = -(-self.shape[3] // size)
-        if self._learns and blocks > 0:
+        if self._learns and blocks > 0 and self.shape[2]:
             return self._pooled_by_rows(size, reduce)
         if reduce != "mean" or not 0 < blocks <= self.q.shape[-1] or not self._rule.is_linear:
             return super().pooled(size, reduce)
@@ -554,7 +581,6 @@ class FactoredMap(AttentionMap):
 
     def _pooled_by_rows(self, size: int, reduce: Literal["mean", "max"]) -> Tensor:
         """:meth:`pooled` with a gradient: a row of blocks at a time."""
-        lse = self.lse
 
         def whole(tile: Tile) -> Tensor:
             across = by_block(tile.weights, -1, tile.columns, size, reduce)
@@ -562,7 +588,7 @@ class FactoredMap(AttentionMap):
 
         starts = range(0, self.shape[2], size)
         rows = [range(start, min(start + size, self.shape[2])) for start in starts]
-        found = torch.cat([checkpoint(self._of_rows, whole, part, lse, use_reentrant=False) for part in rows], 2)
+        found = self._in_row_blocks(rows, whole, [1] * len(rows))
         return found / self._block_counts(size) if reduce == "mean" else found
 
     def topk(self, k: int) -> TopK:
@@ -597,7 +623,7 @@ class FactoredMap(AttentionMap):
             again = AttentionMap.apply(self, columns)
             again, total = again[..., :-1], again[..., -1]
             # By the mask and not by the LSE, so that an LSE of −inf in a row that does attend is found.
-            some = torch.ones(self.shape[:3], dtype=torch.bool, device=self.device)
+            some = torch.full(self.shape[:3], self.shape[3] > 0, device=self.device)
             empty = self._rule.empty_rows(*self.shape[2:])
             some = some if empty is None else some & ~empty
             if self._rule.sinks is not None:

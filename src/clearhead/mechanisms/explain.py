@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from clearhead.masks import Mask
-from clearhead.mechanisms import streamed
+from clearhead.mechanisms import fused, streamed
 from clearhead.mechanisms.calls import calls_under
 from clearhead.mechanisms.normalizers import Normalizer
 from clearhead.mechanisms.plan import Path, choose
 from clearhead.mechanisms.request import Request, prepare
-from clearhead.positions import Bias
+from clearhead.positions import ALiBi, Bias
 
 __all__ = ["Explanation", "explain"]
 
@@ -118,10 +118,9 @@ def explain(
     plan = choose(request, with_map=with_map)
     parts = list(_parts(request, plan.path))
     batch, heads, queries, keys = request.shape
-    head_dim, value_dim = request.q.shape[-1], request.v.shape[-1]
-    width = max(head_dim, value_dim) * 2 if plan.path in ("sdpa", "fused") else head_dim + value_dim
+    width = _width(request, plan.path)
     pairs = round(sum(part.pairs for part in parts))
-    output = batch * heads * queries * value_dim
+    output = batch * heads * queries * request.v.shape[-1]
     size = request.q.itemsize
     read = (request.q.numel() + request.k.numel() + request.v.numel() + output) * size
     lse = batch * heads * queries * (8 if request.q.dtype == torch.float64 else 4)
@@ -134,8 +133,22 @@ def explain(
         flops=2 * batch * heads * pairs * width,
         bytes_read=read,
         bytes_extra=max((part.bytes_extra for part in parts), default=0),
-        bytes_kept=read + lse if plan.path != "dense" else read + batch * heads * queries * keys * 4,
+        bytes_kept=read + (lse if plan.path in ("fused", "streamed") else lse + parts[0].bytes_extra),
     )
+
+
+def _width(request: Request, path: Path) -> int:
+    """Columns of keys and of values that are multiplied for each pair."""
+    head_dim, value_dim = request.q.shape[-1], request.v.shape[-1]
+    if path not in ("sdpa", "fused"):
+        return head_dim + value_dim
+    if path == "sdpa":
+        return 2 * max(head_dim, value_dim)
+    # ALiBi is two more columns, and the width of a call then a multiple of 8.
+    folded = isinstance(request.position_bias, ALiBi) and not request.position_bias.symmetric
+    width = fused.call_width(head_dim, value_dim)
+    wide = -(-(width + 2) // 8) * 8 if folded else width
+    return 2 * wide * -(-value_dim // width)
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from clearhead.mechanisms.places import over
 __all__ = [
     "attend",
     "attend_calls",
+    "call_width",
     "has_fused_kernel",
     "product",
     "sdpa_with_lse",
@@ -93,7 +94,9 @@ def attend_calls(
     v = v.expand(k.shape[0], k.shape[1], -1, -1)
     if 0 in q.shape or 0 in k.shape:  # the kernel would divide by the size
         return q.new_zeros((*q.shape[:3], v.shape[-1])), q.new_full(q.shape[:3], -math.inf)
-    width = q.shape[-1]
+    width = call_width(q.shape[-1], v.shape[-1])
+    if width > q.shape[-1] and has_fused_kernel(q):
+        q, k = (torch.nn.functional.pad(x, (0, width - x.shape[-1])) for x in (q, k))
     q, k = _unit_stride(q), _unit_stride(k)
     learns = torch.is_grad_enabled() and (q.requires_grad or k.requires_grad or v.requires_grad)
     outputs: list[Tensor] = []
@@ -113,17 +116,23 @@ def attend_calls(
     return outputs[0] if len(outputs) == 1 else torch.cat(outputs, -1), lse
 
 
+def call_width(head_dim: int, value_dim: int) -> int:
+    """The width of one call: values that are wider than twice the keys are taken in turns."""
+    return max(head_dim, value_dim) if value_dim <= 2 * head_dim else head_dim
+
+
 class _Attend(torch.autograd.Function):
     """The calls of the kernel, forward and backward, through the output and through the LSE."""
 
     @staticmethod
-    def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, calls: KernelCalls, scale: float) -> tuple[Tensor, Tensor]:
-        v = _unit_stride(v)
-        found = _run_all(q, k, v, calls, scale)
-        ctx.save_for_backward(q, k, v, *found)
-        ctx.calls, ctx.scale = calls, scale
+    def forward(q: Tensor, k: Tensor, v: Tensor, calls: KernelCalls, scale: float) -> tuple[Tensor, Tensor]:
+        return _run_all(q, k, v, calls, scale)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+        q, k, v, ctx.calls, ctx.scale = inputs
+        ctx.save_for_backward(q, k, _unit_stride(v), *output)
         ctx.set_materialize_grads(False)
-        return found
 
     @staticmethod
     def backward(ctx: Any, grad_output: Tensor | None, grad_lse: Tensor | None) -> tuple[Tensor | None, ...]:

@@ -106,6 +106,8 @@ class Sparsemax(Normalizer):
     def statistic(self, scores: Float[Tensor, "*rows keys"]) -> Float[Tensor, "*rows"]:
         # In float64: rounded beside a score of 24, τ would be off by 1e-6, and a row of 4,096 keys by 4e-3.
         scores = scores.double()
+        if not scores.shape[-1]:
+            return scores.sum(-1)
         top = scores.detach().sort(-1, descending=True).values
         count = torch.arange(1, scores.shape[-1] + 1, device=scores.device)
         threshold = (top.masked_fill(top == -torch.inf, 0.0).cumsum(-1) - 1) / count
@@ -142,6 +144,8 @@ class Entmax15(Normalizer):
 
     def statistic(self, scores: Float[Tensor, "*rows keys"]) -> Float[Tensor, "*rows"]:
         scores = scores.double()  # as for Sparsemax
+        if not scores.shape[-1]:
+            return scores.sum(-1)
         halves = scores.detach() / 2
         peak = halves.amax(-1, keepdim=True)
         # About the row's maximum, since squares of large scores would lose the digits that matter.

@@ -76,7 +76,7 @@ def _needs(request: Request, *, with_map: bool) -> Iterator[str]:
 
 def _not_linear(request: Request) -> Iterator[str]:
     """Why no fused kernel computes this."""
-    if not isinstance(request.normalizer, Softmax):
+    if type(request.normalizer) is not Softmax:
         yield f"no kernel has the normalizer {request.normalizer!r}"
     if request.softcap is not None:
         yield f"no kernel that is used on {request.q.device.type} bounds scores by a softcap"

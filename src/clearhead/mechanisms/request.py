@@ -90,15 +90,13 @@ def prepare(
     sinks: Tensor | None,
 ) -> Request:
     """Check the arguments of :func:`clearhead.attention` and bring them to four axes."""
+    q, k, v = _as_autocast(q, k, v)
     _check_tensors(q, k, v)
     leading = tuple(q.shape[:-2])
     if q.dim() != 4:
         q, k, v = (x[(None,) * max(0, 4 - x.dim())].flatten(0, -4) for x in (q, k, v))
     batch, heads, _, head_dim = q.shape
     keys = k.shape[2]
-    if q.device.type != "meta" and q.dtype != torch.float64 and torch.is_autocast_enabled(q.device.type):
-        # What autocast does to scaled_dot_product_attention, so that all paths agree.
-        q, k, v = (x.to(torch.get_autocast_dtype(q.device.type)) for x in (q, k, v))
     if isinstance(mask, Tensor):
         mask = _tensor_mask(mask)
     elif mask is not None and not isinstance(mask, Mask):
@@ -118,7 +116,7 @@ def prepare(
         raise ShapeError(f"sinks are one logit a head, ({heads},); got {tuple(sinks.shape)}")
     if sinks is not None and (not sinks.is_floating_point() or sinks.device != q.device):
         raise InputError(f"sinks are floating-point and where q is, on {q.device}; got {sinks.dtype} on {sinks.device}")
-    if sinks is not None and not isinstance(chosen, Softmax):
+    if sinks is not None and type(chosen) is not Softmax:
         raise InputError(f"sinks take part in a softmax; the normalizer here is {chosen!r}")
     check_settings(scale=scale, softcap=softcap, dropout=dropout)
     scale = 1.0 / math.sqrt(head_dim) if scale is None else float(scale)
@@ -127,6 +125,17 @@ def prepare(
 
 def _name(thing: Any) -> str:
     return f"{type(thing).__name__} {thing!r}"[:80]
+
+
+def _as_autocast(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """What autocast does to the arguments of scaled_dot_product_attention, so that all paths agree."""
+    tensors: tuple[Any, ...] = (q, k, v)
+    if not all(isinstance(x, Tensor) and x.is_floating_point() and x.dtype != torch.float64 for x in tensors):
+        return q, k, v
+    if q.device.type == "meta" or not torch.is_autocast_enabled(q.device.type):
+        return q, k, v
+    lower = torch.get_autocast_dtype(q.device.type)
+    return q.to(lower), k.to(lower), v.to(lower)
 
 
 def _check_tensors(q: Tensor, k: Tensor, v: Tensor) -> None:
@@ -141,7 +150,9 @@ def _check_tensors(q: Tensor, k: Tensor, v: Tensor) -> None:
         wanted = "k and v agree in their last axis but one, keys"
     elif k.shape[:-2] != v.shape[:-2] or q.shape[:-3] != k.shape[:-3]:
         wanted = "q, k and v agree in the axes before heads, and k and v in heads too; .expand() one that serves all"
-    elif q.dim() > 2 and (k.shape[-3] == 0 or q.shape[-3] % k.shape[-3]):
+    elif q.dim() > 2 and (q.shape[-3] == 0 or k.shape[-3] == 0):
+        wanted = "there is at least one head (axis −3)"
+    elif q.dim() > 2 and q.shape[-3] % k.shape[-3]:
         wanted = "the heads of k and v (axis −3) divide those of q"
     else:
         wanted = ""

@@ -13,7 +13,7 @@ from torch import Tensor
 from clearhead.errors import InputError
 from clearhead.masks import BoundMask
 from clearhead.masks.bound import closed_over, over_grid, take
-from clearhead.mechanisms.normalizers import Normalizer, Softmax
+from clearhead.mechanisms.normalizers import NORMALIZERS, Normalizer, Softmax
 from clearhead.mechanisms.places import Places
 from clearhead.positions import Bias
 
@@ -85,12 +85,12 @@ class ScoreRule:
     @property
     def is_linear(self) -> bool:
         """Whether weights are the softmax of scale·q·k plus something, as fused kernels need it."""
-        return self.softcap is None and self.modify is None and isinstance(self.normalizer, Softmax)
+        return self.softcap is None and self.modify is None and type(self.normalizer) is Softmax
 
     @property
     def has_functions(self) -> bool:
         """Whether more than numbers goes into it: a score function, a bias of positions, another normalizer."""
-        return self.modify is not None or self.position_bias is not None or not isinstance(self.normalizer, Softmax)
+        return self.modify is not None or self.position_bias is not None or type(self.normalizer) is not Softmax
 
     @property
     def has_bias(self) -> bool:
@@ -107,9 +107,16 @@ class ScoreRule:
         )
 
     def finish_tile(
-        self, scaled: Float[Tensor, "batch heads rows columns"], rows: range, columns: range
+        self,
+        scaled: Float[Tensor, "batch heads rows columns"],
+        rows: range,
+        columns: range,
+        bias: Float[Tensor, "#batch #heads #rows columns"] | None = None,
     ) -> Float[Tensor, "batch heads rows columns"]:
-        """Turn the scaled products of a tile into scores, in place where no gradient needs what was there."""
+        """Turn the scaled products of a tile into scores, in place where no gradient needs what was there.
+
+        ``bias`` is the tile's part of :attr:`bias` where the caller has cut it, whose gradient is then no larger.
+        """
         if self.softcap is not None:
             if scaled.requires_grad:
                 scaled = torch.tanh(scaled / self.softcap) * self.softcap
@@ -119,7 +126,7 @@ class ScoreRule:
             parts = (range(scaled.shape[0]), self.head_numbers or range(scaled.shape[1]), rows, columns)
             index = (torch.tensor(part, device=scaled.device, dtype=torch.int64) for part in parts)
             scaled = over_grid(self.modify, scored=True)(scaled, *index)
-        bias = self._bias_tile(rows, columns)
+        bias = self._with_positions(self._bias_tile(rows, columns) if bias is None else bias, rows, columns)
         if bias is not None:
             scaled = scaled + bias.to(scaled.dtype) if scaled.requires_grad or bias.requires_grad else scaled.add_(bias)
         allowed = None if self.mask is None else self.mask.tile(rows, columns)
@@ -167,7 +174,7 @@ class ScoreRule:
         self, rows: range, columns: range, dtype: torch.dtype
     ) -> Float[Tensor, "#batch #heads #rows #columns"] | None:
         """Bias and mask of a tile as one tensor to add to the scores; ``None`` if that would add nothing."""
-        bias = self._bias_tile(rows, columns)
+        bias = self._with_positions(self._bias_tile(rows, columns), rows, columns)
         allowed = None if self.mask is None else self.mask.tile(rows, columns)
         if allowed is None:
             return None if bias is None else bias.to(dtype)
@@ -238,6 +245,15 @@ class ScoreRule:
         if self.position_bias is not None:
             read = read + self.position_bias.tensors()
         return read if self.mask is None else read + self.mask.borrowed()
+
+    def trained(self) -> list[Tensor]:
+        """The tensors for which functions in the rule want a gradient: score function, positions, normalizer."""
+        functions: list[Callable[..., Tensor]] = [] if self.modify is None else [self.modify]
+        if self.normalizer not in NORMALIZERS.values():
+            functions += [self.normalizer.statistic, self.normalizer.weights]
+        read = [] if self.position_bias is None else self.position_bias.tensors()
+        found = [*read, *(x for function in functions for x in closed_over(function))]
+        return list({id(x): x for x in found if x.requires_grad}.values())
 
     def versions(self) -> list[int]:
         """How often each tensor that it is made of was written to."""
@@ -313,9 +329,11 @@ class ScoreRule:
         )
 
     def _bias_tile(self, rows: range, columns: range) -> Tensor | None:
-        by_position = None if self.position_bias is None else self.position_bias.tile(rows, columns)
         if self.bias is None:
-            return by_position
+            return None
         part = self.bias[..., columns.start : columns.stop]
-        part = part if part.shape[-2] == 1 else part[..., rows.start : rows.stop, :]
-        return part if by_position is None else part + by_position
+        return part if part.shape[-2] == 1 else part[..., rows.start : rows.stop, :]
+
+    def _with_positions(self, bias: Tensor | None, rows: range, columns: range) -> Tensor | None:
+        by_position = None if self.position_bias is None else self.position_bias.tile(rows, columns)
+        return by_position if bias is None else bias if by_position is None else bias + by_position

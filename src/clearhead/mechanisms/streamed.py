@@ -7,16 +7,18 @@ then nor in between.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.utils.checkpoint import checkpoint
 
 from clearhead.mechanisms.fused import product
+from clearhead.mechanisms.recompute import Place, in_blocks
 from clearhead.mechanisms.rule import ScoreRule
 from clearhead.shapes import Keys, PerQuery, Queries
 
-__all__ = ["attend", "blocks"]
+__all__ = ["attend", "bias_place", "blocks", "q_and_k", "tile_scores"]
 
 _SCORES = 2**22  # scores of one block
 
@@ -37,54 +39,63 @@ def attend(
     dropout: float = 0.0,
 ) -> tuple[Float[Tensor, "batch heads queries value_dim"], PerQuery]:
     """The output, and what the weights of each row share: with softmax, the LSE. Everything is differentiable."""
-    shape = (*q.shape[:3], k.shape[2])
-    learns = torch.is_grad_enabled() and any(x.requires_grad for x in (q, k, v, *rule.tensors().values(), *_read(rule)))
-    versions = rule.versions() if learns else []
-    outputs, sums = [], []
-    for rows in blocks(shape):
-        columns = rule.columns_for(rows, shape[-1])
-        part = q[:, :, rows.start : rows.stop]
-        some_k, some_v = (x[:, :, columns.start : columns.stop] for x in (k, v))
-        if learns:
-            # What is random in a block is the same again in the backward pass: checkpoint keeps the generator's state.
-            output, statistic = checkpoint(
-                _block,
-                *(part, some_k, some_v, rule, rows, columns, dropout, versions),
-                use_reentrant=False,
-                preserve_rng_state=dropout > 0,
-            )
-        else:
-            output, statistic = _block(part, some_k, some_v, rule, rows, columns, dropout)
-        outputs.append(output)
-        sums.append(statistic)
-    return torch.cat(outputs, 2), torch.cat(sums, 2)
+    keys, versions = k.shape[2], rule.versions() if torch.is_grad_enabled() else None
+    sinks = [] if rule.sinks is None else [rule.sinks]
+    bias = [] if rule.bias is None else [rule.bias]
+
+    def places(rows: range) -> list[Place]:
+        columns = rule.columns_for(rows, keys)
+        return [
+            *q_and_k(rows, columns),
+            q_and_k(rows, columns)[1],
+            *(bias_place(x, rows, columns) for x in bias),
+            *((slice(None),) for _ in sinks),
+        ]
+
+    def block(rows: range, q: Tensor, k: Tensor, v: Tensor, *rest: Tensor) -> tuple[Tensor, Tensor]:
+        if versions is not None:
+            rule.check_unchanged(versions)
+        own = rule if rule.sinks is None else replace(rule, sinks=rest[-1])
+        scores = tile_scores(own, q, k, rest[0] if bias else None, rows, rule.columns_for(rows, keys))
+        statistic = own.statistic(scores)
+        weights = torch.dropout(own.normalizer.weights(scores, statistic), dropout, train=dropout > 0)
+        folded = weights.reshape(v.shape[0], v.shape[1], shared * len(rows), v.shape[2])
+        output = product(folded, v.to(scores.dtype)).reshape(*q.shape[:3], v.shape[-1])
+        return output.to(q.dtype), statistic
+
+    shared = q.shape[1] // k.shape[1]
+    parts = blocks((*q.shape[:3], keys))
+    tensors, rows = [q, k, v, *bias, *sinks], [len(part) for part in parts]
+    output, statistic = in_blocks(block, parts, tensors, places, rows=rows, read=rule.trained(), random=dropout > 0)
+    return output, statistic
 
 
-def _read(rule: ScoreRule) -> list[Tensor]:
-    return [] if rule.position_bias is None else rule.position_bias.tensors()
+def q_and_k(rows: range, columns: range) -> tuple[Place, Place]:
+    """Where the queries and keys of a tile are."""
+    return (slice(None), slice(None), slice(rows.start, rows.stop)), (
+        slice(None),
+        slice(None),
+        slice(columns.start, columns.stop),
+    )
 
 
-def _block(
-    q: Tensor,
-    k: Tensor,
-    v: Tensor,
+def bias_place(bias: Tensor, rows: range, columns: range) -> Place:
+    """Where the bias of a tile is."""
+    row = slice(None) if bias.shape[2] == 1 else slice(rows.start, rows.stop)
+    return slice(None), slice(None), row, slice(columns.start, columns.stop)
+
+
+def tile_scores(
     rule: ScoreRule,
+    q: Float[Tensor, "batch heads rows head_dim"],
+    k: Float[Tensor, "batch kv_heads columns head_dim"],
+    bias: Float[Tensor, "#batch #heads #rows columns"] | None,
     rows: range,
     columns: range,
-    dropout: float,
-    versions: list[int] | None = None,
-) -> tuple[Tensor, Tensor]:
-    if versions is not None:
-        rule.check_unchanged(versions)
+) -> Float[Tensor, "batch heads rows columns"]:
+    """The scores of a tile from its own queries, keys and bias, −inf where the mask forbids."""
     dtype = torch.float64 if q.dtype == torch.float64 else torch.float32
-    batch, heads, queries, width = q.shape
-    shared = heads // k.shape[1] * queries
-    # Query heads that share a key head are rows of one product, so that keys and values are not repeated.
-    folded = q.to(dtype).reshape(batch, k.shape[1], shared, width)
-    scaled = product(folded, k.to(dtype).transpose(-1, -2)) * rule.scale
-    scores = rule.finish_tile(scaled.reshape(batch, heads, queries, len(columns)), rows, columns)
-    statistic = rule.statistic(scores)
-    weights = torch.dropout(rule.normalizer.weights(scores, statistic), dropout, train=dropout > 0)
-    folded = weights.reshape(batch, v.shape[1], shared, len(columns))
-    output = product(folded, v.to(dtype)).reshape(batch, heads, queries, v.shape[-1])
-    return output.to(q.dtype), statistic
+    # Query heads that share a key head are rows of one product, so that keys are not repeated.
+    folded = q.to(dtype).reshape(*k.shape[:2], q.shape[1] // k.shape[1] * len(rows), q.shape[-1])
+    scaled = product(folded, k.to(dtype).transpose(-1, -2)).mul_(rule.scale)
+    return rule.finish_tile(scaled.view(*q.shape[:3], len(columns)), rows, columns, bias)

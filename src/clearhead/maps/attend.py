@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from functools import partial
 
+import torch
 from torch import Tensor
 
 from clearhead.maps.base import AttentionMap
@@ -13,6 +14,7 @@ from clearhead.mechanisms.attention import compute
 from clearhead.mechanisms.normalizers import Normalizer
 from clearhead.mechanisms.plan import choose
 from clearhead.mechanisms.request import prepare
+from clearhead.mechanisms.rule import ScoreRule
 from clearhead.positions import Bias
 
 __all__ = ["attend"]
@@ -87,9 +89,12 @@ def attend(
     # Without tensors that could change, the rule is made when the map is first looked at.
     rule = None if request.is_plain and plan.path == "fused" else request.rule()
     output, statistic = compute(request, plan, rule)
-    if request.q.itemsize < 4:  # the kernel's sums are rounded; the map's are computed when it is first looked at
+    if request.q.itemsize < 4:  # the kernel rounds its sums; the map computes its own when it is first looked at
         statistic = None
-    # A rule that is made later is made without v, which the map does not keep.
-    later = replace(request, v=request.k).rule
+    later = partial(_plain_rule, request.mask, request.scale, request.shape, request.q.device)
     amap = FactoredMap(request.q, request.k, rule or later, lse=statistic, attached=True)
     return request.restore(output), amap
+
+
+def _plain_rule(mask: Mask | None, scale: float, shape: tuple[int, ...], device: torch.device) -> ScoreRule:
+    return ScoreRule(scale, None if mask is None else mask.bind(shape[2], shape[3], device))

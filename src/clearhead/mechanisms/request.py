@@ -127,12 +127,12 @@ def _name(thing: Any) -> str:
     return f"{type(thing).__name__} {thing!r}"[:80]
 
 
-def _as_autocast(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _as_autocast(q: Any, k: Any, v: Any) -> tuple[Tensor, Tensor, Tensor]:
     """What autocast does to the arguments of scaled_dot_product_attention, so that all paths agree."""
+    if not isinstance(q, Tensor) or q.device.type == "meta" or not torch.is_autocast_enabled(q.device.type):
+        return q, k, v
     tensors: tuple[Any, ...] = (q, k, v)
     if not all(isinstance(x, Tensor) and x.is_floating_point() and x.dtype != torch.float64 for x in tensors):
-        return q, k, v
-    if q.device.type == "meta" or not torch.is_autocast_enabled(q.device.type):
         return q, k, v
     lower = torch.get_autocast_dtype(q.device.type)
     return q.to(lower), k.to(lower), v.to(lower)

@@ -29,7 +29,7 @@ from clearhead.maps.indexing import pick
 from clearhead.masks import BoundMask, Mask, Spans, read_additive, read_boolean
 from clearhead.masks.bound import closed_over
 from clearhead.mechanisms import ScoreRule, fused
-from clearhead.mechanisms.calls import calls_under
+from clearhead.mechanisms.calls import calls_swapped, calls_under, key_runs
 from clearhead.mechanisms.fused import product
 from clearhead.mechanisms.normalizers import Normalizer, Softmax, as_normalizer
 from clearhead.mechanisms.recompute import Place, in_blocks
@@ -40,8 +40,7 @@ from clearhead.shapes import Keys, PerQuery, Queries
 
 __all__ = ["FactoredMap"]
 
-_MASKED_ENTRIES = 2**22  # numbers of an additive mask that exist at once
-_ROWS = 256  # keys of one swapped call with one additive mask: few, so that windows stay narrow
+_ROWS = 256  # queries whose distances are worked out at once
 _FAR = 64.0  # an LSE beyond this leaves the fused entropy fewer than 5 digits after the point in float32
 _OWN = ("q", "k", "lse", "values", "output")  # of what it holds; the others are those of the rule
 _ABSENT = -1e30  # a log weight that vanishes, without the NaN that −inf could make in a kernel
@@ -300,8 +299,12 @@ class FactoredMap(AttentionMap):
 
     def tiles(self, *, whole_rows: bool = False) -> Iterator[Tile]:
         lse = self.lse
-        for rows, columns, scores in self._score_tiles(whole_rows=whole_rows):
+        for rows, columns, scores in self._whole_rows() if whole_rows else self._score_tiles():
             yield Tile(rows, columns, self._weights(scores, lse[..., rows.start : rows.stop]))
+
+    def _whole_rows(self) -> Iterator[Tile]:
+        for rows in self._row_blocks(2**21, self.shape[3], self.shape[2]):
+            yield Tile(rows, range(self.shape[3]), self._scores(rows, range(self.shape[3])))
 
     def _weights(self, scores: Tensor, lse: Tensor) -> Tensor:
         """From scores to weights. What the rule closes over may want a gradient; only an attached map has one."""
@@ -367,17 +370,31 @@ class FactoredMap(AttentionMap):
         q, k = (x[place] for x, place in zip((self.q, self.k), q_and_k(rows, columns), strict=True))
         return tile_scores(self.rule, q, k, None, rows, columns)
 
-    def _score_tiles(self, *, whole_rows: bool = False) -> Iterator[Tile]:
+    def _score_tiles(self) -> Iterator[Tile]:
         """All scores, a tile at a time, −inf where the mask forbids; tiles that it forbids whole are left out."""
-        batch, heads, queries, keys = self.shape
-        width = keys if whole_rows else min(keys, 1024)
-        height = max(1, min(queries, 2**19 * (4 if whole_rows else 1) // max(1, batch * heads * width)))
-        for i in range(0, queries, height):
-            rows = range(i, min(i + height, queries))
-            seen = self._rule.columns_for(rows, keys)
-            for j in range(seen.start, seen.stop, max(1, width)):
-                columns = range(j, min(j + width, seen.stop))
-                yield Tile(rows, columns, self._scores(rows, columns))
+        keys = self.shape[3]
+        height, seen = key_runs(self._rule, self.shape[2], keys)
+        for rows in self._row_blocks(2**19, min(keys, 1024), height):
+            for run in seen(rows):
+                for j in range(run.start, run.stop, 1024):
+                    columns = range(j, min(j + 1024, run.stop))
+                    yield Tile(rows, columns, self._scores(rows, columns))
+
+    def _score_rows(self) -> Iterator[tuple[range, Int[Tensor, "seen"], Float[Tensor, "batch heads rows seen"]]]:
+        """Rows, which keys they may see, and their scores of those; rows that may see none are left out."""
+        height, seen = key_runs(self._rule, self.shape[2], self.shape[3])
+        for rows in self._row_blocks(2**21, self.shape[3], height):
+            runs = seen(rows)
+            if any(runs):
+                keys = torch.cat([torch.arange(run.start, run.stop, device=self.device) for run in runs])
+                scores = [self._scores(rows, run) for run in runs]
+                yield rows, keys, scores[0] if len(scores) == 1 else torch.cat(scores, -1)
+
+    def _row_blocks(self, scores: int, width: int, most: int) -> Iterator[range]:
+        """The queries in runs of at most ``most``, of which this many scores fit ``width`` keys."""
+        batch, heads, queries, _ = self.shape
+        height = max(1, min(most, scores // max(1, batch * heads * width)))
+        return (range(start, min(start + height, queries)) for start in range(0, queries, height))
 
     # Statistics from the fused kernel.
 
@@ -410,7 +427,7 @@ class FactoredMap(AttentionMap):
             parts = blocks(self.shape)
             return self._by_rows(parts, [], compute, [len(part) for part in parts], [*rule.trained(), *sinks])[0]
         lse = torch.full(self.shape[:3], rule.normalizer.empty, dtype=self.dtype, device=self.device)
-        for rows, _, scores in self._score_tiles(whole_rows=True):
+        for rows, _, scores in self._score_rows():
             part = rule.statistic(scores)
             lse = lse.to(part.dtype)  # some normalizers need float64
             lse[..., rows.start : rows.stop] = part
@@ -478,23 +495,10 @@ class FactoredMap(AttentionMap):
         if not rule.has_bias and rule.mask is not None and rule.mask.is_causal:
             found, log_sum = fused.attend(swapped_q.flip(2), swapped_k.flip(2), one, causal=True, scale=1.0)
             return (log_sum.exp() * found[..., 0]).flip(2)
-        result = lse.new_zeros((batch, heads, keys))
-        height = max(1, min(_ROWS, _MASKED_ENTRIES // max(1, rule.breadth * queries)))
-        for j in range(0, keys, height):
-            columns = range(j, min(j + height, keys))
-            rows = rule.rows_for(columns, queries)
-            if not rows:
-                continue
-            added = rule.additive_tile(rows, columns, self.dtype)
-            found, log_sum = fused.attend(
-                swapped_q[:, :, columns.start : columns.stop],
-                swapped_k[:, :, rows.start : rows.stop],
-                one[:, :, rows.start : rows.stop],
-                added=None if added is None else added.transpose(-1, -2).expand(-1, -1, -1, len(rows)).contiguous(),
-                scale=1.0,
-            )
-            result[..., columns.start : columns.stop] = log_sum.exp() * found[..., 0]
-        return result
+        found, log_sum = fused.attend_calls(
+            swapped_q, swapped_k, one, calls_swapped(rule, swapped_q, swapped_k), scale=1.0
+        )
+        return log_sum.exp() * found[..., 0]
 
     def moments(self, groups: Groups | None = None) -> Moments:
         rule = self.rule
@@ -602,12 +606,12 @@ class FactoredMap(AttentionMap):
             return TopK(weights.masked_fill(keys < 0, 0.0), keys)
         weights = torch.zeros((*self.shape[:3], k), dtype=self.dtype, device=self.device)
         keys = torch.full(weights.shape, -1, dtype=torch.int64, device=self.device)
-        for rows, columns, scores in self._score_tiles(whole_rows=True):
+        for rows, seen, scores in self._score_rows():
             best = scores.topk(min(k, scores.shape[-1]))
             place = (..., slice(rows.start, rows.stop), slice(best.values.shape[-1]))
             found = self._weights(best.values, lse[..., rows.start : rows.stop])
             weights[place] = found
-            keys[place] = torch.where(found > 0, best.indices + columns.start, -1)
+            keys[place] = torch.where(found > 0, seen[best.indices], -1)
         return TopK(weights, keys)
 
     def check(self) -> Check:

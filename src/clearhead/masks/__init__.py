@@ -20,6 +20,7 @@ from clearhead.masks.explicit import Explicit
 from clearhead.masks.global_ import Global
 from clearhead.masks.grid import Tile
 from clearhead.masks.padding import Padding
+from clearhead.masks.patterns import big_bird, longformer, strided
 from clearhead.masks.predicate import Predicate
 from clearhead.masks.prefix import Prefix
 from clearhead.masks.read import read_additive, read_boolean
@@ -45,12 +46,15 @@ __all__ = [
     "Spans",
     "Tile",
     "Window",
+    "big_bird",
     "from_additive",
     "from_huggingface",
     "from_mask_mod",
     "from_multihead",
     "from_sdpa",
+    "longformer",
     "read_additive",
     "read_boolean",
+    "strided",
     "to_block_mask",
 ]

@@ -18,7 +18,7 @@ __all__ = ["Blocks"]
 
 
 class Blocks(Mask):
-    """Position i sees key j if ``layout[i // size, j // size]``; what lies outside the layout sees nothing.
+    """Position i sees key j if ``layout[i // size, j // size]``.
 
     Block-sparse attention (Child et al. 2019, arXiv:1904.10509; BigBird, arXiv:2007.14062) with blocks of 2:
 
@@ -33,12 +33,12 @@ class Blocks(Mask):
 
     Args:
         layout: Booleans ``(query_blocks, key_blocks)``, or with leading axes ``(batch, heads)`` or ``(heads,)``, where
-            1 serves all.
+            1 serves all. It may reach beyond the text, as of a longest one, and not end before it.
         size: Positions a block.
 
     Raises:
         InputError: The layout is not boolean, or the size no whole number of at least 1.
-        ShapeError: The layout has not 2 to 4 axes.
+        ShapeError: The layout has not 2 to 4 axes; or, when it is used, it ends before the keys do.
 
     """
 
@@ -55,6 +55,16 @@ class Blocks(Mask):
             raise ShapeError(f"a layout of blocks has at least one block; got the shape {tuple(given.shape)}")
         self.layout: Bool[Tensor, "batch heads query_blocks key_blocks"] = given[(None,) * (4 - given.dim())]
         self.size = whole_number("the size of a block", size)
+
+    def fits(self, queries: int, keys: int) -> None:
+        del queries  # the last one stands at the last key
+        rows, columns = self.layout.shape[2:]
+        if min(rows, columns) * self.size < keys:
+            need = -(-keys // self.size)
+            raise ShapeError(
+                f"a layout of {rows} × {columns} blocks of {self.size} reaches to {min(rows, columns) * self.size} "
+                f"tokens, and there are {keys} keys: give it {need} × {need} blocks"
+            )
 
     def allows(
         self,

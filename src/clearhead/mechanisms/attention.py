@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from clearhead.masks import Mask
-from clearhead.mechanisms import dense, fused, streamed
+from clearhead.mechanisms import decoding, dense, fused, streamed
 from clearhead.mechanisms.calls import calls_under
 from clearhead.mechanisms.normalizers import Normalizer
 from clearhead.mechanisms.plan import Plan, choose
@@ -146,6 +146,9 @@ def _sdpa(request: Request) -> Tensor:
     if width != q.shape[-1] and q.device.type != "cuda":  # the kernel of the CPU has one width for all
         most = max(width, q.shape[-1])
         q, k, v = (torch.nn.functional.pad(x, (0, most - x.shape[-1])) for x in (q, k, v))
+    shape, kv_heads = q.shape[:3], k.shape[1]
+    if decoding.is_grouped(q.shape[1], kv_heads, q.shape[2]) and not causal and request.dropout == 0:
+        q, added = decoding.by_key_head(q, added, kv_heads)
     output = torch.nn.functional.scaled_dot_product_attention(
         q,
         k,
@@ -154,8 +157,8 @@ def _sdpa(request: Request) -> Tensor:
         dropout_p=request.dropout,
         is_causal=causal,
         scale=request.scale,
-        enable_gqa=q.shape[1] != k.shape[1],
-    )[..., :width]
+        enable_gqa=q.shape[1] != kv_heads,
+    )[..., :width].reshape(*shape, width)
     return output if empty is None else output.masked_fill(empty, 0.0)
 
 

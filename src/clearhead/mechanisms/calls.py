@@ -18,7 +18,7 @@ from clearhead.mechanisms.rule import ScoreRule
 from clearhead.positions import ALiBi
 from clearhead.shapes import Keys, Queries
 
-__all__ = ["KernelCall", "KernelCalls", "calls_under"]
+__all__ = ["KernelCall", "KernelCalls", "calls_swapped", "calls_under", "key_runs"]
 
 _ROWS = 512  # queries of one call, where a mask or bias is written out for them: few, so that windows stay narrow
 _FOLDED_ROWS = 256  # with ALiBi folded in: positions are counted from the block's middle, and rounding grows with them
@@ -28,6 +28,7 @@ _TILES = 2**22  # of them at most: of longer texts they are larger
 _GATHERED = 2**15  # keys, counted once a head, of the blocks of one call: what is copied of them stays in the cache
 _STRIDED = 3  # blocks at equal distances from which on their keys are read where they lie
 _PRICE = 22  # a pair in blocks of n queries costs 1 + 22/n times what it costs in one long block, as measured
+_WASTE = 1.25  # times the tiles that a mask leaves, which may be computed to have fewer and larger blocks
 _SMALL = 2**19  # pairs of a head that are too few for leaving some out
 
 
@@ -96,6 +97,43 @@ def calls_under(rule: ScoreRule, q: Queries, k: Keys) -> KernelCalls:
     return calls
 
 
+def calls_swapped(rule: ScoreRule, q: Queries, k: Keys) -> KernelCalls:
+    """The calls that make up ``rule`` where its keys stand as queries and its queries as keys."""
+    shape = (*q.shape[:3], k.shape[2])
+
+    def calls() -> Iterator[KernelCall]:
+        swapped = _Swapped(rule)
+        for group in _layout(swapped, shape, _ROWS):
+            yield from _calls_of(group, swapped, q, None)
+
+    return calls
+
+
+def key_runs(rule: ScoreRule, queries: int, keys: int) -> tuple[int, Callable[[range], list[range]]]:
+    """How many queries to take at once, and from these to the runs of keys that some of them may see.
+
+    The runs are whole tiles, or closer. As many queries as compute at most a quarter more than single tiles would.
+    """
+    if rule.mask is None or queries * keys <= _SMALL:
+        return max(1, queries), lambda rows: [rule.columns_for(rows, keys)]
+    side = _side(queries, keys)
+    some = rule.mask.in_tiles((side, side))[0].flatten(0, 1).any(0).cpu()
+    least = int(some.sum())
+    factors = (n for n in (64, 16, 8, 4, 2, 1) if n * int(pool(some.mT, n, False).any(-1).sum()) <= _WASTE * least)
+
+    def runs(rows: range) -> list[range]:
+        seen = some[rows.start // side : -(-rows.stop // side)].any(0)
+        edges = torch.nn.functional.pad(seen, (1, 1)).int().diff().nonzero()[:, 0].tolist()
+        near = rule.columns_for(rows, keys)
+        found = [
+            range(max(start * side, near.start), min(stop * side, near.stop))
+            for start, stop in zip(edges[::2], edges[1::2], strict=True)
+        ]
+        return [run for run in found if run]
+
+    return next(factors) * side, runs
+
+
 class _Group(NamedTuple):
     """Blocks of queries that see equally many keys, for one call or, where texts do not differ, one for each."""
 
@@ -108,7 +146,9 @@ class _Group(NamedTuple):
     head: int | None
 
 
-def _calls_of(group: _Group, rule: ScoreRule, q: Queries, slope: tuple[Tensor, int] | None) -> Iterator[KernelCall]:
+def _calls_of(
+    group: _Group, rule: ScoreRule | _Swapped, q: Queries, slope: tuple[Tensor, int] | None
+) -> Iterator[KernelCall]:
     rows, columns, is_full, text, head = group
     dtype = torch.float64 if q.dtype == torch.float64 else torch.float32
     # Blocks of one text take the place of the texts, so each text has its own call; they may share what is added.
@@ -121,16 +161,14 @@ def _calls_of(group: _Group, rule: ScoreRule, q: Queries, slope: tuple[Tensor, i
         yield KernelCall(rows, columns, added, slope=slope, text=one, head=head)
 
 
-def _layout(rule: ScoreRule, shape: tuple[int, ...], most: int) -> list[_Group]:
+def _layout(rule: ScoreRule | _Swapped, shape: tuple[int, ...], most: int) -> list[_Group]:
     """How the queries are cut into blocks of at most ``most``, and which keys each of them needs."""
     batch, heads, queries, keys = shape
     height = max(1, min(most, _ADDED // max(1, rule.breadth * keys)))
     wide = [range(start, min(start + height, queries)) for start in range(0, queries, height)]
     whole = [(rows, rule.columns_for(rows, keys)) for rows in wide]
     if rule.mask is not None and queries * keys > _SMALL:
-        side = _SIDE
-        while -(-queries // side) * -(-keys // side) > _TILES:
-            side *= 2
+        side = _side(queries, keys)
         tiles = _Tiles(rule.mask, side)
         cost = batch * heads * sum(len(rows) * len(seen) for rows, seen in whole)
         heights = [side, *(side * factor for factor in (2, 4, 8) if side * factor <= most)]
@@ -140,10 +178,52 @@ def _layout(rule: ScoreRule, shape: tuple[int, ...], most: int) -> list[_Group]:
     return [_Group(over(rows), over(seen), False, None, None) for rows, seen in whole if seen]
 
 
+def _side(queries: int, keys: int) -> int:
+    """Of the tiles of a map."""
+    side = _SIDE
+    while -(-queries // side) * -(-keys // side) > _TILES:
+        side *= 2
+    return side
+
+
+class _Swapped:
+    """A rule whose queries and keys have changed places."""
+
+    def __init__(self, rule: ScoreRule) -> None:
+        self._rule = rule
+        self.bias, self.has_bias, self.breadth = rule.bias, rule.has_bias, rule.breadth
+        self.mask = None if rule.mask is None else _SwappedMask(rule.mask)
+
+    def columns_for(self, rows: range, keys: int) -> range:
+        return self._rule.rows_for(rows, keys)
+
+    def additive_blocks(
+        self,
+        rows: Places,
+        columns: Places,
+        text: int | None,
+        head: int | None,
+        dtype: torch.dtype,
+        device: torch.device,
+    ) -> Tensor | None:
+        added = self._rule.additive_blocks(columns, rows, text, head, dtype, device)
+        # The kernel wants numbers for every key, and a bias may have had one for all queries.
+        return None if added is None else added.mT.expand(*added.shape[:2], -1, columns.length).contiguous()
+
+
+class _SwappedMask:
+    def __init__(self, mask: BoundMask) -> None:
+        self._mask, self.queries, self.keys = mask, mask.keys, mask.queries
+
+    def in_tiles(self, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+        some, every = self._mask.in_tiles(size[::-1])
+        return some.mT, every.mT
+
+
 class _Tiles:
     """The square tiles of one call's mask, and blocks of queries that see some of them."""
 
-    def __init__(self, mask: BoundMask, side: int) -> None:
+    def __init__(self, mask: BoundMask | _SwappedMask, side: int) -> None:
         self.queries, self.keys, self.side = mask.queries, mask.keys, side
         some, every = mask.in_tiles((side, side))
         self.some, self.mixed = some.cpu(), (some & ~every).cpu()

@@ -28,11 +28,14 @@ class Explanation:
     reasons: tuple[str, ...]
     """Why not a faster path."""
     calls: int
-    """How many blocks of queries are computed one after the other."""
+    """How many calls of the kernel, or blocks of queries, follow one another."""
     pairs: int
     """(query, key) pairs that are computed, of one head of one text."""
     share: float
     """These pairs as a share of queries × keys."""
+    bytes_copied: int
+    """Bytes of keys and values of scattered tiles that are copied together, a few blocks at a time; those of windows
+    are read where they lie."""
     flops: int
     """Floating-point operations of the forward pass: 2 for each pair and column of keys and of values."""
     bytes_read: int
@@ -43,14 +46,16 @@ class Explanation:
     """Bytes that stay until the backward pass, where there is one; with ``with_map``, what the map keeps as well."""
 
     def __str__(self) -> str:
-        calls = "one call" if self.calls == 1 else f"{self.calls} blocks of queries"
+        calls = "one call" if self.calls == 1 else f"{self.calls:,} calls"
         work = (self.flops, self.flops * 5 // 2)
         forward, backward = (_engineering(x, "FLOP") for x in work)
-        read, extra, kept = (_engineering(x, "B") for x in (self.bytes_read, self.bytes_extra, self.bytes_kept))
+        sizes = (self.bytes_read, self.bytes_extra, self.bytes_kept, self.bytes_copied)
+        read, extra, kept, copied = (_engineering(x, "B") for x in sizes)
         lines = [
             f"path: {self.path}, {calls}",
             *(f"  because {reason}" for reason in self.reasons),
             f"pairs: {self.pairs:,} of each head, {self.share:.1%} of queries × keys",
+            *([f"copied: {copied} of keys and values"] if self.bytes_copied else []),
             f"forward: {forward}; backward: {backward}",
             f"bytes: {read} of q, k, v and output, {extra} extra at once, {kept} kept for the backward pass",
         ]
@@ -130,6 +135,7 @@ def explain(
         calls=len(parts),
         pairs=pairs,
         share=pairs / max(1, queries * keys),
+        bytes_copied=sum(part.bytes_copied for part in parts),
         flops=2 * batch * heads * pairs * width,
         bytes_read=read,
         bytes_extra=max((part.bytes_extra for part in parts), default=0),
@@ -155,6 +161,7 @@ def _width(request: Request, path: Path) -> int:
 class _Part:
     pairs: float | int
     bytes_extra: int
+    bytes_copied: int = 0
 
 
 def _parts(request: Request, path: Path) -> Iterator[_Part]:
@@ -181,7 +188,12 @@ def _parts(request: Request, path: Path) -> Iterator[_Part]:
     for call in calls_under(rule, request.q, request.k)():
         # Pairs of one head of one text, on average where they differ.
         share = (1 if call.text is None else batch) * (1 if call.head is None else heads)
-        yield _Part(call.pairs / share, 0 if call.added is None else call.added.nbytes)
+        copied = 0
+        if (len(call.columns) > 1 and call.columns.step is None) or call.columns.index is not None:
+            own = (call.own(x, heads // x.shape[1]).shape for x in (request.k, request.v))
+            tokens = len(call.columns) * call.columns.length * request.k.itemsize
+            copied = sum(texts * some * width for texts, some, _, width in own) * tokens
+        yield _Part(call.pairs / share, 0 if call.added is None else call.added.nbytes, copied)
 
 
 def _engineering(count: int, unit: str) -> str:

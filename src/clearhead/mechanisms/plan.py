@@ -8,7 +8,7 @@ from typing import Literal
 
 import torch
 
-from clearhead.mechanisms import fused
+from clearhead.mechanisms import decoding, fused
 from clearhead.mechanisms.normalizers import Softmax
 from clearhead.mechanisms.request import Request
 
@@ -47,9 +47,10 @@ def choose(request: Request, *, with_map: bool) -> Plan:
         if request.sinks is not None:
             return Plan("streamed", (f"sinks need the LSE of each row, which no kernel gives on {request.q.device}",))
         return Plan("sdpa", (f"on {request.q.device} PyTorch chooses the kernel; a mask or bias is written out whole",))
-    if request.is_plain and not with_map:
+    parts = _parts(request)
+    if request.is_plain and not with_map and parts == 1:
         return _PLAIN
-    return Plan("fused", tuple(_needs(request, with_map=with_map)))
+    return Plan("fused", tuple(_needs(request, with_map=with_map, parts=parts)))
 
 
 _PLAIN = Plan("sdpa", ("nothing stands in the way",))
@@ -62,8 +63,18 @@ def _written_out(request: Request, slow: tuple[str, ...], where: str) -> Plan:
     return Plan("dense", (*slow, where)) if slow else Plan("sdpa", (where,))
 
 
-def _needs(request: Request, *, with_map: bool) -> Iterator[str]:
+def _parts(request: Request) -> int:
+    """Into how many parts the keys of a decoding step are cut."""
+    batch, heads, queries, keys = request.shape
+    kv_heads = request.k.shape[1]
+    rows = heads // kv_heads * queries if decoding.is_grouped(heads, kv_heads, queries) else queries
+    return decoding.parts_for(batch, kv_heads, rows, keys)
+
+
+def _needs(request: Request, *, with_map: bool, parts: int) -> Iterator[str]:
     """Why PyTorch's own function will not do."""
+    if parts > 1:
+        yield f"fewer key heads than cores: the keys are cut into {parts} parts, put together by their LSE"
     if with_map:
         yield "the LSE is kept for the map"
     if request.sinks is not None:

@@ -192,7 +192,7 @@ class ScoreRule:
         device: torch.device,
     ) -> Float[Tensor, "#texts_or_blocks #some_heads #rows #columns"] | None:
         """:meth:`additive_tile` for several blocks of queries and their keys: of one text and head, or of all."""
-        one_tile = len(rows) == 1 and columns.index is None and text is None and head is None
+        one_tile = len(rows) == 1 and rows.index is None and columns.index is None and text is None and head is None
         if one_tile or self._are_alike(rows, columns):
             row, column = (range(x.starts[0], x.starts[0] + x.length) for x in (rows, columns))
             return self.additive_tile(row, column, dtype)
@@ -225,7 +225,8 @@ class ScoreRule:
         """Whether one tile is known to serve all blocks."""
         distances = {key - query for query, key in zip(rows.starts, columns.starts, strict=True)}
         return (
-            columns.index is None
+            rows.index is None
+            and columns.index is None
             and self.bias is None
             and (self.position_bias is None or (self.position_bias.bias.is_relative and len(distances) == 1))
             and (self.mask is None or self.mask.are_alike(rows.starts, rows.length, columns.starts, columns.length))

@@ -33,6 +33,7 @@ from measure import Result
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
 PARTS = (
     "attention",
+    "linear",
     "layers",
     "masks",
     "cost_of_attention",

@@ -79,7 +79,7 @@ def token_by_token(
 
 
 def differs_by(found: Tensor, wanted: Tensor) -> float:
-    """The largest difference, relative to the largest number that is wanted; NaN and other shapes differ by infinity."""
+    """The largest difference, relative to the largest number that is wanted; infinity for NaN and other shapes."""
     if found.shape != wanted.shape or bool(found.isnan().any()):
         return float("inf")
     if not found.numel():

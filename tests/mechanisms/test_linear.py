@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from typing import Any
 
 import hypothesis
@@ -125,7 +127,7 @@ def test_update_rates_as_numbers() -> None:
 @pytest.mark.parametrize("feature_map", ["elu", "relu", "none", PositiveRandomFeatures(5, 11)], ids=str)
 def test_pieces_and_steps_give_the_output_of_the_whole(feature_map: str | FeatureMap, kind: str) -> None:
     q, k, v = random(tokens=79)
-    given, decay = gate(kind, k, 11 if isinstance(feature_map, FeatureMap) else 5)
+    given, _ = gate(kind, k, 11 if isinstance(feature_map, FeatureMap) else 5)
     options: dict[str, Any] = {"feature_map": feature_map}
 
     def part(start: int, stop: int) -> dict[str, Any]:
@@ -311,7 +313,7 @@ def test_random_features_are_unbiased_and_their_error_falls_as_the_root() -> Non
 
 
 def test_orthogonal_features_err_less_and_are_unbiased_too() -> None:
-    q, k = torch.randn(2, 7, 8, dtype=torch.float64) * 0.5
+    q, k = torch.randn(2, 7, 8, dtype=torch.float64) * 0.2  # small, so that single draws are not far off
     exact = (q @ k.T).exp()
 
     def draws(orthogonal: bool) -> Tensor:
@@ -337,7 +339,7 @@ def test_a_projection_is_orthogonal_in_blocks_with_lengths_of_gaussians() -> Non
 
 def test_random_features_come_near_softmax_attention() -> None:
     q, k, v = random(1, 2, 2, 31, 8)
-    q, k = q * 0.7, k * 0.7
+    q, k = q * 0.4, k * 0.4
     exact = ch.attention(q, k, v)
     errors = []
     for features in (32, 2048):
@@ -457,7 +459,7 @@ def test_nothing_is_larger_than_the_tokens(kind: str, delta: bool) -> None:
     options: dict[str, Any] = {"feature_map": "none", "update_rate": 0.5} if delta else {}
     with Largest() as seen:
         linear_attention(q, k / 4, v, causal=True, decay=given, **options).sum().backward()
-    # The pairs of a segment are the largest: 16 chunks of 64 × 64, or of 16 × 16 × features.
+    # The pairs of a segment are the largest: 8 chunks of 64 × 64, or of 16 × 16 × features.
     assert seen.numbers <= max(recurrence.SEGMENT * recurrence.CHUNK**2, tokens * 4)
     assert seen.numbers < tokens**2 / 100
 
@@ -534,12 +536,31 @@ def test_low_precision_sums_in_float32(dtype: torch.dtype) -> None:
     assert linear_prefill(q, k, v)[1].values.dtype == torch.float32
 
 
-@pytest.mark.filterwarnings("ignore")
+SCRIPT = """
+import torch, clearhead as ch
+
+torch.manual_seed(0)
+q, k, v = torch.randn(1, 2, 67, 5), torch.randn(1, 1, 67, 5) / 3, torch.randn(1, 1, 67, 7)
+random = ch.PositiveRandomFeatures(5, 11)
+for options in ({"causal": True}, {}, {"causal": True, "decay": 0.9}, {"causal": True, "feature_map": random},
+                {"causal": True, "feature_map": "none", "update_rate": 0.5}):
+    compiled = torch.compile(lambda q, k, v: ch.linear_attention(q, k, v, **options), fullgraph=True, backend="eager")
+    torch.testing.assert_close(compiled(q, k, v), ch.linear_attention(q, k, v, **options))
+
+layer = ch.LinearAttention(8, 2, causal=True, decay=[0.9, 0.8])
+compiled = torch.compile(layer, fullgraph=True, backend="aot_eager")
+x, gradients = torch.randn(2, 71, 8), []
+for call in (compiled, layer):
+    layer.zero_grad()
+    call(x).square().sum().backward()
+    gradients.append(layer.key.weight.grad.clone())
+torch.testing.assert_close(*gradients)
+"""
+
+
 def test_compiled() -> None:
-    q, k, v = (x.float() for x in random(1, 2, 1, 67))
-    for options in ({"causal": True}, {}, {"causal": True, "decay": 0.9}):
-        compiled = torch.compile(lambda q, k, v, o=options: linear_attention(q, k, v, **o), backend="eager")
-        torch.testing.assert_close(compiled(q, k, v), linear_attention(q, k, v, **options))
+    # In a process without the shape checks that only tests have, and that a compiler cannot follow.
+    subprocess.run([sys.executable, "-c", SCRIPT], check=True, timeout=300)
 
 
 # Errors.
@@ -567,7 +588,6 @@ def test_compiled() -> None:
         ({"mask": Explicit(torch.ones(7, 7, dtype=torch.bool))}, InputError, r"clearhead\.attention"),
         ({"mask": torch.ones(7, 7, dtype=torch.bool)}, InputError, "which keys are there"),
         ({"mask": torch.ones(7)}, InputError, "booleans"),
-        ({"mask": "padding"}, InputError, "which keys are there"),
         ({"mask": Padding([7, 7, 7])}, ShapeError, "for batch 3"),
         ({"mask": Padding([[True] * 5] * 2)}, ShapeError, "5 keys"),
         ({"scale": math.inf}, InputError, "scale is a finite number"),
@@ -582,7 +602,7 @@ def test_errors(options: dict[str, Any], error: type[Exception], words: str) -> 
 def test_errors_of_states() -> None:
     q, k, v = random(tokens=1)
     with pytest.raises(InputError, match=r"start from LinearState\.zeros"):
-        linear_step(q, k, v, None)  # type: ignore[arg-type]
+        linear_step(q, k, v, None)
     with pytest.raises(ShapeError, match=r"\(2, 3, 5, 8\)"):
         linear_step(q, k, v, LinearState.zeros(2, 3, 5, 8, dtype=torch.float64))
     with pytest.raises(InputError, match=r"torch\.float32"):

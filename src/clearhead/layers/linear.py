@@ -170,7 +170,7 @@ class LinearAttention(nn.Module):
         output, after = linear_prefill(*self._project(x), state, mask=mask, **self._options())
         return self._join(output), after
 
-    def step(self, x: Tensor, state: LinearState) -> tuple[Float[Tensor, "batch 1 dim"], LinearState]:
+    def step(self, x: Tensor, state: LinearState | None) -> tuple[Float[Tensor, "batch 1 dim"], LinearState]:
         """The output of one token, ``(batch, 1, dim)``, and the state after it; see :func:`clearhead.linear_step`."""
         self._check_causal()
         output, after = linear_step(*self._project(x), state, **self._options())
@@ -195,7 +195,9 @@ class LinearAttention(nn.Module):
     def _options(self) -> dict[str, Any]:
         decay: Any = self.decay
         if isinstance(decay, list):
-            decay = torch.tensor(decay, device=self.query.weight.device)
+            weight = self.query.weight
+            dtype = torch.float64 if weight.dtype == torch.float64 else torch.float32
+            decay = torch.tensor(decay, device=weight.device, dtype=dtype)
         return {
             "feature_map": self.feature_map,
             "scale": self.scale,

@@ -237,7 +237,7 @@ def linear_step(
     q: Tensor,
     k: Tensor,
     v: Tensor,
-    state: LinearState,
+    state: LinearState | None,
     *,
     feature_map: str | FeatureMap = "elu",
     scale: float | int | None = None,
@@ -251,7 +251,8 @@ def linear_step(
         q: ``(…, heads, 1, head_dim)``; see :func:`clearhead.linear_attention` for all arguments.
         k: ``(…, kv_heads, 1, head_dim)``.
         v: ``(…, kv_heads, 1, value_dim)``.
-        state: From :func:`clearhead.linear_prefill`, from the step before, or ``LinearState.zeros(…)``.
+        state: From :func:`clearhead.linear_prefill`, from the step before, or ``LinearState.zeros(…)``; None is an
+            error, since a state that was lost would otherwise go unnoticed.
         feature_map: φ.
         scale: Factor of q·k.
         decay: What becomes of the state before this token enters; of a token's own, ``(…, kv_heads, 1)``.
@@ -388,7 +389,7 @@ class LinearRequest:
 
     @property
     def _is_empty(self) -> bool:
-        return 0 in self.q.shape or 0 in self.k.shape
+        return 0 in self.q.shape or 0 in self.k.shape or self.tokens.v.shape[3] == 0
 
     def _zeros(self) -> Tensor:
         """The output where there is no key or no query, attached to q so that it has a gradient of 0."""
@@ -410,7 +411,7 @@ def prepare_linear(
 ) -> LinearRequest:
     """Check the arguments of :func:`clearhead.linear_attention` and bring them to one form."""
     chosen = as_feature_map(feature_map).as_now()
-    if scale is None and getattr(q, "shape", ()):  # what q has to be, prepare says
+    if scale is None and hasattr(q, "shape") and len(q.shape):  # what q has to be, prepare says
         scale = chosen.usual_scale(q.shape[-1])
     plain = prepare(
         q, k, v, mask=None, bias=None, scale=scale, normalizer="none", dropout=0.0, softcap=None, sinks=None

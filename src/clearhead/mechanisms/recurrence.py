@@ -28,7 +28,7 @@ CHUNK = 64
 """Tokens whose pairs are written out together."""
 FINE_CHUNK = 16
 """Likewise with one decay a feature, where pairs × features are written out."""
-SEGMENT = 16
+SEGMENT = 8
 """Chunks that are computed together."""
 
 

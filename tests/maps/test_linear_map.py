@@ -15,7 +15,7 @@ from torch.utils._pytree import tree_leaves
 import clearhead as ch
 from clearhead import LinearMap, PositiveRandomFeatures, linear_attend, linear_attention
 from clearhead.errors import InputError, StaleMapError
-from clearhead.mechanisms.linear import prepare_linear
+from clearhead.mechanisms.linear_request import prepare_linear
 
 PHI = PositiveRandomFeatures(5, 11)
 ROOT = 5**-0.25

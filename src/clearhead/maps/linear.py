@@ -17,7 +17,7 @@ from clearhead.maps.indexing import pick
 from clearhead.masks import Mask
 from clearhead.mechanisms.feature_maps import FeatureMap
 from clearhead.mechanisms.fused import product
-from clearhead.mechanisms.linear import LinearRequest, prepare_linear
+from clearhead.mechanisms.linear_request import LinearRequest, prepare_linear
 from clearhead.mechanisms.recurrence import Recurrence, Tokens, divide
 
 __all__ = ["LinearMap", "linear_attend"]

@@ -24,7 +24,7 @@ check: $(VENV)/test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/test
+bench: $(VENV)/bench
 	$(BIN)/python benchmarks/run.py
 
 $(VENV)/python:
@@ -41,3 +41,8 @@ $(VENV)/test: $(VENV)/python pyproject.toml constraints.txt
 	@echo "Installing; the first time takes a few minutes …"
 	$(PIP) --editable '.[test]'
 	@touch $@ $(VENV)/look
+
+$(VENV)/bench: $(VENV)/test
+	@echo "Installing the peers …"
+	$(PIP) --editable '.[bench]'
+	@touch $@

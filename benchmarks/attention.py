@@ -3,7 +3,8 @@
 ``ch.attention`` and ``ch.attend`` (which also gives the map) against
 ``torch.nn.functional.scaled_dot_product_attention`` on the same tensors: 1 text, 8 heads, head_dim 64, float32; causal
 against its ``is_causal`` flag. *Forward* is without gradient; a *step* is forward and backward, with gradients for q, k
-and v. Everything on one line of a round takes turns with it.
+and v. Everything on one line of a round takes turns with it, and so does SDPA itself once more, whose distance from 1
+is what the machine's noise makes of two equal calls.
 
 Below that, without a target, what SDPA has no short form for, against SDPA with the mask or bias written out in
 advance as n × n (or heads × n × n) numbers, and what no kernel computes against plain PyTorch with all weights in
@@ -45,13 +46,14 @@ def step(forward: Callable[[], Tensor], leaves: list[Tensor]) -> Callable[[], No
 
 
 def compare(tokens: int, rounds: int, *, gradients: bool, causal: bool) -> Timings:
-    """SDPA, ``attention`` and ``attend`` in turn."""
+    """SDPA, ``attention``, ``attend`` and SDPA again in turn."""
     q, k, v = leaves = tensors(tokens, gradients=gradients)
     mask = ch.Causal() if causal else None
     forwards: dict[str, Callable[[], Any]] = {
         "SDPA": lambda: scaled_dot_product_attention(q, k, v, is_causal=causal),
         "attention": lambda: ch.attention(q, k, v, mask=mask),
         "attend": lambda: ch.attend(q, k, v, mask=mask)[0],
+        "control": lambda: scaled_dot_product_attention(q, k, v, is_causal=causal),
     }
     if not gradients:
         # The map is part of what attend gives: it is dropped after the clock has stopped.
@@ -76,6 +78,8 @@ def measure(say: Say, *, quick: bool) -> Iterator[Result]:
                 peer = f"SDPA{' with is_causal' if causal else ''}: {times.median('SDPA')}"
                 for name, limit in LIMITS.items():
                     yield at_most(limit, f"{kind}, {tokens:,} tokens: {name}, {what}", times.ratio(name, "SDPA"), peer)
+                control = str(times.ratio("control", "SDPA"))
+                yield Result(f"{kind}, {tokens:,} tokens: SDPA itself once more, {what}", control, peer)
     yield from others(say, 64 if quick else 4096, 2 if quick else 5)
 
 

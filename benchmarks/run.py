@@ -1,6 +1,6 @@
 """Measure speed and memory against named peers, and write docs/benchmarks.md.
 
-    python benchmarks/run.py                    # everything, about 20 minutes on 2 cores; writes docs/benchmarks.md
+    python benchmarks/run.py                    # everything, about 40 minutes on 2 cores; writes docs/benchmarks.md
     python benchmarks/run.py --only watching    # one part; prints only
     python benchmarks/run.py --quick            # small sizes, to see that it works; prints only, proves nothing
 
@@ -33,8 +33,10 @@ from measure import Result
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
 PARTS = (
     "attention",
+    "linear",
     "layers",
     "masks",
+    "long_sequences",
     "cost_of_attention",
     "watching",
     "map_statistics",
@@ -76,6 +78,10 @@ def main() -> int:
         out.print("docs/benchmarks.md is written by a full run only.")
     else:
         text = page(found, machine)
+        for drawn in (sys.modules[part] for part in found):
+            if hasattr(drawn, "draw"):
+                picture = PAGE.parent / "images" / f"{drawn.__name__.replace('_', '-')}.png"
+                write_whole(picture, lambda part, draw=drawn.draw: draw(Path(part)))
         write_whole(PAGE, lambda part: Path(part).write_text(text, encoding="utf-8"))
         out.print("Wrote docs/benchmarks.md.")
     return 0

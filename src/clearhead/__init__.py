@@ -27,9 +27,17 @@ if TYPE_CHECKING:
     from clearhead.capture.sources import load as load_pretrained
     from clearhead.capture.tokens import Tokens
     from clearhead.capture.watch import watch
-    from clearhead.layers import GrowingCache, MultiHeadAttention, SelfAttention, SlidingCache, StaticCache
+    from clearhead.layers import (
+        GrowingCache,
+        LinearAttention,
+        MultiHeadAttention,
+        SelfAttention,
+        SlidingCache,
+        StaticCache,
+    )
     from clearhead.maps.attend import attend
     from clearhead.maps.base import AttentionMap
+    from clearhead.maps.linear import LinearMap, linear_attend
     from clearhead.masks import (
         Blocks,
         Causal,
@@ -45,6 +53,9 @@ if TYPE_CHECKING:
     )
     from clearhead.mechanisms.attention import attention
     from clearhead.mechanisms.explain import explain
+    from clearhead.mechanisms.feature_maps import PositiveRandomFeatures
+    from clearhead.mechanisms.linear import LinearState, linear_attention, linear_prefill, linear_step
+    from clearhead.mechanisms.linear_explain import linear_explain
     from clearhead.positions import (
         ALiBi,
         Bias,
@@ -73,12 +84,16 @@ _HOMES = {
     "GrowingCache": "clearhead.layers:GrowingCache",
     "Layer": "clearhead.capture.capture:Layer",
     "Learned": "clearhead.positions:Learned",
+    "LinearAttention": "clearhead.layers:LinearAttention",
+    "LinearMap": "clearhead.maps.linear:LinearMap",
     "LinearScaling": "clearhead.positions:LinearScaling",
+    "LinearState": "clearhead.mechanisms.linear:LinearState",
     "Llama3Scaling": "clearhead.positions:Llama3Scaling",
     "Mask": "clearhead.masks:Mask",
     "MultiHeadAttention": "clearhead.layers:MultiHeadAttention",
     "NTKScaling": "clearhead.positions:NTKScaling",
     "Padding": "clearhead.masks:Padding",
+    "PositiveRandomFeatures": "clearhead.mechanisms.feature_maps:PositiveRandomFeatures",
     "Predicate": "clearhead.masks:Predicate",
     "Prefix": "clearhead.masks:Prefix",
     "Pretrained": "clearhead.capture.sources:Pretrained",
@@ -94,6 +109,11 @@ _HOMES = {
     "attend": "clearhead.maps.attend:attend",
     "attention": "clearhead.mechanisms.attention:attention",
     "explain": "clearhead.mechanisms.explain:explain",
+    "linear_attend": "clearhead.maps.linear:linear_attend",
+    "linear_attention": "clearhead.mechanisms.linear:linear_attention",
+    "linear_explain": "clearhead.mechanisms.linear_explain:linear_explain",
+    "linear_prefill": "clearhead.mechanisms.linear:linear_prefill",
+    "linear_step": "clearhead.mechanisms.linear:linear_step",
     "load_pretrained": "clearhead.capture.sources:load",
     "look": "clearhead.capture.look:look",
     "open": "clearhead.capture.format:open_capture",
@@ -116,12 +136,16 @@ __all__ = [
     "GrowingCache",
     "Layer",
     "Learned",
+    "LinearAttention",
+    "LinearMap",
     "LinearScaling",
+    "LinearState",
     "Llama3Scaling",
     "Mask",
     "MultiHeadAttention",
     "NTKScaling",
     "Padding",
+    "PositiveRandomFeatures",
     "Predicate",
     "Prefix",
     "Pretrained",
@@ -138,6 +162,11 @@ __all__ = [
     "attend",
     "attention",
     "explain",
+    "linear_attend",
+    "linear_attention",
+    "linear_explain",
+    "linear_prefill",
+    "linear_step",
     "load_pretrained",
     "look",
     "open",

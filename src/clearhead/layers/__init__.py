@@ -3,6 +3,7 @@
 from clearhead.layers.cache import Cache, Cached, GrowingCache, SlidingCache, StaticCache
 from clearhead.layers.extra_keys import LearnedKey, ZeroKey
 from clearhead.layers.finite import check_finite
+from clearhead.layers.linear import LinearAttention
 from clearhead.layers.multihead import KeyValues, MultiHeadAttention
 from clearhead.layers.self_attention import SelfAttention
 
@@ -12,6 +13,7 @@ __all__ = [
     "GrowingCache",
     "KeyValues",
     "LearnedKey",
+    "LinearAttention",
     "MultiHeadAttention",
     "SelfAttention",
     "SlidingCache",

@@ -16,7 +16,7 @@ from clearhead.mechanisms.plan import Path, choose
 from clearhead.mechanisms.request import Request, prepare
 from clearhead.positions import ALiBi, Bias
 
-__all__ = ["Explanation", "explain"]
+__all__ = ["Explanation", "engineering", "explain"]
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,9 @@ class Explanation:
     def __str__(self) -> str:
         calls = "one call" if self.calls == 1 else f"{self.calls:,} calls"
         work = (self.flops, self.flops * 5 // 2)
-        forward, backward = (_engineering(x, "FLOP") for x in work)
+        forward, backward = (engineering(x, "FLOP") for x in work)
         sizes = (self.bytes_read, self.bytes_extra, self.bytes_kept, self.bytes_copied)
-        read, extra, kept, copied = (_engineering(x, "B") for x in sizes)
+        read, extra, kept, copied = (engineering(x, "B") for x in sizes)
         lines = [
             f"path: {self.path}, {calls}",
             *(f"  because {reason}" for reason in self.reasons),
@@ -196,7 +196,8 @@ def _parts(request: Request, path: Path) -> Iterator[_Part]:
         yield _Part(call.pairs / share, 0 if call.added is None else call.added.nbytes, copied)
 
 
-def _engineering(count: int, unit: str) -> str:
+def engineering(count: int, unit: str) -> str:
+    """A number of a unit, in three digits."""
     size = float(count)
     for prefix in ("", "k", "M", "G", "T", "P"):
         if size < 1000:

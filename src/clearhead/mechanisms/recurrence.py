@@ -1,0 +1,341 @@
+"""The recurrence of linear attention, in chunks: ``S_i = decay_i · S_{i−1} + φ(k_i)·u_iᵀ``, output ``φ(q_i)·S_i``.
+
+Within a chunk of C tokens the sum over earlier tokens is a masked product, C × C; what came before the chunk is in the
+state, features × width. Nothing is ever tokens × tokens or tokens × features × width. Some chunks are computed together
+as a segment, which is made again in the backward pass, so that one state a segment is all that is kept.
+
+Decays are products, and are kept as sums of logarithms. Only differences of such sums from a later to an earlier token
+are raised to a power of e, so nothing ever overflows, or divides by what has vanished.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+from torch.nn.functional import pad
+from torch.utils.checkpoint import checkpoint
+
+from clearhead.mechanisms.feature_maps import FeatureMap
+
+__all__ = ["Recurrence", "Tokens", "divide", "one_step"]
+
+CHUNK = 64
+"""Tokens whose pairs are written out together."""
+FINE_CHUNK = 16
+"""Likewise with one decay a feature, where pairs × features are written out."""
+SEGMENT = 8
+"""Chunks that are computed together."""
+
+
+@dataclass(frozen=True, eq=False)
+class Tokens:
+    """The keys' side of some tokens in a row."""
+
+    k: Float[Tensor, "batch kv_heads keys head_dim"]
+    v: Float[Tensor, "batch kv_heads keys value_dim"]
+    present: Bool[Tensor, "#batch 1 keys 1"] | None = None
+    log_decay: Float[Tensor, "batch kv_heads keys #features"] | None = None
+    rate: Float[Tensor, "batch kv_heads keys 1"] | None = None
+    """Of the delta rule."""
+
+    def parts(self) -> tuple[Tensor | None, ...]:
+        """All tensors, in the order of the fields."""
+        return self.k, self.v, self.present, self.log_decay, self.rate
+
+    def slice(self, start: int, stop: int) -> Tokens:
+        """The tokens from start to stop."""
+        return Tokens(*(None if x is None else x[:, :, start:stop] for x in self.parts()))  # type: ignore[arg-type]
+
+    def split(self, size: int) -> list[Tokens]:
+        """Runs of ``size`` tokens; by ``split``, whose backward pass writes each gradient once."""
+        count = -(-self.k.shape[2] // size)
+        found = [[None] * count if x is None else list(x.split(size, 2)) for x in self.parts()]
+        return [Tokens(*parts) for parts in zip(*found, strict=True)]
+
+
+State = tuple[Tensor, Tensor]
+"""``(batch, kv_heads, features, width)``, and ``(batch, kv_heads)``: what is to be added to its logarithm."""
+
+
+@dataclass(frozen=True)
+class Recurrence:
+    """How tokens enter the state, and how queries read it."""
+
+    feature_map: FeatureMap
+    query_factor: float
+    key_factor: float
+    normalize: bool
+    """Whether the last column of the state sums the features, by which what is read is divided."""
+
+    def causal(
+        self, q: Float[Tensor, "batch kv_heads groups queries head_dim"], tokens: Tokens, state: State
+    ) -> tuple[Float[Tensor, "batch kv_heads groups queries value_dim"], State]:
+        """Each query reads the state after its own token."""
+        outputs = []
+        chunk = _chunk(tokens)
+        size = chunk * SEGMENT
+        for query, part in zip(q.split(size, 3), tokens.split(size), strict=True):
+            output, *state_ = _made_again(self._segment, query, *part.parts(), *state)
+            state = (state_[0], state_[1])
+            outputs.append(output)
+        return torch.cat(outputs, 3) if len(outputs) > 1 else outputs[0], state
+
+    def gather(self, tokens: Tokens, state: State) -> State:
+        """The state after all these tokens."""
+        for part in tokens.split(_chunk(tokens) * SEGMENT):
+            _, *state_ = _made_again(self._segment, None, *part.parts(), *state)
+            state = (state_[0], state_[1])
+        return state
+
+    def read(
+        self, q: Float[Tensor, "batch kv_heads groups queries head_dim"], state: State
+    ) -> Float[Tensor, "batch kv_heads groups queries value_dim"]:
+        """Every query reads the same state."""
+        found = [_made_again(self._read, query, *state) for query in q.split(CHUNK * SEGMENT, 3)]
+        return torch.cat(found, 3) if len(found) > 1 else found[0]
+
+    # The features.
+
+    def query_features(self, q: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor | None]:
+        """φ(q), of which a factor e^shift a query has been taken out where features are in logarithms."""
+        found = self.feature_map.features(_times(q.to(dtype), self.query_factor))
+        if not self.feature_map.in_logs:
+            return found, None
+        # The largest feature of each query becomes 1. It cancels when the query's weights are divided by their sum, and
+        # is multiplied back otherwise; so it has no gradient.
+        shift = found.detach().amax(-1, keepdim=True)
+        return (found - shift).exp(), shift
+
+    def key_features(
+        self, k: Tensor, present: Tensor | None, dtype: torch.dtype, shift: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """φ(k), of which the factor e^shift has been taken out, and that shift, no less than the one that is given.
+
+        One number a head for all keys so far, so that it cancels as well. Keys whose features are e^−87 of the largest
+        so far vanish in float32.
+        """
+        found = self.feature_map.features(_times(k.to(dtype), self.key_factor))
+        if not self.feature_map.in_logs:
+            return (found if present is None else found.masked_fill(~present, 0.0)), shift
+        if present is not None:
+            found = found.masked_fill(~present, -torch.inf)
+        largest = torch.maximum(shift, found.detach().flatten(2).amax(-1))
+        return (found - _finite(largest)[..., None, None]).exp(), largest
+
+    def finish(self, total: Tensor, query_shift: Tensor | None, shift: Tensor) -> Tensor:
+        """From what the queries read to the output."""
+        if self.normalize:
+            return divide(total[..., :-1], total[..., -1:])
+        if query_shift is None:
+            return total
+        return total * (query_shift + _finite(shift)[:, :, None, None, None]).exp()
+
+    # One segment.
+
+    def _read(self, q: Tensor, matrix: Tensor, shift: Tensor) -> Tensor:
+        with torch.autocast(_real(q.device), enabled=False):
+            features, query_shift = self.query_features(q, matrix.dtype)
+            total = (features.flatten(2, 3) @ matrix).unflatten(2, q.shape[2:4])
+            return self.finish(total, query_shift, shift).to(q.dtype)
+
+    def _segment(
+        self,
+        q: Tensor | None,
+        k: Tensor,
+        v: Tensor,
+        present: Tensor | None,
+        log_decay: Tensor | None,
+        rate: Tensor | None,
+        matrix: Tensor,
+        shift: Tensor,
+    ) -> tuple[Tensor | None, Tensor, Tensor]:
+        """The outputs of q, if there are any, and the state afterwards."""
+        with torch.autocast(_real(k.device), enabled=False):
+            return self._segment_in(matrix.dtype, q, k, v, present, log_decay, rate, matrix, shift)
+
+    def _segment_in(
+        self,
+        dtype: torch.dtype,
+        q: Tensor | None,
+        k: Tensor,
+        v: Tensor,
+        present: Tensor | None,
+        log_decay: Tensor | None,
+        rate: Tensor | None,
+        matrix: Tensor,
+        shift: Tensor,
+    ) -> tuple[Tensor | None, Tensor, Tensor]:
+        before = shift
+        keys, shift = self.key_features(k, present, dtype, shift)
+        if self.feature_map.in_logs:
+            matrix = matrix * (before - _finite(shift)).exp()[..., None, None]
+        values = v.to(dtype)
+        if self.normalize:
+            values = pad(values, (0, 1), value=1.0)
+        if q is None and log_decay is None and rate is None:
+            return None, matrix + keys.mT @ values, shift
+        length = k.shape[2]
+        chunk = min(length, FINE_CHUNK if _is_fine(log_decay) else CHUNK)
+        rest = -length % chunk
+
+        def chunks(x: Tensor) -> Tensor:
+            """(batch, kv_heads, tokens, …) to (batch · kv_heads · chunks, chunk, …); tokens that fill up are 0."""
+            whole = pad(x, (0, 0, 0, rest)) if rest else x
+            return whole.reshape(-1, chunk, x.shape[-1])
+
+        keys, values = chunks(keys), chunks(values)
+        total = None if log_decay is None else chunks(log_decay).double().cumsum(1)
+        query, query_shift, groups = None, None, 1
+        if q is not None:
+            groups = q.shape[2]
+            query, query_shift = self.query_features(q, dtype)
+            query = pad(query, (0, 0, 0, rest)) if rest else query
+            query = query.unflatten(3, (-1, chunk)).transpose(2, 3).reshape(-1, groups * chunk, query.shape[-1])
+        scan = _Scan(query, keys, values, total, None if rate is None else chunks(rate.to(dtype)), groups)
+        count = keys.shape[0] // max(1, matrix.shape[0] * matrix.shape[1])
+        read, matrix = scan.run(matrix, count)
+        if q is None or read is None:
+            return None, matrix, shift
+        read = read.view(*q.shape[:2], count, groups, chunk, -1).transpose(2, 3).flatten(3, 4)[..., :length, :]
+        return self.finish(read, query_shift, shift).to(q.dtype), matrix, shift
+
+
+@dataclass(frozen=True, eq=False)
+class _Scan:
+    """The chunks of one segment, side by side: (batch · kv_heads · chunks, chunk, …), queries groups · chunk."""
+
+    query: Tensor | None
+    keys: Tensor
+    values: Tensor
+    total: Tensor | None
+    """Sums of log decays since the chunk began, in float64: differences of large sums are wanted."""
+    rate: Tensor | None
+    groups: int
+
+    def run(self, matrix: Tensor, count: int) -> tuple[Tensor | None, Tensor]:
+        """What the queries read, and the state after ``count`` chunks."""
+        shape, dtype = matrix.shape, matrix.dtype
+        since, until, through = None, None, None
+        if self.total is not None:
+            since = self.total.to(dtype).exp()  # from the chunk's beginning to each token
+            until = (self.total[:, -1:] - self.total).to(dtype).exp()  # from each token to the chunk's end
+            through = since[:, -1, :, None].unflatten(0, (-1, count))
+        leaving = self.keys if until is None else self.keys * until
+        state = matrix.flatten(0, 1)
+        if self.rate is None:
+            added = torch.bmm(leaving.mT, self.values).unflatten(0, (-1, count))
+            states = []
+            for n in range(count):
+                states.append(state)
+                state = (state if through is None else state * through[:, n]) + added[:, n]
+            before = torch.stack(states, 1).flatten(0, 1)
+            values = self.values
+        else:
+            before, values, state = self._corrected(state, count, since, leaving, through)
+        read = None
+        if self.query is not None:
+            weights = self._pairs(self.query, self.groups, strictly=False)
+            entering = self.query if since is None else self.query * since.repeat(1, self.groups, 1)
+            read = torch.baddbmm(torch.bmm(weights, values), entering, before)
+        return read, state.view(shape)
+
+    def _corrected(
+        self, state: Tensor, count: int, since: Tensor | None, leaving: Tensor, through: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The delta rule: the state before each chunk, what each token writes, and the state afterwards.
+
+        A token writes ``u = rate · (v − what its key reads)``. What it reads of its own chunk are the u of tokens
+        before it, so the u of a chunk solve a triangular system (Yang et al. 2024, arXiv:2406.06484).
+        """
+        assert self.rate is not None
+        system = self.rate * self._pairs(self.keys, 1, strictly=True)
+        entering = self.keys if since is None else self.keys * since
+        wanted = self.rate * torch.cat([self.values, entering], -1)
+        solved = torch.linalg.solve_triangular(system, wanted, upper=False, unitriangular=True)
+        own, read = solved.unflatten(0, (-1, count)).split([self.values.shape[-1], self.keys.shape[-1]], -1)
+        leaving = leaving.unflatten(0, (-1, count))
+        states, written = [], []
+        for n in range(count):
+            states.append(state)
+            written.append(torch.baddbmm(own[:, n], read[:, n], state, alpha=-1))
+            state = (state if through is None else state * through[:, n]) + torch.bmm(leaving[:, n].mT, written[-1])
+        return torch.stack(states, 1).flatten(0, 1), torch.stack(written, 1).flatten(0, 1), state
+
+    def _pairs(self, rows: Tensor, groups: int, *, strictly: bool) -> Tensor:
+        """Row i times key j and all decays between them for j ≤ i, or strictly j < i; 0 elsewhere."""
+        chunk, last = self.keys.shape[1], -1 if strictly else 0
+        if self.total is None:
+            found = torch.bmm(rows, self.keys.mT)
+            found.unflatten(1, (groups, chunk)).tril_(last)
+            return found
+        later = torch.ones(chunk, chunk, dtype=torch.bool, device=rows.device).triu(1 + last)
+        if self.total.shape[-1] == 1:
+            between = (self.total - self.total.mT).masked_fill(later, -torch.inf).to(rows.dtype).exp()
+            return torch.bmm(rows, self.keys.mT) * between.repeat(1, groups, 1)
+        apart = (self.total[:, :, None] - self.total[:, None]).to(rows.dtype)
+        decayed = apart.masked_fill(later[..., None], -torch.inf).exp() * self.keys[:, None]
+        by_row = rows.unflatten(1, (groups, chunk)).transpose(1, 2) @ decayed.mT
+        weights: Tensor = by_row.transpose(1, 2).flatten(1, 2)
+        return weights
+
+
+def one_step(
+    how: Recurrence, q: Float[Tensor, "batch kv_heads groups 1 head_dim"], token: Tokens, state: State
+) -> tuple[Float[Tensor, "batch kv_heads groups 1 value_dim"], State]:
+    """The recurrence itself: one token enters the state, and its queries read it."""
+    matrix, before = state
+    with torch.autocast(_real(q.device), enabled=False):
+        key, shift = how.key_features(token.k, token.present, matrix.dtype, before)
+        if how.feature_map.in_logs:
+            matrix = matrix * (before - _finite(shift)).exp()[..., None, None]
+        if token.log_decay is not None:
+            matrix = matrix * token.log_decay.to(matrix.dtype).exp().mT
+        value = token.v.to(matrix.dtype)
+        if token.rate is not None:
+            value = token.rate.to(matrix.dtype) * (value - key @ matrix)
+        if how.normalize:
+            value = pad(value, (0, 1), value=1.0)
+        matrix = matrix + key.mT * value
+        features, query_shift = how.query_features(q, matrix.dtype)
+        total = (features.flatten(2, 3) @ matrix)[:, :, :, None]
+        return how.finish(total, query_shift, shift).to(q.dtype), (matrix, shift)
+
+
+def divide(total: Tensor, by: Tensor) -> Tensor:
+    """``total / by``, and 0 with the gradient 0 where there is nothing to divide by."""
+    none = by == 0
+    return total.masked_fill(none, 0.0) / by.masked_fill(none, 1.0)
+
+
+def _made_again(function: Callable[..., Any], *tensors: Tensor | None) -> Any:
+    """``function(*tensors)``, of which only the tensors are kept for the backward pass."""
+    if torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in tensors):
+        return checkpoint(function, *tensors, use_reentrant=False, preserve_rng_state=False)
+    return function(*tensors)
+
+
+def _chunk(tokens: Tokens) -> int:
+    return FINE_CHUNK if _is_fine(tokens.log_decay) else CHUNK
+
+
+def _is_fine(log_decay: Tensor | None) -> bool:
+    return log_decay is not None and log_decay.shape[-1] > 1
+
+
+def _times(x: Tensor, factor: float) -> Tensor:
+    return x if factor == 1.0 else x * factor
+
+
+def _finite(shift: Tensor) -> Tensor:
+    """0 for −inf, where there was no key yet."""
+    return shift.masked_fill(shift == -torch.inf, 0.0)
+
+
+def _real(device: torch.device) -> str:
+    """A type of device that autocast knows."""
+    return "cpu" if device.type == "meta" else device.type

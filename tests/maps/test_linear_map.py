@@ -1,0 +1,176 @@
+"""The map of linear attention against all its weights, written out in float64."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from linear_oracle import differs_by, elu, weights_of
+from oracle import STATISTICS
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+import clearhead as ch
+from clearhead import LinearMap, PositiveRandomFeatures, linear_attend, linear_attention
+from clearhead.errors import InputError, StaleMapError
+from clearhead.mechanisms.linear_request import prepare_linear
+
+PHI = PositiveRandomFeatures(5, 11)
+ROOT = 5**-0.25
+CASES = {
+    "whole": {},
+    "whole, random": {"feature_map": PHI},
+    "causal": {"causal": True},
+    "decay by head": {"causal": True, "decay": torch.tensor([0.5, 0.9, 1.0], dtype=torch.float64)},
+    "decay by token": {"causal": True, "decay": torch.rand(2, 3, 29, dtype=torch.float64) * 0.9 + 0.1},
+    "decay by feature": {"causal": True, "decay": torch.rand(2, 3, 29, 5, dtype=torch.float64) * 0.9 + 0.1},
+    "random, decay by feature": {
+        "causal": True,
+        "feature_map": PHI,
+        "decay": torch.rand(2, 3, 29, 11, dtype=torch.float64) * 0.9 + 0.1,
+    },
+    "padding": {"mask": ch.Padding([29, 17]), "causal": True},
+    "not normalized": {"causal": True, "normalize": False},
+}
+
+
+def make(options: dict[str, Any], dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """q, k, v and the weights that they should have."""
+    q, k, v = torch.randn(2, 6, 29, 5), torch.randn(2, 3, 29, 5), torch.randn(2, 3, 29, 7)
+    q, k, v = (x.to(dtype) for x in (q, k, v))
+    shared = k.repeat_interleave(2, 1).double()
+    decay = options.get("decay")
+    if decay is not None:
+        decay = decay[None, :, None, None].expand(2, -1, 29, 1) if decay.dim() == 1 else decay
+        decay = (decay[..., None] if decay.dim() == 3 else decay).repeat_interleave(2, 1)
+    features = (elu(q.double()), elu(shared)) if "feature_map" not in options else (PHI(q * ROOT), PHI(shared * ROOT))
+    present = None
+    if "mask" in options:
+        present = torch.arange(29) < torch.tensor([29, 17])[:, None]
+    weights = weights_of(
+        *features,
+        causal=options.get("causal", False),
+        decay=decay,
+        present=present,
+        normalize=options.get("normalize", True),
+    )
+    return q, k, v, weights
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_statistic(case: str) -> None:
+    q, k, v, weights = make(CASES[case])
+    output, amap = linear_attend(q, k, v, **CASES[case])
+    assert differs_by(output, weights @ v.repeat_interleave(2, 1)) < 1e-12
+    for statistic in STATISTICS.values():
+        statistic(amap, weights, 1e-10)
+    assert amap.check().row_sum < 1e-12
+
+
+@pytest.mark.parametrize("case", ["causal", "whole", "decay by token"])
+def test_low_precision_is_exact_for_the_q_and_k_it_holds(case: str) -> None:
+    q, k, v, weights = make(CASES[case], torch.bfloat16)
+    _, amap = linear_attend(q, k, v, **CASES[case])
+    assert amap.dtype == torch.float32
+    for statistic in STATISTICS.values():
+        statistic(amap, weights, 2e-5)
+
+
+@pytest.mark.parametrize(("queries", "keys"), [(7, 29), (29, 7)])
+@pytest.mark.parametrize("causal", [True, False])
+def test_other_lengths(queries: int, keys: int, causal: bool) -> None:
+    q, k = torch.randn(1, 2, queries, 5).double(), torch.randn(1, 2, keys, 5).double()
+    weights = weights_of(elu(q), elu(k), causal=causal)
+    _, amap = linear_attend(q, k, k, causal=causal)
+    for statistic in STATISTICS.values():
+        statistic(amap, weights, 1e-10)
+
+
+def test_heads_chosen_and_moved() -> None:
+    q, k, v, weights = make(CASES["decay by token"])
+    _, amap = linear_attend(q, k, v, **CASES["decay by token"])
+    assert differs_by(amap.select_heads([4, 1]).dense(), weights[:, [4, 1]]) < 1e-12
+    assert differs_by(amap.select_heads([4, 1]).received(), weights[:, [4, 1]].sum(2)) < 1e-12
+    assert differs_by(amap.cpu().dense(), weights) < 1e-12
+    assert set(amap.tensors()) == {"q", "k", "log_decay", "sums"}
+
+
+def test_weights_of_any_sign() -> None:
+    q, k, v, _ = make({})
+    output, amap = linear_attend(q, k, v, feature_map="none", causal=True)
+    weights = weights_of(q * 5**-0.5, k.repeat_interleave(2, 1), causal=True, normalize=False)
+    assert differs_by(amap.dense(), weights) < 1e-12
+    assert differs_by(amap.apply(v.repeat_interleave(2, 1)), output) < 1e-12
+    assert amap.entropy().isnan().any()
+    assert amap.check().row_sum == 0
+
+
+def test_gradients_flow_through_the_map() -> None:
+    q, k = make({})[:2]
+    leaves = [q[:1, :2, :5].clone().requires_grad_(), k[:1, :1, :5].clone().requires_grad_()]
+
+    def function(q: Tensor, k: Tensor) -> tuple[Tensor, ...]:
+        amap = linear_attend(q, k, k, causal=True, decay=0.7)[1]
+        return amap.entropy(), amap.received(), amap[0, 1, 3], amap.distance().mean
+
+    assert torch.autograd.gradcheck(function, leaves)
+    _, amap = linear_attend(*leaves, leaves[1])
+    with torch.no_grad():
+        assert not amap.entropy().requires_grad
+    assert amap.entropy().requires_grad
+    assert not amap.detach().entropy().requires_grad
+
+
+def test_repr() -> None:
+    q, k, v, _ = make({})
+    shown = repr(linear_attend(q, k, v, causal=True, decay=0.5, mask=ch.Padding([29, 17]))[1])
+    assert shown.startswith("LinearMap(batch=2, heads=6, queries=29, keys=29, torch.float64, cpu, ")
+    assert shown.endswith("of linear attention; Elu(), causal, decay, mask)")
+    assert repr(linear_attend(q, k, v, feature_map=PHI)[1]).endswith("; PositiveRandomFeatures(5, 11))")
+
+
+def test_a_map_of_changed_tensors_says_so() -> None:
+    q, k, v, _ = make({})
+    _, amap = linear_attend(q, k, v)
+    q.add_(1)
+    with pytest.raises(StaleMapError):
+        amap.dense()
+
+
+def test_the_delta_rule_has_no_map() -> None:
+    q, k, v, _ = make({})
+    options: dict[str, Any] = {"mask": None, "scale": None, "decay": None, "normalize": None}
+    request = prepare_linear(q, k, v, feature_map="none", causal=True, update_rate=0.5, **options)
+    with pytest.raises(InputError, match="has no map"):
+        LinearMap(request)
+
+
+class Largest(TorchDispatchMode):
+    """Notes the largest tensor, in numbers, that any operation gives."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.numbers = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        for leaf in tree_leaves(result):
+            if isinstance(leaf, Tensor):
+                self.numbers = max(self.numbers, leaf.untyped_storage().nbytes() // leaf.itemsize)
+        return result
+
+
+@pytest.mark.parametrize("decay", [None, 0.99])
+def test_statistics_in_linear_memory(decay: float | None) -> None:
+    q, k, v = torch.randn(3, 1, 1, 8209, 3)
+    with Largest() as seen:
+        output, amap = linear_attend(q, k, v, causal=True, decay=decay)
+        amap.distance()
+        amap.received()
+        amap.mass([[0], [5, 6]])
+        assert differs_by(amap.apply(v), output.double()) < 1e-5
+        assert amap[0, 0, 8000].shape == (8209,)
+    assert seen.numbers < 8209 * 64
+    assert torch.equal(output, linear_attention(q, k, v, causal=True, decay=decay))

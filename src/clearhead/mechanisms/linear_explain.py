@@ -40,6 +40,7 @@ class LinearExplanation:
 
     def __str__(self) -> str:
         size = engineering
+        state = f"{size(self.bytes_state, 'B')} of state"
         kept = f"{size(self.bytes_kept, 'B')} kept for the backward pass"
         chunks = f", {self.chunk} tokens each" if self.form == "chunks" else ""
         return "\n".join(
@@ -47,7 +48,7 @@ class LinearExplanation:
                 f"linear attention: {self.form}{chunks}",
                 f"pairs: {self.pairs:,} of each head, {self.share:.1%} of queries × keys",
                 f"forward: {size(self.flops, 'FLOP')}; softmax attention: {size(self.flops_of_pairs, 'FLOP')}",
-                f"bytes: {size(self.bytes_read, 'B')} of q, k, v and output, {size(self.bytes_state, 'B')} of state, {kept}",
+                f"bytes: {size(self.bytes_read, 'B')} of q, k, v and output, {state}, {kept}",
             ]
         )
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from clearhead.masks import Mask
-from clearhead.mechanisms import decoding, dense, fused, streamed
+from clearhead.mechanisms import decoding, dense, flex, fused, streamed
 from clearhead.mechanisms.calls import calls_under
 from clearhead.mechanisms.normalizers import Normalizer
 from clearhead.mechanisms.plan import Plan, choose
@@ -92,7 +92,7 @@ def attention(
         sinks=sinks,
     )
     plan = choose(request, with_map=False)
-    rule = None if plan.path in ("sdpa", "dense") else request.rule()
+    rule = None if plan.path in ("sdpa", "dense", "flex") else request.rule()
     return request.restore(compute(request, plan, rule)[0])
 
 
@@ -102,6 +102,8 @@ def compute(request: Request, plan: Plan, rule: ScoreRule | None) -> tuple[Tenso
         return _sdpa(request), None
     if plan.path == "dense":
         return _dense(request), None
+    if plan.path == "flex":
+        return flex.attend(request), None
     if plan.path == "fused" and request.is_plain:
         return fused.attend(request.q, request.k, request.v, causal=request.is_square_causal, scale=request.scale)
     assert rule is not None

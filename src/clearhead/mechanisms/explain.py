@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from clearhead.masks import Mask
-from clearhead.mechanisms import fused, streamed
+from clearhead.masks import Mask, Tile
+from clearhead.mechanisms import flex, fused, streamed
 from clearhead.mechanisms.calls import calls_under
 from clearhead.mechanisms.normalizers import Normalizer
 from clearhead.mechanisms.plan import Path, choose
@@ -24,7 +24,7 @@ class Explanation:
     """What one call of attention does. Printing it gives a few lines to read."""
 
     path: Path
-    """``sdpa``, ``fused``, ``streamed`` or ``dense``; see :class:`clearhead.mechanisms.plan.Plan`."""
+    """``sdpa``, ``fused``, ``flex``, ``streamed`` or ``dense``; see :class:`clearhead.mechanisms.plan.Plan`."""
     reasons: tuple[str, ...]
     """Why not a faster path."""
     calls: int
@@ -139,7 +139,7 @@ def explain(
         flops=2 * batch * heads * pairs * width,
         bytes_read=read,
         bytes_extra=max((part.bytes_extra for part in parts), default=0),
-        bytes_kept=read + (lse if plan.path in ("fused", "streamed") else lse + parts[0].bytes_extra),
+        bytes_kept=read + (lse if plan.path in ("fused", "flex", "streamed") else lse + parts[0].bytes_extra),
     )
 
 
@@ -178,6 +178,11 @@ def _parts(request: Request, path: Path) -> Iterator[_Part]:
         written = request.mask is not None or request.bias is not None or request.position_bias is not None
         whole = queries * keys * 4
         yield _Part(queries * keys, batch * heads * whole if path == "dense" else wide[0] * wide[1] * whole * written)
+        return
+    if path == "flex":
+        assert request.mask is not None
+        tiles = request.mask.tiles(queries, keys, flex.SIDE) > Tile.EMPTY
+        yield _Part(float(tiles.double().mean()) * queries * keys, tiles.numel() * 8)
         return
     rule = request.rule()
     if path == "streamed":

@@ -8,13 +8,13 @@ from typing import Literal
 
 import torch
 
-from clearhead.mechanisms import decoding, fused
+from clearhead.mechanisms import decoding, flex, fused
 from clearhead.mechanisms.normalizers import Softmax
 from clearhead.mechanisms.request import Request
 
 __all__ = ["Path", "Plan", "choose"]
 
-Path = Literal["sdpa", "fused", "streamed", "dense"]
+Path = Literal["sdpa", "fused", "flex", "streamed", "dense"]
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,9 @@ class Plan:
 
     path: Path
     """``sdpa``: PyTorch's own function in one call. ``fused``: the kernel below it, which also gives the LSE, in one
-    call or one for each block of queries. ``streamed``: plain operations, a block of queries at a time. ``dense``:
-    plain operations with all n×n scores at once."""
+    call or several, on the tiles that a mask leaves. ``flex``: PyTorch's compiled FlexAttention on those tiles.
+    ``streamed``: plain operations, a block of queries at a time. ``dense``: plain operations with all n×n scores at
+    once."""
     reasons: tuple[str, ...]
 
 
@@ -44,6 +45,8 @@ def choose(request: Request, *, with_map: bool) -> Plan:
     if slow:
         return Plan("streamed", slow)
     if not fused.has_fused_kernel(request.q):
+        if flex.is_usable(request):
+            return Plan("flex", ("the tiles that the mask leaves become FlexAttention's BlockMask",))
         if request.sinks is not None:
             return Plan("streamed", (f"sinks need the LSE of each row, which no kernel gives on {request.q.device}",))
         return Plan("sdpa", (f"on {request.q.device} PyTorch chooses the kernel; a mask or bias is written out whole",))

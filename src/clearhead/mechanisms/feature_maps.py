@@ -73,7 +73,7 @@ class Elu(FeatureMap):
 
     def features(self, x: Float[Tensor, "*rows head_dim"]) -> Float[Tensor, "*rows features"]:
         # Not elu(x) + 1, which would round exp(x) beside 1 to nothing for x below −17.
-        return x.clamp(max=0.0).exp() + x.clamp(min=0.0) if x.requires_grad else x.clamp(max=0).exp_().add_(x.relu())
+        return x.clamp(max=0.0).exp() + x.relu()  # relu has the gradient 0 at 0, where that of exp(clamp) is 1
 
 
 class Relu(FeatureMap):

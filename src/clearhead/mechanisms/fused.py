@@ -198,8 +198,9 @@ def _again(
     q: Tensor, k: Tensor, v: Tensor, ctx: Any, grad_output: Tensor | None, grad_lse: Tensor | None
 ) -> tuple[Tensor, ...]:
     """The gradients by plain operations, through which gradients flow in their turn; all scores are kept for that."""
-    # Through other names, so that what one of them was computed from another counts once, outside.
-    q, k, v = (x.view_as(x) for x in (q, k, v))
+    # Through other names, so that what one of them was computed from another counts once, outside; and with numbers of
+    # their own, since the gradient of an overlapping view is shared out among equal places.
+    q, k, v = (x.contiguous() if 0 in x.stride() else x.view_as(x) for x in (q, k, v))
     results = _run_all(q, k, v, ctx.calls, ctx.scale, _plain)
     pairs = [(x, grad) for x, grad in zip(results, (grad_output, grad_lse), strict=True) if grad is not None]
     outputs, wishes = zip(*pairs, strict=True)

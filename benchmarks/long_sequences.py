@@ -4,8 +4,8 @@ Sparse attention, 1 text, 8 heads, head_dim 64, without gradient unless it says 
 for q, k and v). A window of 512: each query sees itself and the 512 keys before it, as ``local-attention`` has it;
 outputs are compared before anything is timed. Peers: SDPA with the mask as a dense tensor; ``flex_attention`` compiled
 with its ``BlockMask``, whose compiling and mask are timed apart; the ``local-attention`` package; the Longformer and
-BigBird attention of ``transformers`` in float32, with projections of q, k and v on both sides (Longformer's own for its
-global tokens besides). *Share* is the part of all pairs that is computed; what a pattern should cost is that share of
+BigBird attention of ``transformers`` in float32, with projections of q, k and v on both sides, Longformer's own for its
+global tokens besides. *Share* is the part of all pairs that is computed; what a pattern should cost is that share of
 dense SDPA's time.
 
 Decoding is one query on 32,768 cached keys. Memory is the highest in a fresh process above what q, k and v take, and
@@ -29,7 +29,7 @@ from torch.nn.attention.flex_attention import create_block_mask, flex_attention
 from torch.nn.functional import scaled_dot_product_attention
 
 import clearhead as ch
-from clearhead.masks import Mask, big_bird, longformer
+from clearhead.masks import Blocks, Mask, big_bird, longformer
 from cost_of_attention import exponent
 from measure import Result, Say, Timings, at_least, at_most, fresh, interleave, megabytes, peak, reset_peak
 
@@ -155,6 +155,7 @@ def _window(say: Say, tokens: int, rounds: int, name: str) -> Iterator[Result]:
     yield at_least(3.0, f"{what}: faster than", times.ratio("local", "ours"), peer)
     say(f"{what}: dense mask")
     allowed = BAND.dense(tokens, tokens).contiguous()
+    compare(scaled_dot_product_attention(q, k, v, allowed), wanted, "SDPA")
     dense = interleave(
         {"ours": cases["ours"], "dense": lambda: scaled_dot_product_attention(q, k, v, allowed)}, max(2, rounds // 2)
     )
@@ -254,24 +255,35 @@ def _transformers(say: Say, tokens: int, rounds: int) -> Iterator[Result]:
     number[:, :16] = 10000.0
     is_global = number > 0
     given = (x, number, number < 0, is_global, True)
-    times = interleave(
-        {"ours": ours(there, longformer(WINDOW, list(range(16)))), "theirs": lambda: there(*given)}, rounds
-    )
+    cases = {"ours": ours(there, longformer(WINDOW, list(range(16)))), "theirs": lambda: there(*given)}
+    for name in ("query", "key", "value"):  # it has projections of its own for global tokens, which a mask has not
+        getattr(there, f"{name}_global").load_state_dict(getattr(there, name).state_dict())
+    compare(there(*given)[0].unflatten(-1, (HEADS, -1)).transpose(1, 2), cases["ours"](), "LongformerSelfAttention")
+    times = interleave(cases, rounds)
     yield Result(
         f"Longformer with projections, {tokens:,} tokens: {times.median('ours')}, faster than",
         str(times.ratio("theirs", "ours")),
         f"LongformerSelfAttention: {times.median('theirs')}",
     )
     say("BigBird of transformers")
-    bird = BigBirdBlockSparseAttention(BigBirdConfig(block_size=64, num_random_blocks=3, **sizes), seed=0).eval()
+    config = BigBirdConfig(block_size=64, num_random_blocks=3, attention_probs_dropout_prob=0.0, **sizes)
+    bird = BigBirdBlockSparseAttention(config, seed=0)
     blocked, band, rows, columns = BigBirdModel.create_masks_for_block_sparse_attn(torch.ones(1, tokens), 64)
-    times = interleave(
-        {
-            "ours": ours(bird, big_bird(tokens, heads=HEADS)),
-            "theirs": lambda: bird(x, band, rows, columns, blocked, blocked),
-        },
-        rounds,
-    )
+
+    def theirs() -> Tensor:
+        found: Tensor = bird(x, band, rows, columns, blocked, blocked)[0]
+        return found
+
+    # It draws blocks only while it trains: its draw makes the mask that it is compared under.
+    drawn: list[Tensor] = []
+    random_mask = bird._create_rand_mask_from_inputs
+    bird._create_rand_mask_from_inputs = lambda *args: (drawn.append(args[2]), random_mask(*args))[1]
+    found = bird.train()(x, band, rows, columns, blocked, blocked)[0].unflatten(-1, (HEADS, -1)).transpose(1, 2)
+    bird.eval()._create_rand_mask_from_inputs = random_mask
+    layout = big_bird(tokens, random=0, heads=HEADS).layout.clone()
+    layout[:, :, 1:-1].scatter_(3, drawn[0], value=True)
+    compare(found, ours(bird, Blocks(layout, 64))(), "BigBirdBlockSparseAttention")
+    times = interleave({"ours": ours(bird, big_bird(tokens, heads=HEADS)), "theirs": theirs}, rounds)
     yield Result(
         f"BigBird with projections, {tokens:,} tokens: {times.median('ours')}, faster than",
         str(times.ratio("theirs", "ours")),

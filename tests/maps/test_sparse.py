@@ -120,24 +120,63 @@ def test_every_statistic_under_every_mask(name: str, kind: str) -> None:
         assert amap.check().ok()
 
 
+@pytest.mark.parametrize("kind", ["softmax", "softcap", "bias"])
+@pytest.mark.parametrize("name", ["band", "longformer", "big bird", "documents", "random", "nothing"])
+def test_gradients_under_every_mask(name: str, kind: str) -> None:
+    q, k, v = (x.double().requires_grad_() for x in tensors())
+    settings = {name: x.double() if isinstance(x, Tensor) else x for name, x in KINDS[kind].items()}
+    output, amap = ch.attend(q, k, v, mask=MASKS[name], **settings)
+    groups = HEADS // KV_HEADS
+    scores = q @ k.repeat_interleave(groups, 1).mT * 5**-0.5
+    if "softcap" in settings:
+        scores = 1.5 * torch.tanh(scores / 1.5)
+    scores = scores + settings.get("bias", torch.zeros(()))
+    # A row that sees nothing has weights and gradients 0.
+    allowed = MASKS[name].dense(N, N)
+    weights = scores.masked_fill(~allowed, -1e30).softmax(-1).masked_fill(~allowed, 0.0)
+    pairs = [(output, weights @ v.repeat_interleave(groups, 1))]
+    pairs += [(ours(amap), theirs(weights)) for ours, theirs in STATISTICS.values()]
+    for number, (found, wanted) in enumerate(pairs):
+        wish = torch.randn(wanted.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(number))
+        worst = [
+            float((a - b).abs().max())
+            for a, b in zip(
+                torch.autograd.grad(found, (q, k), wish, retain_graph=True, materialize_grads=True),
+                torch.autograd.grad(wanted, (q, k), wish, retain_graph=True),
+                strict=True,
+            )
+        ]
+        assert max(worst) < 1e-9, ("output", *STATISTICS)[number]
+
+
 @pytest.fixture
 def computed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many pairs of each head each call computed, by plain operations or by the kernel."""
     found: list[int] = []
-    scores, run = streamed.tile_scores, fused._run
+    scores, run, product = streamed.tile_scores, fused._run, factored.product
 
     def count_scores(rule: Any, q: Tensor, k: Tensor, *rest: Any) -> Tensor:
         found.append(q.shape[0] * q.shape[2] * k.shape[2])
         return scores(rule, q, k, *rest)
 
     def count_run(call: Any, q: Tensor, k: Tensor, *rest: Any) -> tuple[Tensor, Tensor]:
-        found.append(q.shape[0] * q.shape[1] // HEADS * q.shape[2] * k.shape[2] if q.shape[1] > 1 else 0)
-        found[-1] = found[-1] or q.shape[0] * q.shape[2] * k.shape[2] // HEADS
+        found.append(q.shape[0] * q.shape[1] * q.shape[2] * k.shape[2] // HEADS)
         return run(call, q, k, *rest)
 
+    def count_product(a: Tensor, b: Tensor) -> Tensor:  # of single rows
+        found.append(a.shape[0] * a.shape[1] * a.shape[2] * b.shape[-1] // HEADS)
+        return product(a, b)
+
     monkeypatch.setattr(factored, "tile_scores", count_scores)
+    monkeypatch.setattr(streamed, "tile_scores", count_scores)
+    monkeypatch.setattr(factored, "product", count_product)
     monkeypatch.setattr(fused, "_run", count_run)
     return found
+
+
+def needed(mask: Mask) -> int:
+    """Pairs of each head, of both texts, in tiles that are not EMPTY."""
+    return int((mask.tiles(N, N, SIDE) > 0).expand(2, HEADS, -1, -1).sum()) * SIDE**2 // HEADS
 
 
 @pytest.mark.parametrize("statistic", STATISTICS)
@@ -148,15 +187,47 @@ def test_tiles_that_the_mask_forbids_are_not_computed(name: str, statistic: str,
     for settings in ({}, {"softcap": 2.0}):
         amap = ch.attend(q, k, v, mask=mask, **settings)[1]
         amap.lse  # noqa: B018
-        needed = int((mask.tiles(N, N, SIDE) > 0).expand(2, HEADS, -1, -1).sum()) * SIDE**2 // HEADS
         computed.clear()
         STATISTICS[statistic][0](amap)
-        assert 0 <= sum(computed) <= (2.6 if statistic in ("distance", "entropy") else 1.3) * needed + 2 * N * SIDE
+        most = 2 * N if statistic == "rows" else 1.3 * needed(mask) + 2 * N * SIDE
+        if (
+            statistic == "distance"
+        ):  # besides, tiles on the diagonal, as wide as a bucket of keys: a head_dim of 5 has 3
+            most += 2 * N * -(-N // 3)
+        assert 0 < sum(computed) <= most
+
+
+@pytest.mark.parametrize("settings", [{"softcap": 2.0}, {"normalizer": "entmax15"}, {"dropout": 0.1}], ids=repr)
+@pytest.mark.parametrize("name", ["band", "longformer", "big bird", "documents"])
+def test_what_is_streamed_leaves_them_out_too(name: str, settings: dict[str, Any], computed: list[int]) -> None:
+    q, k, v = tensors()
+    mask = big_bird(N, block=SIDE) if name == "big bird" else MASKS[name]
+    ch.attention(q, k, v, mask=mask, **settings)
+    assert 0 < sum(computed) <= 1.3 * needed(mask)
+    share = ch.explain(q, k, v, mask=mask, **settings).share
+    assert abs(share - sum(computed) / (2 * N * N)) < 1e-6
+
+
+def test_a_row_of_a_window_computes_its_window(computed: list[int]) -> None:
+    q, k, v = tensors()
+    amap = ch.attend(q, k, v, mask=MASKS["band"])[1]
+    amap.lse  # noqa: B018
+    computed.clear()
+    row = amap[0, 1, 100]
+    assert 0 < sum(computed) <= 18 + 2 * SIDE
+    assert int((row > 0).sum()) == 18
+
+
+def test_padding_alone_leaves_out_what_no_text_has(computed: list[int]) -> None:
+    q, k, v = tensors()
+    ch.attention(q, k, v, mask=Padding([30, 50]))
+    assert sum(computed) == 2 * N * 50
+    assert ch.explain(q, k, v, mask=Padding([30, 50])).pairs == N * 50
 
 
 def test_the_count_notices(computed: list[int]) -> None:
     q, k, v = tensors()
-    amap = ch.attend(q, k, v, mask=MASKS["band"].dense(N, N) | True)[1]
+    amap = ch.attend(q, k, v, mask=torch.ones(N, N, dtype=torch.bool))[1]
     amap.received()
     amap.pooled(16, "max")
     assert sum(computed) >= 2 * 2 * N * N

@@ -36,6 +36,9 @@ from clearhead.masks import (
     Spans,
     Tile,
     Window,
+    big_bird,
+    longformer,
+    strided,
 )
 from clearhead.shapes import whole_number
 
@@ -546,6 +549,20 @@ def test_dense_is_exported_for_any_length(as_for_users: None) -> None:
         (lambda: Dilated(1, 0), InputError, "step of a dilated window is a whole number of at least 1; got 0"),
         (lambda: Blocks([[True]], 0), InputError, "size of a block is a whole number of at least 1; got 0"),
         (lambda: Blocks(torch.ones(2, 2), 3), InputError, r"boolean, True = may attend; got torch.float32.*\.bool\(\)"),
+        (
+            lambda: Blocks([[True], [True, False]], 2),
+            InputError,
+            r"a layout of blocks is a tensor, or lists.*\[\[True\], ",
+        ),
+        (lambda: Blocks([[True]], 2).dense(2, 3), ShapeError, "1 × 1 blocks of 2 reaches to 2 tokens.*3 keys.*2 × 2"),
+        (lambda: (Causal() & Blocks([[True]], 2)).bind(3, 3), ShapeError, "there are 3 keys"),
+        (lambda: longformer(3, [0]), InputError, "half of the window lies on each side, so it is even; got 3"),
+        (lambda: longformer(-2, [0]), InputError, "a window is a whole number of at least 0; got -2"),
+        (lambda: longformer(2, [[0], [1, 2]]), InputError, "a list of positions is a tensor, or lists of numbers"),
+        (lambda: big_bird(10, window=2), InputError, "the window is odd, its own block included; got 2"),
+        (lambda: big_bird(10, block=0), InputError, "size of a block is a whole number of at least 1; got 0"),
+        (lambda: big_bird(10, seed=-1), InputError, "the seed is a whole number of at least 0; got -1"),
+        (lambda: strided(0), InputError, "the stride is a whole number of at least 1; got 0"),
         (lambda: Blocks(torch.ones(2).bool(), 3), ShapeError, r"got the shape \(2,\)"),
         (lambda: Explicit(torch.ones(2, 2)), InputError, "float32: for 0 and 1 call .bool.*from_additive"),
         (lambda: Explicit(torch.ones(2, 2).long()), InputError, r"int64: call \.bool\(\)"),

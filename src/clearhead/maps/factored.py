@@ -265,6 +265,12 @@ class FactoredMap(AttentionMap):
         shape = tuple(len(x) for x in (batch, head, query, key))
         if 0 in shape:  # torch.vmap, which masks given as functions run under, knows no empty batch
             return torch.zeros(shape, dtype=self.dtype, device=self.device)
+        seen = self._seen(range(int(query.min()), int(query.max()) + 1))
+        inside = (key >= seen.start) & (key < seen.stop)
+        if not bool(inside.all()):  # nothing is computed of keys that none of these queries may see
+            result = torch.zeros(shape, dtype=self.dtype, device=self.device)
+            result[..., inside] = self.outer(batch, head, query, key[inside])
+            return result
         q = pick(pick(pick(self.q, 0, batch), 1, head), 2, query).to(self.dtype)
         k = pick(pick(self.k, 0, batch), 2, key)
         if self._groups == 1 or k.shape[1] == 1:
@@ -342,8 +348,13 @@ class FactoredMap(AttentionMap):
         """
 
         def compute(part: range, q: Tensor, k: Tensor, lse: Tensor, *bias: Tensor) -> tuple[Tensor]:
-            scores = tile_scores(self.rule, q, k, bias[0] if bias else None, part, range(self.shape[3]))
-            return (function(Tile(part, range(self.shape[3]), self._weights(scores, lse))),)
+            columns = self._seen(part)
+            scores = tile_scores(self.rule, q, k, bias[0] if bias else None, part, columns)
+            found = function(Tile(part, columns, self._weights(scores, lse)))
+            if rows is None:  # sums by key: 0 for those that are not seen
+                beside = (columns.start, self.shape[3] - columns.stop)
+                found = torch.nn.functional.pad(found, (*(0, 0) * (found.dim() - 3), *beside))
+            return (found,)
 
         read = [*self._rule.trained(), *(x for x in closed_over(function) if x.requires_grad)]
         return self._by_rows(parts, [self.lse], compute, rows, read)[0]
@@ -360,10 +371,15 @@ class FactoredMap(AttentionMap):
         bias = [] if self._rule.bias is None else [self._rule.bias]
 
         def places(rows: range) -> list[Place]:
-            row, key = q_and_k(rows, range(self.shape[3]))
-            return [row, key, *(row for _ in per_query), *(bias_place(x, rows, range(self.shape[3])) for x in bias)]
+            seen = self._seen(rows)
+            row, key = q_and_k(rows, seen)
+            return [row, key, *(row for _ in per_query), *(bias_place(x, rows, seen) for x in bias)]
 
         return in_blocks(compute, parts, [self.q, self.k, *per_query, *bias], places, rows=rows, read=read)
+
+    def _seen(self, rows: range) -> range:
+        """A run of keys, at least one, outside of which these queries see nothing."""
+        return self._rule.columns_for(rows, self.shape[3]) or range(min(1, self.shape[3]))
 
     def _scores(self, rows: range, columns: range) -> Tensor:
         """The scores of a tile, −inf where the mask forbids."""
@@ -373,18 +389,18 @@ class FactoredMap(AttentionMap):
     def _score_tiles(self) -> Iterator[Tile]:
         """All scores, a tile at a time, −inf where the mask forbids; tiles that it forbids whole are left out."""
         keys = self.shape[3]
-        height, seen = key_runs(self._rule, self.shape[2], keys)
-        for rows in self._row_blocks(2**19, min(keys, 1024), height):
-            for run in seen(rows):
+        seen = key_runs(self._rule, self.shape[2], keys)
+        for rows in self._row_blocks(2**19, min(seen.widest, 1024), seen.height):
+            for run in seen.of(rows):
                 for j in range(run.start, run.stop, 1024):
                     columns = range(j, min(j + 1024, run.stop))
                     yield Tile(rows, columns, self._scores(rows, columns))
 
     def _score_rows(self) -> Iterator[tuple[range, Int[Tensor, "seen"], Float[Tensor, "batch heads rows seen"]]]:
         """Rows, which keys they may see, and their scores of those; rows that may see none are left out."""
-        height, seen = key_runs(self._rule, self.shape[2], self.shape[3])
-        for rows in self._row_blocks(2**21, self.shape[3], height):
-            runs = seen(rows)
+        seen = key_runs(self._rule, self.shape[2], self.shape[3])
+        for rows in self._row_blocks(2**21, seen.widest, seen.height):
+            runs = seen.of(rows)
             if any(runs):
                 keys = torch.cat([torch.arange(run.start, run.stop, device=self.device) for run in runs])
                 scores = [self._scores(rows, run) for run in runs]
@@ -421,7 +437,7 @@ class FactoredMap(AttentionMap):
             sinks = [] if rule.sinks is None else [rule.sinks]
 
             def compute(rows: range, q: Tensor, k: Tensor, *bias: Tensor) -> tuple[Tensor]:
-                scores = tile_scores(rule, q, k, bias[0] if bias else None, rows, range(self.shape[3]))
+                scores = tile_scores(rule, q, k, bias[0] if bias else None, rows, self._seen(rows))
                 return (rule.statistic(scores),)
 
             parts = blocks(self.shape)
@@ -588,8 +604,11 @@ class FactoredMap(AttentionMap):
 
         def whole(tile: Tile) -> Tensor:
             across = by_block(tile.weights, -1, tile.columns, size, reduce)
+            before = tile.columns.start // size
+            across = torch.nn.functional.pad(across, (before, count - before - across.shape[-1]))
             return across.sum(2, keepdim=True) if reduce == "mean" else across.amax(2, keepdim=True)
 
+        count = -(-self.shape[3] // size)
         starts = range(0, self.shape[2], size)
         rows = [range(start, min(start + size, self.shape[2])) for start in starts]
         found = self._in_row_blocks(rows, whole, [1] * len(rows))

@@ -363,6 +363,14 @@ def shown(value: object) -> str:
     return f"<{str(value.dtype).removeprefix('torch.')}: {' × '.join(map(str, value.shape))}>"
 
 
+def as_tensor(what: str, given: object) -> Tensor:
+    """A tensor, or lists of numbers as one."""
+    try:
+        return torch.as_tensor(given)
+    except (TypeError, ValueError, RuntimeError):
+        raise InputError(f"{what} is a tensor, or lists of numbers of equal lengths; got {given!r:.80}") from None
+
+
 def as_lengths(lengths: Int[Tensor, "..."], given: object) -> Int[Tensor, "batch"]:
     """Lengths as one axis of int64. Those in a tensor are not looked at, which a compiler could not follow."""
     numbers = [] if isinstance(given, Tensor) else given if isinstance(given, Sequence) else [given]

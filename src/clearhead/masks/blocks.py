@@ -9,7 +9,7 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from clearhead.errors import InputError, ShapeError
-from clearhead.masks.base import Mask, shown
+from clearhead.masks.base import Mask, as_tensor, shown
 from clearhead.masks.bound import take
 from clearhead.masks.grid import Grid, SomeEvery
 from clearhead.shapes import whole_number
@@ -43,7 +43,7 @@ class Blocks(Mask):
     """
 
     def __init__(self, layout: Tensor | Sequence[object], size: int) -> None:
-        given = torch.as_tensor(layout)
+        given = as_tensor("a layout of blocks", layout)
         if given.dtype != torch.bool:
             raise InputError(f"a layout of blocks is boolean, True = may attend; got {given.dtype}: call .bool() on it")
         if not 2 <= given.dim() <= 4:

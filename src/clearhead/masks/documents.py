@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from clearhead.errors import InputError, ShapeError
-from clearhead.masks.base import Mask, Runs, shown
+from clearhead.masks.base import Mask, Runs, as_tensor, shown
 from clearhead.masks.bound import take
 from clearhead.masks.grid import Grid, SomeEvery, pool
 from clearhead.shapes import whole_number
@@ -47,7 +47,7 @@ class Documents(Mask):
     """
 
     def __init__(self, ids: Sequence[int] | Sequence[Sequence[int]] | Tensor) -> None:
-        given = torch.as_tensor(ids)
+        given = as_tensor("which document each key is of", ids)
         given = given.long() if given.numel() == 0 else given  # an empty list has no type
         if given.is_floating_point() or given.is_complex() or given.dtype == torch.bool:
             raise InputError(f"documents are numbered with integers; got {given.dtype}")

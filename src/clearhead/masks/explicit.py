@@ -9,7 +9,7 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from clearhead.errors import InputError, ShapeError
-from clearhead.masks.base import Mask, shown
+from clearhead.masks.base import Mask, as_tensor, shown
 from clearhead.masks.bound import take
 
 __all__ = ["Explicit"]
@@ -43,7 +43,7 @@ class Explicit(Mask):
     """
 
     def __init__(self, allowed: Tensor | Sequence[object]) -> None:
-        allowed = torch.as_tensor(allowed)
+        allowed = as_tensor("an explicit mask", allowed)
         if allowed.dtype != torch.bool:
             remedy = "for 0 and 1 call .bool() on it; numbers added to scores are read by clearhead.masks.from_additive"
             raise InputError(

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from clearhead.errors import InputError, ShapeError
-from clearhead.masks.base import Mask, shown
+from clearhead.masks.base import Mask, as_tensor, shown
 from clearhead.masks.grid import Grid, SomeEvery
 
 __all__ = ["Global"]
@@ -41,7 +41,7 @@ class Global(Mask):
     """
 
     def __init__(self, positions: Sequence[int] | Sequence[Sequence[int]] | Tensor) -> None:
-        given = torch.as_tensor(positions)
+        given = as_tensor("a list of positions", positions)
         given = given.long() if given.numel() == 0 else given  # an empty list has no type
         if given.is_floating_point() or given.is_complex() or given.dtype == torch.bool:
             raise InputError(f"global positions are integers; got {given.dtype}")

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from clearhead.errors import InputError, ShapeError
-from clearhead.masks.base import Mask, Runs, as_lengths, shown
+from clearhead.masks.base import Mask, Runs, as_lengths, as_tensor, shown
 from clearhead.masks.bound import take
 from clearhead.masks.grid import Grid, SomeEvery
 
@@ -42,7 +42,7 @@ class Padding(Mask):
     """
 
     def __init__(self, present: int | Sequence[int] | Sequence[Sequence[bool]] | Tensor) -> None:
-        given = torch.as_tensor(present)
+        given = as_tensor("which keys there are", present)
         given = given.long() if given.numel() == 0 and given.dim() == 1 else given  # an empty list has no type
         if given.dtype == torch.bool and given.dim() in (1, 2):
             self.held: Tensor = given if given.dim() == 2 else given[None]

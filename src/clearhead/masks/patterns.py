@@ -86,7 +86,7 @@ def big_bird(
     number = torch.arange(count)
     near = (number[:, None] - number).abs() <= window // 2
     near[[0, -1]], near[:, [0, -1]] = True, True
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(whole_number("the seed", seed, 0))
     order = torch.rand(whole_number("heads", heads), count, count, generator=generator).masked_fill(near, 2.0)
     drawn = torch.zeros_like(order, dtype=torch.bool)
     drawn.scatter_(-1, order.topk(min(random, count), largest=False).indices, value=True)

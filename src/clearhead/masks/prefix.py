@@ -9,7 +9,7 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from clearhead.errors import InputError, ShapeError
-from clearhead.masks.base import Mask, Runs, as_lengths, shown
+from clearhead.masks.base import Mask, Runs, as_lengths, as_tensor, shown
 from clearhead.masks.bound import take
 from clearhead.masks.grid import Grid, SomeEvery
 
@@ -40,7 +40,7 @@ class Prefix(Mask):
     """
 
     def __init__(self, lengths: int | Sequence[int] | Tensor) -> None:
-        given = torch.as_tensor(lengths)
+        given = as_tensor("a list of lengths", lengths)
         given = given.long() if given.numel() == 0 and given.dim() == 1 else given  # an empty list has no type
         if given.is_floating_point() or given.is_complex() or given.dtype == torch.bool:
             raise InputError(f"the lengths of prefixes are integers; got {given.dtype}")

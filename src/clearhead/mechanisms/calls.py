@@ -18,11 +18,11 @@ from clearhead.mechanisms.rule import ScoreRule
 from clearhead.positions import ALiBi
 from clearhead.shapes import Keys, Queries
 
-__all__ = ["KernelCall", "KernelCalls", "calls_swapped", "calls_under", "key_runs"]
+__all__ = ["KernelCall", "KernelCalls", "KeyRuns", "calls_swapped", "calls_under", "foldable", "key_runs"]
 
 _ROWS = 512  # queries of one call, where a mask or bias is written out for them: few, so that windows stay narrow
 _FOLDED_ROWS = 256  # with ALiBi folded in: positions are counted from the block's middle, and rounding grows with them
-_ADDED = 2**23  # numbers of a mask or bias that exist at once
+_ADDED = 2**23  # numbers of a mask or bias that exist at once; of tiles, those of a block that sees more keys
 _SIDE = 64  # of the tiles that are left out where the mask forbids them
 _TILES = 2**22  # of them at most: of longer texts they are larger
 _GATHERED = 2**15  # keys, counted once a head, of the blocks of one call: what is copied of them stays in the cache
@@ -71,7 +71,7 @@ def calls_under(rule: ScoreRule, q: Queries, k: Keys) -> KernelCalls:
     of queries × keys that the mask forbids are in no call.
     """
     batch, heads, queries, keys = *q.shape[:3], k.shape[2]
-    slope = _foldable(rule, q.dtype)
+    slope = foldable(rule, q.dtype)
     left = rule if slope is None else replace(rule, position_bias=None)
     layout: list[_Group] | None = None
     versions = rule.versions()
@@ -80,10 +80,10 @@ def calls_under(rule: ScoreRule, q: Queries, k: Keys) -> KernelCalls:
         nonlocal layout
         rule.check_unchanged(versions)
         if rule.is_same_for_all_queries:
-            added = rule.additive_tile(
-                range(1), range(keys), torch.float64 if q.dtype == torch.float64 else torch.float32
-            )
-            yield KernelCall(over(range(queries)), over(range(keys)), added)
+            seen = rule.columns_for(range(queries), keys)
+            added = rule.additive_tile(range(1), seen, torch.float64 if q.dtype == torch.float64 else torch.float32)
+            if seen:
+                yield KernelCall(over(range(queries)), over(seen), added)
             return
         if slope is None and not rule.has_bias and rule.mask is not None and rule.mask.is_causal:
             yield KernelCall(over(range(queries)), over(range(keys)), causal=True)
@@ -109,21 +109,32 @@ def calls_swapped(rule: ScoreRule, q: Queries, k: Keys) -> KernelCalls:
     return calls
 
 
-def key_runs(rule: ScoreRule, queries: int, keys: int) -> tuple[int, Callable[[range], list[range]]]:
-    """How many queries to take at once, and from these to the runs of keys that some of them may see.
+class KeyRuns(NamedTuple):
+    """Which keys the queries of a call see, in whole tiles or closer."""
 
-    The runs are whole tiles, or closer. As many queries as compute at most a quarter more than single tiles would.
-    """
+    height: int
+    """As many queries at once compute at most a quarter more than single tiles would."""
+    widest: int
+    """The most keys that so many queries see."""
+    of: Callable[[range], list[range]]
+    """From queries to the runs of keys that some of them may see."""
+
+
+def key_runs(rule: ScoreRule, queries: int, keys: int) -> KeyRuns:
+    """How many queries to take at once under this rule, and which keys these see."""
     if rule.mask is None or queries * keys <= _SMALL:
-        return max(1, queries), lambda rows: [rule.columns_for(rows, keys)]
+        return KeyRuns(max(1, queries), keys, lambda rows: [rule.columns_for(rows, keys)])
     side = _side(queries, keys)
     some = rule.mask.in_tiles((side, side))[0].flatten(0, 1).any(0).cpu()
     least = int(some.sum())
-    factors = (n for n in (64, 16, 8, 4, 2, 1) if n * int(pool(some.mT, n, False).any(-1).sum()) <= _WASTE * least)
+    for factor in (64, 16, 8, 4, 2, 1):
+        seen = pool(some.mT, factor, False).any(-1).sum(0)
+        if factor * int(seen.sum()) <= _WASTE * least:
+            break
 
     def runs(rows: range) -> list[range]:
-        seen = some[rows.start // side : -(-rows.stop // side)].any(0)
-        edges = torch.nn.functional.pad(seen, (1, 1)).int().diff().nonzero()[:, 0].tolist()
+        here = some[rows.start // side : -(-rows.stop // side)].any(0)
+        edges = torch.nn.functional.pad(here, (1, 1)).int().diff().nonzero()[:, 0].tolist()
         near = rule.columns_for(rows, keys)
         found = [
             range(max(start * side, near.start), min(stop * side, near.stop))
@@ -131,7 +142,7 @@ def key_runs(rule: ScoreRule, queries: int, keys: int) -> tuple[int, Callable[[r
         ]
         return [run for run in found if run]
 
-    return next(factors) * side, runs
+    return KeyRuns(factor * side, min(keys, int(seen.max()) * side), runs)
 
 
 class _Group(NamedTuple):
@@ -307,7 +318,7 @@ def _cut(blocks: list[_Block], most: int) -> Iterator[list[_Block]]:
     yield from (others[i : i + most] for i in range(0, len(others), most))
 
 
-def _foldable(rule: ScoreRule, dtype: torch.dtype) -> tuple[Tensor, int] | None:
+def foldable(rule: ScoreRule, dtype: torch.dtype) -> tuple[Tensor, int] | None:
     """ALiBi's bias is linear in the key's position, so two more columns of q and k hold it, in exact dtypes."""
     placed = rule.position_bias
     if placed is None or not isinstance(placed.bias, ALiBi) or placed.bias.symmetric or dtype.itemsize < 4:

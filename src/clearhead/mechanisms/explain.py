@@ -10,11 +10,11 @@ from torch import Tensor
 
 from clearhead.masks import Mask, Tile
 from clearhead.mechanisms import flex, fused, streamed
-from clearhead.mechanisms.calls import calls_under
+from clearhead.mechanisms.calls import calls_under, foldable, key_runs
 from clearhead.mechanisms.normalizers import Normalizer
 from clearhead.mechanisms.plan import Path, choose
 from clearhead.mechanisms.request import Request, prepare
-from clearhead.positions import ALiBi, Bias
+from clearhead.positions import Bias
 
 __all__ = ["Explanation", "engineering", "explain"]
 
@@ -47,7 +47,9 @@ class Explanation:
 
     def __str__(self) -> str:
         calls = "one call" if self.calls == 1 else f"{self.calls:,} calls"
-        work = (self.flops, self.flops * 5 // 2)
+        # The kernels compute the scores again; what is streamed computes the output again as well.
+        back = {"dense": 2.0, "streamed": 3.0}.get(self.path, 2.5)
+        work = (self.flops, round(self.flops * back))
         forward, backward = (engineering(x, "FLOP") for x in work)
         sizes = (self.bytes_read, self.bytes_extra, self.bytes_kept, self.bytes_copied)
         read, extra, kept, copied = (engineering(x, "B") for x in sizes)
@@ -151,7 +153,7 @@ def _width(request: Request, path: Path) -> int:
     if path == "sdpa":
         return 2 * max(head_dim, value_dim)
     # ALiBi is two more columns, and the width of a call then a multiple of 8.
-    folded = isinstance(request.position_bias, ALiBi) and not request.position_bias.symmetric
+    folded = foldable(request.rule(), request.q.dtype) is not None
     width = fused.call_width(head_dim, value_dim)
     wide = -(-(width + 2) // 8) * 8 if folded else width
     return 2 * wide * -(-value_dim // width)
@@ -186,8 +188,9 @@ def _parts(request: Request, path: Path) -> Iterator[_Part]:
         return
     rule = request.rule()
     if path == "streamed":
-        for rows in streamed.blocks(request.shape):
-            pairs = len(rows) * len(rule.columns_for(rows, keys))
+        seen = key_runs(rule, queries, keys)
+        for rows in streamed.blocks((batch, heads, queries, seen.widest), seen.height):
+            pairs = len(rows) * sum(len(run) for run in seen.of(rows))
             yield _Part(pairs, batch * heads * pairs * 4)
         return
     for call in calls_under(rule, request.q, request.k)():

@@ -18,7 +18,8 @@ from torch import Tensor
 
 __all__ = ["Place", "in_blocks"]
 
-Place = tuple[slice, ...]
+Place = tuple[slice | Tensor, ...]
+"""Where a piece lies; along at most one axis by numbers, none of them twice."""
 Compute = Callable[..., tuple[Tensor, ...]]
 Random = tuple[Tensor, Tensor | None]
 

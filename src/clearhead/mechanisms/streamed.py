@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from clearhead.mechanisms.calls import key_runs
 from clearhead.mechanisms.fused import product
 from clearhead.mechanisms.recompute import Place, in_blocks
 from clearhead.mechanisms.rule import ScoreRule
@@ -23,10 +24,10 @@ __all__ = ["attend", "bias_place", "blocks", "q_and_k", "tile_scores"]
 _SCORES = 2**22  # scores of one block
 
 
-def blocks(shape: tuple[int, ...]) -> list[range]:
-    """Queries in runs of which the scores of all heads and keys fit together in memory with ease."""
+def blocks(shape: tuple[int, ...], most: int | None = None) -> list[range]:
+    """Queries in runs, of at most ``most``, of which the scores of all heads and keys fit in memory with ease."""
     batch, heads, queries, keys = shape
-    step = max(1, _SCORES // max(1, batch * heads * keys))
+    step = max(1, min(most or queries, _SCORES // max(1, batch * heads * keys)))
     return [range(start, min(start + step, queries)) for start in range(0, queries, step)]
 
 
@@ -43,31 +44,60 @@ def attend(
     sinks = [] if rule.sinks is None else [rule.sinks]
     bias = [] if rule.bias is None else [rule.bias]
 
+    seen = key_runs(rule, q.shape[2], keys)
+
+    def runs_of(rows: range) -> list[range]:
+        return seen.of(rows) or [range(1)]  # a row that sees nothing has the statistic of an empty row
+
     def places(rows: range) -> list[Place]:
-        columns = rule.columns_for(rows, keys)
-        return [
-            *q_and_k(rows, columns),
-            q_and_k(rows, columns)[1],
-            *(bias_place(x, rows, columns) for x in bias),
-            *((slice(None),) for _ in sinks),
-        ]
+        row, key = _rows_and_keys(rows, runs_of(rows), q.device)
+        return [row, key, key, *(_of_bias(x, row, key) for x in bias), *((slice(None),) for _ in sinks)]
 
     def block(rows: range, q: Tensor, k: Tensor, v: Tensor, *rest: Tensor) -> tuple[Tensor, Tensor]:
         if versions is not None:
             rule.check_unchanged(versions)
         own = rule if rule.sinks is None else replace(rule, sinks=rest[-1])
-        scores = tile_scores(own, q, k, rest[0] if bias else None, rows, rule.columns_for(rows, keys))
+        scores = run_scores(own, q, k, rest[0] if bias else None, rows, runs_of(rows))
         statistic = own.statistic(scores)
         weights = torch.dropout(own.normalizer.weights(scores, statistic), dropout, train=dropout > 0)
-        folded = weights.reshape(v.shape[0], v.shape[1], shared * len(rows), v.shape[2])
+        folded = weights.reshape(v.shape[0], v.shape[1], q.shape[1] // v.shape[1] * len(rows), v.shape[2])
         output = product(folded, v.to(scores.dtype)).reshape(*q.shape[:3], v.shape[-1])
         return output.to(q.dtype), statistic
 
-    shared = q.shape[1] // k.shape[1]
-    parts = blocks((*q.shape[:3], keys))
-    tensors, rows = [q, k, v, *bias, *sinks], [len(part) for part in parts]
-    output, statistic = in_blocks(block, parts, tensors, places, rows=rows, read=rule.trained(), random=dropout > 0)
+    parts = blocks((*q.shape[:3], seen.widest), seen.height)
+    tensors, counts = [q, k, v, *bias, *sinks], [len(part) for part in parts]
+    output, statistic = in_blocks(block, parts, tensors, places, rows=counts, read=rule.trained(), random=dropout > 0)
     return output, statistic
+
+
+def _rows_and_keys(rows: range, runs: list[range], device: torch.device) -> tuple[Place, Place]:
+    """Where these queries and keys are."""
+    every = slice(None)
+    keys: slice | Tensor = slice(runs[0].start, runs[0].stop)
+    if len(runs) > 1:
+        keys = torch.cat([torch.arange(run.start, run.stop, device=device) for run in runs])
+    return (every, every, slice(rows.start, rows.stop)), (every, every, keys)
+
+
+def _of_bias(bias: Tensor, row: Place, key: Place) -> Place:
+    return slice(None), slice(None), slice(None) if bias.shape[2] == 1 else row[2], key[2]
+
+
+def run_scores(
+    rule: ScoreRule,
+    q: Float[Tensor, "batch heads rows head_dim"],
+    k: Float[Tensor, "batch kv_heads seen head_dim"],
+    bias: Float[Tensor, "#batch #heads #rows seen"] | None,
+    rows: range,
+    runs: list[range],
+) -> Float[Tensor, "batch heads rows seen"]:
+    """The scores of some runs of keys, side by side; k and bias hold those keys."""
+    if len(runs) == 1:
+        return tile_scores(rule, q, k, bias, rows, runs[0])
+    lengths = [len(run) for run in runs]
+    biases = [None] * len(runs) if bias is None else bias.split(lengths, 3)
+    parts = zip(k.split(lengths, 2), biases, runs, strict=True)
+    return torch.cat([tile_scores(rule, q, part, own, rows, run) for part, own, run in parts], -1)
 
 
 def q_and_k(rows: range, columns: range) -> tuple[Place, Place]:

@@ -360,6 +360,71 @@ def test_random_features_of_large_q_and_k_stay_finite(causal: bool, size: float)
         assert differs_by(found, exact) < 1e-4
 
 
+def steps(q: Tensor, k: Tensor, v: Tensor, **options: Any) -> Tensor:
+    """Token by token."""
+    phi, normalize = options["feature_map"], options.get("update_rate") is None
+    sizes = (*k.shape[:2], phi.width(k.shape[3]), v.shape[3])
+    state, outputs = LinearState.zeros(*sizes, normalize=normalize, dtype=q.dtype), []
+    for i in range(q.shape[2]):
+        output, state = linear_step(*(x[:, :, i : i + 1] for x in (q, k, v)), state, **options)
+        outputs.append(output)
+    return torch.cat(outputs, 2)
+
+
+def exactly(phi: FeatureMap, q: Tensor, k: Tensor, v: Tensor, decay: float = 1.0) -> Tensor:
+    """Causal attention by logarithms of weights, none of which can vanish."""
+    root, tokens = q.shape[3] ** -0.25, torch.arange(q.shape[2], dtype=torch.float64)
+    one, two = (phi.features(x.double() * root) for x in (q, k))
+    logs = (one[:, :, :, None] + two[:, :, None]).logsumexp(-1)
+    logs = logs + (tokens[:, None] - tokens) * math.log(decay)
+    return logs.masked_fill(tokens[:, None] < tokens, -torch.inf).softmax(-1) @ v.double()
+
+
+@pytest.mark.parametrize("decay", [None, 0.7])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("size", [5, 6, 8, 16])
+@pytest.mark.parametrize("start", [0, 30])
+def test_random_features_know_nothing_of_later_keys(
+    start: int, size: int, dtype: torch.dtype, decay: float | None
+) -> None:
+    phi = PositiveRandomFeatures(64, 32)
+    q, k, v = (torch.randn(1, 1, 90, 64).to(dtype) for _ in range(3))
+    k[:, :, start : start + 50] *= size  # features e^−200 and less of those of other keys
+    options: dict[str, Any] = {"feature_map": phi, "decay": decay}
+    whole = linear_attention(q, k, v, causal=True, **options)
+    for stop in (20, 70):
+        part = linear_attention(q[:, :, :stop], k[:, :, :stop], v[:, :, :stop], causal=True, **options)
+        assert differs_by(whole[:, :, :stop], part.double()) < 1e-6
+    close = 1e-11 if dtype == torch.float64 else 2e-4
+    exact = exactly(phi, q, k, v, 1.0 if decay is None else decay)
+    assert differs_by(whole, exact) < close
+    assert differs_by(steps(q, k, v, **options), exact) < close
+
+
+def test_a_large_key_that_has_faded_hides_no_later_one() -> None:
+    phi = PositiveRandomFeatures(5, 11)
+    q, k, v = random(1, 1, 1, 141)
+    k[:, :, 20:] *= 30  # later keys have by far the smallest features
+    exact = exactly(phi, q, k, v, 1e-9)
+    assert (
+        differs_by(linear_attention(q.float(), k.float(), v.float(), feature_map=phi, causal=True, decay=1e-9), exact)
+        < 1e-2
+    )
+    assert differs_by(linear_attention(q, k, v, feature_map=phi, causal=True, decay=1e-9), exact) < 1e-11
+
+
+def test_the_delta_rule_of_random_features_is_the_loop() -> None:
+    phi, root = PositiveRandomFeatures(5, 11), 5**-0.25
+    q, k, v = random(1, 2, 2, 71)
+    rate = torch.rand(1, 2, 71, dtype=torch.float64)
+    exact = token_by_token(phi(q * root), phi(k * root), v, rate=rate, normalize=False)[0]
+    found = linear_attention(q, k, v, feature_map=phi, causal=True, update_rate=rate)
+    assert differs_by(found, exact) < 1e-11
+    first, state = linear_prefill(q[:, :, :9], k[:, :, :9], v[:, :, :9], feature_map=phi, update_rate=rate[..., :9])
+    second = linear_prefill(q[:, :, 9:], k[:, :, 9:], v[:, :, 9:], state, feature_map=phi, update_rate=rate[..., 9:])
+    assert differs_by(torch.cat([first, second[0]], 2), exact) < 1e-11
+
+
 @pytest.mark.parametrize("causal", [True, False])
 def test_random_features_without_normalizing(causal: bool) -> None:
     q, k, v = random(tokens=131)

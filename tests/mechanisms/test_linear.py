@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import hypothesis
@@ -656,15 +657,19 @@ def test_compiled() -> None:
         ({"mask": Padding([7, 7, 7])}, ShapeError, "for batch 3"),
         ({"mask": Padding([[True] * 5] * 2)}, ShapeError, "5 keys"),
         ({"scale": math.inf}, InputError, "scale is a finite number"),
+        ({"feature_map": ["elu"]}, InputError, r"no feature map \['elu'\]"),
+        ({"normalize": "yes"}, InputError, "normalize is True, False or None; got 'yes'"),
+        ({"causal": "no"}, InputError, "causal is True or False; got 'no'"),
+        ({"causal": 1}, InputError, "got 1"),
     ],
 )
-def test_errors(options: dict[str, Any], error: type[Exception], words: str) -> None:
+def test_errors(options: dict[str, Any], error: type[Exception], words: str, as_for_users: None) -> None:
     q, k, v = random(tokens=7)
     with pytest.raises(error, match=words):
         linear_attention(q, k, v, **options)
 
 
-def test_errors_of_states() -> None:
+def test_errors_of_states(as_for_users: None) -> None:
     q, k, v = random(tokens=1)
     with pytest.raises(InputError, match=r"start from LinearState\.zeros"):
         linear_step(q, k, v, None)
@@ -681,6 +686,30 @@ def test_errors_of_states() -> None:
         linear_prefill(q, *random(tokens=2)[1:])
     with pytest.raises(InputError, match="least 1"):
         LinearState.zeros(1, 0, 5, 7)
+    good = LinearState.zeros(2, 3, 5, 7, dtype=torch.float64)
+    assert good.keys is not None
+    for changed, error, words in (
+        ({"keys": good.keys[..., :4]}, ShapeError, r"keys of this state are of the shape \(2, 3, 5\)"),
+        ({"shift": torch.zeros(2, dtype=torch.float64)}, ShapeError, r"shift of this state are of the shape \(2, 3\)"),
+        ({"shift": 0.0}, ShapeError, r"got 0\.0"),
+        ({"keys": good.keys.float()}, InputError, r"keys of a state are of torch\.float64"),
+        ({"shift": torch.zeros(2, 3)}, InputError, r"shift of a state are of torch\.float64"),
+        ({"values": None}, InputError, "values of a state are a tensor; got NoneType"),
+    ):
+        with pytest.raises(error, match=words):
+            linear_step(q, k, v, replace(good, **changed))
+    assert linear_step(q, k, v, replace(good, shift=None))[0].shape == (2, 6, 1, 7)
+
+
+def test_costs_count_what_is_given_a_token() -> None:
+    q, k, v = (x.float() for x in random(tokens=67))
+    assert ch.linear_explain(q, k, v, causal=True).form == "chunks"
+    decay, rate = torch.rand(2, 3, 67, 5) / 2 + 0.5, torch.rand(2, 3, 67)
+    options: dict[str, Any] = {"causal": True, "feature_map": "none"}
+    for more, numbers in (({"decay": decay}, 2010), ({"update_rate": rate}, 402)):
+        for name in ("bytes_read", "bytes_kept"):
+            without = getattr(ch.linear_explain(q, k, v, **options), name)
+            assert getattr(ch.linear_explain(q, k, v, **options, **more), name) - without == 4 * numbers
 
 
 def test_states_are_values() -> None:

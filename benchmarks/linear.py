@@ -4,8 +4,8 @@ Causal ``ch.linear_attention`` with elu + 1 features: 1 text, 8 heads, head_dim 
 step (forward and backward, gradients for q, k and v). Eight times the tokens should take eight times the time. Memory
 is the highest in a fresh process above what q, k and v take. Peers in the same run: causal softmax attention by SDPA,
 and, where it is importable, flash-linear-attention's chunked PyTorch code (``fla.ops.linear_attn.naive``; its own
-operations need a GPU). *Least time* is what reading q, k, v and writing the output once takes at the speed of a copy
-of one tensor.
+operations need a GPU), whose output is compared with ours before it is timed. *Least time* is what reading q, k, v
+and writing the output once takes at the speed of a copy of one tensor.
 """
 
 from __future__ import annotations
@@ -66,6 +66,14 @@ def chunked_peer() -> Callable[[Tensor, Tensor, Tensor], Any] | None:
     return function
 
 
+def compare(found: Tensor, peers: Any, name: str) -> None:
+    """Nothing is timed that computes something else; the peer's heads come after its tokens."""
+    wanted = (peers[0] if isinstance(peers, tuple) else peers).transpose(1, 2)
+    worst = float((found - wanted).abs().max() / wanted.abs().max()) if found.shape == wanted.shape else float("inf")
+    if not worst <= 1e-3:
+        raise SystemExit(f"{name} differs by {worst:.2g}: it does not compute the same")
+
+
 def measure(say: Say, *, quick: bool) -> Iterator[Result]:
     """All results, one by one."""
     short, long = (128, 1024) if quick else (16384, 131072)
@@ -124,11 +132,16 @@ def _peers(say: Say, tokens: int, rounds: int) -> Iterator[Result]:
     if peer is not None:
         cases["chunked"] = lambda: peer(*plain)
     with torch.no_grad():
+        if peer is not None:
+            compare(cases["none"](), peer(*plain), "flash-linear-attention")
         times = interleave(cases, rounds)
         times |= interleave({"SDPA": lambda: scaled_dot_product_attention(q, k, v, is_causal=True)}, 1)
     if peer is not None:
         text = f"flash-linear-attention, chunked PyTorch: {times.median('chunked')}"
         yield at_most(1.0, f"feature map none, {tokens:,} tokens", times.ratio("none", "chunked"), text)
+    else:
+        text = "flash-linear-attention is not installed here: pip install fla-core"
+        yield Result(f"feature map none, {tokens:,} tokens", str(times.median("none")), text, "≤ 1×")
     # A copy reads one tensor and writes another; here three are read and one is written.
     times["least"] = [2 * x for x in times["copy"]]
     text = f"least time: {times.median('least')}"

@@ -8,6 +8,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
 import hypothesis
+import jaxtyping
 import pytest
 import torch
 
@@ -20,3 +21,9 @@ hypothesis.settings.load_profile("clearhead")
 @pytest.fixture(autouse=True)
 def _seed() -> None:
     torch.manual_seed(0)
+
+
+@pytest.fixture
+def as_for_users(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the shape checks of the tests: they come before the package's own errors, and know no traced sizes."""
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from linear_oracle import differs_by, elu, weights_of
@@ -85,6 +87,42 @@ def test_state_dict_holds_the_random_projection() -> None:
     assert set(LinearAttention(12, 2).state_dict()) == set(one.state_dict()) - {"projection"}
 
 
+def test_layers_share_no_projection() -> None:
+    phi = PositiveRandomFeatures(6, 17)
+    before = phi.projection.clone()
+    one, two = (LinearAttention(12, 2, feature_map=phi) for _ in range(2))
+    one.load_state_dict(LinearAttention(12, 2, feature_map=PositiveRandomFeatures(6, 17, seed=1)).state_dict())
+    assert torch.equal(phi.projection, before)
+    assert torch.equal(two.feature_map.projection, before)  # type: ignore[attr-defined]
+    assert not torch.equal(one.feature_map.projection, before)  # type: ignore[attr-defined]
+
+
+def test_the_projection_stays_float32() -> None:
+    layer = LinearAttention(12, 2, feature_map=PositiveRandomFeatures(6, 17))
+    before = layer.projection
+    assert before is not None
+    for changed in (layer.bfloat16(), layer.half(), layer.double(), layer.to(torch.bfloat16), layer.float()):
+        assert changed.projection is not None
+        assert changed.projection.dtype == torch.float32
+        assert torch.equal(changed.projection, before)
+    assert layer.to("meta").projection.is_meta  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("decay", [0.5, torch.tensor(0.5), [0.5, 1], (0.5, 1.0), torch.tensor([0.5, 1.0])], ids=str)
+def test_forms_of_a_decay(decay: Any) -> None:
+    layer = LinearAttention(8, 2, causal=True, decay=decay)
+    assert layer.decay in (0.5, [0.5, 1.0])
+    assert layer(torch.randn(1, 3, 8)).shape == (1, 3, 8)
+
+
+@pytest.mark.parametrize(
+    "decay", ["x", True, [None, 1], [True, 0.5], {"a": 1}, torch.tensor(True), torch.ones(2, 2)], ids=str
+)
+def test_errors_of_decays(decay: Any, as_for_users: None) -> None:
+    with pytest.raises(InputError, match="decay is a number, or one for each of 2 key heads; got"):
+        LinearAttention(8, 2, causal=True, decay=decay)
+
+
 def test_it_trains_and_changes_its_dtype() -> None:
     for features in ("elu", PositiveRandomFeatures(6, 17)):
         layer = LinearAttention(12, 2, causal=True, feature_map=features)
@@ -103,7 +141,7 @@ def test_repr() -> None:
     )
 
 
-def test_errors() -> None:
+def test_errors(as_for_users: None) -> None:
     x = torch.randn(1, 5, 12)
     with pytest.raises(ShapeError, match="not divisible by kv_heads"):
         LinearAttention(12, 6, kv_heads=4)
@@ -117,6 +155,10 @@ def test_errors() -> None:
         LinearAttention(12, 3, decay=0.5)
     with pytest.raises(InputError, match="no feature map"):
         LinearAttention(12, 3, feature_map="exp")
+    with pytest.raises(InputError, match="causal is True or False; got 'no'"):
+        LinearAttention(12, 3, causal="no")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="normalize is True, False or None; got 'yes'"):
+        LinearAttention(12, 3, normalize="yes")  # type: ignore[arg-type]
     layer = LinearAttention(12, 3)
     with pytest.raises(InputError, match="make it with causal=True"):
         layer.step(x[:, :1], layer.start(1))

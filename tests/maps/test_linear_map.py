@@ -123,6 +123,86 @@ def test_gradients_flow_through_the_map() -> None:
     assert not amap.detach().entropy().requires_grad
 
 
+@pytest.mark.parametrize("feature_map", ["elu", PHI], ids=str)
+@pytest.mark.parametrize("causal", [True, False])
+def test_gradients_of_distances_and_of_maxima(causal: bool, feature_map: Any) -> None:
+    q, k = make({})[:2]
+    leaves = [q[:1, :2, :7].clone().requires_grad_(), k[:1, :1, :7].clone().requires_grad_()]
+
+    def function(q: Tensor, k: Tensor) -> tuple[Tensor, ...]:
+        amap = linear_attend(q, k, k, causal=causal, feature_map=feature_map)[1]
+        return *amap.distance(), amap.pooled(3, "max")  # a causal map's first row has no spread
+
+    assert torch.autograd.gradcheck(function, leaves)
+    amap = linear_attend(*leaves, leaves[1], causal=causal, feature_map=feature_map)[1]
+    assert torch.equal(amap.pooled(3, "max"), amap.detach().pooled(3, "max"))
+
+
+def test_rows_of_one_key_have_no_spread_and_no_gradient_of_it() -> None:
+    q, k = torch.randn(2, 1, 1, 1001, 3)
+    spread = linear_attend(q.requires_grad_(), k, k, causal=True)[1].distance().spread
+    assert spread[0, 0, 0] == 0
+    (gradient,) = torch.autograd.grad(spread[0, 0, :2].sum(), q)
+    assert not gradient[0, 0, 0].any()
+    assert gradient[0, 0, 1].any()
+
+
+@pytest.mark.parametrize("learns", [False, True])
+@pytest.mark.parametrize("causal", [True, False])
+@pytest.mark.parametrize("feature_map", ["elu", PHI], ids=str)
+@pytest.mark.parametrize("sizes", [(0, 2, 5, 5), (1, 2, 0, 5), (1, 2, 5, 0), (1, 2, 0, 0)])
+def test_empty_axes(sizes: tuple[int, int, int, int], feature_map: Any, causal: bool, learns: bool) -> None:
+    batch, heads, queries, keys = sizes
+    q, k = torch.randn(batch, heads, queries, 5, requires_grad=learns), torch.randn(batch, 1, keys, 5)
+    amap = linear_attend(q, k, k, causal=causal, feature_map=feature_map)[1]
+    assert amap.dense().shape == sizes
+    for found in (amap.entropy(), amap.sums, amap.log_sums, *amap.distance()):
+        assert found.shape == sizes[:3]
+    assert amap.received().shape == (batch, heads, keys)
+    assert amap.apply(torch.zeros(1, 1, keys, 4)).shape == (*sizes[:3], 4)
+    for reduce in ("mean", "max"):
+        pooled = amap.pooled(2, reduce)  # type: ignore[arg-type]
+        assert pooled.shape == (batch, heads, -(-queries // 2), -(-keys // 2))
+    assert amap.check().row_sum == 0
+
+
+@pytest.mark.parametrize("causal", [True, False])
+@pytest.mark.parametrize("size", [4, 12, 30])
+def test_maps_of_random_features_of_large_q_and_k(size: int, causal: bool) -> None:
+    phi = PositiveRandomFeatures(64, 32)
+    q, k = (size * torch.randn(1, 2, 70, 64) for _ in range(2))
+    v = torch.randn(1, 2, 70, 3)
+    q, k = (x.double() for x in (q, k))
+    one, two = (phi.features(x * 64**-0.25) for x in (q, k))
+    logs = (one[:, :, :, None] + two[:, :, None]).logsumexp(-1)
+    if causal:
+        logs = logs.masked_fill(torch.ones(70, 70, dtype=torch.bool).triu(1), -torch.inf)
+    weights = logs.softmax(-1)
+    output, amap = linear_attend(q, k, v.double(), feature_map=phi, causal=causal)
+    assert differs_by(output, weights @ v.double()) < 1e-9
+    for statistic in STATISTICS.values():
+        statistic(amap, weights, 1e-9)
+    assert differs_by(amap.log_sums, logs.logsumexp(-1)) < 1e-12
+    assert amap.check().row_sum < 1e-10
+    for name, x in linear_attend(q.float(), k.float(), v, feature_map=phi, causal=causal)[1].tensors().items():
+        assert x.isfinite().all(), name
+
+
+def test_check_sees_rows_that_sum_to_nothing() -> None:
+    for feature_map in ("elu", PHI):
+        q, k, v, _ = make({})
+        amap = linear_attend(q, k, v, feature_map=feature_map, causal=True, mask=ch.Padding([29, 17]))[1]
+        assert amap.check().row_sum < 1e-12
+        name = "sums" if feature_map == "elu" else "log_sums"
+        broken = amap.tensors()[name].clone()
+        broken[0, 0, 3] = 0.0 if feature_map == "elu" else -torch.inf
+        amap._held.put(name, broken)
+        assert amap.check().row_sum == 1
+    q, k, v, _ = make({})  # queries without a feature, and texts without a key, attend to nothing
+    assert linear_attend(-q.abs(), k, v, feature_map="relu", causal=True)[1].check().row_sum == 0
+    assert linear_attend(q, k, v, mask=ch.Padding([0, 0]))[1].check().row_sum == 0
+
+
 def test_repr() -> None:
     q, k, v, _ = make({})
     shown = repr(linear_attend(q, k, v, causal=True, decay=0.5, mask=ch.Padding([29, 17]))[1])

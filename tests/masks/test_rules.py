@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import hypothesis
-import jaxtyping
 import pytest
 import torch
 from hypothesis import strategies as st
@@ -473,12 +472,6 @@ def test_lists_numbers_and_tensors_say_the_same() -> None:
 
 
 # Traced.
-
-
-@pytest.fixture
-def as_for_users(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the shape checks of the tests, which know no traced sizes."""
-    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
 
 
 TRACED = """

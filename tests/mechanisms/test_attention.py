@@ -9,7 +9,6 @@ import sys
 import weakref
 from typing import Any
 
-import jaxtyping
 import pytest
 import torch
 from torch import Tensor
@@ -21,11 +20,7 @@ from clearhead.mechanisms import calls, dense, fused
 from clearhead.mechanisms.calls import calls_under
 from clearhead.mechanisms.rule import ScoreRule
 
-
-@pytest.fixture(autouse=True)
-def _as_for_users(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No type checker stands before the package's own errors."""
-    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+pytestmark = pytest.mark.usefixtures("as_for_users")
 
 
 def tensors(queries: int = 7, keys: int = 11, **options: Any) -> tuple[Tensor, Tensor, Tensor]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import hypothesis
@@ -360,6 +361,71 @@ def test_random_features_of_large_q_and_k_stay_finite(causal: bool, size: float)
         assert differs_by(found, exact) < 1e-4
 
 
+def steps(q: Tensor, k: Tensor, v: Tensor, **options: Any) -> Tensor:
+    """Token by token."""
+    phi, normalize = options["feature_map"], options.get("update_rate") is None
+    sizes = (*k.shape[:2], phi.width(k.shape[3]), v.shape[3])
+    state, outputs = LinearState.zeros(*sizes, normalize=normalize, dtype=q.dtype), []
+    for i in range(q.shape[2]):
+        output, state = linear_step(*(x[:, :, i : i + 1] for x in (q, k, v)), state, **options)
+        outputs.append(output)
+    return torch.cat(outputs, 2)
+
+
+def exactly(phi: FeatureMap, q: Tensor, k: Tensor, v: Tensor, decay: float = 1.0) -> Tensor:
+    """Causal attention by logarithms of weights, none of which can vanish."""
+    root, tokens = q.shape[3] ** -0.25, torch.arange(q.shape[2], dtype=torch.float64)
+    one, two = (phi.features(x.double() * root) for x in (q, k))
+    logs = (one[:, :, :, None] + two[:, :, None]).logsumexp(-1)
+    logs = logs + (tokens[:, None] - tokens) * math.log(decay)
+    return logs.masked_fill(tokens[:, None] < tokens, -torch.inf).softmax(-1) @ v.double()
+
+
+@pytest.mark.parametrize("decay", [None, 0.7])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("size", [5, 6, 8, 16])
+@pytest.mark.parametrize("start", [0, 30])
+def test_random_features_know_nothing_of_later_keys(
+    start: int, size: int, dtype: torch.dtype, decay: float | None
+) -> None:
+    phi = PositiveRandomFeatures(64, 32)
+    q, k, v = (torch.randn(1, 1, 90, 64).to(dtype) for _ in range(3))
+    k[:, :, start : start + 50] *= size  # features e^−200 and less of those of other keys
+    options: dict[str, Any] = {"feature_map": phi, "decay": decay}
+    whole = linear_attention(q, k, v, causal=True, **options)
+    for stop in (20, 70):
+        part = linear_attention(q[:, :, :stop], k[:, :, :stop], v[:, :, :stop], causal=True, **options)
+        assert differs_by(whole[:, :, :stop], part.double()) < 1e-6
+    close = 1e-11 if dtype == torch.float64 else 2e-4
+    exact = exactly(phi, q, k, v, 1.0 if decay is None else decay)
+    assert differs_by(whole, exact) < close
+    assert differs_by(steps(q, k, v, **options), exact) < close
+
+
+def test_a_large_key_that_has_faded_hides_no_later_one() -> None:
+    phi = PositiveRandomFeatures(5, 11)
+    q, k, v = random(1, 1, 1, 141)
+    k[:, :, 20:] *= 30  # later keys have by far the smallest features
+    exact = exactly(phi, q, k, v, 1e-9)
+    assert (
+        differs_by(linear_attention(q.float(), k.float(), v.float(), feature_map=phi, causal=True, decay=1e-9), exact)
+        < 1e-2
+    )
+    assert differs_by(linear_attention(q, k, v, feature_map=phi, causal=True, decay=1e-9), exact) < 1e-11
+
+
+def test_the_delta_rule_of_random_features_is_the_loop() -> None:
+    phi, root = PositiveRandomFeatures(5, 11), 5**-0.25
+    q, k, v = random(1, 2, 2, 71)
+    rate = torch.rand(1, 2, 71, dtype=torch.float64)
+    exact = token_by_token(phi(q * root), phi(k * root), v, rate=rate, normalize=False)[0]
+    found = linear_attention(q, k, v, feature_map=phi, causal=True, update_rate=rate)
+    assert differs_by(found, exact) < 1e-11
+    first, state = linear_prefill(q[:, :, :9], k[:, :, :9], v[:, :, :9], feature_map=phi, update_rate=rate[..., :9])
+    second = linear_prefill(q[:, :, 9:], k[:, :, 9:], v[:, :, 9:], state, feature_map=phi, update_rate=rate[..., 9:])
+    assert differs_by(torch.cat([first, second[0]], 2), exact) < 1e-11
+
+
 @pytest.mark.parametrize("causal", [True, False])
 def test_random_features_without_normalizing(causal: bool) -> None:
     q, k, v = random(tokens=131)
@@ -591,15 +657,19 @@ def test_compiled() -> None:
         ({"mask": Padding([7, 7, 7])}, ShapeError, "for batch 3"),
         ({"mask": Padding([[True] * 5] * 2)}, ShapeError, "5 keys"),
         ({"scale": math.inf}, InputError, "scale is a finite number"),
+        ({"feature_map": ["elu"]}, InputError, r"no feature map \['elu'\]"),
+        ({"normalize": "yes"}, InputError, "normalize is True, False or None; got 'yes'"),
+        ({"causal": "no"}, InputError, "causal is True or False; got 'no'"),
+        ({"causal": 1}, InputError, "got 1"),
     ],
 )
-def test_errors(options: dict[str, Any], error: type[Exception], words: str) -> None:
+def test_errors(options: dict[str, Any], error: type[Exception], words: str, as_for_users: None) -> None:
     q, k, v = random(tokens=7)
     with pytest.raises(error, match=words):
         linear_attention(q, k, v, **options)
 
 
-def test_errors_of_states() -> None:
+def test_errors_of_states(as_for_users: None) -> None:
     q, k, v = random(tokens=1)
     with pytest.raises(InputError, match=r"start from LinearState\.zeros"):
         linear_step(q, k, v, None)
@@ -616,6 +686,30 @@ def test_errors_of_states() -> None:
         linear_prefill(q, *random(tokens=2)[1:])
     with pytest.raises(InputError, match="least 1"):
         LinearState.zeros(1, 0, 5, 7)
+    good = LinearState.zeros(2, 3, 5, 7, dtype=torch.float64)
+    assert good.keys is not None
+    for changed, error, words in (
+        ({"keys": good.keys[..., :4]}, ShapeError, r"keys of this state are of the shape \(2, 3, 5\)"),
+        ({"shift": torch.zeros(2, dtype=torch.float64)}, ShapeError, r"shift of this state are of the shape \(2, 3\)"),
+        ({"shift": 0.0}, ShapeError, r"got 0\.0"),
+        ({"keys": good.keys.float()}, InputError, r"keys of a state are of torch\.float64"),
+        ({"shift": torch.zeros(2, 3)}, InputError, r"shift of a state are of torch\.float64"),
+        ({"values": None}, InputError, "values of a state are a tensor; got NoneType"),
+    ):
+        with pytest.raises(error, match=words):
+            linear_step(q, k, v, replace(good, **changed))
+    assert linear_step(q, k, v, replace(good, shift=None))[0].shape == (2, 6, 1, 7)
+
+
+def test_costs_count_what_is_given_a_token() -> None:
+    q, k, v = (x.float() for x in random(tokens=67))
+    assert ch.linear_explain(q, k, v, causal=True).form == "chunks"
+    decay, rate = torch.rand(2, 3, 67, 5) / 2 + 0.5, torch.rand(2, 3, 67)
+    options: dict[str, Any] = {"causal": True, "feature_map": "none"}
+    for more, numbers in (({"decay": decay}, 2010), ({"update_rate": rate}, 402)):
+        for name in ("bytes_read", "bytes_kept"):
+            without = getattr(ch.linear_explain(q, k, v, **options), name)
+            assert getattr(ch.linear_explain(q, k, v, **options, **more), name) - without == 4 * numbers
 
 
 def test_states_are_values() -> None:

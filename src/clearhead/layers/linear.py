@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -15,6 +15,7 @@ from clearhead.maps.linear import LinearMap, linear_attend
 from clearhead.masks import Mask
 from clearhead.mechanisms.feature_maps import FeatureMap, PositiveRandomFeatures, as_feature_map
 from clearhead.mechanisms.linear import LinearState, linear_attention, linear_prefill, linear_step
+from clearhead.mechanisms.linear_request import check_flag
 from clearhead.shapes import whole_number
 
 __all__ = ["LinearAttention"]
@@ -35,9 +36,10 @@ class LinearAttention(nn.Module):
         value_head_dim: Width of a value; head_dim if it is not given.
         bias: Whether the projections to q, k and v add a bias.
         output_bias: Whether the output projection does; as ``bias`` if it is not given.
-        feature_map: φ; the projection of :class:`~clearhead.PositiveRandomFeatures` is part of the ``state_dict``.
+        feature_map: φ; the projection of :class:`~clearhead.PositiveRandomFeatures` is copied, part of the
+            ``state_dict``, and float32 whatever the parameters are.
         causal: Whether a token sees only those up to itself.
-        decay: A number in (0, 1], or one a key head; causal only.
+        decay: A number in (0, 1], or one a key head, as a list or a tensor; causal only.
         scale: q is multiplied by it before φ; see :func:`clearhead.linear_attention`.
         normalize: Whether weights are divided by their sum; by default where φ is never negative.
         device: Where the parameters are.
@@ -78,7 +80,7 @@ class LinearAttention(nn.Module):
         output_bias: bool | None = None,
         feature_map: str | FeatureMap = "elu",
         causal: bool = False,
-        decay: float | int | Sequence[float | int] | None = None,
+        decay: float | int | Sequence[float | int] | Tensor | None = None,
         scale: float | int | None = None,
         normalize: bool | None = None,
         device: torch.device | str | None = None,
@@ -96,10 +98,14 @@ class LinearAttention(nn.Module):
         self.value_head_dim = whole_number("value_head_dim", wide)
         chosen = as_feature_map(feature_map)
         self.features = chosen.width(self.head_dim)
+        check_flag("causal", causal)
+        if normalize is not None:
+            check_flag("normalize", normalize, "True, False or None")
         self.causal, self.scale = causal, scale
         self.normalize = chosen.normalizes if normalize is None else normalize
         self._feature_map = chosen
-        drawn = chosen.projection.to(device) if isinstance(chosen, PositiveRandomFeatures) else None
+        # A copy, so that no other layer and not the feature map itself changes with this one.
+        drawn = chosen.projection.to(device, copy=True) if isinstance(chosen, PositiveRandomFeatures) else None
         self.register_buffer("projection", drawn)
         self.decay = _decays(decay, self.kv_heads, causal)
 
@@ -130,6 +136,15 @@ class LinearAttention(nn.Module):
             raise InputError(f"random features are redrawn; this layer's feature map is {chosen!r}")
         chosen.redraw(generator)
         self.projection = chosen.projection
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> LinearAttention:
+        """Move or convert the parameters; the projection stays float32, which φ is drawn in."""
+        before = self.projection
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        now = self.projection
+        if before is not None and now is not None and now.dtype != before.dtype:
+            self.projection = before.to(now.device)
+        return self
 
     def forward(
         self, x: Tensor, *, mask: Mask | Tensor | None = None, with_map: bool = False
@@ -226,11 +241,17 @@ def _decays(given: Any, kv_heads: int, causal: bool) -> float | list[float] | No
         return None
     if not causal:
         raise InputError("decay says what becomes of a state from token to token: make the layer with causal=True")
-    one = isinstance(given, float | int)
-    found = [float(x) for x in ([given] if one else given)]
+    if isinstance(given, Tensor):
+        given = given.tolist()
+    one = not isinstance(given, list | tuple)
+    found = [given] if one else list(given)
+    for number in found:
+        if isinstance(number, bool) or not isinstance(number, float | int):
+            raise InputError(f"decay is a number, or one for each of {kv_heads} key heads; got {given!r}")
     if not one and len(found) != kv_heads:
         raise ShapeError(f"decay is one number, or one for each of {kv_heads} key heads; got {len(found)}")
     for number in found:
         if not 0.0 < number <= 1.0:
             raise InputError(f"a decay is above 0 and at most 1; got {number:g}")
-    return found[0] if one else found
+    numbers = [float(x) for x in found]
+    return numbers[0] if one else numbers

@@ -7,11 +7,12 @@ from dataclasses import replace
 from typing import Literal
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from clearhead.errors import InputError
-from clearhead.maps.base import AttentionMap, Check, Distance, Groups, Moments, Tile
+from clearhead.maps.base import AttentionMap, Check, Distance, Groups, Moments, Tile, by_block
 from clearhead.maps.held import Held
 from clearhead.maps.indexing import pick
 from clearhead.masks import Mask
@@ -125,24 +126,49 @@ class LinearMap(AttentionMap):
 
     @property
     def sums(self) -> Float[Tensor, "batch heads queries"]:
-        """What each row is divided by, ``φ(q_i)·z_i``, in float64; 1 for every row where nothing is normalized."""
-        found = self._held.get("sums")
-        if found is None:
+        """What each row is divided by, ``φ(q_i)·z_i``, in float64; 1 for every row where nothing is normalized.
+
+        Those of random features may be 0 or infinite here, as numbers, where no weight is: these maps divide by
+        :attr:`log_sums`.
+        """
+        if self._how.normalize and self.feature_map.in_logs:
+            found: Tensor = self.log_sums.exp()
+            return found
+        held = self._held.get("sums")
+        if held is None:
+            held = torch.ones(self.shape[:3], dtype=torch.float64, device=self.device)
             if self._how.normalize:
-                ones = torch.ones((1, 1, self.shape[3], 1), dtype=torch.float64, device=self.device)
-                found = self._summed(ones)[..., 0]
-            else:
-                found = torch.ones(self.shape[:3], dtype=torch.float64, device=self.device)
-            if torch.is_grad_enabled() or not self._wants_gradient:
-                self._held.put("sums", found)
+                held = self._summed(self._ones)[..., 0]
+            self._put("sums", held)
+        return held
+
+    @property
+    def log_sums(self) -> Float[Tensor, "batch heads queries"]:
+        """The logarithm of :attr:`sums`; −inf for a row without keys, NaN for a sum below 0."""
+        if not (self._how.normalize and self.feature_map.in_logs):
+            return self.sums.log()
+        found = self._held.get("log_sums")
+        if found is None:
+            found = self._log_summed()
+            self._put("log_sums", found)
         return found
+
+    @property
+    def _ones(self) -> Tensor:
+        return torch.ones((1, 1, self.shape[3], 1), dtype=torch.float64, device=self.device)
+
+    def _put(self, name: str, found: Tensor) -> None:
+        """Hold what was computed, unless it lacks the gradient that somebody may want later."""
+        if torch.is_grad_enabled() or not self._wants_gradient:
+            self._held.put(name, found)
 
     @property
     def nbytes(self) -> int:
         return self._held.nbytes
 
     def tensors(self) -> Mapping[str, Tensor]:
-        return {"sums": self.sums, **self._held.all()}
+        by = {"log_sums": self.log_sums} if self.feature_map.in_logs else {"sums": self.sums}
+        return by | self._held.all()
 
     def __repr__(self) -> str:
         parts = [repr(self.feature_map)]
@@ -161,7 +187,7 @@ class LinearMap(AttentionMap):
     def select_heads(self, heads: Sequence[int]) -> LinearMap:
         chosen, held = self._check_heads(heads), self._held.all()
         shared = [h // self._groups for h in chosen]
-        by = {"q": chosen, "sums": chosen, "k": shared, "log_decay": shared}
+        by = {"q": chosen, "sums": chosen, "log_sums": chosen, "k": shared, "log_decay": shared}
         return self._with({name: x[:, by[name]] if name in by else x for name, x in held.items()}, self._attached)
 
     def _with(self, held: Mapping[str, Tensor], attached: bool) -> LinearMap:
@@ -169,8 +195,9 @@ class LinearMap(AttentionMap):
         tokens = Tokens(held["k"], held["k"], held.get("present"), held.get("log_decay"))
         q = held["q"].unflatten(1, (tokens.k.shape[1], -1)) if tokens.k.shape[1] else held["q"][:, :, None]
         result = LinearMap(LinearRequest(q, tokens, self._how, self._causal, ()), attached=attached)
-        if "sums" in held:
-            result._held.put("sums", held["sums"])
+        for name in ("sums", "log_sums"):
+            if name in held:
+                result._held.put(name, held[name])
         return result
 
     @property
@@ -198,7 +225,7 @@ class LinearMap(AttentionMap):
             mine = pick(pick(total, 0, batch), 1, shared)
             here, there = mine[:, :, position.clamp(min=0)], mine[:, :, key]
             weights = self._decayed(q_features, k_features, here, there)
-        sums = pick(pick(pick(self.sums, 0, batch), 1, head), 2, query)[..., None]
+        sums = pick(pick(pick(self._divisor, 0, batch), 1, head), 2, query)[..., None]
         weights = self._divided(weights, q_shift, None if k_shift is None else k_shift.mT, sums)
         if self._causal:
             weights = weights.masked_fill(key > position[:, None], 0.0)
@@ -217,15 +244,15 @@ class LinearMap(AttentionMap):
     ) -> Float[Tensor, "*points"]:
         flat = [x.reshape(-1) for x in (batch, head, query, key)]
         result = torch.empty(flat[0].shape, dtype=self.dtype, device=self.device)
-        total, present = self._total, self._held.get("present")
+        total, present, divisor = self._total, self._held.get("present"), self._divisor
         for start in range(0, len(result), 2**12):
             b, h, i, j = (x[start : start + 2**12] for x in flat)
             q_features, q_shift, k_features, k_shift = self._features(self.q[b, h, i], self.k[b, h // self._groups, j])
             products, position = q_features * k_features, i + self.shape[3] - self.shape[2]
             if total is not None:
                 mine = total[b, h // self._groups, position.clamp(min=0)] - total[b, h // self._groups, j]
-                products = products * mine.clamp(max=0.0).to(self.dtype).exp()
-            found = self._divided(products.sum(-1, keepdim=True), q_shift, k_shift, self.sums[b, h, i, None])[:, 0]
+                products = products * mine.clamp(max=0.0).to(products.dtype).exp()
+            found = self._divided(products.sum(-1, keepdim=True), q_shift, k_shift, divisor[b, h, i, None])[:, 0]
             if self._causal:
                 found = found.masked_fill(j > position, 0.0)
             if present is not None:
@@ -242,25 +269,37 @@ class LinearMap(AttentionMap):
     def _features(self, q: Tensor, k: Tensor) -> tuple[Tensor, Tensor | None, Tensor, Tensor | None]:
         """φ(q) and φ(k), and of each row the logarithm of a factor that was taken out."""
         how = self._how
-        q_features, q_shift = how.query_features(q, self.dtype)
+        # q and k may have their largest features far apart, so that products of powers of e want float64's range.
+        dtype = torch.float64 if self.feature_map.in_logs else self.dtype
+        q_features, q_shift = how.query_features(q, dtype)
         # Of single keys, each with a shift of its own, as of queries: the factors of q and k change places.
-        k_features, k_shift = replace(how, query_factor=how.key_factor).query_features(k, self.dtype)
+        k_features, k_shift = replace(how, query_factor=how.key_factor).query_features(k, dtype)
         return q_features, q_shift, k_features, k_shift
 
-    def _divided(self, weights: Tensor, q_shift: Tensor | None, k_shift: Tensor | None, sums: Tensor) -> Tensor:
+    @property
+    def _divisor(self) -> Tensor:
+        """The sums, or of random features their logarithms."""
+        return self.log_sums if self.feature_map.in_logs else self.sums
+
+    def _divided(self, weights: Tensor, q_shift: Tensor | None, k_shift: Tensor | None, divisor: Tensor) -> Tensor:
         if q_shift is None or k_shift is None:
-            return divide(weights, sums.to(self.dtype))
-        factor = (q_shift.double() + k_shift.double() - sums.clamp(min=torch.finfo(sums.dtype).tiny).log()).exp()
-        return weights * factor.to(self.dtype)
+            return divide(weights, divisor.to(self.dtype))
+        # One logarithm: of the factors alone each may be out of range. A row without keys is 0 anyway.
+        none = (weights == 0) | (divisor == -torch.inf)
+        found = weights.masked_fill(none, 1.0).log() + q_shift + k_shift - divisor.masked_fill(none, 0.0)
+        if self._how.normalize:
+            # A later key, which the caller sets to 0, may be anything: an infinite one would have a gradient of NaN.
+            found = found.clamp(max=1.0)
+        return found.masked_fill(none, 0.0).exp().masked_fill(none, 0.0).to(self.dtype)
 
     def _decayed(self, q: Tensor, k: Tensor, here: Tensor, there: Tensor) -> Tensor:
         """φ(q)·φ(k) and the decays between; keys that come later are set to 0 by the caller."""
         if here.shape[-1] == 1:
-            between = (here - there.mT).clamp(max=0.0).to(self.dtype).exp()
+            between = (here - there.mT).clamp(max=0.0).to(q.dtype).exp()
             return product(q, k.mT) * between
-        result = torch.zeros((), dtype=self.dtype, device=self.device)
+        result = torch.zeros((), dtype=q.dtype, device=self.device)
         for f in range(here.shape[-1]):  # a feature at a time: together they would be many times the tile
-            between = (here[..., f, None] - there[..., None, :, f]).clamp(max=0.0).to(self.dtype).exp()
+            between = (here[..., f, None] - there[..., None, :, f]).clamp(max=0.0).to(q.dtype).exp()
             result = result + q[..., f, None] * between * k[..., None, :, f]
         return result
 
@@ -282,17 +321,25 @@ class LinearMap(AttentionMap):
             return super().received(weights)
         self._check_not_negative(weights)
         share = torch.ones(self.shape[:3], dtype=torch.float64, device=self.device)
-        share = divide(share if weights is None else share * weights, self.sums)[..., None]
+        share = share if weights is None else share * weights
+        log_weight = None
+        if self.feature_map.in_logs:  # a query is divided by its sum before it is raised to a power of e
+            none = self.log_sums == -torch.inf
+            share, log_weight = share.masked_fill(none, 0.0), -self.log_sums.masked_fill(none, 0.0)[..., None]
+        else:
+            share = divide(share, self.sums)
+        share = share[..., None]
         # The columns' sums are what keys read of queries, from the last token to the first.
         q, k, decay = self.q.double(), self._by_head(self.k).double(), self._decay_by_head()
         if self._causal:
             q, k, share = q.flip(2), k.flip(2), share.flip(2)
+            log_weight = None if log_weight is None else log_weight.flip(2)
             # A token's decay stands between it and the one before, which in this order comes after it.
             decay = None if decay is None else decay.flip(2).roll(1, 2)
             if decay is not None:
                 decay = torch.cat([torch.zeros_like(decay[:, :, :1]), decay[:, :, 1:]], 2)
         how = replace(self._how, query_factor=self._how.key_factor, key_factor=self._how.query_factor, normalize=False)
-        request = LinearRequest(k[:, :, None], Tokens(q, share, None, decay), how, self._causal, ())
+        request = LinearRequest(k[:, :, None], Tokens(q, share, None, decay, None, log_weight), how, self._causal, ())
         found = request.output()[:, :, 0, :, 0]
         found = found.flip(2) if self._causal else found
         present = self._held.get("present")
@@ -317,7 +364,8 @@ class LinearMap(AttentionMap):
         away = here.square() * total - 2 * here * first + second
         far, mean, square = (divide(x, total) for x in (far, signed, away))
         spread = (square - mean.square()).clamp(min=0.0)
-        none = spread == 0
+        # Less than the rounding of the squares above is nothing; its root would have any gradient.
+        none = spread <= 8 * torch.finfo(spread.dtype).eps * (keys / 2) ** 2
         spread = spread.masked_fill(none, 1.0).sqrt().masked_fill(none, 0.0)
         return Moments(Distance(*(x.to(self.dtype) for x in (far, mean, spread))), found[..., 3:].to(self.dtype))
 
@@ -325,9 +373,13 @@ class LinearMap(AttentionMap):
         self, size: int, reduce: Literal["mean", "max"] = "mean"
     ) -> Float[Tensor, "batch heads query_blocks key_blocks"]:
         self._check_pooled(size, reduce)
-        if reduce == "max":
-            return super().pooled(size, reduce)
         queries, keys = self.shape[2:]
+        if not queries or not keys:
+            return torch.zeros((*self.shape[:2], -(-queries // size), -(-keys // size)), dtype=self.dtype).to(
+                self.device
+            )
+        if reduce == "max":
+            return self._pooled_max(size) if self._learns else super().pooled(size, reduce)
         rows, blocks = -(-queries // size), torch.arange(keys, device=self.device) // size
         parts = []
         for first in range(0, -(-keys // size), _COLUMNS):
@@ -342,16 +394,85 @@ class LinearMap(AttentionMap):
         """How far the weights of a row are from 1 in sum: every weight is computed, by tiles."""
         if not self._how.normalize:
             return Check(0.0, None, 0)
-        total = self._sum_by_query(lambda tile: tile.weights.sum(-1))
-        some = self.sums != 0
-        return Check(float((total - 1).abs()[some].max()) if bool(some.any()) else 0.0, None, 0)
+        with torch.no_grad():
+            total, some = self._sum_by_query(lambda tile: tile.weights.sum(-1)), self._has_keys
+            return Check(float((total - 1).abs()[some].max()) if bool(some.any()) else 0.0, None, 0)
+
+    @property
+    def _has_keys(self) -> Bool[Tensor, "batch heads queries"]:
+        """Which queries see a key that shares a feature with them: said by the mask and by q and k, not by any sum."""
+        queries, keys = self.shape[2:]
+        if not queries or not keys:
+            return torch.zeros(self.shape[:3], dtype=torch.bool, device=self.device)
+        if self.feature_map.in_logs:  # powers of e are all above 0
+            there = torch.ones((*self.k.shape[:3], 1), dtype=torch.bool, device=self.device)
+            wanted = torch.ones((*self.q.shape[:3], 1), dtype=torch.bool, device=self.device)
+        else:
+            one, _, two, _ = self._features(self.q, self.k)
+            wanted, there = one != 0, two != 0
+        present = self._held.get("present")
+        there = self._by_head(there if present is None else there & present)
+        if not self._causal:
+            return (wanted & there.any(2, keepdim=True)).any(-1)
+        there = there.to(torch.uint8).cummax(2).values.bool()
+        position = torch.arange(keys - queries, keys, device=self.device)
+        found = (wanted & there[:, :, position.clamp(min=0)]).any(-1)
+        return found & (position >= 0)
+
+    @property
+    def _learns(self) -> bool:
+        return torch.is_grad_enabled() and self._wants_gradient
+
+    def _pooled_max(self, size: int) -> Tensor:
+        """The maximum of blocks with a gradient; each tile is computed again in the backward pass."""
+        rows, blocks = (-(-n // size) for n in self.shape[2:])
+        everything = [torch.arange(n, device=self.device) for n in self.shape]
+        parts, places = [], []
+        _ = self._divisor  # held from now on, and not computed again with every tile
+        for tile in self.detach().tiles():  # of which only the places are wanted
+
+            def whole(at: Tile = tile) -> Tensor:
+                own = (everything[2][at.rows.start : at.rows.stop], everything[3][at.columns.start : at.columns.stop])
+                across = by_block(self.outer(everything[0], everything[1], *own), -1, at.columns, size, "max")
+                return by_block(across, -2, at.rows, size, "max").flatten(2)
+
+            parts.append(checkpoint(whole, use_reentrant=False))
+            row, column = (
+                torch.arange(x.start // size, (x.stop - 1) // size + 1, device=self.device)
+                for x in (tile.rows, tile.columns)
+            )
+            places.append((row[:, None] * blocks + column).flatten())
+        result = torch.zeros((*self.shape[:2], rows * blocks), dtype=self.dtype, device=self.device)
+        if parts:
+            found = torch.cat(parts, -1)
+            result = result.scatter_reduce(2, torch.cat(places).expand_as(found), found, "amax")
+        return result.view(*self.shape[:2], rows, blocks)
 
     def _applied(self, columns: Tensor, *, causal: bool | None = None) -> Tensor:
-        """Weights times columns, in float64 or in the columns' dtype."""
-        return divide(self._summed(columns, causal=causal), self.sums[..., None].to(columns.dtype))
+        """Weights times columns, in float64 or in the columns' dtype; causal: only those up to each query."""
+        if not self.feature_map.in_logs:
+            return divide(self._summed(columns, causal=causal), self.sums[..., None].to(columns.dtype))
+        found = self._summed(columns, causal=causal, normalize=self._how.normalize)
+        if causal in (None, self._causal) or not self._how.normalize:
+            return found
+        # They were divided by the sum of these keys, which is a share of the sum of all.
+        share = self._log_summed(causal=causal) - self.log_sums.masked_fill(self.log_sums == -torch.inf, 0.0)
+        return found * share[..., None].exp()
 
-    def _summed(self, columns: Tensor, *, causal: bool | None = None) -> Tensor:
-        """The same before weights are divided by their sum. In float64 where features are powers of e."""
+    def _log_summed(self, *, causal: bool | None = None) -> Tensor:
+        """The logarithm of the sums of weights before they are divided by them."""
+        if 0 in self.shape:
+            return torch.full(self.shape[:3], -torch.inf, dtype=torch.float64, device=self.device)
+        found = self._summed(self._ones, causal=causal, logs=True)[..., 0]
+        if self._causal if causal is None else causal:  # queries before the first key, for which 0 is no logarithm
+            before = torch.arange(self.shape[3] - self.shape[2], self.shape[3], device=self.device) < 0
+            found = found.masked_fill(before, -torch.inf)
+        return found
+
+    def _summed(
+        self, columns: Tensor, *, causal: bool | None = None, normalize: bool = False, logs: bool = False
+    ) -> Tensor:
+        """Weights times columns, divided or not by the sum of weights. In float64 where features are powers of e."""
         dtype = torch.float64 if self.feature_map.in_logs else columns.dtype
         columns = columns.to(dtype).expand(self.shape[0], -1, -1, -1)
         q, k, decay = self.q.to(dtype), self.k.to(dtype), self._held.get("log_decay")
@@ -360,7 +481,7 @@ class LinearMap(AttentionMap):
         else:
             k, decay = self._by_head(k), self._decay_by_head()
         tokens = Tokens(k, columns, self._held.get("present"), decay)
-        how, is_causal = replace(self._how, normalize=False), self._causal if causal is None else causal
+        how, is_causal = replace(self._how, normalize=normalize, logs=logs), self._causal if causal is None else causal
         q = q.unflatten(1, (k.shape[1], -1))
         return LinearRequest(q, tokens, how, is_causal, ()).output().flatten(1, 2).to(columns.dtype)
 

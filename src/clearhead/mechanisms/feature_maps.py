@@ -231,7 +231,7 @@ def as_feature_map(given: str | FeatureMap) -> FeatureMap:
     """
     if isinstance(given, FeatureMap):
         return given
-    if given not in FEATURE_MAPS:
+    if given not in list(FEATURE_MAPS):  # a list, since what cannot be hashed is told the names too
         names = ", ".join(FEATURE_MAPS)
         raise InputError(f"there is no feature map {given!r}; there are {names}, and PositiveRandomFeatures(…)")
     return FEATURE_MAPS[given]

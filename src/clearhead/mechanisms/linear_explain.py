@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 
 from torch import Tensor
 
@@ -20,7 +21,7 @@ class LinearExplanation:
     """What one call of linear attention does. Printing it gives a few lines to read."""
 
     form: str
-    """``all keys at once``, ``chunks`` or ``step``."""
+    """``all keys at once`` or ``chunks``."""
     chunk: int
     """Tokens whose pairs are written out together."""
     pairs: int
@@ -32,7 +33,8 @@ class LinearExplanation:
     flops_of_pairs: int
     """The same for softmax attention without a mask."""
     bytes_read: int
-    """Bytes of q, k, v and the output: the least that has to move through memory."""
+    """Bytes of q, k, v, what is given a token (decay, update_rate) and the output: the least that has to move through
+    memory."""
     bytes_state: int
     """Bytes of the state: what a text is remembered by, of any length."""
     bytes_kept: int
@@ -123,6 +125,8 @@ def linear_explain(
     size = request.q.itemsize
     output = batch * kv_heads * groups * queries * value_dim
     read = (request.q.numel() + request.tokens.k.numel() + request.tokens.v.numel() + output) * size
+    # As they are held: what is only repeated from token to token counts once.
+    read += sum(_bytes(x) for x in (gate, request.tokens.rate) if x is not None)
     matrix = batch * kv_heads * features * width * request.dtype.itemsize
     segments = -(-keys // (chunk * SEGMENT)) if request.is_causal else 1
     heads = kv_heads * groups
@@ -137,3 +141,8 @@ def linear_explain(
         bytes_state=matrix,
         bytes_kept=read + segments * matrix,
     )
+
+
+def _bytes(x: Tensor) -> int:
+    """Bytes of a tensor, of which what is repeated along an axis counts once."""
+    return x.itemsize * prod(size for size, stride in zip(x.shape, x.stride(), strict=True) if stride)

@@ -17,7 +17,7 @@ from clearhead.mechanisms.recurrence import Recurrence, State, Tokens
 from clearhead.mechanisms.request import prepare
 from clearhead.shapes import whole_number
 
-__all__ = ["LinearRequest", "LinearState", "prepare_linear"]
+__all__ = ["LinearRequest", "LinearState", "check_flag", "prepare_linear"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,6 +144,8 @@ class LinearRequest:
             raise InputError(
                 f"a state is a LinearState, from LinearState.zeros(…) or linear_prefill; got {type(state).__name__}"
             )
+        if not isinstance(state.values, Tensor):
+            raise InputError(f"values of a state are a tensor; got {type(state.values).__name__}")
         if tuple(state.values.shape) != sizes:
             raise ShapeError(
                 f"the state has (batch, kv_heads, features, value_dim) = {tuple(state.values.shape)} and these tokens "
@@ -159,6 +161,18 @@ class LinearRequest:
                 f"the state was made {'without' if state.keys is None else 'with'} the sum of keys, and normalize "
                 f"is {self.how.normalize} here; both go together: LinearState.zeros(…, normalize={self.how.normalize})"
             )
+        for name, shape in (("keys", sizes[:3]), ("shift", sizes[:2])):
+            part = getattr(state, name)
+            if part is None:
+                continue
+            if not isinstance(part, Tensor) or tuple(part.shape) != shape:
+                got = tuple(part.shape) if isinstance(part, Tensor) else repr(part)
+                raise ShapeError(f"{name} of this state are of the shape {shape}, as its values say; got {got}")
+            if part.dtype != self.dtype or part.device != self.q.device:
+                raise InputError(
+                    f"{name} of a state are of {self.dtype} on {self.q.device}, as its values; got {part.dtype} on "
+                    f"{part.device}"
+                )
         matrix = state.values if state.keys is None else torch.cat([state.values, state.keys[..., None]], -1)
         # A state that says nothing of a factor holds the sums themselves.
         shift = state.values.new_zeros(sizes[:2]) if state.shift is None else state.shift
@@ -195,6 +209,9 @@ def prepare_linear(
 ) -> LinearRequest:
     """Check the arguments of :func:`clearhead.linear_attention` and bring them to one form."""
     chosen = as_feature_map(feature_map).as_now()
+    check_flag("causal", causal)
+    if normalize is not None:
+        check_flag("normalize", normalize, "True, False or None")
     if scale is None and hasattr(q, "shape") and len(q.shape):  # what q has to be, prepare says
         scale = chosen.usual_scale(q.shape[-1])
     plain = prepare(
@@ -223,6 +240,17 @@ def prepare_linear(
     how = Recurrence(chosen, *chosen.factors(plain.scale), normalize)
     tokens = Tokens(plain.k, plain.v, present, log_decay, rate)
     return LinearRequest(plain.q.unflatten(1, (-1, groups)), tokens, how, causal, plain.leading)
+
+
+def check_flag(name: str, given: object, allowed: str = "True or False") -> None:
+    """Refuse what is no bool: words such as "no" would count as True.
+
+    Raises:
+        InputError: It is something else.
+
+    """
+    if not isinstance(given, bool):
+        raise InputError(f"{name} is {allowed}; got {given!r}")
 
 
 def _per_token(

@@ -6,6 +6,11 @@ as a segment, which is made again in the backward pass, so that one state a segm
 
 Decays are products, and are kept as sums of logarithms. Only differences of such sums from a later to an earlier token
 are raised to a power of e, so nothing ever overflows, or divides by what has vanished.
+
+Features in logarithms (random ones) are divided by the largest so far before they are raised to a power of e. A query
+may know nothing of later keys, so the largest so far is one number a token; when it grows, the state shrinks, which is
+one decay more. What stays out of reach in float32 are products φ(q)·φ(k) below e^−87 of the largest feature of q times
+the largest of all keys so far, in float64 those below e^−745: they become 0.
 """
 
 from __future__ import annotations
@@ -42,10 +47,12 @@ class Tokens:
     log_decay: Float[Tensor, "batch kv_heads keys #features"] | None = None
     rate: Float[Tensor, "batch kv_heads keys 1"] | None = None
     """Of the delta rule."""
+    log_weight: Float[Tensor, "batch kv_heads keys 1"] | None = None
+    """What is added to features in logarithms."""
 
     def parts(self) -> tuple[Tensor | None, ...]:
         """All tensors, in the order of the fields."""
-        return self.k, self.v, self.present, self.log_decay, self.rate
+        return self.k, self.v, self.present, self.log_decay, self.rate, self.log_weight
 
     def slice(self, start: int, stop: int) -> Tokens:
         """The tokens from start to stop."""
@@ -56,6 +63,18 @@ class Tokens:
         count = -(-self.k.shape[2] // size)
         found = [[None] * count if x is None else list(x.split(size, 2)) for x in self.parts()]
         return [Tokens(*parts) for parts in zip(*found, strict=True)]
+
+
+@dataclass(frozen=True, eq=False)
+class Keys:
+    """The features of some tokens in a row, and what becomes of the state from each to the next."""
+
+    features: Float[Tensor, "batch kv_heads keys features"]
+    log_decay: Float[Tensor, "batch kv_heads keys #features"] | None
+    shifts: Float[Tensor, "batch kv_heads keys"] | None
+    """The logarithm of what has been taken out of the state that the query of each token reads."""
+    shift: Float[Tensor, "batch kv_heads"]
+    """The last of them."""
 
 
 State = tuple[Tensor, Tensor]
@@ -71,6 +90,8 @@ class Recurrence:
     key_factor: float
     normalize: bool
     """Whether the last column of the state sums the features, by which what is read is divided."""
+    logs: bool = False
+    """Of features in logarithms and values above 0: give the logarithm of what is read, which never underflows."""
 
     def causal(
         self, q: Float[Tensor, "batch kv_heads groups queries head_dim"], tokens: Tokens, state: State
@@ -111,29 +132,61 @@ class Recurrence:
         shift = found.detach().amax(-1, keepdim=True)
         return (found - shift).exp(), shift
 
-    def key_features(
-        self, k: Tensor, present: Tensor | None, dtype: torch.dtype, shift: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """φ(k), of which the factor e^shift has been taken out, and that shift, no less than the one that is given.
-
-        One number a head for all keys so far, so that it cancels as well. Keys whose features are e^−87 of the largest
-        so far vanish in float32.
-        """
-        found = self.feature_map.features(_times(k.to(dtype), self.key_factor))
+    def key_features(self, tokens: Tokens, dtype: torch.dtype, shift: Tensor) -> Keys:
+        """φ(k) of some tokens in a row, after tokens that left the state with this shift."""
+        found = self._key_logs(tokens, dtype)
+        log_decay = tokens.log_decay
         if not self.feature_map.in_logs:
-            return (found if present is None else found.masked_fill(~present, 0.0)), shift
-        if present is not None:
-            found = found.masked_fill(~present, -torch.inf)
+            absent = None if tokens.present is None else ~tokens.present
+            return Keys(found if absent is None else found.masked_fill(absent, 0.0), log_decay, None, shift)
+        if tokens.rate is not None:
+            # The delta rule is not linear in φ(k), so nothing can be taken out: all stays as it is. The first token
+            # finds the state multiplied out.
+            after = torch.zeros_like(shift)
+            shifts = torch.cat([shift[..., None], after[..., None].expand(*shift.shape, found.shape[2])], -1)
+        else:
+            # A state fades by its slowest feature at most, and so does the largest that it has to be compared with.
+            fading = torch.zeros_like(found[..., 0], dtype=torch.float64)
+            if log_decay is not None:
+                fading = fading + log_decay.detach().double().amax(-1).cumsum(-1)
+            own = found.detach().amax(-1).double() - fading
+            largest = torch.cat([shift.double()[..., None], own], -1).cummax(-1).values
+            shifts = (largest + pad(fading, (1, 0))).to(dtype)
+        features = (found - _finite(shifts[..., 1:, None])).exp()
+        before, now = shifts[..., :-1, None].double(), shifts[..., 1:, None].double()
+        # Before the first key there is nothing that could shrink.
+        shrinks = (before - now).masked_fill(before == -torch.inf, 0.0)
+        log_decay = shrinks if log_decay is None else shrinks + log_decay
+        return Keys(features, log_decay, shifts[..., 1:], shifts[..., -1])
+
+    def all_key_features(self, tokens: Tokens, dtype: torch.dtype, shift: Tensor) -> tuple[Tensor, Tensor]:
+        """φ(k), and the shift, where nothing is read between these tokens, so that one serves all of them."""
+        found = self._key_logs(tokens, dtype)
+        if not self.feature_map.in_logs:
+            return (found if tokens.present is None else found.masked_fill(~tokens.present, 0.0)), shift
         largest = torch.maximum(shift, found.detach().flatten(2).amax(-1))
         return (found - _finite(largest)[..., None, None]).exp(), largest
 
+    def _key_logs(self, tokens: Tokens, dtype: torch.dtype) -> Tensor:
+        """φ(k), or ln φ(k), which is −∞ for keys that are not there."""
+        found = self.feature_map.features(_times(tokens.k.to(dtype), self.key_factor))
+        if not self.feature_map.in_logs:
+            return found
+        if tokens.log_weight is not None:
+            found = found + tokens.log_weight.to(dtype)
+        return found if tokens.present is None else found.masked_fill(~tokens.present, -torch.inf)
+
     def finish(self, total: Tensor, query_shift: Tensor | None, shift: Tensor) -> Tensor:
-        """From what the queries read to the output."""
+        """From what the queries read to the output; the shift is that of the state that each has read."""
         if self.normalize:
             return divide(total[..., :-1], total[..., -1:])
         if query_shift is None:
             return total
-        return total * (query_shift + _finite(shift)[:, :, None, None, None]).exp()
+        factor = query_shift + _finite(shift)
+        if self.logs:
+            none = total == 0
+            return (total.masked_fill(none, 1.0).log() + factor).masked_fill(none, -torch.inf)
+        return total * factor.exp()
 
     # One segment.
 
@@ -141,46 +194,31 @@ class Recurrence:
         with torch.autocast(_real(q.device), enabled=False):
             features, query_shift = self.query_features(q, matrix.dtype)
             total = (features.flatten(2, 3) @ matrix).unflatten(2, q.shape[2:4])
-            return self.finish(total, query_shift, shift).to(q.dtype)
+            return self.finish(total, query_shift, shift[:, :, None, None, None]).to(q.dtype)
 
-    def _segment(
-        self,
-        q: Tensor | None,
-        k: Tensor,
-        v: Tensor,
-        present: Tensor | None,
-        log_decay: Tensor | None,
-        rate: Tensor | None,
-        matrix: Tensor,
-        shift: Tensor,
-    ) -> tuple[Tensor | None, Tensor, Tensor]:
-        """The outputs of q, if there are any, and the state afterwards."""
-        with torch.autocast(_real(k.device), enabled=False):
-            return self._segment_in(matrix.dtype, q, k, v, present, log_decay, rate, matrix, shift)
+    def _segment(self, q: Tensor | None, *rest: Tensor | None) -> tuple[Tensor | None, Tensor, Tensor]:
+        """The outputs of q, if there are any, and the state afterwards; the rest are tokens' parts and the state."""
+        *parts, matrix, shift = rest
+        assert matrix is not None
+        assert shift is not None
+        tokens = Tokens(*parts)  # type: ignore[arg-type]
+        with torch.autocast(_real(tokens.k.device), enabled=False):
+            return self._segment_in(matrix.dtype, q, tokens, matrix, shift)
 
     def _segment_in(
-        self,
-        dtype: torch.dtype,
-        q: Tensor | None,
-        k: Tensor,
-        v: Tensor,
-        present: Tensor | None,
-        log_decay: Tensor | None,
-        rate: Tensor | None,
-        matrix: Tensor,
-        shift: Tensor,
+        self, dtype: torch.dtype, q: Tensor | None, tokens: Tokens, matrix: Tensor, shift: Tensor
     ) -> tuple[Tensor | None, Tensor, Tensor]:
-        before = shift
-        keys, shift = self.key_features(k, present, dtype, shift)
-        if self.feature_map.in_logs:
-            matrix = matrix * (before - _finite(shift)).exp()[..., None, None]
-        values = v.to(dtype)
+        values = tokens.v.to(dtype)
         if self.normalize:
             values = pad(values, (0, 1), value=1.0)
-        if q is None and log_decay is None and rate is None:
-            return None, matrix + keys.mT @ values, shift
-        length = k.shape[2]
-        chunk = min(length, FINE_CHUNK if _is_fine(log_decay) else CHUNK)
+        if q is None and tokens.log_decay is None and tokens.rate is None:
+            features, after = self.all_key_features(tokens, dtype, shift)
+            if self.feature_map.in_logs:
+                matrix = matrix * (shift - _finite(after)).exp()[..., None, None]
+            return None, matrix + features.mT @ values, after
+        found = self.key_features(tokens, dtype, shift)
+        length = tokens.k.shape[2]
+        chunk = min(length, FINE_CHUNK if _is_fine(found.log_decay) else CHUNK)
         rest = -length % chunk
 
         def chunks(x: Tensor) -> Tensor:
@@ -188,21 +226,23 @@ class Recurrence:
             whole = pad(x, (0, 0, 0, rest)) if rest else x
             return whole.reshape(-1, chunk, x.shape[-1])
 
-        keys, values = chunks(keys), chunks(values)
-        total = None if log_decay is None else chunks(log_decay).double().cumsum(1)
+        keys, values = chunks(found.features), chunks(values)
+        total = None if found.log_decay is None else chunks(found.log_decay).double().cumsum(1)
         query, query_shift, groups = None, None, 1
         if q is not None:
             groups = q.shape[2]
             query, query_shift = self.query_features(q, dtype)
             query = pad(query, (0, 0, 0, rest)) if rest else query
             query = query.unflatten(3, (-1, chunk)).transpose(2, 3).reshape(-1, groups * chunk, query.shape[-1])
-        scan = _Scan(query, keys, values, total, None if rate is None else chunks(rate.to(dtype)), groups)
+        rate = None if tokens.rate is None else chunks(tokens.rate.to(dtype))
+        scan = _Scan(query, keys, values, total, rate, groups)
         count = keys.shape[0] // max(1, matrix.shape[0] * matrix.shape[1])
         read, matrix = scan.run(matrix, count)
         if q is None or read is None:
-            return None, matrix, shift
+            return None, matrix, found.shift
         read = read.view(*q.shape[:2], count, groups, chunk, -1).transpose(2, 3).flatten(3, 4)[..., :length, :]
-        return self.finish(read, query_shift, shift).to(q.dtype), matrix, shift
+        shifts = found.shift if found.shifts is None else found.shifts[:, :, None, :, None]
+        return self.finish(read, query_shift, shifts).to(q.dtype), matrix, found.shift
 
 
 @dataclass(frozen=True, eq=False)
@@ -290,11 +330,10 @@ def one_step(
     """The recurrence itself: one token enters the state, and its queries read it."""
     matrix, before = state
     with torch.autocast(_real(q.device), enabled=False):
-        key, shift = how.key_features(token.k, token.present, matrix.dtype, before)
-        if how.feature_map.in_logs:
-            matrix = matrix * (before - _finite(shift)).exp()[..., None, None]
-        if token.log_decay is not None:
-            matrix = matrix * token.log_decay.to(matrix.dtype).exp().mT
+        found = how.key_features(token, matrix.dtype, before)
+        key = found.features
+        if found.log_decay is not None:
+            matrix = matrix * found.log_decay.to(matrix.dtype).exp().mT
         value = token.v.to(matrix.dtype)
         if token.rate is not None:
             value = token.rate.to(matrix.dtype) * (value - key @ matrix)
@@ -303,7 +342,8 @@ def one_step(
         matrix = matrix + key.mT * value
         features, query_shift = how.query_features(q, matrix.dtype)
         total = (features.flatten(2, 3) @ matrix)[:, :, :, None]
-        return how.finish(total, query_shift, shift).to(q.dtype), (matrix, shift)
+        output = how.finish(total, query_shift, found.shift[:, :, None, None, None])
+        return output.to(q.dtype), (matrix, found.shift)
 
 
 def divide(total: Tensor, by: Tensor) -> Tensor:

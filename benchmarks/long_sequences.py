@@ -117,7 +117,7 @@ def measure(say: Say, *, quick: bool) -> Iterator[Result]:
     yield from _lengths(say, tokens, rounds)
     for name in DTYPES:
         yield from _shares(say, tokens, rounds, name)
-    yield from _transformers(say, tokens, rounds)
+    yield from _transformers(say, max(tokens, 2048), rounds)  # at 1,024 it draws blocks that it counts twice
     yield from _packed(say, tokens * 4, rounds)
     yield from _decoding(say, 4096 if quick else 32768, rounds)
     yield from _memory(say, tokens)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterator
 
 import pytest
 import torch
@@ -54,13 +53,15 @@ MASKS: dict[str, Mask] = {
 }
 
 
-@pytest.fixture(autouse=True)
-def small_tiles(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+@pytest.fixture(autouse=True, params=["whole", "parts"])
+def small_tiles(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """Small texts have many tiles; the keys of a block are taken together, or in parts."""
     monkeypatch.setattr(calls, "_SIDE", SIDE)
     monkeypatch.setattr(calls, "_SMALL", 0)
     monkeypatch.setattr(calls, "_PRICE", 0)
     monkeypatch.setattr(calls, "_GATHERED", 2**9)
-    return
+    monkeypatch.setattr(calls, "_COPY", 1e9 if request.param == "parts" else 0)
+    monkeypatch.setattr(calls, "_MERGE", 0 if request.param == "parts" else 1e9)
 
 
 def tensors(dtype: torch.dtype, queries: int = QUERIES, keys: int = KEYS) -> tuple[Tensor, Tensor, Tensor]:
@@ -179,11 +180,27 @@ def test_a_missing_tile_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_empty_tile_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     q, k, _ = tensors(torch.float32)
-    seen = calls._Tiles._of_blocks
-    monkeypatch.setattr(calls._Tiles, "_of_blocks", lambda self, *x: seen(self, *x) | True)
+    seen = calls._Tiles.of_blocks
+    monkeypatch.setattr(calls._Tiles, "of_blocks", lambda self, *x: seen(self, *x) | True)
     monkeypatch.setattr(calls._Tiles, "cost", lambda self, *x: 0.0)
     with pytest.raises(AssertionError, match="an empty tile is computed"):
         check_tiles(MASKS["band"], q, k)
+
+
+@pytest.mark.parametrize("small_tiles", ["parts"], indirect=True)
+@pytest.mark.parametrize("name", ["global", "longformer", "big bird"])
+def test_parts_copy_only_what_is_scattered(name: str) -> None:
+    q, k, _ = tensors(torch.float32)
+    number = torch.arange(KEYS)
+    near = (number[:, None] - number).abs() <= 3
+    near[:, [0, -1]] = True
+    masks = MASKS | {"longformer": Window(5, 5) | Global([0]), "big bird": Explicit(near[:QUERIES])}
+    found = list(calls.calls_under(ScoreRule(1.0, masks[name].bind(QUERIES, KEYS)), q, k)())
+    assert {call.part for call in found} >= {0, 1}
+    assert all(call.columns.copied == 0 for call in found if call.part == 0 and len(call.rows) > 2)
+    shared = [call for call in found if call.part == 1 and len(call.rows) > 2]
+    assert shared
+    assert all(call.columns.copied <= call.columns.length for call in shared)
 
 
 def test_keys_of_a_band_are_read_where_they_lie() -> None:

@@ -57,12 +57,12 @@ class Global(Mask):
         key: Int[Tensor, "..."],
     ) -> Bool[Tensor, "..."]:
         del head
-        found = torch.zeros_like(batch + query + key, dtype=torch.bool)
+        row, column = (torch.zeros_like(batch + x, dtype=torch.bool) for x in (query, key))
         # One at a time: no axis for them is written out, and a compiled FlexAttention can follow.
         for number in range(self.positions.shape[1]):
             position = self.positions[torch.zeros_like(batch) if len(self.positions) == 1 else batch, number]
-            found = found | (((query == position) | (key == position)) & (position >= 0))
-        return found
+            row, column = (old | ((x == position) & (position >= 0)) for old, x in ((row, query), (column, key)))
+        return row | column
 
     @property
     def breadth(self) -> tuple[int, int]:

@@ -28,6 +28,8 @@ _TILES = 2**22  # of them at most: of longer texts they are larger
 _GATHERED = 2**15  # keys, counted once a head, of the blocks of one call: what is copied of them stays in the cache
 _STRIDED = 3  # blocks at equal distances from which on their keys are read where they lie
 _PRICE = 22  # a pair in blocks of n queries costs 1 + 22/n times what it costs in one long block, as measured
+_COPY = 60  # what copying a key and its value costs, in the same unit
+_MERGE = 40  # what putting together a query's results costs
 _WASTE = 1.25  # times the tiles that a mask leaves, which may be computed to have fewer and larger blocks
 _SMALL = 2**19  # pairs of a head that are too few for leaving some out
 
@@ -47,6 +49,8 @@ class KernelCall(NamedTuple):
     """Which text, where several blocks of one take the place of the texts; ``None`` for all."""
     head: int | None = None
     """Which head, where each has its own mask; ``None`` for all."""
+    part: int | None = None
+    """Which part of the keys of these queries, where results are put together by their LSE; ``None`` for all."""
 
     @property
     def pairs(self) -> int:
@@ -152,15 +156,16 @@ class _Group(NamedTuple):
     columns: Places
     is_full: bool
     """Whether the mask allows every pair."""
-    text: int | None
+    text: int | None = None
     """Which text, ``None`` where it serves every text."""
-    head: int | None
+    head: int | None = None
+    part: int | None = None
 
 
 def _calls_of(
     group: _Group, rule: ScoreRule | _Swapped, q: Queries, slope: tuple[Tensor, int] | None
 ) -> Iterator[KernelCall]:
-    rows, columns, is_full, text, head = group
+    rows, columns, is_full, text, head, part = group
     dtype = torch.float64 if q.dtype == torch.float64 else torch.float32
     # Blocks of one text take the place of the texts, so each text has its own call; they may share what is added.
     texts = [text] if text is not None or len(rows) == 1 else range(q.shape[0])
@@ -169,7 +174,7 @@ def _calls_of(
     for number, one in enumerate(texts):
         if (rule.has_bias or not is_full) and (apart or number == 0):
             added = rule.additive_blocks(rows, columns, one, head, dtype, q.device)
-        yield KernelCall(rows, columns, added, slope=slope, text=one, head=head)
+        yield KernelCall(rows, columns, added, slope=slope, text=one, head=head, part=part)
 
 
 def _layout(rule: ScoreRule | _Swapped, shape: tuple[int, ...], most: int) -> list[_Group]:
@@ -183,10 +188,12 @@ def _layout(rule: ScoreRule | _Swapped, shape: tuple[int, ...], most: int) -> li
         tiles = _Tiles(rule.mask, side)
         cost = batch * heads * sum(len(rows) * len(seen) for rows, seen in whole)
         heights = [side, *(side * factor for factor in (2, 4, 8) if side * factor <= most)]
-        least, height = min((tiles.cost(height, batch, heads), height) for height in heights)
-        if least < cost:
-            return list(tiles.groups(height, heads))
-    return [_Group(over(rows), over(seen), False, None, None) for rows, seen in whole if seen]
+        ways = [(height, tiles.parts(height)) for height in heights]
+        ways += [(height, [tiles.of_blocks(height)]) for height, parts in ways if len(parts) > 1]
+        costs = [tiles.cost(height, parts, batch, heads) for height, parts in ways]
+        if min(costs) < cost:
+            return list(tiles.groups(*ways[costs.index(min(costs))], heads))
+    return [_Group(over(rows), over(seen), False) for rows, seen in whole if seen]
 
 
 def _side(queries: int, keys: int) -> int:
@@ -231,6 +238,10 @@ class _SwappedMask:
         return some.mT, every.mT
 
 
+Seen = Bool[Tensor, "texts heads blocks key_blocks"]
+"""Which tiles blocks of queries see."""
+
+
 class _Tiles:
     """The square tiles of one call's mask, and blocks of queries that see some of them."""
 
@@ -239,18 +250,48 @@ class _Tiles:
         some, every = mask.in_tiles((side, side))
         self.some, self.mixed = some.cpu(), (some & ~every).cpu()
 
-    def cost(self, height: int, batch: int, heads: int) -> float:
-        """How many pairs are computed in blocks of ``height`` queries, small blocks being dearer by the pair."""
-        seen = self._of_blocks(self.some, height)
-        pairs = int(seen.sum()) * height * self.side * (batch // seen.shape[0]) * (heads // seen.shape[1])
-        return pairs * (1 + _PRICE / height)
+    def of_blocks(self, height: int) -> Seen:
+        """The tiles that blocks of ``height`` queries see."""
+        return pool(self.some.mT, height // self.side, False).any(-1).mT
 
-    def _of_blocks(self, tiles: Tensor, height: int) -> Bool[Tensor, "texts heads blocks key_blocks"]:
-        return pool(tiles.mT, height // self.side, False).any(-1).mT
+    def parts(self, height: int) -> list[Seen]:
+        """The same in parts, where some blocks see several runs of keys, which would have to be copied.
 
-    def groups(self, height: int, heads: int) -> Iterator[_Group]:
+        First the diagonals that all blocks see, whose keys can be read where they lie, then the keys that all see,
+        which are copied once if at all, then the rest.
+        """
+        seen = self.of_blocks(height)
+        scattered = (_runs(seen) > 1)[..., None]
+        offset = torch.arange(seen.shape[3]) - torch.arange(seen.shape[2])[:, None] * (height // self.side)
+        number = (offset - offset.min()).flatten()
+        there = torch.bincount(number)
+        count = torch.bincount(number, seen.sum((0, 1)).flatten().double())
+        every = (count == there * seen.shape[0] * seen.shape[1]) & (there > seen.shape[2] / 2)
+        start, stop = _longest_run(every)
+        near = (offset - offset.min() >= start) & (offset - offset.min() < stop)
+        first = seen & (near | ~scattered)
+        common = seen & ~first & (seen | ~scattered).flatten(0, 2).all(0)
+        return [part for part in (first, common, seen & ~first & ~common) if part.any()]
+
+    def cost(self, height: int, parts: list[Seen], batch: int, heads: int) -> float:
+        """Roughly what it takes, in pairs computed in one long block: small blocks are dearer by the pair."""
+        cost = 0.0
+        for number, seen in enumerate(parts):
+            count = seen.sum(-1)
+            own = float(count.sum()) * self.side * height * (1 + _PRICE / height)
+            apart = (_runs(seen) > 1) & ~(seen == seen.flatten(0, 2).any(0)).all(-1)
+            own += float((count * apart).sum()) * self.side * _COPY
+            own += float((count > 0).sum()) * height * _MERGE if number else 0
+            cost += own * (batch // seen.shape[0]) * (heads // seen.shape[1])
+        return cost
+
+    def groups(self, height: int, parts: list[Seen], heads: int) -> Iterator[_Group]:
         """Blocks that see equally many keys, together as far as their keys stay in the cache."""
-        seen, mixed = self._of_blocks(self.some, height), self._of_blocks(self.mixed, height)
+        mixed = pool(self.mixed.mT, height // self.side, False).any(-1).mT
+        for part, seen in enumerate(parts):
+            yield from self._groups(height, seen, seen & mixed, heads, part if len(parts) > 1 else None)
+
+    def _groups(self, height: int, seen: Seen, mixed: Seen, heads: int, part: int | None) -> Iterator[_Group]:
         texts, apart = seen.shape[:2]
         first = seen.int().argmax(-1)
         last = seen.shape[-1] - seen.flip(-1).int().argmax(-1)
@@ -268,23 +309,40 @@ class _Tiles:
                         alike.setdefault((rows, wide, is_mixed), []).append(block)
                 for (rows, wide, is_mixed), blocks in alike.items():
                     most = max(1, _GATHERED // (wide * (heads if apart == 1 else 1)))
-                    for part in _cut(blocks, most):
+                    for some in _cut(blocks, most):
                         index = None
-                        if any(block.start is None for block in part) or len(_steps(part)) > 1:
-                            index = self._keys(seen[text, head, [block.number for block in part]], wide)
+                        if any(block.start is None for block in some) or len(_steps(some)) > 1:
+                            index = self._keys(seen[text, head, [block.number for block in some]], wide)
                         yield _Group(
-                            Places(tuple(block.number * height for block in part), rows),
-                            Places(tuple(block.start or 0 for block in part), wide, index),
+                            Places(tuple(block.number * height for block in some), rows),
+                            Places(tuple(block.start or 0 for block in some), wide, index),
                             not is_mixed,
                             None if texts == 1 else text,
                             None if apart == 1 else head,
+                            part,
                         )
 
     def _keys(self, seen: Bool[Tensor, "blocks key_blocks"], width: int) -> Int[Tensor, "blocks width"]:
         """The keys of tiles, as many for each block."""
+        if bool((seen == seen[:1]).all()):
+            return self._numbers(seen[:1], width).expand(len(seen), -1)
+        return self._numbers(seen, width)
+
+    def _numbers(self, seen: Bool[Tensor, "blocks key_blocks"], width: int) -> Int[Tensor, "blocks width"]:
         tile = seen.nonzero()[:, 1].view(len(seen), -1, 1)
         key = (tile * self.side + torch.arange(self.side)).flatten(1)
-        return key[key < self.keys].view(len(seen), width)
+        return key[:, :width]  # only the last tile has fewer keys
+
+
+def _runs(seen: Seen) -> Int[Tensor, "texts heads blocks"]:
+    """How many runs of tiles each block sees."""
+    return (torch.nn.functional.pad(seen, (1, 0)).int().diff() > 0).sum(-1)
+
+
+def _longest_run(flags: Bool[Tensor, "n"]) -> tuple[int, int]:
+    """Where the longest run of true ones begins and ends."""
+    edges = torch.nn.functional.pad(flags, (1, 1)).int().diff().nonzero()[:, 0].tolist()
+    return max(zip(edges[::2], edges[1::2], strict=True), key=lambda run: run[1] - run[0], default=(0, 0))
 
 
 class _Block(NamedTuple):

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-__all__ = ["by_key_head", "is_grouped", "parts_for", "run"]
+__all__ = ["by_key_head", "is_grouped", "parts_for", "run", "without_keys"]
 
 _FEW = 64  # rows of one product that the kernel takes as readily as one
 _LONG = 4096  # keys from which on parts pay
@@ -74,17 +74,17 @@ def _in_parts(
     wide = None if added is None else added.expand(*added.shape[:-1], k.shape[2])
     mask = None if wide is None else cut(wide, 3)
     output, lse = kernel(q.expand(parts, -1, -1, -1), cut(k, 2), cut(v, 2), mask)
-    lse = _without_keys(lse, mask)
+    lse = without_keys(lse, mask)
     if whole < k.shape[2]:
         mask = None if wide is None else wide[..., whole:]
         last, rest = kernel(q, k[:, :, whole:], v[:, :, whole:], mask)
-        output, lse = torch.cat([output, last]), torch.cat([lse, _without_keys(rest, mask)])
+        output, lse = torch.cat([output, last]), torch.cat([lse, without_keys(rest, mask)])
     total = lse.logsumexp(0, keepdim=True)
     share = (lse - total.masked_fill(total == -torch.inf, 0.0)).exp()
     merged = (output.to(lse.dtype) * share[..., None]).sum(0, keepdim=True)
     return merged.to(output.dtype), total
 
 
-def _without_keys(lse: Tensor, mask: Tensor | None) -> Tensor:
+def without_keys(lse: Tensor, mask: Tensor | None) -> Tensor:
     """−inf where a query may attend to nothing, for which kernels store any number."""
     return lse if mask is None else lse.masked_fill((mask == -torch.inf).all(-1), -torch.inf)

@@ -196,11 +196,8 @@ def _parts(request: Request, path: Path) -> Iterator[_Part]:
     for call in calls_under(rule, request.q, request.k)():
         # Pairs of one head of one text, on average where they differ.
         share = (1 if call.text is None else batch) * (1 if call.head is None else heads)
-        copied = 0
-        if (len(call.columns) > 1 and call.columns.step is None) or call.columns.index is not None:
-            own = (call.own(x, heads // x.shape[1]).shape for x in (request.k, request.v))
-            tokens = len(call.columns) * call.columns.length * request.k.itemsize
-            copied = sum(texts * some * width for texts, some, _, width in own) * tokens
+        own = (call.own(x, heads // x.shape[1]).shape for x in (request.k, request.v))
+        copied = sum(texts * some * width for texts, some, _, width in own) * call.columns.copied * request.k.itemsize
         yield _Part(call.pairs / share, 0 if call.added is None else call.added.nbytes, copied)
 
 

@@ -153,6 +153,7 @@ class _Attend(torch.autograd.Function):
         if grad_output is None and grad_lse is None:
             return (None,) * 5
         q, k, v, output, lse = ctx.saved_tensors
+        lse = lse.masked_fill(lse == -math.inf, 0.0)  # the kernel subtracts it
         if torch.is_grad_enabled():  # gradients of gradients are wanted, which kernels have none of
             return (*_again(q, k, v, ctx, grad_output, grad_lse), None, None)
         sums: tuple[Tensor, ...] | None = None
@@ -223,11 +224,25 @@ def _run_all(
             return output, lse
         if found is None:
             found = q.new_zeros((*q.shape[:3], v.shape[-1])), lse.new_full(q.shape[:3], -math.inf)
+        if call.part is not None:
+            lse = decoding.without_keys(lse, call.added)
+        if call.part:
+            output, lse = _merged([_of_rows(call, x) for x in found], [output, lse])
         call.rows.put(call.own(found[0]), output)
         call.rows.put(call.own(found[1][..., None]), lse[..., None])
     if found is None:  # no query may attend to anything
         found = q.new_zeros((*q.shape[:3], v.shape[-1])), _exact(q).new_full(q.shape[:3], -math.inf)
     return found
+
+
+def _merged(before: Sequence[Tensor], now: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """Output and LSE over the keys of both."""
+    if torch.is_grad_enabled():  # what they are views of is written to
+        before = [x.clone() for x in before]
+    lse = torch.logaddexp(before[1], now[1])
+    whole = lse.masked_fill(lse == -math.inf, 0.0)
+    shares = [(x - whole).exp()[..., None] for x in (before[1], now[1])]
+    return (before[0] * shares[0] + now[0] * shares[1]).to(now[0].dtype), lse
 
 
 def _parts(call: KernelCall, q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -57,12 +57,14 @@ class Global(Mask):
         key: Int[Tensor, "..."],
     ) -> Bool[Tensor, "..."]:
         del head
-        row, column = (torch.zeros_like(batch + x, dtype=torch.bool) for x in (query, key))
-        # One at a time: no axis for them is written out, and a compiled FlexAttention can follow.
-        for number in range(self.positions.shape[1]):
-            position = self.positions[torch.zeros_like(batch) if len(self.positions) == 1 else batch, number]
-            row, column = (old | ((x == position) & (position >= 0)) for old, x in ((row, query), (column, key)))
-        return row | column
+        position = self.positions[torch.zeros_like(batch) if len(self.positions) == 1 else batch]
+        if query.dim():
+            row, column = (((x[..., None] == position) & (position >= 0)).any(-1) for x in (query, key))
+            return row | column
+        found = torch.zeros_like(query, dtype=torch.bool)
+        for one in position.unbind(-1):  # numbers, as FlexAttention gives: its compiler knows no reduction
+            found = found | (((query == one) | (key == one)) & (one >= 0))
+        return found
 
     @property
     def breadth(self) -> tuple[int, int]:

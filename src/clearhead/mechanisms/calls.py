@@ -28,8 +28,8 @@ _TILES = 2**22  # of them at most: of longer texts they are larger
 _GATHERED = 2**15  # keys, counted once a head, of the blocks of one call: what is copied of them stays in the cache
 _STRIDED = 3  # blocks at equal distances from which on their keys are read where they lie
 _PRICE = 22  # a pair in blocks of n queries costs 1 + 22/n times what it costs in one long block, as measured
-_COPY = 60  # what copying a key and its value costs, in the same unit
-_MERGE = 40  # what putting together a query's results costs
+_COPY = 35  # what copying a key and its value costs, in the same unit
+_MERGE = 150  # what putting together a query's results costs
 _WASTE = 1.25  # times the tiles that a mask leaves, which may be computed to have fewer and larger blocks
 _SMALL = 2**19  # pairs of a head that are too few for leaving some out
 
@@ -248,7 +248,7 @@ class _Tiles:
     def __init__(self, mask: BoundMask | _SwappedMask, side: int) -> None:
         self.queries, self.keys, self.side = mask.queries, mask.keys, side
         some, every = mask.in_tiles((side, side))
-        self.some, self.mixed = some.cpu(), (some & ~every).cpu()
+        self.some, self.every = some.cpu(), every.cpu()
 
     def of_blocks(self, height: int) -> Seen:
         """The tiles that blocks of ``height`` queries see."""
@@ -287,9 +287,13 @@ class _Tiles:
 
     def groups(self, height: int, parts: list[Seen], heads: int) -> Iterator[_Group]:
         """Blocks that see equally many keys, together as far as their keys stay in the cache."""
-        mixed = pool(self.mixed.mT, height // self.side, False).any(-1).mT
-        for part, seen in enumerate(parts):
-            yield from self._groups(height, seen, seen & mixed, heads, part if len(parts) > 1 else None)
+        full = pool(self.every.mT, height // self.side, True).all(-1).mT
+        for part, every in enumerate(parts):
+            seen, mixed = every, every & ~full
+            for axis in (0, 1):  # a part may be the same for all texts or heads though the mask is not
+                if bool((seen == seen.narrow(axis, 0, 1)).all()):
+                    seen, mixed = seen.narrow(axis, 0, 1), mixed.any(axis, keepdim=True)
+            yield from self._groups(height, seen, mixed, heads, part if len(parts) > 1 else None)
 
     def _groups(self, height: int, seen: Seen, mixed: Seen, heads: int, part: int | None) -> Iterator[_Group]:
         texts, apart = seen.shape[:2]
@@ -372,7 +376,7 @@ def _cut(blocks: list[_Block], most: int) -> Iterator[list[_Block]]:
         if len(run) < _STRIDED:
             others += run
         else:
-            yield from (run[i : i + most] for i in range(0, len(run), most))
+            yield from (run[i : i + 4 * most] for i in range(0, len(run), 4 * most))  # nothing is copied of them
     yield from (others[i : i + most] for i in range(0, len(others), most))
 
 

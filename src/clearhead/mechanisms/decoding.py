@@ -87,4 +87,4 @@ def _in_parts(
 
 def without_keys(lse: Tensor, mask: Tensor | None) -> Tensor:
     """−inf where a query may attend to nothing, for which kernels store any number."""
-    return lse if mask is None else lse.masked_fill((mask == -torch.inf).all(-1), -torch.inf)
+    return lse if mask is None else lse.masked_fill(mask.amax(-1) == -torch.inf, -torch.inf)

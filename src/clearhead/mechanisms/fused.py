@@ -227,22 +227,27 @@ def _run_all(
         if call.part is not None:
             lse = decoding.without_keys(lse, call.added)
         if call.part:
-            output, lse = _merged([_of_rows(call, x) for x in found], [output, lse])
-        call.rows.put(call.own(found[0]), output)
-        call.rows.put(call.own(found[1][..., None]), lse[..., None])
+            _merge(call, found, output, lse)
+        else:
+            call.rows.put(call.own(found[0]), output)
+            call.rows.put(call.own(found[1][..., None]), lse[..., None])
     if found is None:  # no query may attend to anything
         found = q.new_zeros((*q.shape[:3], v.shape[-1])), _exact(q).new_full(q.shape[:3], -math.inf)
     return found
 
 
-def _merged(before: Sequence[Tensor], now: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """Output and LSE over the keys of both."""
-    if torch.is_grad_enabled():  # what they are views of is written to
-        before = [x.clone() for x in before]
-    lse = torch.logaddexp(before[1], now[1])
-    whole = lse.masked_fill(lse == -math.inf, 0.0)
-    shares = [(x - whole).exp()[..., None] for x in (before[1], now[1])]
-    return (before[0] * shares[0] + now[0] * shares[1]).to(now[0].dtype), lse
+def _merge(call: KernelCall, found: tuple[Tensor, Tensor], output: Tensor, lse: Tensor) -> None:
+    """Put together what earlier calls found for the queries of this one, and what this one has."""
+    into, sums = call.own(found[0]), call.own(found[1][..., None])
+    before, old = call.rows.take(into), call.rows.take(sums)[..., 0]
+    total = torch.logaddexp(old, lse)
+    whole = total.masked_fill(total == -math.inf, 0.0)
+    share, own = ((x - whole).exp()[..., None] for x in (old, lse))
+    if torch.is_grad_enabled() or call.rows.copied or output.dtype != lse.dtype:
+        call.rows.put(into, (before.clone() * share + output * own).to(output.dtype))
+    else:  # in place, where that loses no digits and nobody needs the old numbers
+        before.mul_(share).addcmul_(output, own)
+    call.rows.put(sums, total[..., None])
 
 
 def _parts(call: KernelCall, q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -17,7 +17,7 @@ Keys = Float[Tensor, "batch kv_heads keys head_dim"]
 Weights = Float[Tensor, "batch heads queries keys"]
 PerQuery = Float[Tensor, "batch heads queries"]
 
-__all__ = ["Keys", "PerQuery", "Queries", "Weights", "whole_number"]
+__all__ = ["Keys", "PerQuery", "Queries", "Weights", "check_flag", "whole_number"]
 
 
 def whole_number(name: str, value: object, least: int = 1) -> int:
@@ -29,3 +29,14 @@ def whole_number(name: str, value: object, least: int = 1) -> int:
     if number < least:
         raise InputError(f"{name} is a whole number of at least {least}; got {value!r}")
     return number
+
+
+def check_flag(name: str, given: object, allowed: str = "True or False") -> None:
+    """Refuse what is no bool: words such as "no" would count as True.
+
+    Raises:
+        InputError: It is something else.
+
+    """
+    if not isinstance(given, bool):
+        raise InputError(f"{name} is {allowed}; got {given!r}")

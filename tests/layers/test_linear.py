@@ -149,7 +149,7 @@ def test_errors(as_for_users: None) -> None:
         LinearAttention(13, 6)
     with pytest.raises(ShapeError, match="3 key heads; got 2"):
         LinearAttention(12, 3, causal=True, decay=[0.5, 0.6])
-    with pytest.raises(InputError, match="at most 1; got 2"):
+    with pytest.raises(InputError, match=r"decay is in \(0, 1\]; got 2"):
         LinearAttention(12, 3, causal=True, decay=2.0)
     with pytest.raises(InputError, match="causal=True"):
         LinearAttention(12, 3, decay=0.5)
@@ -161,13 +161,39 @@ def test_errors(as_for_users: None) -> None:
         LinearAttention(12, 3, normalize="yes")  # type: ignore[arg-type]
     layer = LinearAttention(12, 3)
     with pytest.raises(InputError, match="make it with causal=True"):
-        layer.step(x[:, :1], layer.start(1))
+        layer.start(1)
+    layer_that_steps = LinearAttention(12, 3, causal=True)
+    with pytest.raises(InputError, match="make it with causal=True"):
+        layer.step(x[:, :1], layer_that_steps.start(1))
     with pytest.raises(InputError, match="random features"):
         layer.redraw()
     with pytest.raises(ShapeError, match="12 wide"):
         layer(torch.randn(1, 5, 11))
-    with pytest.raises(InputError, match="start from"):
-        LinearAttention(12, 3, causal=True).step(x[:, :1], None)
+    with pytest.raises(InputError, match=r"start from layer\.start\(batch\), .* layer\.prefill\(x\)"):
+        layer_that_steps.step(x[:, :1], None)
+    with pytest.raises(ShapeError, match=r"got 2 tokens; .* layer\.prefill\(x, state\)"):
+        layer_that_steps.step(x[:, :2], layer_that_steps.start(1))
+    learned = torch.tensor([0.5, 0.6, 0.7], requires_grad=True)
+    with pytest.raises(InputError, match=r"the decay of a layer is fixed.*clearhead\.linear_attention to train it"):
+        LinearAttention(12, 3, causal=True, decay=learned)
+    assert LinearAttention(12, 3, causal=True, decay=learned.detach()).decay == pytest.approx([0.5, 0.6, 0.7])
+
+
+@pytest.mark.parametrize("filler", [float("nan"), float("inf")])
+@pytest.mark.parametrize("causal", [True, False])
+def test_what_is_not_there_may_be_anything(causal: bool, filler: float) -> None:
+    layer = LinearAttention(12, 3, causal=causal)
+    x, present = torch.randn(1, 9, 12), torch.tensor([[True] * 4 + [False] * 2 + [True] * 3])
+    filled = x.masked_fill(~present[..., None], filler)
+    wanted = layer(x, mask=ch.masks.Padding(present))[present]
+    assert torch.equal(layer(filled, mask=ch.masks.Padding(present))[present], wanted)
+    output, amap = layer.attend(filled, mask=ch.masks.Padding(present))
+    assert torch.equal(output[present], wanted)
+    assert amap.dense()[:, :, present[0]].isfinite().all()
+    if causal:
+        output, state = layer.prefill(filled, mask=ch.masks.Padding(present))
+        assert torch.equal(output[present], wanted)
+        assert state.values.isfinite().all()
 
 
 def test_the_comparison_notices_another_decay() -> None:

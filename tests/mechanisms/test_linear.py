@@ -276,6 +276,30 @@ def test_padding_changes_nothing(causal: bool, feature_map: str | FeatureMap) ->
     assert torch.equal(found, linear_attention(q, k, v, mask=present[:, None, None], decay=decay, **options))
 
 
+@pytest.mark.parametrize("filler", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("case", ["bidirectional", "causal", "decay", "delta"])
+@pytest.mark.parametrize("feature_map", ["elu", "none", PositiveRandomFeatures(5, 11)], ids=str)
+def test_what_is_not_there_may_be_anything(case: str, feature_map: str | FeatureMap, filler: float) -> None:
+    q, k, v = random(tokens=89)
+    k = torch.nn.functional.normalize(k, dim=-1)
+    present = torch.ones(2, 89, dtype=torch.bool)
+    present[0, :11], present[1, 30:70] = False, False
+    absent = ~present[:, None, :, None]
+    options: dict[str, Any] = {"feature_map": feature_map, "mask": Padding(present), "causal": case != "bidirectional"}
+    options |= {"decay": {"decay": 0.9}, "delta": {"update_rate": 0.5}}.get(case, {})
+    clean = [x.clone().requires_grad_() for x in (q, k, v)]
+    filled = [x.masked_fill(absent & (n > 0), filler).requires_grad_() for n, x in enumerate((q, k, v))]
+    wanted, found = linear_attention(*clean, **options), linear_attention(*filled, **options)
+    assert torch.equal(found, wanted)
+    by_filled = torch.autograd.grad(found.square().sum(), filled)
+    for one, two in zip(torch.autograd.grad(wanted.square().sum(), clean), by_filled, strict=True):
+        assert torch.equal(one, two)
+    if options.pop("causal"):
+        found, state = linear_prefill(*filled, **options)
+        assert torch.equal(found, wanted)
+        assert state.values.isfinite().all()
+
+
 def test_a_text_without_tokens_gives_0() -> None:
     q, k, v = random(tokens=13)
     q.requires_grad_()
@@ -638,16 +662,28 @@ def test_compiled() -> None:
         ({"feature_map": "exp"}, InputError, "there are elu, relu, none, and PositiveRandomFeatures"),
         ({"feature_map": PositiveRandomFeatures(3, 4)}, ShapeError, "head_dim of 3"),
         ({"decay": 0.5}, InputError, "causal=True"),
-        ({"decay": 1.5, "causal": True}, InputError, "above 0 and at most 1; got 1.5"),
+        ({"decay": 1.5, "causal": True}, InputError, r"decay is in \(0, 1\]; got 1\.5; a logarithm"),
         ({"decay": 0.0, "causal": True}, InputError, "got 0"),
         ({"decay": -0.1, "causal": True}, InputError, "got -0.1"),
         ({"decay": torch.tensor([0.5, math.nan, 0.5]).double(), "causal": True}, InputError, "got nan"),
-        ({"decay": math.nan, "causal": True}, InputError, "finite number"),
-        ({"decay": True, "causal": True}, InputError, "finite number"),
+        ({"decay": math.nan, "causal": True}, InputError, r"decay is in \(0, 1\]; got nan"),
+        ({"decay": 1e-60, "causal": True, "dtype": torch.float32}, InputError, r"decay is in \(0, 1\]; got 0"),
+        (
+            {"decay": [0.5, 0.6, 0.7], "causal": True},
+            InputError,
+            r"in \(0, 1\] .* got a list: give it as torch\.tensor",
+        ),
+        ({"decay": True, "causal": True}, InputError, r"decay is a number in \(0, 1\] or a tensor of them; got True"),
         ({"decay": torch.ones(5), "causal": True}, ShapeError, r"one a key head \(3,\)"),
         ({"decay": torch.ones(3, dtype=torch.int64), "causal": True}, InputError, "floating-point"),
         ({"update_rate": 0.5}, InputError, "causal=True"),
-        ({"update_rate": math.inf, "causal": True}, InputError, "finite"),
+        ({"update_rate": math.inf, "causal": True}, InputError, r"update_rate is in \[0, 2\]; got inf"),
+        ({"update_rate": math.nan, "causal": True}, InputError, r"update_rate is in \[0, 2\]; got nan"),
+        ({"update_rate": 2.5, "causal": True}, InputError, r"update_rate is in \[0, 2\]; got 2\.5"),
+        ({"update_rate": -0.5, "causal": True}, InputError, r"update_rate is in \[0, 2\]; got -0\.5"),
+        ({"update_rate": torch.tensor([0.0, 2.0, 2.1]), "causal": True}, InputError, r"\[0, 2\]; got 2\.1"),
+        ({"update_rate": torch.tensor([0.0, math.nan, 2.0]), "causal": True}, InputError, r"\[0, 2\]; got nan"),
+        ({"update_rate": [0.5] * 3, "causal": True}, InputError, r"\[0, 2\] .* got a list: give it as torch\.tensor"),
         ({"update_rate": torch.ones(5), "causal": True}, ShapeError, "update_rate is a number"),
         ({"update_rate": 0.5, "causal": True, "normalize": True}, InputError, "leave normalize out"),
         ({"mask": Causal()}, InputError, "say causal=True"),
@@ -664,9 +700,42 @@ def test_compiled() -> None:
     ],
 )
 def test_errors(options: dict[str, Any], error: type[Exception], words: str, as_for_users: None) -> None:
-    q, k, v = random(tokens=7)
+    dtype = options.get("dtype", torch.float64)
+    q, k, v = (x.to(dtype) for x in random(tokens=7))
     with pytest.raises(error, match=words):
-        linear_attention(q, k, v, **options)
+        linear_attention(q, k, v, **{name: x for name, x in options.items() if name != "dtype"})
+
+
+def test_the_ends_of_the_ranges_are_allowed() -> None:
+    q, k, v = random(tokens=7)
+    k = torch.nn.functional.normalize(k, dim=-1)
+    for rate in (0, 2, torch.tensor([0.0, 1.0, 2.0])):
+        found = linear_attention(q, k, v, feature_map="none", causal=True, update_rate=rate)
+        assert found.isfinite().all()
+    assert torch.equal(
+        linear_attention(q, k, v, causal=True, decay=1), linear_attention(q, k, v, causal=True, decay=1.0)
+    )
+
+
+def test_the_delta_rule_wants_keys_of_at_most_1() -> None:
+    q, k, v = (x.float() for x in random(tokens=300, head_dim=16))
+    options: dict[str, Any] = {"causal": True, "update_rate": 1.0}
+    assert not linear_attention(q, k, v, **options).isfinite().all()
+    k = torch.nn.functional.normalize(k, dim=-1)
+    assert linear_attention(q, k, v, feature_map="none", **options).isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"seed": None}, "the seed is a whole number of at least 0; got None"),
+        ({"seed": -1}, "the seed is a whole number of at least 0; got -1"),
+        ({"orthogonal": "no"}, "orthogonal is True or False; got 'no'"),
+    ],
+)
+def test_errors_of_random_features(options: dict[str, Any], words: str, as_for_users: None) -> None:
+    with pytest.raises(InputError, match=words):
+        PositiveRandomFeatures(4, 8, **options)
 
 
 def test_errors_of_states(as_for_users: None) -> None:
@@ -699,6 +768,11 @@ def test_errors_of_states(as_for_users: None) -> None:
         with pytest.raises(error, match=words):
             linear_step(q, k, v, replace(good, **changed))
     assert linear_step(q, k, v, replace(good, shift=None))[0].shape == (2, 6, 1, 7)
+
+
+def test_explanations_count_one_token_as_one() -> None:
+    assert "chunks, 1 token each" in str(ch.linear_explain(*random(tokens=1), causal=True))
+    assert "chunks, 2 tokens each" in str(ch.linear_explain(*random(tokens=2), causal=True))
 
 
 def test_costs_count_what_is_given_a_token() -> None:

@@ -15,8 +15,7 @@ from clearhead.maps.linear import LinearMap, linear_attend
 from clearhead.masks import Mask
 from clearhead.mechanisms.feature_maps import FeatureMap, PositiveRandomFeatures, as_feature_map
 from clearhead.mechanisms.linear import LinearState, linear_attention, linear_prefill, linear_step
-from clearhead.mechanisms.linear_request import check_flag
-from clearhead.shapes import whole_number
+from clearhead.shapes import check_flag, whole_number
 
 __all__ = ["LinearAttention"]
 
@@ -39,7 +38,8 @@ class LinearAttention(nn.Module):
         feature_map: φ; the projection of :class:`~clearhead.PositiveRandomFeatures` is copied, part of the
             ``state_dict``, and float32 whatever the parameters are.
         causal: Whether a token sees only those up to itself.
-        decay: A number in (0, 1], or one a key head, as a list or a tensor; causal only.
+        decay: A number in (0, 1], or one a key head, as a list or a tensor; causal only. It is fixed: to train one,
+            give :func:`clearhead.linear_attention` a tensor.
         scale: q is multiplied by it before φ; see :func:`clearhead.linear_attention`.
         normalize: Whether weights are divided by their sum; by default where φ is never negative.
         device: Where the parameters are.
@@ -127,6 +127,9 @@ class LinearAttention(nn.Module):
     def redraw(self, generator: torch.Generator | None = None) -> None:
         """Draw another projection of the random features.
 
+        A state does not remember the projection that it was made with: begin texts anew afterwards, since steps that go
+        on from a state of before read it with other features, and nothing notices.
+
         Raises:
             InputError: The feature map is not a random one.
 
@@ -188,11 +191,28 @@ class LinearAttention(nn.Module):
     def step(self, x: Tensor, state: LinearState | None) -> tuple[Float[Tensor, "batch 1 dim"], LinearState]:
         """The output of one token, ``(batch, 1, dim)``, and the state after it; see :func:`clearhead.linear_step`."""
         self._check_causal()
-        output, after = linear_step(*self._project(x), state, **self._options())
+        projected = self._project(x)
+        if x.shape[1] != 1:
+            raise ShapeError(
+                f"a step is of one token, x (batch, 1, {self.dim}); got {x.shape[1]} tokens; several at once go to "
+                "layer.prefill(x, state)"
+            )
+        if state is None:
+            raise InputError(
+                "a recurrent step goes on from a state, and there is none; start from layer.start(batch), or from the "
+                "state that layer.prefill(x) gives"
+            )
+        output, after = linear_step(*projected, state, **self._options())
         return self._join(output), after
 
     def start(self, batch: int) -> LinearState:
-        """The state before the first token."""
+        """The state before the first token.
+
+        Raises:
+            InputError: The layer is not causal, or the batch is no whole number of at least 0.
+
+        """
+        self._check_causal()
         weight = self.query.weight
         dtype = torch.float64 if weight.dtype == torch.float64 else torch.float32
         sizes = (batch, self.kv_heads, self.features, self.value_head_dim)
@@ -242,6 +262,11 @@ def _decays(given: Any, kv_heads: int, causal: bool) -> float | list[float] | No
     if not causal:
         raise InputError("decay says what becomes of a state from token to token: make the layer with causal=True")
     if isinstance(given, Tensor):
+        if given.requires_grad:
+            raise InputError(
+                "the decay of a layer is fixed, and this tensor has requires_grad=True: give decay.detach() here, or "
+                "the tensor to clearhead.linear_attention to train it"
+            )
         given = given.tolist()
     one = not isinstance(given, list | tuple)
     found = [given] if one else list(given)
@@ -252,6 +277,6 @@ def _decays(given: Any, kv_heads: int, causal: bool) -> float | list[float] | No
         raise ShapeError(f"decay is one number, or one for each of {kv_heads} key heads; got {len(found)}")
     for number in found:
         if not 0.0 < number <= 1.0:
-            raise InputError(f"a decay is above 0 and at most 1; got {number:g}")
+            raise InputError(f"decay is in (0, 1]; got {number:g}")
     numbers = [float(x) for x in found]
     return numbers[0] if one else numbers

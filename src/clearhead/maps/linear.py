@@ -89,7 +89,10 @@ class LinearMap(AttentionMap):
 
     It keeps q, k and what decays. The sum of a row is computed in linear time when it is first needed. ``apply``,
     ``moments``, ``mass``, ``received`` and the mean of ``pooled`` take linear time too; the others stream over tiles.
-    Weights of the feature map ``none`` may be negative, and then have no entropy.
+
+    Weights of the feature map ``none`` may have any sign, and do not sum to 1. ``entropy`` is NaN in a row that has one
+    below 0; and ``distance`` divides sums over weights of both signs by their sum, so that it is no mean: it may be
+    negative, or larger than the text is long.
     """
 
     def __init__(self, request: LinearRequest, *, attached: bool = True) -> None:

@@ -36,7 +36,9 @@ def longformer(window: int, positions: Sequence[int] | Sequence[Sequence[int]] |
 
     Args:
         window: Keys that a token sees besides itself, half of them on each side: an even number.
-        positions: Of the tokens that see all, as in :class:`Global`: ``(count,)`` or ``(batch, count)``.
+        positions: Of the tokens that see all, as in :class:`Global`: ``(count,)`` or ``(batch, count)``. Negative ones
+            are none, and not counted from the end: they fill up the texts that have fewer. Those past the end of the
+            text are ignored.
 
     Raises:
         InputError: The window is odd, negative or no whole number.
@@ -68,7 +70,8 @@ def big_bird(
     q6   #  #  #  #  #  #  #
 
     Args:
-        tokens: How many tokens there are.
+        tokens: How many tokens there are. Of a text that is shorter the last block, which sees all and is seen by all,
+            lies outside, and random blocks may; one that is longer than the blocks is refused.
         block: Tokens a block.
         window: Blocks around a block, itself included: an odd number.
         random: Further blocks that each block sees, or all there are if there are fewer.

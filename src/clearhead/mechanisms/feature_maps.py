@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from clearhead.errors import InputError, ShapeError
-from clearhead.shapes import whole_number
+from clearhead.shapes import check_flag, whole_number
 
 __all__ = ["FEATURE_MAPS", "Elu", "FeatureMap", "Identity", "PositiveRandomFeatures", "Relu", "as_feature_map"]
 
@@ -116,10 +116,16 @@ class PositiveRandomFeatures(FeatureMap):
     mean is exp(scale · q·k), the softmax kernel, and the error falls as 1/√features. Rows of the projection are
     orthogonal in blocks of head_dim, with the lengths of Gaussian vectors, which lowers the error.
 
+    They stand in for the softmax only where q and k, each multiplied by √scale, are short: of lengths up to about 1.
+    Above, the mean is still right and a single draw far from it. With q and k of ``torch.randn``, head_dim 16 and 256
+    tokens, lengths of about 2, the error is from 1.5 times the output (64 features) to 0.9 times (4,096); with half of
+    q and k, lengths of about 1, it is 0.33 to 0.05. Lesson 10, ``docs/lessons/10-what-approximations-give-up.md``, has
+    the errors in a trained model.
+
     Args:
         head_dim: Width of q and k.
         features: How many random features; about head_dim · ln(head_dim) is usual.
-        seed: Draws the projection; the same seed gives the same features.
+        seed: Draws the projection; the same seed gives the same features. A whole number of at least 0.
         generator: Draws it instead of the seed.
         orthogonal: Whether rows are orthogonal in blocks, or all independent.
 
@@ -127,7 +133,8 @@ class PositiveRandomFeatures(FeatureMap):
         projection: ω, ``(features, head_dim)``, float32.
 
     Raises:
-        InputError: A width that is no whole number of at least 1.
+        InputError: A width that is no whole number of at least 1, a seed that is none of at least 0, or an orthogonal
+            that is neither True nor False.
 
     Example:
         >>> import torch
@@ -151,9 +158,12 @@ class PositiveRandomFeatures(FeatureMap):
         orthogonal: bool = True,
     ) -> None:
         self.head_dim, self.count = whole_number("head_dim", head_dim), whole_number("features", features)
+        check_flag("orthogonal", orthogonal)
         self.orthogonal = orthogonal
         self.projection: Tensor = torch.empty(0)
-        self.redraw(torch.Generator().manual_seed(seed) if generator is None else generator)
+        if generator is None:
+            generator = torch.Generator().manual_seed(whole_number("the seed", seed, 0))
+        self.redraw(generator)
 
     def redraw(self, generator: torch.Generator | None = None) -> None:
         """Draw another projection, as training does now and then; by PyTorch's own generator if none is given."""

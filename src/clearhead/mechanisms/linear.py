@@ -30,9 +30,9 @@ def linear_attention(
 
     The sums are over all keys, or with ``causal`` over those up to the query's own (Katharopoulos et al. 2020,
     arXiv:2006.16236). It computes in float32 at least. A query whose weights sum to 0 gives 0. Time and memory grow
-    with the number of tokens, also backward, and gradients of gradients exist. :func:`clearhead.linear_attend` returns
-    the map of weights as well; :func:`clearhead.linear_prefill` the state, from which
-    :func:`clearhead.linear_step` goes on.
+    with the number of tokens, also backward, and gradients of gradients exist; but not by ``torch.func.grad`` and its
+    kin, which know no checkpoints, and the causal form has them. :func:`clearhead.linear_attend` returns the map of
+    weights as well; :func:`clearhead.linear_prefill` the state, from which :func:`clearhead.linear_step` goes on.
 
     Args:
         q: ``(…, heads, queries, head_dim)``; any axes before, or none: ``(queries, head_dim)`` is one head.
@@ -43,7 +43,7 @@ def linear_attention(
         causal: Whether query i, standing at key i + keys − queries, sees the keys up to that one only, as under
             ``ch.Causal()``.
         mask: Which keys are there: ``ch.Padding(…)``, or booleans ``(keys,)`` or ``(batch, 1, 1, keys)``, True = there.
-            A token that is not there neither adds to the state nor lets it decay.
+            A token that is not there neither adds to the state nor lets it decay, whatever its k and v are: also NaN.
         scale: q is multiplied by it before φ; q and k by its root for random features. By default 1 for ``elu`` and
             ``relu``, else ``1/√head_dim``.
         decay: ``S_i = decay_i · S_{i−1} + φ(k_i)·v_iᵀ``, and z likewise; in (0, 1], causal only. A number; one a head,
@@ -52,7 +52,10 @@ def linear_attention(
         update_rate: β of the delta rule: a key's old value is replaced by the share β,
             ``S_i = S' + β_i · φ(k_i)·(v_i − S'ᵀφ(k_i))ᵀ`` with ``S' = decay_i · S_{i−1}`` (Schlag et al. 2021,
             arXiv:2102.11174; Yang et al. 2024, arXiv:2406.06484 and 2412.06464). A number, ``(kv_heads,)`` or
-            ``(…, kv_heads, keys)``; causal, and never normalized. Stable for |φ(k)| ≤ 1 and β in [0, 2].
+            ``(…, kv_heads, keys)``; in [0, 2], causal only, and never normalized. Stable for |φ(k)| ≤ 1: use it with
+            ``feature_map="none"`` and keys that are normalized to a length of at most 1. With ``"elu"``, or keys as
+            they come, |φ(k)| is above 1 and the state grows without bound. Once it overflows, rows that come before
+            that token in its chunk of up to 64 tokens may be NaN too.
         normalize: Whether to divide by φ(q)·z. By default where features cannot be negative, so not for ``"none"``, and
             not with an update_rate.
 
@@ -172,6 +175,8 @@ def linear_step(
     normalize: bool | None = None,
 ) -> tuple[Tensor, LinearState]:
     """One token more: the recurrent form of :func:`clearhead.linear_attention`, of the same cost at any length.
+
+    The state does not remember feature_map, its seed, scale, decay or update_rate: give every step the same.
 
     Args:
         q: ``(…, heads, 1, head_dim)``; see :func:`clearhead.linear_attention` for all arguments.

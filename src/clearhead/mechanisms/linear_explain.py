@@ -44,7 +44,7 @@ class LinearExplanation:
         size = engineering
         state = f"{size(self.bytes_state, 'B')} of state"
         kept = f"{size(self.bytes_kept, 'B')} kept for the backward pass"
-        chunks = f", {self.chunk} tokens each" if self.form == "chunks" else ""
+        chunks = f", {self.chunk} token{'' if self.chunk == 1 else 's'} each" if self.form == "chunks" else ""
         return "\n".join(
             [
                 f"linear attention: {self.form}{chunks}",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,14 +15,23 @@ from clearhead.masks import Mask
 from clearhead.mechanisms.feature_maps import FeatureMap, as_feature_map
 from clearhead.mechanisms.recurrence import Recurrence, State, Tokens
 from clearhead.mechanisms.request import prepare
-from clearhead.shapes import whole_number
+from clearhead.shapes import check_flag, whole_number
 
-__all__ = ["LinearRequest", "LinearState", "check_flag", "prepare_linear"]
+__all__ = ["LinearRequest", "LinearState", "prepare_linear"]
+
+_RANGES: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "decay": ("(0, 1]", lambda x: (x > 0) & (x <= 1)),
+    "update_rate": ("[0, 2]", lambda x: (x >= 0) & (x <= 2)),
+}
+"""What a number a token may be, in words, and where it is; NaN is nowhere."""
 
 
 @dataclass(frozen=True, eq=False)
 class LinearState:
     """What linear attention remembers of all tokens so far: as much for a million as for one.
+
+    A state remembers neither the feature map nor the seed of random features, nor scale, decay or update_rate, and none
+    of them is compared: give every step of a text the same, or what it reads is meaningless.
 
     Args:
         values: ``S = Σ_j decays · φ(k_j)·v_jᵀ``.
@@ -226,12 +235,7 @@ def prepare_linear(
         if given is not None and not causal:
             raise InputError(f"{name} says what becomes of a state from token to token: say causal=True")
     gate = None if decay is None else _per_token("decay", decay, q, plain.k, width)
-    if gate is not None and _known(gate) and not bool(((gate > 0) & (gate <= 1)).all()):
-        wrong = gate[~((gate > 0) & (gate <= 1))][0].item()
-        raise InputError(f"a decay is above 0 and at most 1; got {wrong:g}; a logarithm g is given as g.exp()")
     rate = None if update_rate is None else _per_token("update_rate", update_rate, q, plain.k, None)
-    if rate is not None and _known(rate) and not bool(rate.isfinite().all()):
-        raise InputError("an update_rate is a finite number, usually in [0, 1]; got one that is not")
     log_decay = None if gate is None else gate.log()
     present = None if mask is None else _present(mask, plain.k, plain.q.shape[1])
     if present is not None and log_decay is not None:
@@ -242,17 +246,6 @@ def prepare_linear(
     return LinearRequest(plain.q.unflatten(1, (-1, groups)), tokens, how, causal, plain.leading)
 
 
-def check_flag(name: str, given: object, allowed: str = "True or False") -> None:
-    """Refuse what is no bool: words such as "no" would count as True.
-
-    Raises:
-        InputError: It is something else.
-
-    """
-    if not isinstance(given, bool):
-        raise InputError(f"{name} is {allowed}; got {given!r}")
-
-
 def _per_token(
     name: str, given: Any, q: Tensor, k: Tensor, width: int | None
 ) -> Float[Tensor, "batch kv_heads keys #features"]:
@@ -260,9 +253,18 @@ def _per_token(
     batch, kv_heads, keys, _ = k.shape
     dtype = torch.float64 if k.dtype == torch.float64 else torch.float32
     if not isinstance(given, Tensor):
-        if isinstance(given, bool) or not isinstance(given, float | int) or not math.isfinite(given):
-            raise InputError(f"{name} is a finite number or a tensor; got {given!r}")
-        return torch.full((1, 1, 1, 1), float(given), dtype=dtype, device=k.device).expand(batch, kv_heads, keys, 1)
+        if isinstance(given, list | tuple):
+            raise InputError(
+                f"{name} is a number in {_RANGES[name][0]} or a tensor of them; got a {type(given).__name__}: give it "
+                "as torch.tensor([…])"
+            )
+        if isinstance(given, bool) or not isinstance(given, float | int):
+            raise InputError(f"{name} is a number in {_RANGES[name][0]} or a tensor of them; got {given!r}")
+        if not _RANGES[name][1](given):
+            raise _outside(name, given)
+        found = torch.full((1, 1, 1, 1), float(given), dtype=dtype, device=k.device)
+        _check_range(name, found)  # also as what it is rounded to
+        return found.expand(batch, kv_heads, keys, 1)
     if not given.is_floating_point() or given.device != k.device:
         raise InputError(f"{name} is floating-point and where q is, on {k.device}; got {given.dtype} on {given.device}")
     by_token = tuple(q.shape[:-3]) + ((kv_heads,) if q.dim() > 2 else ()) + (keys,)
@@ -276,7 +278,22 @@ def _per_token(
         forms = f"a number, one a key head ({kv_heads},), one a token {by_token}"
         forms += "" if width is None else f", or one a token and feature {(*by_token, width)}"
         raise ShapeError(f"{name} is {forms}; got {tuple(given.shape)}")
+    _check_range(name, found)
     return found.to(torch.promote_types(given.dtype, dtype))
+
+
+def _check_range(name: str, found: Tensor) -> None:
+    """Refuse a number that a decay or an update_rate cannot be, where numbers can be looked at."""
+    if not _known(found):
+        return
+    wrong = ~_RANGES[name][1](found)
+    if bool(wrong.any()):
+        raise _outside(name, found[wrong][0].item())
+
+
+def _outside(name: str, number: float) -> InputError:
+    hint = "; a logarithm g is given as g.exp()" if name == "decay" else ""
+    return InputError(f"{name} is in {_RANGES[name][0]}; got {number:g}{hint}")
 
 
 def _present(mask: Any, k: Tensor, heads: int) -> Bool[Tensor, "#batch 1 keys 1"]:

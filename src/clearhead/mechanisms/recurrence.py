@@ -169,7 +169,7 @@ class Recurrence:
 
     def _key_logs(self, tokens: Tokens, dtype: torch.dtype) -> Tensor:
         """φ(k), or ln φ(k), which is −∞ for keys that are not there."""
-        found = self.feature_map.features(_times(tokens.k.to(dtype), self.key_factor))
+        found = self.feature_map.features(_times(_here(tokens.k.to(dtype), tokens.present), self.key_factor))
         if not self.feature_map.in_logs:
             return found
         if tokens.log_weight is not None:
@@ -208,7 +208,7 @@ class Recurrence:
     def _segment_in(
         self, dtype: torch.dtype, q: Tensor | None, tokens: Tokens, matrix: Tensor, shift: Tensor
     ) -> tuple[Tensor | None, Tensor, Tensor]:
-        values = tokens.v.to(dtype)
+        values = _here(tokens.v.to(dtype), tokens.present)
         if self.normalize:
             values = pad(values, (0, 1), value=1.0)
         if q is None and tokens.log_decay is None and tokens.rate is None:
@@ -365,6 +365,11 @@ def _chunk(tokens: Tokens) -> int:
 
 def _is_fine(log_decay: Tensor | None) -> bool:
     return log_decay is not None and log_decay.shape[-1] > 1
+
+
+def _here(x: Tensor, present: Tensor | None) -> Tensor:
+    """The numbers, 0 where a token is not there: NaN or infinity times a feature of 0 would be NaN."""
+    return x if present is None else x.masked_fill(~present, 0.0)
 
 
 def _times(x: Tensor, factor: float) -> Tensor:

@@ -54,6 +54,7 @@ def small_tiles(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(calls, "_SIDE", SIDE)
     monkeypatch.setattr(calls, "_SMALL", 0)
     monkeypatch.setattr(calls, "_PRICE", 0)
+    monkeypatch.setattr(calls, "_COPY", 0)
     return
 
 
@@ -179,10 +180,13 @@ def needed(mask: Mask) -> int:
     return int((mask.tiles(N, N, SIDE) > 0).expand(2, HEADS, -1, -1).sum()) * SIDE**2 // HEADS
 
 
+@pytest.mark.parametrize("learns", [False, True])
 @pytest.mark.parametrize("statistic", STATISTICS)
 @pytest.mark.parametrize("name", ["band", "longformer", "big bird", "documents"])
-def test_tiles_that_the_mask_forbids_are_not_computed(name: str, statistic: str, computed: list[int]) -> None:
-    q, k, v = tensors()
+def test_tiles_that_the_mask_forbids_are_not_computed(
+    name: str, statistic: str, learns: bool, computed: list[int]
+) -> None:
+    q, k, v = (x.requires_grad_(learns) for x in tensors())
     mask = big_bird(N, block=SIDE) if name == "big bird" else MASKS[name]
     for settings in ({}, {"softcap": 2.0}):
         amap = ch.attend(q, k, v, mask=mask, **settings)[1]
@@ -190,9 +194,7 @@ def test_tiles_that_the_mask_forbids_are_not_computed(name: str, statistic: str,
         computed.clear()
         STATISTICS[statistic][0](amap)
         most = 2 * N if statistic == "rows" else 1.3 * needed(mask) + 2 * N * SIDE
-        if (
-            statistic == "distance"
-        ):  # besides, tiles on the diagonal, as wide as a bucket of keys: a head_dim of 5 has 3
+        if statistic == "distance":  # besides, tiles on the diagonal, as wide as a bucket of keys, of which there are 3
             most += 2 * N * -(-N // 3)
         assert 0 < sum(computed) <= most
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+from typing import Any
 
 import pytest
 import torch
@@ -26,7 +27,7 @@ from clearhead.masks import (
     Tile,
     Window,
 )
-from clearhead.mechanisms import calls
+from clearhead.mechanisms import calls, fused
 from clearhead.mechanisms.places import Places, over
 from clearhead.mechanisms.rule import ScoreRule
 
@@ -42,6 +43,8 @@ MASKS: dict[str, Mask] = {
     "shuffled documents": Documents(torch.arange(KEYS) * 37 % 11),
     "global": Window(5, 5) | Global([0, 50]),
     "blocks by head": Blocks(torch.rand(HEADS, 15, 15, generator=torch.Generator().manual_seed(0)) < 0.3, 8),
+    "blocks before": Blocks(torch.ones(29, 29, dtype=torch.bool).tril(), SIDE),
+    "documents in whole tiles": Documents(torch.arange(KEYS) // (3 * SIDE)),
     "dilated": Dilated(3, 5),
     "prefix": Prefix([13, 31]),
     "backwards": ~Causal() & Window(0, 17),
@@ -53,12 +56,12 @@ MASKS: dict[str, Mask] = {
 }
 
 
-@pytest.fixture(autouse=True, params=["whole", "parts"])
+@pytest.fixture(autouse=True, params=["whole", "parts", "tall"])
 def small_tiles(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
-    """Small texts have many tiles; the keys of a block are taken together, or in parts."""
+    """Small texts have many tiles; a block's keys are taken together or in parts, or blocks are tall."""
     monkeypatch.setattr(calls, "_SIDE", SIDE)
     monkeypatch.setattr(calls, "_SMALL", 0)
-    monkeypatch.setattr(calls, "_PRICE", 0)
+    monkeypatch.setattr(calls, "_PRICE", 1e6 if request.param == "tall" else 0)
     monkeypatch.setattr(calls, "_GATHERED", 2**9)
     monkeypatch.setattr(calls, "_COPY", 1e9 if request.param == "parts" else 0)
     monkeypatch.setattr(calls, "_MERGE", 0 if request.param == "parts" else 1e9)
@@ -96,7 +99,8 @@ def dense(q: Tensor, k: Tensor, v: Tensor, mask: Mask, bias: Tensor | ch.ALiBi |
 @pytest.mark.parametrize("bias", BIASES)
 @pytest.mark.parametrize("name", MASKS)
 def test_blocks_make_up_the_whole(name: str, bias: str) -> None:
-    for dtype, close in ((torch.float64, 1e-12), (torch.float32, 1e-5), (torch.bfloat16, 0.06)):
+    exactness = {torch.float64: 1e-12, torch.float32: 1e-5, torch.bfloat16: 0.06}
+    for dtype, close in exactness.items() if bias in ("none", "alibi") else [(torch.float64, 1e-12)]:
         q, k, v = tensors(dtype)
         output, amap = ch.attend(q, k, v, mask=MASKS[name], bias=BIASES[bias])
         exact = [x.detach().double().requires_grad_() for x in (q, k, v)]
@@ -127,7 +131,8 @@ def computed(rule: ScoreRule, q: Tensor, k: Tensor) -> tuple[Tensor, set[int]]:
         row, column = (place.numbers(q.device) for place in (call.rows, call.columns))
         part = call.own(count)
         for rows, columns in zip(row, column, strict=True):
-            part[:, :, rows[:, None], columns] += 1
+            square = torch.ones(len(rows), len(columns))
+            part[:, :, rows[:, None], columns] += square.tril() if call.causal else square
         sizes.add(call.rows.length)
     return count, sizes
 
@@ -135,7 +140,8 @@ def computed(rule: ScoreRule, q: Tensor, k: Tensor) -> tuple[Tensor, set[int]]:
 def check_tiles(mask: Mask, q: Tensor, k: Tensor) -> None:
     """No tile is computed that the mask calls EMPTY, and every pair that may attend is computed, once."""
     queries, keys = q.shape[2], k.shape[2]
-    count, sizes = computed(ScoreRule(1.0, mask.bind(queries, keys)), q, k)
+    rule = ScoreRule(1.0, mask.bind(queries, keys))
+    count, sizes = computed(rule, q, k)
     allowed = mask.dense(queries, keys).expand(count.shape)
     assert (count <= 1).all()
     assert (count[allowed] == 1).all(), "a pair that may attend is left out"
@@ -145,6 +151,12 @@ def check_tiles(mask: Mask, q: Tensor, k: Tensor) -> None:
         tiles = mask.tiles(queries, keys, (height, calls._SIDE)).expand(*count.shape[:2], -1, -1)
         empty = (tiles == Tile.EMPTY).repeat_interleave(height, 2).repeat_interleave(calls._SIDE, 3)
         assert not count[empty[..., :queries, :keys]].any(), "an empty tile is computed"
+    # Then the smallest blocks are the cheapest. Keys that all queries see are read in one run.
+    if calls._PRICE == calls._COPY == 0 and not rule.is_same_for_all_queries:
+        tiles = (mask.tiles(queries, keys, SIDE) > 0).expand(*count.shape[:2], -1, -1)
+        needed = tiles.repeat_interleave(SIDE, 2).repeat_interleave(SIDE, 3)[..., :queries, :keys]
+        last = SIDE * keys * count.shape[0] * count.shape[1]  # the last block may be shorter than its price
+        assert count.sum() <= needed.sum() + last, "an empty tile is computed"
 
 
 @pytest.mark.parametrize("name", MASKS)
@@ -170,6 +182,7 @@ def test_any_composition(mask: Mask, queries: int) -> None:
     torch.testing.assert_close(found, dense(q, k, v, mask, None)[0], rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("small_tiles", ["whole", "parts"], indirect=True)
 def test_a_missing_tile_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     q, k, _ = tensors(torch.float32)
     whole = calls._Tiles.groups
@@ -201,6 +214,67 @@ def test_parts_copy_only_what_is_scattered(name: str) -> None:
     shared = [call for call in found if call.part == 1 and len(call.rows) > 2]
     assert shared
     assert all(call.columns.copied <= call.columns.length for call in shared)
+
+
+@pytest.mark.parametrize("small_tiles", ["whole"], indirect=True)
+@pytest.mark.parametrize("name", ["band", "global", "blocks by head", "documents by text"])
+def test_leaving_nothing_out_is_noticed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    q, k, _ = tensors(torch.float32)
+    monkeypatch.setattr(calls, "_SMALL", 10**9)
+    with pytest.raises(AssertionError, match="an empty tile is computed"):
+        check_tiles(MASKS[name], q, k)
+
+
+@pytest.mark.parametrize("name", MASKS)
+def test_the_backward_pass_computes_the_same_tiles(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    q, k, v = tensors(torch.float32)
+    found: dict[str, list[tuple[int, ...]]] = {"_run": [], "_run_backward": []}
+    for way, seen in found.items():
+        whole = getattr(fused, way)
+
+        def count(call: calls.KernelCall, *rest: Any, whole: Any = whole, seen: Any = seen) -> Any:
+            q, k = rest[0][:2] if isinstance(rest[0], list) else rest[:2]
+            seen.append((*q.shape[:3], k.shape[2], call.rows.starts[0]))
+            return whole(call, *rest)
+
+        monkeypatch.setattr(fused, way, count)
+    ch.attention(q, k, v, mask=MASKS[name]).sum().backward()
+    assert found["_run"] == found["_run_backward"]
+    assert len(found["_run"]) > 0 or name == "nothing"
+
+
+def test_texts_that_end_at_different_places() -> None:
+    q, k, v = tensors(torch.float64)
+    for mask in (
+        Padding([31, 113]),
+        Padding([0, 5]),
+        Padding(torch.arange(KEYS) % torch.tensor([[3], [50]]) > 0),
+        Padding(torch.arange(KEYS) >= torch.tensor([[0], [90]])),
+    ):
+        output, amap = ch.attend(q, k, v, mask=mask)
+        wanted, lse = dense(q, k, v, mask, None)
+        torch.testing.assert_close(output, wanted, rtol=0, atol=1e-12)
+        torch.testing.assert_close(amap.lse, lse, rtol=0, atol=1e-12)  # type: ignore[attr-defined]
+    found = list(calls.calls_under(ScoreRule(1.0, Padding([31, 113]).bind(QUERIES, KEYS)), q, k)())
+    assert [(call.text, call.columns.length, call.added) for call in found] == [(0, 31, None), (1, 113, None)]
+
+
+def test_a_scale_of_zero_is_the_mean_of_what_is_seen() -> None:
+    q, k, v = tensors(torch.float64, 7, 7)
+    found = ch.attention(q, k, v, mask=Causal(), scale=0.0)
+    wanted = v.cumsum(2) / torch.arange(1, 8)[:, None]
+    torch.testing.assert_close(found, wanted.repeat_interleave(HEADS // KV_HEADS, 1))
+
+
+@pytest.mark.parametrize("mask", [Window(5, 0), Window(5, 0) | Global([0]), Padding([31, 113])], ids=repr)
+def test_a_detached_map_of_a_trained_bias(mask: Mask) -> None:
+    q, k, v = tensors(torch.float64)
+    amap = ch.attend(q, k, v, mask=mask, bias=ch.RelativeBias(HEADS).double())[1].detach()
+    weights = amap.dense()
+    torch.testing.assert_close(amap.received(), weights.sum(2))
+    torch.testing.assert_close(
+        amap.apply(v.repeat_interleave(HEADS // KV_HEADS, 1)), weights @ v.repeat_interleave(HEADS // KV_HEADS, 1)
+    )
 
 
 def test_keys_of_a_band_are_read_where_they_lie() -> None:

@@ -417,8 +417,8 @@ class AttentionMap(ABC):
 
     @staticmethod
     def _check_pooled(size: int, reduce: str) -> None:
-        if size < 1 or reduce not in ("mean", "max"):
-            raise ShapeError(f"pooled(size, reduce) wants size ≥ 1 and 'mean' or 'max'; got {size} and {reduce!r}")
+        if type(size) is not int or size < 1 or reduce not in ("mean", "max"):
+            raise ShapeError(f"pooled(size, reduce) wants size ≥ 1 and 'mean' or 'max'; got {size!r} and {reduce!r}")
 
     def _check_heads(self, heads: Sequence[int]) -> list[int]:
         chosen, count = list(heads), self.shape[1]
@@ -428,8 +428,8 @@ class AttentionMap(ABC):
         return chosen
 
     def _check_k(self, k: int) -> None:
-        if not 0 < k <= self.shape[3]:
-            raise ShapeError(f"topk(k) wants 1 ≤ k ≤ {self.shape[3]} keys; got k={k}")
+        if type(k) is not int or not 0 < k <= self.shape[3]:
+            raise ShapeError(f"topk(k) wants a whole number 1 ≤ k ≤ {self.shape[3]} of keys; got k={k!r}")
 
     def _check_not_negative(self, weights: Tensor | None) -> None:
         if weights is None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import partial, reduce
 from typing import Literal
 
 import torch
@@ -29,12 +29,12 @@ from clearhead.maps.indexing import pick
 from clearhead.masks import BoundMask, Mask, Spans, read_additive, read_boolean
 from clearhead.masks.bound import closed_over
 from clearhead.mechanisms import ScoreRule, fused
-from clearhead.mechanisms.calls import calls_swapped, calls_under, key_runs
+from clearhead.mechanisms.calls import KeyRuns, calls_swapped, calls_under, key_runs
 from clearhead.mechanisms.fused import product
 from clearhead.mechanisms.normalizers import Normalizer, Softmax, as_normalizer
 from clearhead.mechanisms.recompute import Place, in_blocks
 from clearhead.mechanisms.rule import PlacedBias, ScoreModifier
-from clearhead.mechanisms.streamed import bias_place, blocks, q_and_k, tile_scores
+from clearhead.mechanisms.streamed import blocks, of_bias, q_and_k, rows_and_keys, run_scores, tile_scores
 from clearhead.positions import Bias
 from clearhead.shapes import Keys, PerQuery, Queries
 
@@ -336,28 +336,38 @@ class FactoredMap(AttentionMap):
             return super()._sum_tiles(function, axis)
         if not self.shape[2]:
             return super()._sum_tiles(function, axis)
-        parts = blocks(self.shape)
-        return self._in_row_blocks(parts, function, [len(part) for part in parts] if axis == 2 else None)
+        seen = self._key_runs()
+        parts = blocks((*self.shape[:3], seen.widest), seen.height)
+        return self._in_row_blocks(parts, function, [len(part) for part in parts] if axis == 2 else None, seen)
 
     def _in_row_blocks(
-        self, parts: Sequence[range], function: Callable[[Tile], Tensor], rows: Sequence[int] | None
+        self,
+        parts: Sequence[range],
+        function: Callable[[Tile], Tensor],
+        rows: Sequence[int] | None,
+        seen: KeyRuns,
+        join: Callable[[Tensor, Tensor], Tensor] = torch.add,
     ) -> Tensor:
-        """``function`` of blocks of whole rows of weights, joined or added up, with a gradient.
+        """``function`` of blocks of rows of weights, joined or added up, with a gradient.
 
-        Each block is computed again in the backward pass: what is kept for it is q, k and the LSE.
+        What it gives for the runs of keys that a block sees goes through ``join``. Each block is computed again in the
+        backward pass: what is kept for it is q, k and the LSE.
         """
 
         def compute(part: range, q: Tensor, k: Tensor, lse: Tensor, *bias: Tensor) -> tuple[Tensor]:
-            columns = self._seen(part)
-            scores = tile_scores(self.rule, q, k, bias[0] if bias else None, part, columns)
-            found = function(Tile(part, columns, self._weights(scores, lse)))
-            if rows is None:  # sums by key: 0 for those that are not seen
-                beside = (columns.start, self.shape[3] - columns.stop)
-                found = torch.nn.functional.pad(found, (*(0, 0) * (found.dim() - 3), *beside))
-            return (found,)
+            runs = seen.at_least_one(part)
+            weights = self._weights(run_scores(self.rule, q, k, bias[0] if bias else None, part, runs), lse)
+            found = []
+            for run, own in zip(runs, weights.split([len(run) for run in runs], -1), strict=True):
+                one = function(Tile(part, run, own))
+                if rows is None:  # sums by key: 0 for those that are not seen
+                    beside = (run.start, self.shape[3] - run.stop)
+                    one = torch.nn.functional.pad(one, (*(0, 0) * (one.dim() - 3), *beside))
+                found.append(one)
+            return (reduce(join, found),)
 
         read = [*self._rule.trained(), *(x for x in closed_over(function) if x.requires_grad)]
-        return self._by_rows(parts, [self.lse], compute, rows, read)[0]
+        return self._by_rows(parts, [self.lse], compute, rows, read, seen)[0]
 
     def _by_rows(
         self,
@@ -366,16 +376,19 @@ class FactoredMap(AttentionMap):
         compute: Callable[..., tuple[Tensor, ...]],
         rows: Sequence[int] | None,
         read: Sequence[Tensor],
+        seen: KeyRuns,
     ) -> tuple[Tensor, ...]:
-        """``compute`` of blocks of rows, given their queries, all keys, numbers per query, and bias if there is one."""
+        """``compute`` of blocks of rows, given their queries, the keys they see, numbers per query, and their bias."""
         bias = [] if self._rule.bias is None else [self._rule.bias]
 
         def places(rows: range) -> list[Place]:
-            seen = self._seen(rows)
-            row, key = q_and_k(rows, seen)
-            return [row, key, *(row for _ in per_query), *(bias_place(x, rows, seen) for x in bias)]
+            row, key = rows_and_keys(rows, seen.at_least_one(rows), self.device)
+            return [row, key, *(row for _ in per_query), *(of_bias(x, row, key) for x in bias)]
 
         return in_blocks(compute, parts, [self.q, self.k, *per_query, *bias], places, rows=rows, read=read)
+
+    def _key_runs(self) -> KeyRuns:
+        return key_runs(self._rule, self.shape[2], self.shape[3])
 
     def _seen(self, rows: range) -> range:
         """A run of keys, at least one, outside of which these queries see nothing."""
@@ -388,8 +401,7 @@ class FactoredMap(AttentionMap):
 
     def _score_tiles(self) -> Iterator[Tile]:
         """All scores, a tile at a time, −inf where the mask forbids; tiles that it forbids whole are left out."""
-        keys = self.shape[3]
-        seen = key_runs(self._rule, self.shape[2], keys)
+        seen = self._key_runs()
         for rows in self._row_blocks(2**19, min(seen.widest, 1024), seen.height):
             for run in seen.of(rows):
                 for j in range(run.start, run.stop, 1024):
@@ -398,7 +410,7 @@ class FactoredMap(AttentionMap):
 
     def _score_rows(self) -> Iterator[tuple[range, Int[Tensor, "seen"], Float[Tensor, "batch heads rows seen"]]]:
         """Rows, which keys they may see, and their scores of those; rows that may see none are left out."""
-        seen = key_runs(self._rule, self.shape[2], self.shape[3])
+        seen = self._key_runs()
         for rows in self._row_blocks(2**21, seen.widest, seen.height):
             runs = seen.of(rows)
             if any(runs):
@@ -437,11 +449,13 @@ class FactoredMap(AttentionMap):
             sinks = [] if rule.sinks is None else [rule.sinks]
 
             def compute(rows: range, q: Tensor, k: Tensor, *bias: Tensor) -> tuple[Tensor]:
-                scores = tile_scores(rule, q, k, bias[0] if bias else None, rows, self._seen(rows))
-                return (rule.statistic(scores),)
+                runs = seen.at_least_one(rows)
+                return (rule.statistic(run_scores(rule, q, k, bias[0] if bias else None, rows, runs)),)
 
-            parts = blocks(self.shape)
-            return self._by_rows(parts, [], compute, [len(part) for part in parts], [*rule.trained(), *sinks])[0]
+            seen = self._key_runs()
+            parts = blocks((*self.shape[:3], seen.widest), seen.height)
+            counts = [len(part) for part in parts]
+            return self._by_rows(parts, [], compute, counts, [*rule.trained(), *sinks], seen)[0]
         lse = torch.full(self.shape[:3], rule.normalizer.empty, dtype=self.dtype, device=self.device)
         for rows, _, scores in self._score_rows():
             part = rule.statistic(scores)
@@ -611,7 +625,8 @@ class FactoredMap(AttentionMap):
         count = -(-self.shape[3] // size)
         starts = range(0, self.shape[2], size)
         rows = [range(start, min(start + size, self.shape[2])) for start in starts]
-        found = self._in_row_blocks(rows, whole, [1] * len(rows))
+        join = torch.add if reduce == "mean" else torch.maximum
+        found = self._in_row_blocks(rows, whole, [1] * len(rows), self._key_runs(), join)
         return found / self._block_counts(size) if reduce == "mean" else found
 
     def topk(self, k: int) -> TopK:

@@ -84,12 +84,10 @@ def calls_under(rule: ScoreRule, q: Queries, k: Keys) -> KernelCalls:
         nonlocal layout
         rule.check_unchanged(versions)
         if rule.is_same_for_all_queries:
-            seen = rule.columns_for(range(queries), keys)
-            added = rule.additive_tile(range(1), seen, torch.float64 if q.dtype == torch.float64 else torch.float32)
-            if seen:
-                yield KernelCall(over(range(queries)), over(seen), added)
+            yield from _calls_for_all(rule, q, keys)
             return
-        if slope is None and not rule.has_bias and rule.mask is not None and rule.mask.is_causal:
+        is_plain = slope is None and not rule.has_bias and rule.scale != 0  # the kernel's flag makes −inf · 0 of that
+        if is_plain and rule.mask is not None and rule.mask.is_causal:
             yield KernelCall(over(range(queries)), over(range(keys)), causal=True)
             return
         if layout is None:
@@ -99,6 +97,29 @@ def calls_under(rule: ScoreRule, q: Queries, k: Keys) -> KernelCalls:
             yield from _calls_of(group, left, q, slope)
 
     return calls
+
+
+def _calls_for_all(rule: ScoreRule, q: Queries, keys: int) -> Iterator[KernelCall]:
+    """One call where every query sees the same, or one for each text where texts end at different places."""
+    batch, _, queries, _ = q.shape
+    dtype = torch.float64 if q.dtype == torch.float64 else torch.float32
+    every = over(range(queries))
+    seen = rule.columns_for(range(queries), keys)
+    if rule.mask is not None and rule.mask.breadth == (batch, 1) and batch > 1 and queries * keys > _SMALL:
+        found = rule.mask.in_tiles((queries, 1))[0][:, 0, 0]
+        numbers = torch.arange(keys, device=found.device)
+        own = [range(int(x.min()), int(x.max()) + 1) if len(x) else range(0) for x in (numbers[x] for x in found)]
+        if sum(map(len, own)) < 0.9 * batch * len(seen):
+            for text, run in enumerate(own):
+                if run:
+                    added = None
+                    if rule.has_bias or not bool(found[text, run.start : run.stop].all()):
+                        added = rule.additive_blocks(over(range(1)), over(run), text, None, dtype, q.device)
+                    yield KernelCall(every, over(run), None if added is None else added.detach(), text=text)
+            return
+    added = rule.additive_tile(range(1), seen, dtype)
+    if seen:
+        yield KernelCall(every, over(seen), None if added is None else added.detach())
 
 
 def calls_swapped(rule: ScoreRule, q: Queries, k: Keys) -> KernelCalls:
@@ -122,6 +143,10 @@ class KeyRuns(NamedTuple):
     """The most keys that so many queries see."""
     of: Callable[[range], list[range]]
     """From queries to the runs of keys that some of them may see."""
+
+    def at_least_one(self, rows: range) -> list[range]:
+        """The same, or the first key if there is none: a row that sees nothing has the statistic of an empty row."""
+        return self.of(rows) or [range(1)]
 
 
 def key_runs(rule: ScoreRule, queries: int, keys: int) -> KeyRuns:
@@ -174,6 +199,7 @@ def _calls_of(
     for number, one in enumerate(texts):
         if (rule.has_bias or not is_full) and (apart or number == 0):
             added = rule.additive_blocks(rows, columns, one, head, dtype, q.device)
+            added = None if added is None else added.detach()  # no kernel has a gradient for it
         yield KernelCall(rows, columns, added, slope=slope, text=one, head=head, part=part)
 
 

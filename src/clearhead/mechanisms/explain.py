@@ -56,10 +56,10 @@ class Explanation:
         lines = [
             f"path: {self.path}, {calls}",
             *(f"  because {reason}" for reason in self.reasons),
-            f"pairs: {self.pairs:,} of each head, {self.share:.1%} of queries × keys",
+            f"pairs: {self.pairs:,} of each head computed, {self.share:.1%} of queries × keys",
             *([f"copied: {copied} of keys and values"] if self.bytes_copied else []),
             f"forward: {forward}; backward: {backward}",
-            f"bytes: {read} of q, k, v and output, {extra} extra at once, {kept} kept for the backward pass",
+            f"bytes: {read} of q, k, v and output, {extra} of masks or scores at once, {kept} kept for the backward",
         ]
         return "\n".join(lines)
 
@@ -105,9 +105,9 @@ def explain(
         >>> print(ch.explain(q, q, mask=ch.Causal()))
         path: sdpa, one call
           because nothing stands in the way
-        pairs: 524,800 of each head, 50.0% of queries × keys
+        pairs: 524,800 of each head computed, 50.0% of queries × keys
         forward: 1.07 GFLOP; backward: 2.69 GFLOP
-        bytes: 8.39 MB of q, k, v and output, 0 B extra at once, 8.42 MB kept for the backward pass
+        bytes: 8.39 MB of q, k, v and output, 0 B of masks or scores at once, 8.42 MB kept for the backward
 
     """
     request = prepare(

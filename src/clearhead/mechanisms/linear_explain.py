@@ -48,7 +48,7 @@ class LinearExplanation:
         return "\n".join(
             [
                 f"linear attention: {self.form}{chunks}",
-                f"pairs: {self.pairs:,} of each head, {self.share:.1%} of queries × keys",
+                f"pairs: {self.pairs:,} of each head computed, {self.share:.1%} of queries × keys",
                 f"forward: {size(self.flops, 'FLOP')}; softmax attention: {size(self.flops_of_pairs, 'FLOP')}",
                 f"bytes: {size(self.bytes_read, 'B')} of q, k, v and output, {state}, {kept}",
             ]
@@ -94,7 +94,7 @@ def linear_explain(
         >>> q = torch.zeros(1, 8, 16384, 64)
         >>> print(ch.linear_explain(q, q, causal=True))
         linear attention: chunks, 64 tokens each
-        pairs: 1,048,576 of each head, 0.4% of queries × keys
+        pairs: 1,048,576 of each head computed, 0.4% of queries × keys
         forward: 4.35 GFLOP; softmax attention: 550 GFLOP
         bytes: 134 MB of q, k, v and output, 133 kB of state, 138 MB kept for the backward pass
 

@@ -46,7 +46,8 @@ class Request:
     @property
     def is_square_causal(self) -> bool:
         """Whether the mask is the triangle for which kernels have a flag."""
-        return type(self.mask) is Causal and self.q.shape[2] == self.k.shape[2]
+        # The kernel makes −inf · 0 of a scale of 0.
+        return type(self.mask) is Causal and self.q.shape[2] == self.k.shape[2] and self.scale != 0
 
     @property
     def is_plain(self) -> bool:

@@ -19,7 +19,7 @@ from clearhead.mechanisms.recompute import Place, in_blocks
 from clearhead.mechanisms.rule import ScoreRule
 from clearhead.shapes import Keys, PerQuery, Queries
 
-__all__ = ["attend", "bias_place", "blocks", "q_and_k", "tile_scores"]
+__all__ = ["attend", "blocks", "of_bias", "q_and_k", "rows_and_keys", "run_scores", "tile_scores"]
 
 _SCORES = 2**22  # scores of one block
 
@@ -46,18 +46,15 @@ def attend(
 
     seen = key_runs(rule, q.shape[2], keys)
 
-    def runs_of(rows: range) -> list[range]:
-        return seen.of(rows) or [range(1)]  # a row that sees nothing has the statistic of an empty row
-
     def places(rows: range) -> list[Place]:
-        row, key = _rows_and_keys(rows, runs_of(rows), q.device)
-        return [row, key, key, *(_of_bias(x, row, key) for x in bias), *((slice(None),) for _ in sinks)]
+        row, key = rows_and_keys(rows, seen.at_least_one(rows), q.device)
+        return [row, key, key, *(of_bias(x, row, key) for x in bias), *((slice(None),) for _ in sinks)]
 
     def block(rows: range, q: Tensor, k: Tensor, v: Tensor, *rest: Tensor) -> tuple[Tensor, Tensor]:
         if versions is not None:
             rule.check_unchanged(versions)
         own = rule if rule.sinks is None else replace(rule, sinks=rest[-1])
-        scores = run_scores(own, q, k, rest[0] if bias else None, rows, runs_of(rows))
+        scores = run_scores(own, q, k, rest[0] if bias else None, rows, seen.at_least_one(rows))
         statistic = own.statistic(scores)
         weights = torch.dropout(own.normalizer.weights(scores, statistic), dropout, train=dropout > 0)
         folded = weights.reshape(v.shape[0], v.shape[1], q.shape[1] // v.shape[1] * len(rows), v.shape[2])
@@ -70,7 +67,7 @@ def attend(
     return output, statistic
 
 
-def _rows_and_keys(rows: range, runs: list[range], device: torch.device) -> tuple[Place, Place]:
+def rows_and_keys(rows: range, runs: list[range], device: torch.device) -> tuple[Place, Place]:
     """Where these queries and keys are."""
     every = slice(None)
     keys: slice | Tensor = slice(runs[0].start, runs[0].stop)
@@ -79,7 +76,8 @@ def _rows_and_keys(rows: range, runs: list[range], device: torch.device) -> tupl
     return (every, every, slice(rows.start, rows.stop)), (every, every, keys)
 
 
-def _of_bias(bias: Tensor, row: Place, key: Place) -> Place:
+def of_bias(bias: Tensor, row: Place, key: Place) -> Place:
+    """Where what is added to their scores is; a bias may have one number for all queries."""
     return slice(None), slice(None), slice(None) if bias.shape[2] == 1 else row[2], key[2]
 
 
@@ -107,12 +105,6 @@ def q_and_k(rows: range, columns: range) -> tuple[Place, Place]:
         slice(None),
         slice(columns.start, columns.stop),
     )
-
-
-def bias_place(bias: Tensor, rows: range, columns: range) -> Place:
-    """Where the bias of a tile is."""
-    row = slice(None) if bias.shape[2] == 1 else slice(rows.start, rows.stop)
-    return slice(None), slice(None), row, slice(columns.start, columns.stop)
 
 
 def tile_scores(

@@ -402,7 +402,7 @@ def _cut(blocks: list[_Block], most: int) -> Iterator[list[_Block]]:
         if len(run) < _STRIDED:
             others += run
         else:
-            yield from (run[i : i + 4 * most] for i in range(0, len(run), 4 * most))  # nothing is copied of them
+            yield from (run[i : i + 8 * most] for i in range(0, len(run), 8 * most))  # nothing is copied of them
     yield from (others[i : i + most] for i in range(0, len(others), most))
 
 

@@ -5,7 +5,10 @@ step (forward and backward, gradients for q, k and v). Eight times the tokens sh
 is the highest in a fresh process above what q, k and v take. Peers in the same run: causal softmax attention by SDPA,
 and, where it is importable, flash-linear-attention's chunked PyTorch code (``fla.ops.linear_attn.naive``; its own
 operations need a GPU), whose output is compared with ours before it is timed. *Least time* is what reading q, k, v
-and writing the output once takes at the speed of a copy of one tensor.
+and writing the output once takes at the speed of a copy of one tensor: what memory bandwidth allows. *The products
+alone* are the four of each chunk of 64 tokens, scores, values, reading and updating the state, on matrices that lie in
+the cache. A compiled kernel would write neither features nor scores nor states to memory between them, so the greater
+of the two is what it could come down to on these cores.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
 import clearhead as ch
+from clearhead.mechanisms.recurrence import CHUNK
 from measure import Result, Say, Timings, at_most, fresh, interleave, megabytes, peak, reset_peak
 
 HEADS, HEAD_DIM = 8, 64
@@ -123,10 +127,12 @@ def _peers(say: Say, tokens: int, rounds: int) -> Iterator[Result]:
     q, k, v = tensors(tokens)
     plain = [x.transpose(1, 2).contiguous() for x in (q, k, v)]
     whole = torch.empty_like(q)
+    chunk = torch.randn(2, 16, CHUNK, HEAD_DIM)  # so few that they stay in the cache
     cases: dict[str, Callable[[], Any]] = {
         "elu": lambda: ch.linear_attention(q, k, v, causal=True),
         "none": lambda: ch.linear_attention(q, k, v, causal=True, feature_map="none"),
         "copy": lambda: whole.copy_(q),
+        "products": lambda: [torch.bmm(*chunk) for _ in range(4 * HEADS * tokens // CHUNK // len(chunk[0]))],
     }
     peer = chunked_peer()
     if peer is not None:
@@ -146,6 +152,9 @@ def _peers(say: Say, tokens: int, rounds: int) -> Iterator[Result]:
     times["least"] = [2 * x for x in times["copy"]]
     text = f"least time: {times.median('least')}"
     yield Result(f"linear attention, {tokens:,} tokens: {times.median('elu')}", str(times.ratio("elu", "least")), text)
+    text = f"the products alone: {times.median('products')}"
+    what = f"linear attention against its products, {tokens:,} tokens"
+    yield Result(what, str(times.ratio("elu", "products")), text)
     once = Timings({"elu": times["elu"][:1], "SDPA": times["SDPA"]})
     text = f"SDPA with is_causal: {times.median('SDPA')}"
     yield Result(f"linear attention against softmax, {tokens:,} tokens", str(once.ratio("elu", "SDPA")), text)

@@ -288,14 +288,9 @@ class _Tiles:
         """
         seen = self.of_blocks(height)
         scattered = (_runs(seen) > 1)[..., None]
-        offset = torch.arange(seen.shape[3]) - torch.arange(seen.shape[2])[:, None] * (height // self.side)
-        number = (offset - offset.min()).flatten()
-        there = torch.bincount(number)
-        count = torch.bincount(number, seen.sum((0, 1)).flatten().double())
-        every = (count == there * seen.shape[0] * seen.shape[1]) & (there > seen.shape[2] / 2)
-        start, stop = _longest_run(every)
-        near = (offset - offset.min() >= start) & (offset - offset.min() < stop)
-        first = seen & (near | ~scattered)
+        if not scattered.any():
+            return [seen]
+        first = seen & (_diagonals(seen, height // self.side) | ~scattered)
         common = seen & ~first & (seen | ~scattered).flatten(0, 2).all(0)
         return [part for part in (first, common, seen & ~first & ~common) if part.any()]
 
@@ -369,10 +364,22 @@ def _runs(seen: Seen) -> Int[Tensor, "texts heads blocks"]:
     return (torch.nn.functional.pad(seen, (1, 0)).int().diff() > 0).sum(-1)
 
 
-def _longest_run(flags: Bool[Tensor, "n"]) -> tuple[int, int]:
-    """Where the longest run of true ones begins and ends."""
-    edges = torch.nn.functional.pad(flags, (1, 1)).int().diff().nonzero()[:, 0].tolist()
-    return max(zip(edges[::2], edges[1::2], strict=True), key=lambda run: run[1] - run[0], default=(0, 0))
+def _diagonals(seen: Seen, factor: int) -> Bool[Tensor, "blocks key_blocks"]:
+    """The longest run of diagonals that every block sees; from block to block they go on by ``factor`` tiles."""
+    blocks, tiles = seen.shape[2:]
+    block, middle = torch.arange(blocks)[:, None], blocks // 2
+    offset = seen[:, :, middle].flatten(0, 1).all(0).nonzero()[:, 0] - middle * factor
+    tile = block * factor + offset
+    inside = (tile >= 0) & (tile < tiles)
+    there = seen[:, :, block, tile.clamp(0, tiles - 1)].flatten(0, 1).all(0) | ~inside
+    flags = torch.zeros(tiles + 2, dtype=torch.bool)
+    flags[offset + middle * factor + 1] = there.all(0) & (inside.sum(0) > blocks / 2)
+    edges = flags.int().diff().nonzero()[:, 0].tolist()
+    start, stop = max(zip(edges[::2], edges[1::2], strict=True), key=lambda run: run[1] - run[0], default=(0, 0))
+    chosen = inside & (offset + middle * factor >= start) & (offset + middle * factor < stop)
+    found = torch.zeros(blocks, tiles, dtype=torch.bool)
+    found[block.expand_as(tile)[chosen], tile[chosen]] = True
+    return found
 
 
 class _Block(NamedTuple):

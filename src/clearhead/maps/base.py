@@ -429,7 +429,7 @@ class AttentionMap(ABC):
 
     def _check_k(self, k: int) -> None:
         if type(k) is not int or not 0 < k <= self.shape[3]:
-            raise ShapeError(f"topk(k) wants a whole number 1 ≤ k ≤ {self.shape[3]} of keys; got k={k!r}")
+            raise ShapeError(f"topk(k) wants 1 ≤ k ≤ {self.shape[3]} keys; got k={k!r}")
 
     def _check_not_negative(self, weights: Tensor | None) -> None:
         if weights is None:

@@ -277,6 +277,7 @@ def test_a_detached_map_of_a_trained_bias(mask: Mask) -> None:
     )
 
 
+@pytest.mark.parametrize("small_tiles", ["whole", "parts"], indirect=True)
 def test_keys_of_a_band_are_read_where_they_lie() -> None:
     q, k, _ = tensors(torch.float32)
     found = list(calls.calls_under(ScoreRule(1.0, MASKS["band"].bind(QUERIES, KEYS)), q, k)())

@@ -1,11 +1,11 @@
 """Measure speed and memory against named peers, and write docs/benchmarks.md.
 
-    python benchmarks/run.py                    # everything, about 40 minutes on 2 cores; writes docs/benchmarks.md
-    python benchmarks/run.py --only watching    # one part; prints only
+    python benchmarks/run.py                    # everything, about an hour on 2 cores; writes docs/benchmarks.md
+    python benchmarks/run.py --only watching    # one part, whose section of the page is written anew
     python benchmarks/run.py --quick            # small sizes, to see that it works; prints only, proves nothing
 
-The page is written whole, after everything was measured, or not at all: an interrupted or failed run prints what it
-had and leaves the page as it was.
+The page is written after everything that was asked for was measured, or not at all: an interrupted or failed run
+prints what it had and leaves the page as it was.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def main() -> int:
     """Run what was asked for; 0 if all of it was measured, whatever the verdicts."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="a small smoke run; writes nothing")
-    parser.add_argument("--only", choices=PARTS, action="append", help="one part (repeatable); writes nothing")
+    parser.add_argument("--only", choices=PARTS, action="append", help="one part (repeatable)")
     given = parser.parse_args()
     out = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
     machine = hardware()
@@ -74,10 +74,8 @@ def main() -> int:
         out.print("Failed: the above is what had been measured; docs/benchmarks.md is as it was.")
         raise
     summary(found, out)
-    if given.quick or given.only:
-        out.print("docs/benchmarks.md is written by a full run only.")
-    else:
-        text = page(found, machine)
+    if not given.quick:
+        text = page(found, machine, PAGE.read_text(encoding="utf-8") if PAGE.exists() else "")
         for drawn in (sys.modules[part] for part in found):
             if hasattr(drawn, "draw"):
                 picture = PAGE.parent / "images" / f"{drawn.__name__.replace('_', '-')}.png"
@@ -140,22 +138,29 @@ def _processor() -> str:
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
-def page(found: Found, machine: dict[str, str]) -> str:
-    """The text of docs/benchmarks.md; each part is introduced by its module's docstring."""
-    lines = [
-        "# Speed and memory",
-        "",
-        _INTRODUCTION,
-        "",
-        *(f"* {name}: {value}" for name, value in machine.items()),
-    ]
-    for part, results in found.items():
-        title, _, method = (sys.modules[part].__doc__ or part).strip().partition("\n\n")
-        lines += ["", f"## {title.rstrip('.')}", "", method.replace("``", "`").strip(), ""]
-        lines += ["| what | target | measured | peer | verdict |", "|---|---|---|---|---|"]
-        for x in results:
-            verdict = "**missed**" if x.met is False else x.verdict
-            lines.append(f"| {x.what} | {x.target} | {x.measured} | {x.peer} | {verdict} |")
+def page(found: Found, machine: dict[str, str], before: str) -> str:
+    """The text of docs/benchmarks.md: what was measured now, and the sections of ``before`` on all that was not."""
+    sections: dict[str, str] = {}
+    for part in PARTS:
+        module = importlib.import_module(part)
+        title, _, method = (module.__doc__ or part).strip().partition("\n\n")
+        heading = f"## {title.rstrip('.')}\n"
+        _, there, old = f"\n{before}".partition(f"\n{heading}")
+        if part in found:
+            sections[heading] = section(method, machine, found[part])
+        elif there:
+            sections[heading] = old.partition("\n## ")[0].rstrip("\n") + "\n"
+    return "\n".join([f"# Speed and memory\n\n{_INTRODUCTION}\n", *(head + text for head, text in sections.items())])
+
+
+def section(method: str, machine: dict[str, str], results: list[Result]) -> str:
+    """What was measured of one part, where and how."""
+    lines = ["", method.replace("``", "`").strip(), ""]
+    lines += ["Measured with " + "; ".join(f"{name} {value}" for name, value in machine.items()) + ".", ""]
+    lines += ["| what | target | measured | peer | verdict |", "|---|---|---|---|---|"]
+    for x in results:
+        verdict = "**missed**" if x.met is False else x.verdict
+        lines.append(f"| {x.what} | {x.target} | {x.measured} | {x.peer} | {verdict} |")
     return "\n".join([*lines, ""])
 
 

@@ -7,6 +7,7 @@ query head ``h`` uses key head ``h // (heads // kv_heads)``. A leading ``#`` all
 
 import operator
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -17,7 +18,12 @@ Keys = Float[Tensor, "batch kv_heads keys head_dim"]
 Weights = Float[Tensor, "batch heads queries keys"]
 PerQuery = Float[Tensor, "batch heads queries"]
 
-__all__ = ["Keys", "PerQuery", "Queries", "Weights", "check_flag", "whole_number"]
+__all__ = ["Keys", "PerQuery", "Queries", "Weights", "check_flag", "exact_dtype", "whole_number"]
+
+
+def exact_dtype(dtype: torch.dtype) -> torch.dtype:
+    """What numbers of this dtype are computed in: float64 for float64, float32 for all below."""
+    return torch.float64 if dtype == torch.float64 else torch.float32
 
 
 def whole_number(name: str, value: object, least: int = 1) -> int:

@@ -93,8 +93,8 @@ def test_layers_share_no_projection() -> None:
     one, two = (LinearAttention(12, 2, feature_map=phi) for _ in range(2))
     one.load_state_dict(LinearAttention(12, 2, feature_map=PositiveRandomFeatures(6, 17, seed=1)).state_dict())
     assert torch.equal(phi.projection, before)
-    assert torch.equal(two.feature_map.projection, before)  # type: ignore[attr-defined]
-    assert not torch.equal(one.feature_map.projection, before)  # type: ignore[attr-defined]
+    assert two.feature_map == phi
+    assert one.feature_map != phi
 
 
 def test_the_projection_stays_float32() -> None:
@@ -105,7 +105,9 @@ def test_the_projection_stays_float32() -> None:
         assert changed.projection is not None
         assert changed.projection.dtype == torch.float32
         assert torch.equal(changed.projection, before)
-    assert layer.to("meta").projection.is_meta  # type: ignore[union-attr]
+    there = layer.to("meta").projection
+    assert there is not None
+    assert there.is_meta
 
 
 @pytest.mark.parametrize("decay", [0.5, torch.tensor(0.5), [0.5, 1], (0.5, 1.0), torch.tensor([0.5, 1.0])], ids=str)
@@ -155,10 +157,11 @@ def test_errors(as_for_users: None) -> None:
         LinearAttention(12, 3, decay=0.5)
     with pytest.raises(InputError, match="no feature map"):
         LinearAttention(12, 3, feature_map="exp")
+    wrong: Any = "no"
     with pytest.raises(InputError, match="causal is True or False; got 'no'"):
-        LinearAttention(12, 3, causal="no")  # type: ignore[arg-type]
-    with pytest.raises(InputError, match="normalize is True, False or None; got 'yes'"):
-        LinearAttention(12, 3, normalize="yes")  # type: ignore[arg-type]
+        LinearAttention(12, 3, causal=wrong)
+    with pytest.raises(InputError, match="normalize is True, False or None; got 'no'"):
+        LinearAttention(12, 3, normalize=wrong)
     layer = LinearAttention(12, 3)
     with pytest.raises(InputError, match="make it with causal=True"):
         layer.start(1)

@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 import torch
 from linear_oracle import differs_by, elu, weights_of
+from memory import Largest
 from oracle import STATISTICS
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 import clearhead as ch
 from clearhead import LinearMap, PositiveRandomFeatures, linear_attend, linear_attention
@@ -160,8 +159,7 @@ def test_empty_axes(sizes: tuple[int, int, int, int], feature_map: Any, causal: 
         assert found.shape == sizes[:3]
     assert amap.received().shape == (batch, heads, keys)
     assert amap.apply(torch.zeros(1, 1, keys, 4)).shape == (*sizes[:3], 4)
-    for reduce in ("mean", "max"):
-        pooled = amap.pooled(2, reduce)  # type: ignore[arg-type]
+    for pooled in (amap.pooled(2, "mean"), amap.pooled(2, "max")):
         assert pooled.shape == (batch, heads, -(-queries // 2), -(-keys // 2))
     assert amap.check().row_sum == 0
 
@@ -225,21 +223,6 @@ def test_the_delta_rule_has_no_map() -> None:
     request = prepare_linear(q, k, v, feature_map="none", causal=True, update_rate=0.5, **options)
     with pytest.raises(InputError, match="has no map"):
         LinearMap(request)
-
-
-class Largest(TorchDispatchMode):
-    """Notes the largest tensor, in numbers, that any operation gives."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.numbers = 0
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = func(*args, **(kwargs or {}))
-        for leaf in tree_leaves(result):
-            if isinstance(leaf, Tensor):
-                self.numbers = max(self.numbers, leaf.untyped_storage().nbytes() // leaf.itemsize)
-        return result
 
 
 @pytest.mark.parametrize("decay", [None, 0.99])

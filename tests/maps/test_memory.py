@@ -6,31 +6,14 @@ from typing import Any
 
 import pytest
 import torch
+from memory import Largest
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 from clearhead import AttentionMap
 from clearhead.maps.factored import FactoredMap
 from clearhead.maps.words import WordMap
 from clearhead.masks import Predicate
 from clearhead.mechanisms import ScoreRule
-
-
-class Largest(TorchDispatchMode):
-    """Notes the largest tensor in memory, in numbers, that any operation gives."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.numbers = 0
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = func(*args, **(kwargs or {}))
-        for leaf in tree_leaves(result):
-            if isinstance(leaf, Tensor):
-                # By storage: an expanded tensor is no larger than what it repeats.
-                self.numbers = max(self.numbers, leaf.untyped_storage().nbytes() // leaf.itemsize)
-        return result
 
 
 def largest(action: Callable[[], Any]) -> int:

@@ -190,7 +190,7 @@ def test_tiles_that_the_mask_forbids_are_not_computed(
     mask = big_bird(N, block=SIDE) if name == "big bird" else MASKS[name]
     for settings in ({}, {"softcap": 2.0}):
         amap = ch.attend(q, k, v, mask=mask, **settings)[1]
-        amap.lse  # noqa: B018
+        assert amap.lse.shape == (2, HEADS, N)  # computed now, not within the statistic
         computed.clear()
         STATISTICS[statistic][0](amap)
         most = 2 * N if statistic == "rows" else 1.3 * needed(mask) + 2 * N * SIDE
@@ -210,10 +210,23 @@ def test_what_is_streamed_leaves_them_out_too(name: str, settings: dict[str, Any
     assert abs(share - sum(computed) / (2 * N * N)) < 1e-6
 
 
+@pytest.mark.parametrize("small", [0, 10**9], ids=["in tiles", "whole"])
+@pytest.mark.parametrize("statistic", STATISTICS)
+def test_where_nothing_may_be_seen(statistic: str, small: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calls, "_SMALL", small)
+    q, k, v = (x.requires_grad_() for x in tensors())
+    amap = ch.attend(q, k, v, mask=Window(0, 0) & ~Causal())[1]
+    found = STATISTICS[statistic][0](amap)
+    assert not found.any()
+    if found.requires_grad:
+        gradients = torch.autograd.grad(found.sum(), (q, k), allow_unused=True)
+        assert not any(x is not None and x.any() for x in gradients)
+
+
 def test_a_row_of_a_window_computes_its_window(computed: list[int]) -> None:
     q, k, v = tensors()
     amap = ch.attend(q, k, v, mask=MASKS["band"])[1]
-    amap.lse  # noqa: B018
+    assert amap.lse.shape == (2, HEADS, N)  # computed now, not with the row
     computed.clear()
     row = amap[0, 1, 100]
     assert 0 < sum(computed) <= 18 + 2 * SIDE

@@ -22,6 +22,7 @@ import clearhead.masks
 from clearhead.errors import InputError, ShapeError
 from clearhead.masks import (
     Blocks,
+    BoundMask,
     BoundRule,
     Causal,
     Dilated,
@@ -37,6 +38,7 @@ from clearhead.masks import (
     Window,
     big_bird,
     longformer,
+    spans,
     strided,
 )
 from clearhead.shapes import whole_number
@@ -387,6 +389,71 @@ def test_the_count_sees_pairs() -> None:
 )
 def test_runs_of_keys_become_spans(rule: Mask, kind: type) -> None:
     assert type(rule.bind(11, 11)) is kind
+
+
+@hypothesis.given(st.data())
+def test_solid_parts_make_up_the_map(data: st.DataObject) -> None:
+    queries, keys = data.draw(lengths), data.draw(lengths)
+    some = [data.draw(st.sampled_from([causal, padding, padding_anywhere, documents, prefix]))]
+    some += [causal] * data.draw(st.integers(0, 1))
+    mask = functools.reduce(Mask.__and__, [one(data.draw, queries, keys).rule for one in some]).bind(queries, keys)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(spans, "_FEW", 1)
+        assert_solid(mask)
+
+
+def assert_solid(mask: BoundMask) -> bool:
+    """What a mask says of its solid parts; gives whether it says anything."""
+    texts, apart = mask.breadth
+    wanted = mask.tile(range(mask.queries), range(mask.keys))
+    for text, head in itertools.product(range(texts), range(apart)):
+        parts = mask.solid(text, head)
+        if parts is None:
+            return False
+        count = torch.zeros(mask.queries, mask.keys, dtype=torch.int64)
+        for rows, columns, is_causal in parts:
+            square = torch.ones(len(rows), len(columns), dtype=torch.int64)
+            assert not is_causal or len(rows) == len(columns)
+            count[rows.start : rows.stop, columns.start : columns.stop] += square.tril() if is_causal else square
+        allowed = torch.ones(()) if wanted is None else wanted[text % len(wanted), head % wanted.shape[1]]
+        assert torch.equal(count, allowed.expand(mask.queries, mask.keys).long())
+    return True
+
+
+@pytest.mark.parametrize(
+    ("rule", "parts"),
+    [
+        (Documents.from_lengths([3, 0, 1, 5, 2]), 4),
+        (Causal() & Documents.from_lengths([3, 0, 1, 5, 2]), 4),
+        (Documents([-1, 0, 0, 0, -1, 3, 3, -1, -1, -1, 4]), 3),
+        (Causal() & Documents([-1, 0, 0, 0, -1, 3, 3, -1, -1, -1, 4]), 3),
+        (Documents([0, 0, -1, 0, 1, 1, 1, 1, 1, 1, 1]), None),
+        (Causal() & Documents([0, -1, 0, 0, 1, 1, 1, 1, 1, 1, 1]), None),
+        (Causal(), 1),
+        (Prefix([5]), None),
+        (Causal() & Window(3, 0), 8),
+        (Window(1, 1), None),
+    ],
+    ids=str,
+)
+def test_which_maps_have_solid_parts(rule: Mask, parts: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spans, "_FEW", 1)
+    mask = rule.bind(11, 11)
+    assert assert_solid(mask) == (parts is not None)
+    assert parts is None or len(mask.solid(0, 0) or []) == parts
+
+
+def test_a_wrong_solid_part_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = Spans.solid
+    monkeypatch.setattr(spans, "_FEW", 1)
+    monkeypatch.setattr(Spans, "solid", lambda self, *place: whole(self, *place)[1:])
+    with pytest.raises(AssertionError):
+        assert_solid(Documents.from_lengths([3, 8]).bind(11, 11))
+
+
+def test_many_small_parts_are_not_listed() -> None:
+    assert Documents.from_lengths([3] * 20).bind(60, 60).solid(0, 0) is None
+    assert Documents.from_lengths([30] * 2).bind(60, 60).solid(0, 0) is not None
 
 
 def test_what_kernels_have_a_flag_for_is_known() -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 import clearhead as ch
+from clearhead.maps.factored import FactoredMap
 from clearhead.masks import (
     Blocks,
     Causal,
@@ -26,6 +27,7 @@ from clearhead.masks import (
     Prefix,
     Tile,
     Window,
+    spans,
 )
 from clearhead.mechanisms import calls, fused
 from clearhead.mechanisms.places import Places, over
@@ -243,6 +245,41 @@ def test_the_backward_pass_computes_the_same_tiles(name: str, monkeypatch: pytes
     assert len(found["_run"]) > 0 or name == "nothing"
 
 
+@pytest.mark.parametrize("small_tiles", ["whole"], indirect=True)
+@pytest.mark.parametrize("lengths", [[29, 1, 40, 0, 43], [[29, 84], [113]]], ids=["one row", "by text"])
+@pytest.mark.parametrize("causal", [False, True])
+def test_packed_documents_are_one_call_each(lengths: list[Any], causal: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spans, "_FEW", 1)
+    rows = lengths if isinstance(lengths[0], list) else [lengths]
+    ids = torch.stack([torch.repeat_interleave(torch.arange(len(row)), torch.tensor(row)) for row in rows])
+    mask = Documents(ids) & Causal() if causal else Documents(ids)
+    q, k, v = tensors(torch.float64, KEYS, KEYS)
+    found = list(calls.calls_under(ScoreRule(1.0, mask.bind(KEYS, KEYS)), q, k)())
+    assert [call.rows.length for call in found] == [n for row in rows for n in row if n]
+    assert all(call.added is None and call.causal == (causal and call.rows.length > 1) for call in found)
+    count, _ = computed(ScoreRule(1.0, mask.bind(KEYS, KEYS)), q, k)
+    assert torch.equal(count, mask.dense(KEYS, KEYS).expand(count.shape).float())
+    output, amap = ch.attend(q, k, v, mask=mask)
+    wanted, lse = dense(q, k, v, mask, None)
+    assert isinstance(amap, FactoredMap)
+    torch.testing.assert_close(amap.lse, lse)
+    torch.testing.assert_close(output, wanted)
+    loss = torch.randn_like(output)
+    for one, other in zip(*(torch.autograd.grad((x * loss).sum(), (q, k, v)) for x in (output, wanted)), strict=True):
+        torch.testing.assert_close(one, other)
+
+
+@pytest.mark.parametrize("small_tiles", ["whole"], indirect=True)
+def test_packed_documents_with_something_added_are_cut_into_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spans, "_FEW", 1)
+    q, k, v = tensors(torch.float64, KEYS, KEYS)
+    mask = Documents.from_lengths([29, 1, 40, 43]) & Causal()
+    for setting in ({"bias": ch.ALiBi(HEADS)}, {"bias": torch.randn(1, HEADS, 1, KEYS)}, {"scale": 0.0}):
+        found = ch.attention(q, k, v, mask=mask, **setting)
+        exact = ch.attention(q, k, v, mask=Explicit(mask.dense(KEYS, KEYS)), **setting)
+        torch.testing.assert_close(found, exact)
+
+
 def test_texts_that_end_at_different_places() -> None:
     q, k, v = tensors(torch.float64)
     for mask in (
@@ -254,7 +291,8 @@ def test_texts_that_end_at_different_places() -> None:
         output, amap = ch.attend(q, k, v, mask=mask)
         wanted, lse = dense(q, k, v, mask, None)
         torch.testing.assert_close(output, wanted, rtol=0, atol=1e-12)
-        torch.testing.assert_close(amap.lse, lse, rtol=0, atol=1e-12)  # type: ignore[attr-defined]
+        assert isinstance(amap, FactoredMap)
+        torch.testing.assert_close(amap.lse, lse, rtol=0, atol=1e-12)
     found = list(calls.calls_under(ScoreRule(1.0, Padding([31, 113]).bind(QUERIES, KEYS)), q, k)())
     assert [(call.text, call.columns.length, call.added) for call in found] == [(0, 31, None), (1, 113, None)]
 

@@ -13,9 +13,8 @@ import pytest
 import torch
 from hypothesis import strategies as st
 from linear_oracle import differs_by, elu, pairs, token_by_token, weights_of
+from memory import Largest
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 import clearhead as ch
 from clearhead import LinearState, PositiveRandomFeatures, linear_attention, linear_prefill, linear_step
@@ -53,21 +52,6 @@ def gate(kind: str, k: Tensor, features: int, strength: float = 3.0) -> tuple[An
     width = () if kind == "token" else (features,)
     given = torch.exp(-strength * torch.rand(batch, kv_heads, keys, *width, dtype=torch.float64))
     return given, given if kind == "feature" else given[..., None]
-
-
-class Largest(TorchDispatchMode):
-    """Notes the largest tensor, in numbers, that any operation gives."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.numbers = 0
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = func(*args, **(kwargs or {}))
-        for leaf in tree_leaves(result):
-            if isinstance(leaf, Tensor):
-                self.numbers = max(self.numbers, leaf.untyped_storage().nbytes() // leaf.itemsize)
-        return result
 
 
 # The forms.

@@ -21,6 +21,7 @@ from clearhead.maps.held import keep
 from clearhead.maps.stored import StoredMap
 from clearhead.masks import BoundMask, BoundRule, Predicate, Spans, Window, read_additive, read_boolean
 from clearhead.mechanisms import ScoreRule
+from clearhead.shapes import exact_dtype
 
 __all__ = ["AttentionCall", "Recorder", "is_autocast"]
 
@@ -260,7 +261,7 @@ def _signs(width: int, dtype: torch.dtype, device: torch.device) -> Tensor:
 
 def _signed_sum(columns: Tensor) -> Tensor:
     """The sum of all columns with random signs, the same for every tensor of one width."""
-    dtype = torch.float64 if columns.dtype == torch.float64 else torch.float32
+    dtype = exact_dtype(columns.dtype)
     sign = _signs(columns.shape[-1], dtype, columns.device)
     tokens_first = columns.transpose(1, 2)
     if tokens_first.is_contiguous():  # as most models have it; a product over the view would copy it first

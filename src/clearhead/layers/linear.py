@@ -10,12 +10,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from clearhead.errors import InputError, ShapeError
-from clearhead.layers.checks import check_input
+from clearhead.layers.checks import check_heads, check_input
 from clearhead.maps.linear import LinearMap, linear_attend
 from clearhead.masks import Mask
 from clearhead.mechanisms.feature_maps import FeatureMap, PositiveRandomFeatures, as_feature_map
 from clearhead.mechanisms.linear import LinearState, linear_attention, linear_prefill, linear_step
-from clearhead.shapes import check_flag, whole_number
+from clearhead.shapes import check_flag, exact_dtype, whole_number
 
 __all__ = ["LinearAttention"]
 
@@ -88,12 +88,7 @@ class LinearAttention(nn.Module):
     ) -> None:
         super().__init__()
         self.dim, self.heads = whole_number("dim", dim), whole_number("heads", heads)
-        self.kv_heads = heads if kv_heads is None else whole_number("kv_heads", kv_heads)
-        if heads % self.kv_heads:
-            raise ShapeError(f"heads ({heads}) is not divisible by kv_heads ({self.kv_heads})")
-        if dim % heads and head_dim is None:
-            raise ShapeError(f"dim ({dim}) is not divisible by heads ({heads}); give head_dim")
-        self.head_dim = dim // heads if head_dim is None else whole_number("head_dim", head_dim)
+        self.kv_heads, self.head_dim = check_heads(dim, heads, kv_heads, head_dim)
         wide = self.head_dim if value_head_dim is None else value_head_dim
         self.value_head_dim = whole_number("value_head_dim", wide)
         chosen = as_feature_map(feature_map)
@@ -143,7 +138,7 @@ class LinearAttention(nn.Module):
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> LinearAttention:
         """Move or convert the parameters; the projection stays float32, which φ is drawn in."""
         before = self.projection
-        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]  # PyTorch gives it no types
         now = self.projection
         if before is not None and now is not None and now.dtype != before.dtype:
             self.projection = before.to(now.device)
@@ -214,7 +209,7 @@ class LinearAttention(nn.Module):
         """
         self._check_causal()
         weight = self.query.weight
-        dtype = torch.float64 if weight.dtype == torch.float64 else torch.float32
+        dtype = exact_dtype(weight.dtype)
         sizes = (batch, self.kv_heads, self.features, self.value_head_dim)
         return LinearState.zeros(*sizes, normalize=self.normalize, dtype=dtype, device=weight.device)
 
@@ -231,7 +226,7 @@ class LinearAttention(nn.Module):
         decay: Any = self.decay
         if isinstance(decay, list):
             weight = self.query.weight
-            dtype = torch.float64 if weight.dtype == torch.float64 else torch.float32
+            dtype = exact_dtype(weight.dtype)
             decay = torch.tensor(decay, device=weight.device, dtype=dtype)
         return {
             "feature_map": self.feature_map,

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from clearhead.errors import InputError, ShapeError
 from clearhead.layers.cache import Cache, Cached
-from clearhead.layers.checks import check_input
+from clearhead.layers.checks import check_heads, check_input, nearest_divisors
 from clearhead.layers.extra_keys import LearnedKey
 from clearhead.layers.placing import Place
 from clearhead.maps.attend import attend
@@ -126,15 +126,7 @@ class MultiHeadAttention(nn.Module):
     ) -> None:
         super().__init__()
         self.dim, self.heads = whole_number("dim", dim), whole_number("heads", heads)
-        self.kv_heads = heads if kv_heads is None else whole_number("kv_heads", kv_heads)
-        if heads % self.kv_heads:
-            raise ShapeError(
-                f"heads ({heads}) is not divisible by kv_heads ({self.kv_heads}); {_nearest(heads, self.kv_heads)}"
-            )
-        if dim % heads and (head_dim is None or shared_projection):
-            remedy = "" if shared_projection else ", or give head_dim"
-            raise ShapeError(f"dim ({dim}) is not divisible by heads ({heads}); {_nearest(dim, heads)}{remedy}")
-        self.head_dim = dim // heads if head_dim is None else whole_number("head_dim", head_dim)
+        self.kv_heads, self.head_dim = check_heads(dim, heads, kv_heads, head_dim, cuts_input=shared_projection)
         self.value_head_dim = self.head_dim if value_head_dim is None else value_head_dim
         self.key_input_dim = dim if key_input_dim is None else key_input_dim
         self.value_input_dim = self.key_input_dim if value_input_dim is None else value_input_dim
@@ -155,7 +147,7 @@ class MultiHeadAttention(nn.Module):
             if inputs % heads:
                 raise ShapeError(
                     f"a shared projection cuts the input of the {name} ({inputs}) into {heads} equal pieces, one a "
-                    f"head; {_nearest(inputs, heads)}"
+                    f"head; {nearest_divisors(inputs, heads)}"
                 )
             return nn.Linear(inputs // heads, width, bias=bias, device=device, dtype=dtype)
 
@@ -499,10 +491,3 @@ def _norms(
             f"torch.nn.RMSNorm; got {qk_norm!r}"
         )
     return qk_norm(head_dim).to(device, dtype), qk_norm(head_dim).to(device, dtype)
-
-
-def _nearest(number: int, divisor: int) -> str:
-    """Which divisors of ``number`` are next to one that is not."""
-    divisors = [n for n in range(1, number + 1) if number % n == 0]
-    near = [max(n for n in divisors if n < divisor), *[n for n in divisors if n > divisor][:1]]
-    return f"the nearest that divide {number}: {' and '.join(map(str, near))}"

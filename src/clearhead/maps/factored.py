@@ -34,9 +34,9 @@ from clearhead.mechanisms.fused import product
 from clearhead.mechanisms.normalizers import Normalizer, Softmax, as_normalizer
 from clearhead.mechanisms.recompute import Place, in_blocks
 from clearhead.mechanisms.rule import PlacedBias, ScoreModifier
-from clearhead.mechanisms.streamed import blocks, of_bias, q_and_k, rows_and_keys, run_scores, tile_scores
+from clearhead.mechanisms.streamed import blocks, of_bias, rows_and_keys, run_scores, tile_scores
 from clearhead.positions import Bias
-from clearhead.shapes import Keys, PerQuery, Queries
+from clearhead.shapes import Keys, PerQuery, Queries, exact_dtype
 
 __all__ = ["FactoredMap"]
 
@@ -70,7 +70,7 @@ class FactoredMap(AttentionMap):
         self._lse_is_normal = False
         self.shape = (q.shape[0], q.shape[1], q.shape[2], k.shape[2])
         self.device = q.device
-        self.dtype = torch.float64 if q.dtype == torch.float64 else torch.float32
+        self.dtype = exact_dtype(q.dtype)
 
     @property
     def _rule(self) -> ScoreRule:
@@ -396,8 +396,8 @@ class FactoredMap(AttentionMap):
 
     def _scores(self, rows: range, columns: range) -> Tensor:
         """The scores of a tile, −inf where the mask forbids."""
-        q, k = (x[place] for x, place in zip((self.q, self.k), q_and_k(rows, columns), strict=True))
-        return tile_scores(self.rule, q, k, None, rows, columns)
+        row, key = rows_and_keys(rows, [columns], self.device)
+        return tile_scores(self.rule, self.q[row], self.k[key], None, rows, columns)
 
     def _score_tiles(self) -> Iterator[Tile]:
         """All scores, a tile at a time, −inf where the mask forbids; tiles that it forbids whole are left out."""
@@ -413,7 +413,7 @@ class FactoredMap(AttentionMap):
         seen = self._key_runs()
         for rows in self._row_blocks(2**21, seen.widest, seen.height):
             runs = seen.of(rows)
-            if any(runs):
+            if runs:
                 keys = torch.cat([torch.arange(run.start, run.stop, device=self.device) for run in runs])
                 scores = [self._scores(rows, run) for run in runs]
                 yield rows, keys, scores[0] if len(scores) == 1 else torch.cat(scores, -1)

@@ -13,6 +13,7 @@ from clearhead.maps.base import AttentionMap, Check
 from clearhead.maps.held import Held
 from clearhead.maps.indexing import pick
 from clearhead.mechanisms.fused import product
+from clearhead.shapes import exact_dtype
 
 __all__ = ["StoredMap"]
 
@@ -35,7 +36,7 @@ class StoredMap(AttentionMap):
         batch, heads, queries, keys = weights.shape
         self.shape = (batch, heads, queries, keys)
         self.device = weights.device
-        self.dtype = torch.float64 if weights.dtype == torch.float64 else torch.float32
+        self.dtype = exact_dtype(weights.dtype)
 
     @property
     def nbytes(self) -> int:

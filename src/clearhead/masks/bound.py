@@ -7,7 +7,7 @@ import inspect
 import types
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Bool, Int
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from clearhead.masks.grid import SomeEvery, pool
 
-__all__ = ["BoundMask", "closed_over", "over_grid", "take"]
+__all__ = ["BoundMask", "Solid", "closed_over", "over_grid", "take"]
 
 
 def take(values: Tensor, *indices: Int[Tensor, "..."]) -> Tensor:
@@ -68,6 +68,15 @@ def closed_over(function: Callable[..., Any]) -> list[Tensor]:
         elif callable(value) and hasattr(value, "__dict__") and not isinstance(value, type):
             ahead += [*vars(value).values(), type(value).__call__]
     return found
+
+
+class Solid(NamedTuple):
+    """Part of a map in which nothing is forbidden, such as a document among packed ones."""
+
+    rows: range
+    columns: range
+    causal: bool
+    """Whether it is a triangle, as large along queries as along keys: the first query sees one key, the last all."""
 
 
 class BoundMask(ABC):
@@ -146,6 +155,11 @@ class BoundMask(ABC):
         """
         del rows, height, columns, width
         return False
+
+    def solid(self, text: int, head: int) -> list[Solid] | None:
+        """The map of one text and head as rectangles and triangles in which nothing is forbidden, if it is a few."""
+        del text, head
+        return None
 
     @property
     def is_same_for_all_queries(self) -> bool:

@@ -8,10 +8,12 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from clearhead.masks.bound import BoundMask, take
+from clearhead.masks.bound import BoundMask, Solid, take
 from clearhead.masks.grid import SomeEvery, pool
 
 __all__ = ["Spans"]
+
+_FEW = 32  # queries of a solid part, on average, below which they are not worth looking at one by one
 
 
 class Spans(BoundMask):
@@ -158,6 +160,31 @@ class Spans(BoundMask):
             if bool((away != away[0]).any()):
                 return False
         return True
+
+    def solid(self, text: int, head: int) -> list[Solid] | None:
+        starts, stops = (
+            x[text % len(x), head % x.shape[1]].expand(self.queries).clamp(0, self.keys)
+            for x in (self.starts, self.stops)
+        )
+        starts = starts.where(starts < stops, -1)  # a query that sees nothing is in none of them
+        steps = stops.diff()
+        cuts = ((starts.diff() != 0) | (steps < 0) | (steps > 1)).nonzero()[:, 0] + 1
+        if len(cuts) > self.queries // _FEW:
+            return None
+        edges = torch.nn.functional.pad(torch.nn.functional.pad(cuts, (1, 0)), (0, 1), value=self.queries)
+        first, last = edges[:-1], edges[1:] - 1
+        grown = stops[last] - stops[first]
+        causal = (last > first) & (grown == last - first) & (stops[first] - starts[first] == 1)
+        whole = causal | (grown == 0) | (starts[first] < 0)
+        if self.present is not None:
+            absent = torch.nn.functional.pad(
+                (~self.present[text % len(self.present), head % self.present.shape[1]]).cumsum(-1), (1, 0)
+            )
+            whole &= absent[stops[last]] == absent[starts[first].clamp(min=0)]
+        if not bool(whole.all()):
+            return None
+        found = zip(*(x.tolist() for x in (edges[:-1], edges[1:], starts[first], stops[last], causal)), strict=True)
+        return [Solid(range(a, b), range(c, d), is_causal) for a, b, c, d, is_causal in found if c >= 0]
 
     @property
     def is_same_for_all_queries(self) -> bool:

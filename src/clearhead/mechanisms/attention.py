@@ -15,6 +15,7 @@ from clearhead.mechanisms.plan import Plan, choose
 from clearhead.mechanisms.request import Request, prepare
 from clearhead.mechanisms.rule import ScoreRule
 from clearhead.positions import Bias
+from clearhead.shapes import exact_dtype
 
 __all__ = ["attention", "compute"]
 
@@ -121,8 +122,7 @@ def _fused(request: Request, rule: ScoreRule) -> tuple[Tensor, Tensor]:
         lse = lse.masked_fill(empty, -math.inf)
     if rule.sinks is not None:
         with_sinks = rule.with_sinks(lse)
-        share = (lse - with_sinks.masked_fill(lse == -math.inf, 0.0)).exp()
-        return output * share.to(output.dtype)[..., None], with_sinks
+        return output * decoding.share(lse, with_sinks).to(output.dtype)[..., None], with_sinks
     return output, lse
 
 
@@ -167,7 +167,7 @@ def _sdpa(request: Request) -> Tensor:
 def _dense(request: Request) -> Tensor:
     """The specification, where no other path can go."""
     queries, keys = request.shape[2:]
-    dtype = torch.float64 if request.q.dtype == torch.float64 else torch.float32
+    dtype = exact_dtype(request.q.dtype)
     bias = _written_out(request)
     if request.mask is not None:
         allowed = request.mask.dense(queries, keys, device=request.q.device)

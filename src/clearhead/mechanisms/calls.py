@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import NamedTuple
 
 import torch
@@ -16,7 +16,7 @@ from clearhead.masks.grid import pool
 from clearhead.mechanisms.places import Places, over
 from clearhead.mechanisms.rule import ScoreRule
 from clearhead.positions import ALiBi
-from clearhead.shapes import Keys, Queries
+from clearhead.shapes import Keys, Queries, exact_dtype
 
 __all__ = ["KernelCall", "KernelCalls", "KeyRuns", "calls_swapped", "calls_under", "foldable", "key_runs"]
 
@@ -92,7 +92,7 @@ def calls_under(rule: ScoreRule, q: Queries, k: Keys) -> KernelCalls:
             return
         if layout is None:
             shape = (batch, heads, queries, keys)
-            layout = _layout(left, shape, _ROWS if slope is None else _FOLDED_ROWS)
+            layout = _layout(left, shape, _ROWS if slope is None else _FOLDED_ROWS, rule.mask if is_plain else None)
         for group in layout:
             yield from _calls_of(group, left, q, slope)
 
@@ -102,7 +102,7 @@ def calls_under(rule: ScoreRule, q: Queries, k: Keys) -> KernelCalls:
 def _calls_for_all(rule: ScoreRule, q: Queries, keys: int) -> Iterator[KernelCall]:
     """One call where every query sees the same, or one for each text where texts end at different places."""
     batch, _, queries, _ = q.shape
-    dtype = torch.float64 if q.dtype == torch.float64 else torch.float32
+    dtype = exact_dtype(q.dtype)
     every = over(range(queries))
     seen = rule.columns_for(range(queries), keys)
     if rule.mask is not None and rule.mask.breadth == (batch, 1) and batch > 1 and queries * keys > _SMALL:
@@ -115,11 +115,11 @@ def _calls_for_all(rule: ScoreRule, q: Queries, keys: int) -> Iterator[KernelCal
                     added = None
                     if rule.has_bias or not bool(found[text, run.start : run.stop].all()):
                         added = rule.additive_blocks(over(range(1)), over(run), text, None, dtype, q.device)
-                    yield KernelCall(every, over(run), None if added is None else added.detach(), text=text)
+                    yield KernelCall(every, over(run), added, text=text)
             return
     added = rule.additive_tile(range(1), seen, dtype)
     if seen:
-        yield KernelCall(every, over(seen), None if added is None else added.detach())
+        yield KernelCall(every, over(seen), added)
 
 
 def calls_swapped(rule: ScoreRule, q: Queries, k: Keys) -> KernelCalls:
@@ -140,19 +140,19 @@ class KeyRuns(NamedTuple):
     height: int
     """As many queries at once compute at most a quarter more than single tiles would."""
     widest: int
-    """The most keys that so many queries see."""
+    """The most keys that so many queries see, at least 1 where there is one."""
     of: Callable[[range], list[range]]
     """From queries to the runs of keys that some of them may see."""
 
     def at_least_one(self, rows: range) -> list[range]:
         """The same, or the first key if there is none: a row that sees nothing has the statistic of an empty row."""
-        return self.of(rows) or [range(1)]
+        return self.of(rows) or [range(min(1, self.widest))]
 
 
 def key_runs(rule: ScoreRule, queries: int, keys: int) -> KeyRuns:
     """How many queries to take at once under this rule, and which keys these see."""
     if rule.mask is None or queries * keys <= _SMALL:
-        return KeyRuns(max(1, queries), keys, lambda rows: [rule.columns_for(rows, keys)])
+        return KeyRuns(max(1, queries), keys, lambda rows: [run for run in (rule.columns_for(rows, keys),) if run])
     side = _side(queries, keys)
     some = rule.mask.in_tiles((side, side))[0].flatten(0, 1).any(0).cpu()
     least = int(some.sum())
@@ -171,7 +171,7 @@ def key_runs(rule: ScoreRule, queries: int, keys: int) -> KeyRuns:
         ]
         return [run for run in found if run]
 
-    return KeyRuns(factor * side, min(keys, int(seen.max()) * side), runs)
+    return KeyRuns(factor * side, min(keys, max(1, int(seen.max())) * side), runs)
 
 
 class _Group(NamedTuple):
@@ -185,13 +185,14 @@ class _Group(NamedTuple):
     """Which text, ``None`` where it serves every text."""
     head: int | None = None
     part: int | None = None
+    causal: bool = False
 
 
 def _calls_of(
     group: _Group, rule: ScoreRule | _Swapped, q: Queries, slope: tuple[Tensor, int] | None
 ) -> Iterator[KernelCall]:
-    rows, columns, is_full, text, head, part = group
-    dtype = torch.float64 if q.dtype == torch.float64 else torch.float32
+    rows, columns, is_full, text, head, part, causal = group
+    dtype = exact_dtype(q.dtype)
     # Blocks of one text take the place of the texts, so each text has its own call; they may share what is added.
     texts = [text] if text is not None or len(rows) == 1 else range(q.shape[0])
     apart = rule.bias is not None and rule.bias.shape[0] > 1
@@ -199,27 +200,45 @@ def _calls_of(
     for number, one in enumerate(texts):
         if (rule.has_bias or not is_full) and (apart or number == 0):
             added = rule.additive_blocks(rows, columns, one, head, dtype, q.device)
-            added = None if added is None else added.detach()  # no kernel has a gradient for it
-        yield KernelCall(rows, columns, added, slope=slope, text=one, head=head, part=part)
+        yield KernelCall(rows, columns, added, causal, slope, one, head, part)
 
 
-def _layout(rule: ScoreRule | _Swapped, shape: tuple[int, ...], most: int) -> list[_Group]:
-    """How the queries are cut into blocks of at most ``most``, and which keys each of them needs."""
+def _layout(
+    rule: ScoreRule | _Swapped, shape: tuple[int, ...], most: int, plain: BoundMask | None = None
+) -> list[_Group]:
+    """How the queries are cut into blocks of at most ``most``, and which keys each of them needs.
+
+    ``plain`` is the mask where there is nothing else to add to the scores.
+    """
     batch, heads, queries, keys = shape
+    if plain is not None and queries * keys > _SMALL and (solid := _solid(plain)) is not None:
+        return solid
     height = max(1, min(most, _ADDED // max(1, rule.breadth * keys)))
     wide = [range(start, min(start + height, queries)) for start in range(0, queries, height)]
     whole = [(rows, rule.columns_for(rows, keys)) for rows in wide]
     if rule.mask is not None and queries * keys > _SMALL:
         side = _side(queries, keys)
         tiles = _Tiles(rule.mask, side)
-        cost = batch * heads * sum(len(rows) * len(seen) for rows, seen in whole)
+        cost = batch * heads * sum(len(rows) * len(seen) for rows, seen in whole) * (1 + _PRICE / height)
         heights = [side, *(side * factor for factor in (2, 4, 8) if side * factor <= most)]
-        ways = [(height, tiles.parts(height)) for height in heights]
-        ways += [(height, [tiles.of_blocks(height)]) for height, parts in ways if len(parts) > 1]
+        ways = [(height, parts) for height in heights for parts in tiles.ways(height)]
         costs = [tiles.cost(height, parts, batch, heads) for height, parts in ways]
-        if min(costs) < cost:
+        if min(costs) <= cost:  # blocks that are alike share what is written out for them
             return list(tiles.groups(*ways[costs.index(min(costs))], heads))
     return [_Group(over(rows), over(seen), False) for rows, seen in whole if seen]
+
+
+def _solid(mask: BoundMask) -> list[_Group] | None:
+    """The solid parts of a mask, one call each."""
+    texts, apart = mask.breadth
+    found: list[_Group] = []
+    for text, head in product(range(texts), range(apart)):
+        parts = mask.solid(text, head)
+        if parts is None:
+            return None
+        own = None if texts == 1 else text, None if apart == 1 else head
+        found += [_Group(over(rows), over(columns), True, *own, causal=causal) for rows, columns, causal in parts]
+    return found
 
 
 def _side(queries: int, keys: int) -> int:
@@ -280,19 +299,22 @@ class _Tiles:
         """The tiles that blocks of ``height`` queries see."""
         return pool(self.some.mT, height // self.side, False).any(-1).mT
 
-    def parts(self, height: int) -> list[Seen]:
-        """The same in parts, where some blocks see several runs of keys, which would have to be copied.
+    def ways(self, height: int) -> Iterator[list[Seen]]:
+        """The same whole, and in parts where some blocks see several runs of keys, which would have to be copied.
 
         First the diagonals that all blocks see, whose keys can be read where they lie, then the keys that all see,
         which are copied once if at all, then the rest.
         """
         seen = self.of_blocks(height)
+        yield [seen]
         scattered = (_runs(seen) > 1)[..., None]
         if not scattered.any():
-            return [seen]
+            return
         first = seen & (_diagonals(seen, height // self.side) | ~scattered)
         common = seen & ~first & (seen | ~scattered).flatten(0, 2).all(0)
-        return [part for part in (first, common, seen & ~first & ~common) if part.any()]
+        parts = [part for part in (first, common, seen & ~first & ~common) if part.any()]
+        if len(parts) > 1:
+            yield parts
 
     def cost(self, height: int, parts: list[Seen], batch: int, heads: int) -> float:
         """Roughly what it takes, in pairs computed in one long block: small blocks are dearer by the pair."""

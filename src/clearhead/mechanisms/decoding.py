@@ -12,7 +12,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-__all__ = ["by_key_head", "is_grouped", "parts_for", "run", "without_keys"]
+__all__ = ["by_key_head", "is_grouped", "parts_for", "run", "share", "without_keys"]
 
 _FEW = 64  # rows of one product that the kernel takes as readily as one
 _LONG = 4096  # keys from which on parts pay
@@ -52,10 +52,13 @@ def parts_for(batch: int, kv_heads: int, queries: int, keys: int) -> int:
 def run(kernel: Kernel, q: Tensor, k: Tensor, v: Tensor, added: Tensor | None) -> tuple[Tensor, Tensor]:
     """``kernel(q, k, v, added)``: output and LSE, rearranged where that is faster."""
     shape, kv_heads = q.shape[:3], k.shape[1]
-    if is_grouped(q.shape[1], kv_heads, q.shape[2]):
+    grouped = is_grouped(q.shape[1], kv_heads, q.shape[2])
+    if grouped:
         q, added = by_key_head(q, added, kv_heads)
     parts = parts_for(q.shape[0], kv_heads, q.shape[2], k.shape[2])
     output, lse = kernel(q, k, v, added) if parts == 1 else _in_parts(kernel, q, k, v, added, parts)
+    if not grouped:
+        return output, lse
     return output.reshape(*shape, output.shape[-1]), lse.reshape(shape)
 
 
@@ -80,9 +83,13 @@ def _in_parts(
         last, rest = kernel(q, k[:, :, whole:], v[:, :, whole:], mask)
         output, lse = torch.cat([output, last]), torch.cat([lse, without_keys(rest, mask)])
     total = lse.logsumexp(0, keepdim=True)
-    share = (lse - total.masked_fill(total == -torch.inf, 0.0)).exp()
-    merged = (output.to(lse.dtype) * share[..., None]).sum(0, keepdim=True)
+    merged = (output.to(lse.dtype) * share(lse, total)[..., None]).sum(0, keepdim=True)
     return merged.to(output.dtype), total
+
+
+def share(lse: Tensor, total: Tensor) -> Tensor:
+    """What part of all weights, whose LSE is ``total``, those of ``lse`` are; 0 where there are none at all."""
+    return (lse - total.masked_fill(total == -torch.inf, 0.0)).exp()
 
 
 def without_keys(lse: Tensor, mask: Tensor | None) -> Tensor:

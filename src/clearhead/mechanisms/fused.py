@@ -241,8 +241,7 @@ def _merge(call: KernelCall, found: tuple[Tensor, Tensor], output: Tensor, lse: 
     into, sums = call.own(found[0]), call.own(found[1][..., None])
     before, old = call.rows.take(into), call.rows.take(sums)[..., 0]
     total = torch.logaddexp(old, lse)
-    whole = total.masked_fill(total == -math.inf, 0.0)
-    share, own = ((x - whole).exp()[..., None] for x in (old, lse))
+    share, own = (decoding.share(x, total)[..., None] for x in (old, lse))
     if torch.is_grad_enabled() or call.rows.copied or output.dtype != lse.dtype:
         call.rows.put(into, (before.clone() * share + output * own).to(output.dtype))
     else:  # in place, where that loses no digits and nobody needs the old numbers
@@ -290,6 +289,8 @@ def _folded(call: KernelCall, q: Tensor, k: Tensor, v: Tensor, scale: float) -> 
 
 
 def _run(call: KernelCall, q: Tensor, k: Tensor, v: Tensor, scale: float) -> tuple[Tensor, Tensor]:
+    if call.added is not None:  # a kernel has no gradient for it, and refuses what wants one
+        call = call._replace(added=call.added.detach())
     kernel = _cpu_kernel()
     if kernel is None or not has_fused_kernel(q):
         return _plain(call, q, k, v, scale)

@@ -15,7 +15,7 @@ from clearhead.masks import Mask
 from clearhead.mechanisms.feature_maps import FeatureMap, as_feature_map
 from clearhead.mechanisms.recurrence import Recurrence, State, Tokens
 from clearhead.mechanisms.request import prepare
-from clearhead.shapes import check_flag, whole_number
+from clearhead.shapes import check_flag, exact_dtype, whole_number
 
 __all__ = ["LinearRequest", "LinearState", "prepare_linear"]
 
@@ -88,7 +88,8 @@ class LinearState:
 
     def detach(self) -> LinearState:
         """The same numbers, without what gradients would need."""
-        return LinearState(*(None if x is None else x.detach() for x in (self.values, self.keys, self.shift)))  # type: ignore[arg-type]
+        keys, shift = (None if x is None else x.detach() for x in (self.keys, self.shift))
+        return LinearState(self.values.detach(), keys, shift)
 
     def __repr__(self) -> str:
         names = ("batch", "kv_heads", "features", "value_dim")
@@ -115,7 +116,7 @@ class LinearRequest:
     @property
     def dtype(self) -> torch.dtype:
         """What it computes in."""
-        return torch.float64 if self.q.dtype == torch.float64 else torch.float32
+        return exact_dtype(self.q.dtype)
 
     def output(self) -> Float[Tensor, "batch kv_heads groups queries value_dim"]:
         """The output without a state before it."""
@@ -132,8 +133,8 @@ class LinearRequest:
         queries, keys = self.q.shape[3], self.k.shape[2]
         q, tokens, ahead = self.q, self.tokens, keys - queries
         if ahead > 0:  # keys before the first query
-            state = self.how.gather(tokens.slice(0, ahead), state)
-            tokens = tokens.slice(ahead, keys)
+            before, tokens = tokens.split([ahead, queries])
+            state = self.how.gather(before, state)
         output, state = self.how.causal(q[:, :, :, max(0, -ahead) :], tokens, state)
         if ahead < 0:  # queries that stand before the first key
             output = torch.cat([output.new_zeros((*q.shape[:3], -ahead, output.shape[-1])), output], 3)
@@ -251,7 +252,7 @@ def _per_token(
 ) -> Float[Tensor, "batch kv_heads keys #features"]:
     """A number, one a head, a token or a feature, as one tensor of at least float32."""
     batch, kv_heads, keys, _ = k.shape
-    dtype = torch.float64 if k.dtype == torch.float64 else torch.float32
+    dtype = exact_dtype(k.dtype)
     if not isinstance(given, Tensor):
         if isinstance(given, list | tuple):
             raise InputError(

@@ -16,6 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from clearhead.shapes import exact_dtype
+
 __all__ = ["Place", "in_blocks"]
 
 Place = tuple[slice | Tensor, ...]
@@ -116,7 +118,7 @@ def _part_by_part(
     job: _Job, tensors: Sequence[Tensor], needed: Sequence[bool], wishes: Sequence[Tensor | None]
 ) -> list[Tensor | None]:
     # Many parts add to the same keys: summed in float32 or better.
-    exact = [torch.float64 if x.dtype == torch.float64 else torch.float32 for x in tensors]
+    exact = [exact_dtype(x.dtype) for x in tensors]
     sums = [
         torch.zeros_like(x, dtype=dtype) if need else x for x, dtype, need in zip(tensors, exact, needed, strict=True)
     ]

@@ -54,13 +54,9 @@ class Tokens:
         """All tensors, in the order of the fields."""
         return self.k, self.v, self.present, self.log_decay, self.rate, self.log_weight
 
-    def slice(self, start: int, stop: int) -> Tokens:
-        """The tokens from start to stop."""
-        return Tokens(*(None if x is None else x[:, :, start:stop] for x in self.parts()))  # type: ignore[arg-type]
-
-    def split(self, size: int) -> list[Tokens]:
-        """Runs of ``size`` tokens; by ``split``, whose backward pass writes each gradient once."""
-        count = -(-self.k.shape[2] // size)
+    def split(self, size: int | list[int]) -> list[Tokens]:
+        """Runs of ``size`` tokens, or of these sizes; by ``split``, whose backward pass writes each gradient once."""
+        count = len(self.k.split(size, 2))
         found = [[None] * count if x is None else list(x.split(size, 2)) for x in self.parts()]
         return [Tokens(*parts) for parts in zip(*found, strict=True)]
 
@@ -196,12 +192,20 @@ class Recurrence:
             total = (features.flatten(2, 3) @ matrix).unflatten(2, q.shape[2:4])
             return self.finish(total, query_shift, shift[:, :, None, None, None]).to(q.dtype)
 
-    def _segment(self, q: Tensor | None, *rest: Tensor | None) -> tuple[Tensor | None, Tensor, Tensor]:
-        """The outputs of q, if there are any, and the state afterwards; the rest are tokens' parts and the state."""
-        *parts, matrix, shift = rest
-        assert matrix is not None
-        assert shift is not None
-        tokens = Tokens(*parts)  # type: ignore[arg-type]
+    def _segment(
+        self,
+        q: Tensor | None,
+        k: Tensor,
+        v: Tensor,
+        present: Tensor | None,
+        log_decay: Tensor | None,
+        rate: Tensor | None,
+        log_weight: Tensor | None,
+        matrix: Tensor,
+        shift: Tensor,
+    ) -> tuple[Tensor | None, Tensor, Tensor]:
+        """The outputs of q, if there are any, and the state afterwards; tensors singly, as checkpoints want them."""
+        tokens = Tokens(k, v, present, log_decay, rate, log_weight)
         with torch.autocast(_real(tokens.k.device), enabled=False):
             return self._segment_in(matrix.dtype, q, tokens, matrix, shift)
 

@@ -17,9 +17,9 @@ from clearhead.mechanisms.calls import key_runs
 from clearhead.mechanisms.fused import product
 from clearhead.mechanisms.recompute import Place, in_blocks
 from clearhead.mechanisms.rule import ScoreRule
-from clearhead.shapes import Keys, PerQuery, Queries
+from clearhead.shapes import Keys, PerQuery, Queries, exact_dtype
 
-__all__ = ["attend", "blocks", "of_bias", "q_and_k", "rows_and_keys", "run_scores", "tile_scores"]
+__all__ = ["attend", "blocks", "of_bias", "rows_and_keys", "run_scores", "tile_scores"]
 
 _SCORES = 2**22  # scores of one block
 
@@ -98,15 +98,6 @@ def run_scores(
     return torch.cat([tile_scores(rule, q, part, own, rows, run) for part, own, run in parts], -1)
 
 
-def q_and_k(rows: range, columns: range) -> tuple[Place, Place]:
-    """Where the queries and keys of a tile are."""
-    return (slice(None), slice(None), slice(rows.start, rows.stop)), (
-        slice(None),
-        slice(None),
-        slice(columns.start, columns.stop),
-    )
-
-
 def tile_scores(
     rule: ScoreRule,
     q: Float[Tensor, "batch heads rows head_dim"],
@@ -116,7 +107,7 @@ def tile_scores(
     columns: range,
 ) -> Float[Tensor, "batch heads rows columns"]:
     """The scores of a tile from its own queries, keys and bias, −inf where the mask forbids."""
-    dtype = torch.float64 if q.dtype == torch.float64 else torch.float32
+    dtype = exact_dtype(q.dtype)
     # Query heads that share a key head are rows of one product, so that keys are not repeated.
     folded = q.to(dtype).reshape(*k.shape[:2], q.shape[1] // k.shape[1] * len(rows), q.shape[-1])
     scaled = product(folded, k.to(dtype).transpose(-1, -2)).mul_(rule.scale)

@@ -24,7 +24,7 @@ from clearhead.masks import (
 )
 from clearhead.mechanisms import calls, fused, streamed
 
-N, HEADS, KV_HEADS, SIDE = 211, 4, 2, 8
+N, HEADS, KV_HEADS, SIDE = 151, 4, 2, 8
 SEEDED = torch.Generator().manual_seed(0)
 MASKS: dict[str, Mask] = {
     "band": Causal() & Window(17, 0),
@@ -33,7 +33,7 @@ MASKS: dict[str, Mask] = {
     "strided": strided(31),
     "documents": Causal() & Documents(torch.stack([torch.arange(N) // 19, torch.arange(N) // 23])),
     "shuffled documents": Documents(torch.arange(N) * 37 % 41),
-    "padding": Window(9, 3) & Padding([150, N]),
+    "padding": Window(9, 3) & Padding([109, N]),
     "random": Explicit(torch.rand(N, N, generator=SEEDED) < 0.01),
     "nothing": Window(0, 0) & ~Causal(),
 }

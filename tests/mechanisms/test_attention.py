@@ -250,7 +250,7 @@ def test_gradients_have_gradients(name: str, loss: str) -> None:
 
     q, k, v = (torch.randn(1, 2, n, 3, dtype=torch.float64, requires_grad=True) for n in (3, 5, 5))
     first = torch.autograd.grad(function(q, k, v), (q, k), create_graph=True)
-    assert torch.autograd.gradgradcheck(function, (q, k, v))
+    assert torch.autograd.gradgradcheck(function, (q, k, v), fast_mode=True)
     assert all(x.requires_grad for x in first)
 
 

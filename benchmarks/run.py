@@ -35,6 +35,7 @@ PARTS = (
     "attention",
     "linear",
     "layers",
+    "models",
     "masks",
     "long_sequences",
     "cost_of_attention",

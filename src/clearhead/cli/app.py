@@ -1,4 +1,4 @@
-"""``clearhead look`` and ``clearhead open``."""
+"""The command ``clearhead``, and what it has: ``look`` and ``open`` are here."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from clearhead._version import __version__
+from clearhead.cli import models as of_models
+from clearhead.cli.shared import busy, text_of
 from clearhead.errors import ClearheadError, InputError
 
 if TYPE_CHECKING:
@@ -78,11 +80,11 @@ def look(
     truncate: Annotated[bool, typer.Option("--truncate", help="Cut off what is too long for the model.")] = False,
 ) -> None:
     """Run a pretrained Transformer on TEXT and show which words its heads look at."""
-    given = _text(text, file)
+    given = text_of(text, file)
     _check_outputs(figure, save)
-    with _busy("Loading the model …"):
+    with busy("Loading the model …"):
         from clearhead.capture.look import look as run
-        from clearhead.capture.sources import DEFAULT_MODEL
+        from clearhead.models.files import DEFAULT_MODEL
 
         capture = run(given, DEFAULT_MODEL if model is None else model, truncate=truncate)
     if capture.provenance["random_weights"]:
@@ -115,13 +117,16 @@ def open_(
     _show(capture, source, target, head, top, pieces, figure, save, as_json, text)
 
 
+app.command()(of_models.generate)
+app.command()(of_models.models)
+
 # The base class of all errors of usage, wherever typer's version has its click from.
 _USAGE_ERRORS: Any = typer.BadParameter.__mro__[2]
 
 
 def _command(error: Any) -> tuple[str, ...]:
     name = getattr(getattr(error, "ctx", None), "info_name", None)
-    return (name, "--help") if name in ("look", "open") else ("--help",)
+    return (name, "--help") if name in ("look", "open", "generate", "models") else ("--help",)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -150,28 +155,6 @@ def _fail(message: str) -> None:
 
 def _say(message: str) -> None:
     typer.echo(message, err=True)
-
-
-def _busy(message: str) -> Any:
-    """A spinner on stderr where that is a terminal."""
-    from rich.console import Console
-
-    return Console(stderr=True).status(message)
-
-
-def _text(text: str | None, file: str | None) -> str:
-    if (text is None) == (file is None):
-        raise InputError("give either a TEXT or --file, which may be - for standard input")
-    if text is not None:
-        return text
-    assert file is not None
-    try:
-        data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-        return data.decode("utf-8-sig").strip("\n")
-    except OSError as error:
-        raise InputError(f"cannot read {file}: {error.strerror or error}") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{file} is no UTF-8 text") from None
 
 
 def _check_outputs(figure: Path | None, save: Path | None) -> None:

@@ -7,7 +7,7 @@ every one of them, a text given whole and the same text given in pieces of any l
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 from weakref import ref
 
 import torch
@@ -19,7 +19,7 @@ from clearhead.masks import Mask
 from clearhead.masks.base import shown
 from clearhead.shapes import Keys, whole_number
 
-__all__ = ["Cache", "Cached", "GrowingCache", "SlidingCache", "StaticCache"]
+__all__ = ["Cache", "Cached", "GrowingCache", "PreallocatedCache", "SlidingCache", "StaticCache"]
 
 
 class Cached(NamedTuple):
@@ -38,6 +38,8 @@ class Cache(ABC):
 
     layer: ref[nn.Module] | None = None
     """The layer whose keys it holds."""
+    keys_stay: ClassVar[bool] = False
+    """Whether what it gives lies in one tensor for all calls, and is not written over."""
 
     def check_mask(self, mask: Mask | Tensor | None, queries: int) -> None:
         """Raise :class:`~clearhead.errors.InputError` if the mask of so many new tokens wants what is not kept."""
@@ -272,10 +274,86 @@ class StaticCache(Cache):
         self._seen.add_(tokens)
 
 
-def _after(kept: Tensor, new: Tensor) -> Tensor:
+class PreallocatedCache(Cache):
+    """Room for ``length`` tokens, made at the first call; what it gives are views of the keys and values so far.
+
+    For decoding that is not compiled: nothing is copied but the newest token's key and value, and nothing that is not
+    there yet is computed or masked. Maps made from it stay valid, since what was given out is not written again. It
+    is for inference: no gradient flows through it.
+
+    Args:
+        length: How many tokens there is room for.
+
+    Raises:
+        ShapeError: Keys or values that do not fit those before, or more of them than there is room for.
+        InputError: A gradient is wanted, or ``length`` is not a whole number of at least 1.
+
+    Example:
+        >>> cache = PreallocatedCache(7)
+        >>> for tokens in (5, 1):
+        ...     found = cache.update(torch.zeros(1, 2, tokens, 3), torch.zeros(1, 2, tokens, 3))
+        >>> cache.seen, found.k.shape
+        (6, torch.Size([1, 2, 6, 3]))
+
+    """
+
+    keys_stay = True
+
+    def __init__(self, length: int) -> None:
+        self.length = whole_number("length", length)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything; the room is made anew, since maps may hold the old one."""
+        self.layer = None
+        self._room: tuple[Tensor, Tensor] | None = None
+        self._seen = 0
+
+    @property
+    def seen(self) -> int:
+        """How many tokens it has been given."""
+        return self._seen
+
+    def extend(self, k: Keys, v: Float[Tensor, "batch kv_heads keys value_dim"]) -> Cached:
+        """Write the newest tokens' keys and values after those before, and give all so far."""
+        start, stop = self._seen, self._seen + k.shape[2]
+        if k.requires_grad or v.requires_grad:
+            raise InputError(
+                "a PreallocatedCache is written in place, so no gradient can flow through it; decode under "
+                "torch.no_grad(), or use a GrowingCache"
+            )
+        if stop > self.length:
+            raise ShapeError(
+                f"the cache has room for {self.length} tokens; it holds {start} and got {k.shape[2]} more. Make it "
+                "longer, or reset() it"
+            )
+        if self._room is None:
+            self._room = _room(k, self.length), _room(v, self.length)
+        keys, values = self._room
+        for room, new in ((keys, k), (values, v)):
+            _check_fits(room, new)
+            # Through .data, which counts no change: what was given out before lies apart from what is written.
+            room.data.narrow(2, start, stop - start).copy_(new)
+        return Cached(keys.narrow(2, 0, stop), values.narrow(2, 0, stop))
+
+    def advance(self, found: Cached, tokens: int) -> None:
+        """Count the tokens."""
+        del found
+        self._seen += tokens
+
+
+def _room(x: Tensor, length: int) -> Tensor:
+    return x.new_empty(*x.shape[:2], length, x.shape[3])
+
+
+def _check_fits(kept: Tensor, new: Tensor) -> None:
     if kept.shape[:2] != new.shape[:2] or kept.shape[3] != new.shape[3]:
         raise ShapeError(
             f"the cache holds (batch, kv_heads, keys, width) = {tuple(kept.shape)}, and the newest are "
             f"{tuple(new.shape)}; only keys may differ. reset() it for another batch"
         )
+
+
+def _after(kept: Tensor, new: Tensor) -> Tensor:
+    _check_fits(kept, new)
     return torch.cat((kept, new), 2)

@@ -162,6 +162,9 @@ class MultiHeadAttention(nn.Module):
             dtype=dtype,
         )
         self.sinks = nn.Parameter(torch.empty(heads, device=device, dtype=dtype)) if sinks else None
+        self.keys_stay = (
+            False  # of the last call, for whoever keeps its map: whether they are the same tensor each time
+        )
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -345,6 +348,8 @@ class MultiHeadAttention(nn.Module):
         itself = context is None and value is None
         if cache is not None:
             self._check_cache(cache, mask, x.shape[1], itself)
+        if not torch.compiler.is_compiling():
+            self.keys_stay = isinstance(context, KeyValues) if cache is None else cache.keys_stay
         if positions is not None and not isinstance(self.position, Rotary):
             raise InputError("positions are for a layer with position=Rotary(...); others count the keys")
         if positions is not None and positions.device != x.device:

@@ -83,9 +83,10 @@ class Learned(nn.Module):
     Args:
         length: How many positions.
         dim: Numbers in a code.
+        first: The row of position 0; those before it are never used (RoBERTa has two).
 
     Attributes:
-        table: (length, dim), trained. It starts as N(0, 0.02²), as in BERT and GPT-2.
+        table: (first + length, dim), trained. It starts as N(0, 0.02²), as in BERT and GPT-2.
 
     Raises:
         InputError: ``length`` or ``dim`` is not a positive whole number.
@@ -101,11 +102,12 @@ class Learned(nn.Module):
 
     """
 
-    def __init__(self, length: int, dim: int) -> None:
+    def __init__(self, length: int, dim: int, *, first: int = 0) -> None:
         super().__init__()
         self.length = whole_number("length", length)
         self.dim = whole_number("dim", dim)
-        self.table = nn.Parameter(torch.empty(length, dim))
+        self.first = whole_number("first", first, 0)
+        self.table = nn.Parameter(torch.empty(first + length, dim))
         nn.init.normal_(self.table, std=0.02)
 
     def forward(self, positions: Int[Tensor, "*any"]) -> Float[Tensor, "*any dim"]:
@@ -124,8 +126,9 @@ class Learned(nn.Module):
                     f"position {int(beyond[0])} has no learned code: there are {self.length}, "
                     f"for the positions 0 … {self.length - 1}"
                 )
-        return nn.functional.embedding(positions.long(), self.table)
+        rows = positions.long()
+        return nn.functional.embedding(rows + self.first if self.first else rows, self.table)
 
     def extra_repr(self) -> str:
         """The arguments."""
-        return f"{self.length}, {self.dim}"
+        return f"{self.length}, {self.dim}" + (f", first={self.first}" if self.first else "")

@@ -1,0 +1,34 @@
+"""What commands share."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from clearhead.errors import InputError
+
+__all__ = ["busy", "text_of"]
+
+
+def busy(message: str) -> Any:
+    """A spinner on stderr where that is a terminal."""
+    from rich.console import Console
+
+    return Console(stderr=True).status(message)
+
+
+def text_of(text: str | None, file: str | None) -> str:
+    """The argument, or the content of the file."""
+    if (text is None) == (file is None):
+        raise InputError("give either a TEXT or --file, which may be - for standard input")
+    if text is not None:
+        return text
+    assert file is not None
+    try:
+        data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        return data.decode("utf-8-sig").strip("\n")
+    except OSError as error:
+        raise InputError(f"cannot read {file}: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{file} is no UTF-8 text") from None

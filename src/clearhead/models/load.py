@@ -1,0 +1,520 @@
+"""Published models, as stacks of our own parts."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Bool, Float, Int
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from clearhead.errors import InputError, ModelError
+from clearhead.files import write_together
+from clearhead.layers import MultiHeadAttention
+from clearhead.models.files import DEFAULT_MODEL, locate, read_json, read_weights, weight_files
+from clearhead.models.generation import Sampling, Token, generate, written
+from clearhead.models.heads import LanguageModel, Sequence2Sequence
+from clearhead.models.images import Preprocessing
+from clearhead.models.pretrained import ARCHITECTURES, Architecture
+from clearhead.models.pretrained.tables import Config, Head, Kept, read_config
+from clearhead.models.transformer import PatchEmbedding
+
+__all__ = ["LoadedModel", "is_built_here", "load"]
+
+_TOKENIZER = "tokenizer.json"
+_BESIDE = (
+    _TOKENIZER,
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "generation_config.json",
+    "preprocessor_config.json",
+)
+"""What :meth:`LoadedModel.save` copies."""
+
+
+class LoadedModel(nn.Module):
+    """A published model: a network of our own parts, with its weights, configuration and tokenizer.
+
+    It is called as its network is: ``model(ids)``. :func:`load` makes one.
+
+    Attributes:
+        name: What it was loaded as.
+        network: The stack, or the stack with a head: see :mod:`clearhead.models`.
+        config: Every key of its configuration that means something, defaults included.
+        folder: Where its files are.
+
+    """
+
+    def __init__(
+        self,
+        name: str,
+        network: nn.Module,
+        *,
+        architecture: Architecture,
+        head: Head | None,
+        config: Config,
+        given: Mapping[str, Any],
+        folder: Path,
+        kept: Mapping[str, Tensor],
+    ) -> None:
+        super().__init__()
+        self.name, self.network, self.config, self.folder = name, network, config, folder
+        self._architecture, self._head, self._given, self._kept = architecture, head, given, kept
+
+    def forward(self, *inputs: Any, **options: Any) -> Any:
+        """What the network gives."""
+        return self.network(*inputs, **options)
+
+    @property
+    def architecture(self) -> str:
+        """``model_type`` of its configuration."""
+        return self._architecture.name
+
+    @property
+    def published_class(self) -> str:
+        """Its class in ``transformers``."""
+        return str((self._given.get("architectures") or self._architecture.bare)[0])
+
+    @property
+    def _prefix(self) -> str:
+        return "" if self._head is None else self._architecture.prefix
+
+    @property
+    def stack(self) -> Any:
+        """The network without its head."""
+        return self.network if self._head is None else getattr(self.network, self._head.holds)
+
+    @property
+    def limit(self) -> int | None:
+        """The most tokens of a text, special ones included; None where there is no limit."""
+        path = self.folder / "tokenizer_config.json"
+        stated = read_json(path).get("model_max_length") if path.is_file() else None
+        limits = (self._architecture.limit(self.config), stated)
+        return min((n for n in limits if isinstance(n, int) and 0 < n < 10**9), default=None)
+
+    @cached_property
+    def tokenizer(self) -> Any:
+        """The ``tokenizers.Tokenizer`` of its ``tokenizer.json``.
+
+        Raises:
+            ModelError: There is no such file, or it cannot be read.
+
+        """
+        from tokenizers import Tokenizer
+
+        path = self.folder / _TOKENIZER
+        if not path.is_file():
+            raise ModelError(
+                f"{self.name} has no {_TOKENIZER}, so texts cannot be cut into tokens; give ids, or put the file there"
+            )
+        try:
+            tokenizer = Tokenizer.from_file(str(path))
+        except Exception as error:  # noqa: BLE001  # the library raises plain Exceptions
+            raise ModelError(f"cannot read {path}: {error}") from None
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+        return tokenizer
+
+    def encode(
+        self, texts: str | Sequence[str], *, side: Literal["left", "right"] = "right"
+    ) -> tuple[Int[Tensor, "batch tokens"], Bool[Tensor, "batch tokens"]]:
+        """The token ids of texts, special tokens included, and which of them there are.
+
+        Args:
+            texts: One or several.
+            side: Where shorter texts are filled up: on the right for encoders, on the left for what is written on.
+
+        Raises:
+            ModelError: There is no tokenizer.
+            InputError: No text at all, or one that is longer than the model takes.
+
+        Example:
+            >>> model = load()
+            >>> ids, mask = model.encode(["Attention is all you need.", "Is it?"])
+            >>> ids.shape, mask.sum(1).tolist()
+            (torch.Size([2, 8]), [8, 5])
+
+        """
+        given = [texts] if isinstance(texts, str) else list(texts)
+        if not given:
+            raise InputError("there is no text: give one, or a list of them")
+        encoded = [encoding.ids for encoding in self.tokenizer.encode_batch(given)]
+        longest = max(map(len, encoded))
+        if self.limit is not None and longest > self.limit:
+            raise InputError(f"the text has {longest} tokens, and {self.name} takes {self.limit} in all; shorten it")
+        ids = torch.full((len(given), longest), self.config.pad_token_id or 0)
+        mask = torch.zeros(len(given), longest, dtype=torch.bool)
+        for row, own in enumerate(encoded):
+            place = slice(0, len(own)) if side == "right" else slice(longest - len(own), None)
+            ids[row, place], mask[row, place] = torch.tensor(own, dtype=torch.int64), True
+        where = next(self.network.parameters()).device
+        return ids.to(where), mask.to(where)
+
+    def pixels(self, images: Any) -> Float[Tensor, "batch channels height width"]:
+        """The numbers of pictures, as ``preprocessor_config.json`` says.
+
+        Args:
+            images: A file, a ``PIL.Image``, or whole numbers from 0 to 255 ``(height, width)``,
+                ``(height, width, channels)`` or ``(channels, height, width)``; or a list of such.
+
+        Raises:
+            InputError: The model takes no pictures, or this is none.
+            ModelError: There is no such file, or it says something that is not known.
+            MissingPackageError: Pillow is not installed.
+
+        """
+        embedding = getattr(self.stack, "embedding", None)
+        if not isinstance(embedding, PatchEmbedding):
+            raise InputError(f"{self.name} takes no pictures: it is a {self.published_class}")
+        path = self.folder / "preprocessor_config.json"
+        if not path.is_file():
+            raise ModelError(
+                f"{self.name} has no {path.name}, so it is not known how pictures are prepared; give pixels, or put "
+                "the file there"
+            )
+        prepare = Preprocessing(read_json(path), embedding.channels, embedding.image, str(path))
+        made = [prepare(image) for image in (images if isinstance(images, list) else [images])]
+        first = next(self.network.parameters())
+        return torch.stack(made).to(first)
+
+    def attention_names(self) -> dict[nn.Module, str]:
+        """The attention layers, and the paths that they have in the published model."""
+        return {
+            module: self._architecture.attention_path(path)
+            for path, module in self.stack.named_modules()
+            if isinstance(module, MultiHeadAttention)
+        }
+
+    @property
+    def ends(self) -> set[int]:
+        """The tokens with which a text ends, of ``generation_config.json`` or of the configuration."""
+        path = self.folder / "generation_config.json"
+        given = read_json(path).get("eos_token_id") if path.is_file() else None
+        ids = self.config.eos_token_id if given is None else given
+        return set() if ids is None else {ids} if isinstance(ids, int) else set(ids)
+
+    def generate(
+        self,
+        prompt: str | Sequence[str],
+        *,
+        max_new_tokens: int | None = None,
+        temperature: float | None = None,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        repetition_penalty: float = 1.0,
+        stop: str | Sequence[str] = (),
+        seed: int | None = None,
+    ) -> Iterator[Any]:
+        """Write on, token by token.
+
+        Greedy, the likeliest token every time, unless ``temperature``, ``top_k`` or ``top_p`` is given: see
+        :class:`~clearhead.models.Sampling`. Several prompts are one batch. A text ends with the model's end token, with
+        a ``stop`` text, or after ``max_new_tokens``.
+
+        Args:
+            prompt: A text, or several.
+            max_new_tokens: At most as many as the model takes after the longest prompt, which is the default, or 256
+                where there is no limit.
+            temperature: Above 0.
+            top_k: How many tokens to draw from.
+            top_p: Above 0 and at most 1.
+            repetition_penalty: Above 0; 1 changes nothing.
+            stop: Texts at which to end; they are not given out.
+            seed: Draws the same again; by default PyTorch's own random numbers are used.
+
+        Yields:
+            :class:`~clearhead.models.Token`; for several prompts tuples of them, None for texts that have ended.
+
+        Raises:
+            InputError: The model writes no text, the prompt is empty or longer than the model takes, or a setting that
+                is out of bounds.
+
+        Example:
+            >>> model = ch.load("gpt2")  # doctest: +SKIP
+            >>> for token in model.generate("Attention is", max_new_tokens=20):  # doctest: +SKIP
+            ...     print(token.text, end="", flush=True)
+
+        """
+        sampling = Sampling(temperature=temperature, top_k=top_k, top_p=top_p, repetition_penalty=repetition_penalty)
+        texts = [prompt] if isinstance(prompt, str) else list(prompt)
+        stops = [stop] if isinstance(stop, str) else list(stop)
+        steps = self._steps(texts, max_new_tokens, sampling, stops, seed)
+        return (step[0] for step in steps) if isinstance(prompt, str) else steps
+
+    def _steps(
+        self, texts: list[str], most: int | None, sampling: Sampling, stops: list[str], seed: int | None
+    ) -> Iterator[tuple[Token | None, ...]]:
+        network = self.network
+        if not isinstance(network, LanguageModel | Sequence2Sequence):
+            raise InputError(f"{self.name} writes no text: it is a {self.published_class}, without a language head")
+        if not texts or not all(texts):
+            raise InputError("the prompt is empty: there is nothing to go on from")
+        answers = isinstance(network, Sequence2Sequence)
+        ids, mask = self.encode(texts, side="right" if answers else "left")
+        longest = ids.shape[1]
+        room = None if self.limit is None else self.limit - (0 if answers else longest)
+        if room is not None and room < 1:
+            raise InputError(f"the prompt has {longest} tokens, all that {self.name} takes; shorten it")
+        if room is not None and most is not None and most > room:
+            raise InputError(
+                f"max_new_tokens is {most}, and after {longest} tokens of prompt {self.name} takes {room} more"
+            )
+        if most is None:
+            most = 256 if room is None else room
+        generator = None if seed is None else torch.Generator(ids.device).manual_seed(seed)
+        found = generate(
+            network,
+            ids,
+            mask=mask,
+            max_new_tokens=most,
+            sampling=sampling,
+            ends=self.ends,
+            start=self.config.decoder_start_token_id or 0,
+            generator=generator,
+        )
+        prompts = [[] if answers else own[there].tolist() for own, there in zip(ids, mask, strict=True)]
+        return written(found, self.tokenizer, prompts, most=most, ends=self.ends, stops=stops)
+
+    def named_as_published(self) -> Iterator[tuple[str, nn.Parameter]]:
+        """The weights, and what they are called in published files; of several in one, each by that one's name."""
+        for name, parameter in self.network.named_parameters():
+            yield self._architecture.place(self._head, name, self._prefix).name, parameter
+
+    def save(self, path: str | Path) -> None:
+        """Write a folder that :func:`load` and ``transformers`` read: configuration, weights, tokenizer.
+
+        Files of these names that are in the folder are replaced, all of them or none.
+
+        Raises:
+            InputError: The folder cannot be made or written.
+
+        """
+        folder = Path(path)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"cannot make the folder {folder}: {error.strerror}") from None
+        tensors = self._published()
+        beside = [name for name in _BESIDE if (self.folder / name).is_file()]
+        same = folder.resolve() == self.folder.resolve()
+        files = [(folder / name, _copying(self.folder / name)) for name in beside if not same]
+        text = json.dumps(self._given, indent=2, ensure_ascii=False) + "\n"
+        files.append((folder / "config.json", lambda part: Path(part).write_text(text, encoding="utf-8")))
+        files.append((folder / "model.safetensors", lambda part: save_file(tensors, part, {"format": "pt"})))
+        write_together(files)
+
+    def _published(self) -> dict[str, Tensor]:
+        """The weights by published names."""
+        found = dict(self._kept)
+        prefix = self._prefix
+        for name, tensor in self.network.state_dict().items():
+            part = self._architecture.place(self._head, name, prefix)
+            if part.name not in found:
+                found[part.name] = tensor.new_empty(part.shape(tuple(tensor.shape)))
+            part.put(found[part.name], tensor)
+        return found
+
+
+def load(
+    name: str | Path = DEFAULT_MODEL,
+    *,
+    head: bool = True,
+    dtype: torch.dtype | None = None,
+    device: torch.device | str | None = None,
+) -> LoadedModel:
+    """A published model with its weights, ready to be called: BERT, RoBERTa, GPT-2, T5, ViT or Llama.
+
+    Weights in safetensors files are memory-mapped: nothing is read before it is used, and what is changed is a copy.
+    Every key of the configuration and every weight is accounted for.
+
+    Args:
+        name: A model id of the Hugging Face hub, or a folder with ``config.json``, weights (``model.safetensors`` or
+            ``pytorch_model.bin``, whole or in shards) and ``tokenizer.json``.
+        head: Whether to build the head that the configuration names; else the stack alone.
+        dtype: What the weights are to be; as they are in the file if it is not given.
+        device: Where they are to be.
+
+    Returns:
+        The model in ``eval()`` mode.
+
+    Raises:
+        ModelError: There is no such model, its architecture or a key of its configuration is not known, or weights are
+            missing, left over, of another shape, truncated or altered. The message names them.
+
+    Example:
+        >>> import torch, clearhead as ch
+        >>> model = ch.load("sentence-transformers/all-MiniLM-L6-v2")
+        >>> ids = torch.tensor([model.tokenizer.encode("Attention is all you need.").ids])
+        >>> with torch.no_grad():
+        ...     model(ids).shape
+        torch.Size([1, 8, 384])
+
+    """
+    folder = locate(str(name))
+    where = folder / "config.json"
+    given = read_json(where)
+    architecture = _architecture(given, where)
+    config = read_config(architecture, given, str(where))
+    own = _head(architecture, given, where) if head else None
+    if own is None:
+        given["architectures"] = [architecture.bare[0]]
+    tensors = _renamed(read_weights(weight_files(folder)), architecture)
+    prefix = architecture.prefix if any(x.startswith(architecture.prefix) for x in tensors) else ""
+    kind = f"{architecture.name} in {folder}"
+    with torch.device("meta"), _Blank():
+        network = architecture.build(config)
+        if own is not None:
+            network = own.build(config, network, tensors.keys())
+    state, used = _state(network, architecture, own, prefix, tensors, kind)
+    kept = _leftover(tensors, used, architecture, own, prefix, kind, head_wanted=head)
+    network.load_state_dict(state, assign=True)
+    model = LoadedModel(
+        str(name),
+        network,
+        architecture=architecture,
+        head=own,
+        config=config,
+        given=given,
+        folder=folder,
+        kept=kept,
+    )
+    return model.to(device=device, dtype=dtype).eval()
+
+
+class _Blank(TorchFunctionMode):
+    """Leaves parameters as they are made: on the meta device, drawing their numbers would import torch's compiler."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        name = getattr(func, "__name__", "")
+        if name.endswith("_") and not name.endswith("__"):  # in place: an initialisation
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **kwargs)
+
+
+def is_built_here(name: str) -> bool:
+    """Whether :func:`load` knows the architecture of a model and every key of its configuration.
+
+    Raises:
+        ModelError: There is no such model.
+
+    """
+    where = locate(name) / "config.json"
+    given = read_json(where)
+    try:
+        read_config(_architecture(given, where), given, str(where))
+    except ModelError:
+        return False
+    return True
+
+
+def _architecture(given: Mapping[str, Any], where: Path) -> Architecture:
+    kind = given.get("model_type")
+    for architecture in ARCHITECTURES:
+        if architecture.name == kind and architecture.applies(given):
+            return architecture
+    known = ", ".join(dict.fromkeys(x.name for x in ARCHITECTURES))
+    raise ModelError(
+        f"{where} says model_type {kind!r}, which is not built here; there are {known}. clearhead.load_pretrained asks "
+        "transformers, and clearhead.watch sees any model"
+    )
+
+
+def _head(architecture: Architecture, given: Mapping[str, Any], where: Path) -> Head | None:
+    names = given.get("architectures") or architecture.bare
+    if names[0] in architecture.bare:
+        return None
+    if names[0] not in architecture.heads:
+        known = ", ".join([*architecture.bare, *architecture.heads])
+        raise ModelError(
+            f"{where} says {names[0]}, which is not built here; there are {known}. load(…, head=False) gives the stack "
+            "without its head"
+        )
+    return architecture.heads[names[0]]
+
+
+def _renamed(tensors: dict[str, Tensor], architecture: Architecture) -> dict[str, Tensor]:
+    """With today's names, where older files have others."""
+
+    def now(name: str) -> str:
+        for old, new in architecture.renamed.items():
+            if name.endswith(old):
+                return name.removesuffix(old) + new
+        return name
+
+    return {now(name): tensor for name, tensor in tensors.items()}
+
+
+def _state(
+    network: nn.Module,
+    architecture: Architecture,
+    head: Head | None,
+    prefix: str,
+    tensors: Mapping[str, Tensor],
+    kind: str,
+) -> tuple[dict[str, Tensor], set[str]]:
+    """What the network is to hold, as views of the published weights, and the names of these."""
+    found: dict[str, Tensor] = {}
+    used: set[str] = set()
+    missing: list[str] = []
+    for name, ours in network.state_dict().items():
+        part = architecture.place(head, name, prefix)
+        if part.name not in tensors:
+            missing.append(part.name)
+            continue
+        tensor, shape = tensors[part.name], part.shape(tuple(ours.shape))
+        if tuple(tensor.shape) != shape:
+            raise ModelError(
+                f"{part.name} of {kind} is {tuple(tensor.shape)}, and its configuration makes it {shape}: the "
+                "configuration and the weights are of two models"
+            )
+        found[name] = part.take(tensor)
+        used.add(part.name)
+    if missing:
+        raise ModelError(f"{kind} lacks {_some(missing)}; with random numbers in its place it would be another model")
+    return found, used
+
+
+def _leftover(
+    tensors: Mapping[str, Tensor],
+    used: set[str],
+    architecture: Architecture,
+    head: Head | None,
+    prefix: str,
+    kind: str,
+    *,
+    head_wanted: bool,
+) -> dict[str, Tensor]:
+    """The weights that are not used and written again when the model is saved.
+
+    Raises:
+        ModelError: There are others, which nothing is known of.
+
+    """
+    kept: dict[str, Tensor] = {}
+    unknown: list[str] = []
+    for name in tensors.keys() - used:
+        reason = architecture.ignored(head, name, prefix)
+        if isinstance(reason, Kept):
+            kept[name] = tensors[name]
+        elif reason is None and not (head is not None and name == head.repeats):
+            unknown += [name] if head_wanted or not architecture.is_of_a_head(name, prefix) else []
+    if unknown:
+        raise ModelError(f"{kind} has {_some(sorted(unknown))}, which nothing here uses: it is another model")
+    return kept
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more
+
+
+def _copying(source: Path) -> Any:
+    return lambda part: shutil.copyfile(source, part)

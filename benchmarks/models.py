@@ -47,7 +47,7 @@ def measure(say: Say, *, quick: bool) -> Iterator[Result]:
         rounds = 2 if quick else 5
         yield from _forward(say, folders, rounds, quick)
         yield from _training(say, folders, rounds, quick)
-        yield from _generation(say, folders, 1 if quick else 3, quick)
+        yield from _generation(say, folders, 1 if quick else 2, quick)
         yield from _loading(say, folders, rounds)
     yield from _looking(say, 1 if quick else 5)
 
@@ -111,9 +111,8 @@ def _forward(say: Say, folders: dict[str, Path], rounds: int, quick: bool) -> It
                 ids = torch.randint(1000, 20000, (batch, tokens), generator=torch.Generator().manual_seed(0))
                 _compare(ours(ids), _output(theirs(ids)), name)
                 repeat = max(1, 2048 // (tokens * batch))
-                times = interleave(
-                    {"ours": partial(ours, ids), "theirs": partial(theirs, ids)}, 4 * rounds, repeat=repeat
-                )
+                cases = {"ours": partial(ours, ids), "theirs": partial(theirs, ids)}
+                times = interleave(cases, rounds if tokens * batch > 2048 else 4 * rounds, repeat=repeat)
                 peer = f"transformers: {times.median('theirs')}"
                 yield at_most(1.02, f"{what}: forward, {times.median('ours')}", times.ratio("ours", "theirs"), peer)
 

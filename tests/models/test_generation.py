@@ -140,6 +140,32 @@ def test_weights_that_change_are_laid_out_again(tmp_path: Path, monkeypatch: pyt
     assert not torch.equal(before, after)
 
 
+def test_without_memory_for_a_copy_of_the_weights_the_plain_pass_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved("gpt2", tmp_path)
+    network, ids = load(tmp_path).network, prompts()[0]
+    wanted = ours(generate(network, ids, max_new_tokens=20))
+    assert network.stepper is not None
+    other = load(tmp_path).network
+    monkeypatch.setattr("clearhead.models.stepping._available_memory", lambda: 1000.0)
+    assert torch.equal(ours(generate(other, ids, max_new_tokens=20)), wanted)
+    assert other.stepper is None
+
+
+def test_hooks_are_called_while_text_is_written(tmp_path: Path) -> None:
+    saved("gpt2", tmp_path)
+    network, ids = load(tmp_path).network, prompts()[0]
+    wanted = ours(generate(network, ids, max_new_tokens=20))
+    calls: list[int] = []
+    handle = network.decoder.blocks[1].attention.query.register_forward_hook(lambda *_: calls.append(1))
+    assert torch.equal(ours(generate(network, ids, max_new_tokens=20)), wanted)
+    assert len(calls) == 20
+    handle.remove()
+    assert network.stepper is not None
+    assert network.stepper.may_run
+
+
 # Texts.
 
 

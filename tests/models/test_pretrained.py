@@ -237,7 +237,9 @@ def test_older_names_and_names_without_a_prefix(tmp_path: Path) -> None:
     assert torch.equal(load(tmp_path)(*own), wanted)
 
 
-@pytest.mark.parametrize("name", ["bert, words", "gpt2", "llama", "t5", "vit, classes", "roberta, classes"])
+@pytest.mark.parametrize(
+    "name", ["bert, words", "bert, pretraining", "gpt2", "llama", "t5", "vit, classes", "roberta, classes"]
+)
 @torch.no_grad()
 def test_without_its_head(name: str, tmp_path: Path) -> None:
     theirs = saved(name, tmp_path)
@@ -255,6 +257,9 @@ def test_without_its_head(name: str, tmp_path: Path) -> None:
     )
     assert_same(ours(*own), wanted)
     ours.save(tmp_path / "bare")
+    if name != "t5":
+        _, said = type(body).from_pretrained(tmp_path / "bare", output_loading_info=True)
+        assert not said["unexpected_keys"]
     assert load(tmp_path / "bare").network.state_dict().keys() == ours.network.state_dict().keys()
 
 

@@ -503,7 +503,7 @@ def _leftover(
     for name in tensors.keys() - used:
         reason = architecture.ignored(head, name, prefix)
         if isinstance(reason, Kept):
-            kept[name] = tensors[name]
+            kept[name if head is not None else name.removeprefix(prefix)] = tensors[name]
         elif reason is None and not (head is not None and name == head.repeats):
             unknown += [name] if head_wanted or not architecture.is_of_a_head(name, prefix) else []
     if unknown:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -38,13 +39,15 @@ Map = Callable[..., Tensor]
 def stepper_for(network: LanguageModel | Sequence2Sequence) -> Stepper | None:
     """What steps this network, if all its parts are of the kinds that are written out here.
 
-    It is made once and kept with the network: it has a copy of the weights.
+    It is made once and kept with the network: it has a copy of the weights, for which there has to be memory.
     """
     decoder = network.decoder if isinstance(network, LanguageModel) else network.model.decoder
     if not _is_plain(decoder):
         return None
     stepper: Stepper | None = network.stepper
     if stepper is None or not stepper.is_current:
+        if 2 * sum(x.nbytes for x in network.parameters()) > _available_memory():
+            return None
         stepper = network.stepper = Stepper(network, decoder)
     return stepper
 
@@ -269,6 +272,15 @@ def _map(layers: Sequence[nn.Linear | nn.Embedding]) -> Map:
         return found if residual is None else residual + found
 
     return slow
+
+
+def _available_memory() -> float:
+    """Bytes, where the system says; the weights are packed one by one, but the system should not have to swap."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return math.inf
+    return next((int(line.split()[1]) * 1024.0 for line in lines if line.startswith("MemAvailable")), math.inf)
 
 
 def _can_pack(weight: Tensor) -> bool:

@@ -26,9 +26,9 @@ def minilm() -> ch.LoadedModel:
 @pytest.fixture
 def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, minilm: ch.LoadedModel) -> Run:
     """Run the command in this process with the model loaded once; gives exit code, stdout, stderr."""
-    load = runners.load_ours
+    load = runners.load_if_built
     monkeypatch.setattr(
-        runners, "load_ours", lambda name, **how: minilm if name == ch.DEFAULT_MODEL else load(name, **how)
+        runners, "load_if_built", lambda name, **how: minilm if name == ch.DEFAULT_MODEL else load(name, **how)
     )
 
     def command(*arguments: str) -> tuple[int, str, str]:

@@ -13,8 +13,7 @@ from torch import Tensor, nn
 from clearhead.capture.sources import Pretrained, load
 from clearhead.errors import InputError
 from clearhead.models import EncoderDecoder, LoadedModel, VisionEncoder
-from clearhead.models.load import is_built_here
-from clearhead.models.load import load as load_ours
+from clearhead.models.load import load_if_built
 
 __all__ = ["Runner", "runner_of"]
 
@@ -56,7 +55,7 @@ class Runner(ABC):
 def runner_of(model: str | LoadedModel | Pretrained) -> Runner:
     """What runs this model: our own stack where its architecture is built here, else transformers."""
     if isinstance(model, str):
-        model = load_ours(model, head=False) if is_built_here(model) else load(model)
+        model = load_if_built(model, head=False) or load(model)
     return _Own(model) if isinstance(model, LoadedModel) else _Transformers(model)
 
 

@@ -26,7 +26,7 @@ from clearhead.models.pretrained import ARCHITECTURES, Architecture
 from clearhead.models.pretrained.tables import Config, Head, Kept, read_config
 from clearhead.models.transformer import PatchEmbedding
 
-__all__ = ["LoadedModel", "is_built_here", "load"]
+__all__ = ["LoadedModel", "load", "load_if_built"]
 
 _TOKENIZER = "tokenizer.json"
 _BESIDE = (
@@ -358,10 +358,43 @@ def load(
 
     """
     folder = locate(str(name))
+    return _load(str(name), folder, *_configuration(folder), head=head, dtype=dtype, device=device)
+
+
+def load_if_built(name: str, *, head: bool = True) -> LoadedModel | None:
+    """What :func:`load` gives; None for an architecture, or a key of a configuration, that is not known here.
+
+    Raises:
+        ModelError: There is no such model, or its weights are not those of its configuration.
+
+    """
+    folder = locate(name)
+    try:
+        known = _configuration(folder)
+    except ModelError:
+        return None
+    return _load(name, folder, *known, head=head)
+
+
+def _configuration(folder: Path) -> tuple[Architecture, dict[str, Any], Config]:
     where = folder / "config.json"
     given = read_json(where)
     architecture = _architecture(given, where)
-    config = read_config(architecture, given, str(where))
+    return architecture, given, read_config(architecture, given, str(where))
+
+
+def _load(
+    name: str,
+    folder: Path,
+    architecture: Architecture,
+    given: dict[str, Any],
+    config: Config,
+    *,
+    head: bool,
+    dtype: torch.dtype | None = None,
+    device: torch.device | str | None = None,
+) -> LoadedModel:
+    where = folder / "config.json"
     own = _head(architecture, given, where) if head else None
     if own is None:
         given["architectures"] = [architecture.bare[0]]
@@ -376,7 +409,7 @@ def load(
     kept = _leftover(tensors, used, architecture, own, prefix, kind, head_wanted=head)
     network.load_state_dict(state, assign=True)
     model = LoadedModel(
-        str(name),
+        name,
         network,
         architecture=architecture,
         head=own,
@@ -397,22 +430,6 @@ class _Blank(TorchFunctionMode):
         if name.endswith("_") and not name.endswith("__"):  # in place: an initialisation
             return args[0] if args else kwargs["tensor"]
         return func(*args, **kwargs)
-
-
-def is_built_here(name: str) -> bool:
-    """Whether :func:`load` knows the architecture of a model and every key of its configuration.
-
-    Raises:
-        ModelError: There is no such model.
-
-    """
-    where = locate(name) / "config.json"
-    given = read_json(where)
-    try:
-        read_config(_architecture(given, where), given, str(where))
-    except ModelError:
-        return False
-    return True
 
 
 def _architecture(given: Mapping[str, Any], where: Path) -> Architecture:

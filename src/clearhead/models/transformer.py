@@ -149,6 +149,7 @@ class Stack(nn.Module):
     """Blocks one after the other, and a norm at the end.
 
     Args:
+        embedding: What the blocks start from.
         blocks: The blocks.
         norm: The last norm; post-norm blocks need none.
         bias: A bias that the self-attention of all blocks shares (T5).
@@ -157,9 +158,16 @@ class Stack(nn.Module):
     """
 
     def __init__(
-        self, blocks: Iterable[Block], *, norm: nn.Module | None = None, bias: Bias | None = None, dropout: float = 0.0
+        self,
+        embedding: nn.Module,
+        blocks: Iterable[Block],
+        *,
+        norm: nn.Module | None = None,
+        bias: Bias | None = None,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
+        self.embedding = embedding
         self.blocks = nn.ModuleList(blocks)
         self.norm, self.bias, self.dropout = norm, bias, nn.Dropout(dropout)
         self.checkpoints = False
@@ -220,17 +228,7 @@ class Encoder(Stack):
 
     """
 
-    def __init__(
-        self,
-        embedding: Embedding,
-        blocks: Iterable[Block],
-        *,
-        norm: nn.Module | None = None,
-        bias: Bias | None = None,
-        dropout: float = 0.0,
-    ) -> None:
-        super().__init__(blocks, norm=norm, bias=bias, dropout=dropout)
-        self.embedding = embedding
+    embedding: Embedding
 
     def forward(
         self,
@@ -265,17 +263,7 @@ class Decoder(Stack):
 
     """
 
-    def __init__(
-        self,
-        embedding: Embedding,
-        blocks: Iterable[Block],
-        *,
-        norm: nn.Module | None = None,
-        bias: Bias | None = None,
-        dropout: float = 0.0,
-    ) -> None:
-        super().__init__(blocks, norm=norm, bias=bias, dropout=dropout)
-        self.embedding = embedding
+    embedding: Embedding
 
     def forward(
         self,
@@ -407,9 +395,7 @@ class VisionEncoder(Stack):
 
     """
 
-    def __init__(self, embedding: PatchEmbedding, blocks: Iterable[Block], *, norm: nn.Module | None = None) -> None:
-        super().__init__(blocks, norm=norm)
-        self.embedding = embedding
+    embedding: PatchEmbedding
 
     def forward(
         self, pixels: Float[Tensor, "batch channels height width"], *, states: list[Tensor] | None = None

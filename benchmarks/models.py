@@ -110,9 +110,9 @@ def _forward(say: Say, folders: dict[str, Path], rounds: int, quick: bool) -> It
                 say(what)
                 ids = torch.randint(1000, 20000, (batch, tokens), generator=torch.Generator().manual_seed(0))
                 _compare(ours(ids), _output(theirs(ids)), name)
-                repeat = max(1, 2048 // (tokens * batch))
+                repeat = max(1, 512 // (tokens * batch))
                 cases = {"ours": partial(ours, ids), "theirs": partial(theirs, ids)}
-                times = interleave(cases, rounds if tokens * batch > 2048 else 4 * rounds, repeat=repeat)
+                times = interleave(cases, rounds if tokens * batch > 2048 else 8 * rounds, repeat=repeat)
                 peer = f"transformers: {times.median('theirs')}"
                 yield at_most(1.02, f"{what}: forward, {times.median('ours')}", times.ratio("ours", "theirs"), peer)
 
@@ -144,7 +144,7 @@ def _training(say: Say, folders: dict[str, Path], rounds: int, quick: bool) -> I
                 )
                 if isinstance(module, torch.nn.Dropout):
                     module.p = 0.0
-        times = interleave({"ours": _step(ours, ids), "theirs": _step(theirs, ids)}, rounds)
+        times = interleave({"ours": _step(ours, ids), "theirs": _step(theirs, ids)}, 2 * rounds)
         peer = f"transformers: {times.median('theirs')}"
         yield at_most(1.02, f"{what}: training step, {times.median('ours')}", times.ratio("ours", "theirs"), peer)
 

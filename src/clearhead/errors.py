@@ -10,6 +10,7 @@ __all__ = [
     "LargeMapError",
     "MissingPackageError",
     "ModelError",
+    "NotBuiltError",
     "NotFiniteError",
     "NothingCapturedError",
     "ShapeError",
@@ -57,6 +58,10 @@ class InputError(ClearheadError, ValueError):
 
 class ModelError(ClearheadError, RuntimeError):
     """A model or tokenizer that cannot be found or loaded."""
+
+
+class NotBuiltError(ModelError):
+    """An architecture, or a key of a configuration, that is not known here; ``transformers`` may know it."""
 
 
 class MissingPackageError(ClearheadError, ImportError):

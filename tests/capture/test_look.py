@@ -112,6 +112,7 @@ def test_a_text_gives_its_maps_with_tokens_and_provenance(folders: dict[str, Pat
     versions = {"clearhead": ch.__version__, "torch": torch.__version__}
     assert capture.provenance == {
         "model": str(folders["bert"]),
+        "run_by": "clearhead",
         "class": "BertModel",
         "attention": None,
         "dtype": "float32",
@@ -120,6 +121,33 @@ def test_a_text_gives_its_maps_with_tokens_and_provenance(folders: dict[str, Pat
         "random_weights": [],
     }
     assert all(amap.check().ok() for amap in capture.values())
+
+
+def test_what_is_not_built_here_is_run_by_transformers_and_says_why(folders: dict[str, Path], tmp_path: Path) -> None:
+    text, folder = "The animal didn't cross.", tmp_path / "model"
+    shutil.copytree(folders["bert"], folder)
+    config = json.loads((folder / "config.json").read_text()) | {"nobody_knows": 1}
+    (folder / "config.json").write_text(json.dumps(config))
+    capture = ch.look(text, str(folder))
+    assert capture.provenance["run_by"].startswith("transformers: ")
+    assert "'nobody_knows', which bert is not known to have" in capture.provenance["run_by"]
+    wanted = ch.look(text, str(folders["bert"]))
+    assert list(capture) == list(wanted)
+    for name in wanted:
+        torch.testing.assert_close(capture[name].dense(), wanted[name].dense(), rtol=0, atol=1e-5)
+    shutil.rmtree(folder)
+    shutil.copytree(folders["bert"], folder)
+    vocabulary = json.loads((folder / "tokenizer.json").read_text())["model"]["vocab"]
+    (folder / "vocab.txt").write_text("\n".join(sorted(vocabulary, key=vocabulary.get)))
+    (folder / "tokenizer.json").unlink()
+    (folder / "tokenizer_config.json").write_text('{"tokenizer_class": "BertTokenizer"}')
+    found = ch.look(text, str(folder))
+    assert found.provenance["run_by"] == f"transformers: {folder} has no tokenizer.json"
+
+
+def test_another_module_is_watched_instead(as_for_users: None) -> None:
+    with pytest.raises(InputError, match=r"this Linear, are called within clearhead\.watch"):
+        ch.look("a", torch.nn.Linear(2, 2))
 
 
 @pytest.mark.parametrize("name", ["bert", "gpt2", "t5"])
@@ -302,7 +330,7 @@ def test_folders_without_a_whole_model(what: str, folders: dict[str, Path], tmp_
     said = {
         "no weights": "model holds no weights: neither model.safetensors",
         "weights cut off": "model.safetensors is truncated or altered: .*; download the model again",
-        "no tokenizer": "model has no tokenizer.json, so texts cannot be cut into tokens",
+        "no tokenizer": "cannot load the tokenizer of .*model: its files are missing",
         "a broken tokenizer": "cannot read .*tokenizer.json",
         "no configuration": "model holds no model: there is no config.json in it",
         "an unknown architecture": "cannot load the model in .*model",

@@ -131,6 +131,24 @@ def test_a_special_token_in_the_middle_of_a_word_parts_it() -> None:
     assert tokens.words == ("unhappy", "[MASK]", "unhappy")
 
 
+@pytest.mark.parametrize("text", ["be a bad cat", "café, 猫 and 👩‍🚀"])
+def test_ids_stand_where_their_text_is(text: str) -> None:
+    letters = pre_tokenizers.ByteLevel.alphabet()
+    vocabulary = {piece: number for number, piece in enumerate(["</s>", *sorted(letters), "ca"])}
+    tokenizer = Tokenizer(models.BPE(vocabulary, [("c", "a")]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens(["</s>"])
+    encoding = tokenizer.encode(text)
+    found = Tokens.from_ids(tokenizer, [*encoding.ids, 0])
+    assert found.text == text
+    assert found.pieces == (*encoding.tokens, "</s>")
+    assert found.offsets == (*encoding.offsets, (len(text), len(text)))
+    assert found.special == (*[False] * len(encoding.ids), True)
+    assert found.words[-1] == "</s>"
+    assert text.startswith(Tokens.from_ids(tokenizer, encoding.ids[:4]).text)  # without half of a character
+
+
 def test_bare_pieces_are_words_of_their_own() -> None:
     tokens = Tokens.from_pieces(["<s>", "a b", "c"], special=[True, False, False])
     assert tokens.text == "<s> a b c"

@@ -26,9 +26,9 @@ def minilm() -> ch.LoadedModel:
 @pytest.fixture
 def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, minilm: ch.LoadedModel) -> Run:
     """Run the command in this process with the model loaded once; gives exit code, stdout, stderr."""
-    load = runners.load_if_built
+    load = runners.load_own
     monkeypatch.setattr(
-        runners, "load_if_built", lambda name, **how: minilm if name == ch.DEFAULT_MODEL else load(name, **how)
+        runners, "load_own", lambda name, **how: minilm if name == ch.DEFAULT_MODEL else load(name, **how)
     )
 
     def command(*arguments: str) -> tuple[int, str, str]:
@@ -130,8 +130,8 @@ def test_open_shows_any_text_of_a_batch(run: Run, saved: Path) -> None:
 BAD = [
     (["look", ""], "the text is empty"),
     (["look", "  \n "], "the text is empty"),
-    (["look"], "either a TEXT or --file"),
-    (["look", "a b", "--file", "x"], "either a TEXT or --file"),
+    (["look"], "either a text or --file"),
+    (["look", "a b", "--file", "x"], "either a text or --file"),
     (["look", "--file", "nothing.txt"], "cannot read nothing.txt: No such file"),
     (["look", "word " * 600], "602 tokens, and sentence-transformers/all-MiniLM-L6-v2 takes at most 512"),
     (["look", "a cat sat", "--from", "dog"], "no word 'dog'; its words are a, cat, sat"),

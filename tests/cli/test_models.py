@@ -61,7 +61,7 @@ def test_a_token_is_shown_as_soon_as_it_is_there(folder: Path) -> None:
         (["be a cat", "--top-p", "2"], "top_p is 2.0"),
         (["x" * 80], "takes 67 in all; shorten it"),
         ([""], "the prompt is empty"),
-        ([], "give either a TEXT or --file"),
+        ([], "give either a text or --file"),
     ],
     ids=str,
 )

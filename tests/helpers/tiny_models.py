@@ -21,6 +21,7 @@ _GPT2 = {"n_embd": 24, "n_layer": 2, "n_head": 4, "vocab_size": 53, "n_positions
 _GPT2 |= {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
 _T5 = {"d_model": 24, "d_kv": 5, "d_ff": 41, "num_layers": 2, "num_heads": 4}
 _T5 |= {"vocab_size": 53, "decoder_start_token_id": 0, "relative_attention_max_distance": 23}
+_T5_1_1 = {"feed_forward_proj": "gated-gelu", "tie_word_embeddings": False}
 _IMAGE = {**_SIZES, "image_size": 15, "patch_size": 5}
 _LLAMA3 = {"rope_type": "llama3", "rope_theta": 1000.0, "factor": 4.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0}
 _LLAMA3 |= {"original_max_position_embeddings": 16}
@@ -34,13 +35,13 @@ class Tiny:
     kind: str
     config: Callable[[], Any]
 
-    def make(self) -> Any:
-        """A random model, biases and norms included."""
+    def make(self, spread: float = 0.2) -> Any:
+        """A random model, biases and norms included, whose matrices spread so far."""
         torch.manual_seed(0)
         model = getattr(transformers, self.kind)(self.config()).eval()
         with torch.no_grad():
             for parameter in model.parameters():
-                parameter.normal_(1.0 if parameter.dim() == 1 else 0.0, 0.2)
+                parameter.normal_(*((1.0, 0.2) if parameter.dim() == 1 else (0.0, spread)))
         return model
 
 
@@ -68,14 +69,14 @@ ENCODERS = {
     "bert, classes": _bert("ForSequenceClassification", num_labels=3),
     "bert, token classes": _bert("ForTokenClassification", num_labels=5),
     "roberta": _roberta("Model"),
-    "roberta, words": _roberta("ForMaskedLM"),
+    "roberta, words": _roberta("ForMaskedLM", hidden_act="relu"),  # whose head has gelu all the same
     "roberta, classes": _roberta("ForSequenceClassification", num_labels=3),
     "roberta, token classes": _roberta("ForTokenClassification"),
 }
 DECODERS = {
     "gpt2": _tiny("GPT2LMHeadModel", "GPT2Config", **_GPT2),
     "gpt2, bare": _tiny("GPT2Model", "GPT2Config", **_GPT2),
-    "gpt2, wide": _tiny("GPT2LMHeadModel", "GPT2Config", **_GPT2, n_inner=37),
+    "gpt2, wide": _tiny("GPT2LMHeadModel", "GPT2Config", **_GPT2, n_inner=37, tie_word_embeddings=False),
     "llama": _llama(),
     "llama, bare": _llama("Model"),
     "llama, grouped": _llama(num_key_value_heads=2),
@@ -89,7 +90,9 @@ DECODERS = {
 }
 BOTH = {
     "t5": _tiny("T5ForConditionalGeneration", "T5Config", **_T5),
-    "t5, 1.1": _tiny("T5ForConditionalGeneration", "T5Config", **_T5, feed_forward_proj="gated-gelu"),
+    "t5, 1.1": _tiny(
+        "T5ForConditionalGeneration", "T5Config", **_T5, feed_forward_proj="gated-gelu", tie_word_embeddings=False
+    ),
     "t5, bare": _tiny("T5Model", "T5Config", **_T5, num_decoder_layers=3),
 }
 VISION = {
@@ -100,9 +103,9 @@ VISION = {
 MODELS = {**ENCODERS, **DECODERS, **BOTH, **VISION}
 
 
-def saved(name: str, folder: Path) -> Any:
+def saved(name: str, folder: Path, spread: float = 0.2) -> Any:
     """The model of that name, written into a folder by transformers."""
-    model = MODELS[name].make()
+    model = MODELS[name].make(spread)
     model.save_pretrained(folder)
     return model
 

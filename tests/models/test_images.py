@@ -77,6 +77,11 @@ def test_what_is_no_picture(tmp_path: Path) -> None:
         (np.zeros((4, 4, 3), dtype=np.float32), "uint8 numbers .*; got torch.float32"),
         (np.zeros((4, 4, 5), dtype=np.uint8), "a pixel has 1 or 3 numbers"),
         (np.zeros((2, 4, 4, 3), dtype=np.uint8), r"of the shape \(2, 4, 4, 3\)"),
+        (np.zeros((0, 5, 3), dtype=np.uint8), r"of the shape \(0, 5, 3\)"),
+        (Image.fromarray(np.zeros((4, 4), dtype=np.float32)), "numbers of the mode 'F', not 0 to 255"),
+        (Image.fromarray(np.zeros((4, 4), dtype=np.uint16)), "numbers of the mode 'I;16'"),
+        (None, "got NoneType"),
+        ([], "there is no picture"),
     ):
         with pytest.raises(InputError, match=said):
             model.pixels(wrong)

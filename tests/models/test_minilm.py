@@ -57,7 +57,7 @@ def test_texts_become_ids(model: ch.LoadedModel) -> None:
     assert mask.tolist() == [[True] * 4, [False, True, True, True]]
     with pytest.raises(InputError, match=r"the text has 602 tokens, and .* takes 512 in all"):
         model.encode("word " * 600)
-    with pytest.raises(InputError, match="there is no text"):
+    with pytest.raises(InputError, match="the text is empty"):
         model.encode([])
     with pytest.raises(InputError, match="takes no pictures: it is a BertModel"):
         model.pixels("cat.png")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from tiny_models import BOTH, DECODERS, ENCODERS, MODELS, VISION, inputs, saved
 from torch import Tensor
 
 import clearhead as ch
-from clearhead.errors import ModelError
+from clearhead.errors import InputError, ModelError, ShapeError
 from clearhead.models import LoadedModel, load
 from clearhead.models.pretrained import ARCHITECTURES
 
@@ -29,7 +30,7 @@ def output(found: Any) -> Tensor:
 
 
 def assert_same(found: Tensor, wanted: Tensor, there: Tensor | None = None) -> None:
-    """Equal as far as ``there`` says that there are tokens."""
+    """Equal as far as ``there`` says that there are tokens; of the largest number where that is above 1."""
     assert found.shape == wanted.shape
     difference = (found - wanted).abs()
     if there is not None and difference.dim() == 3:
@@ -58,10 +59,13 @@ def test_it_computes_the_same(both: tuple[Any, LoadedModel], name: str, padded: 
     wanted = theirs(**given, output_hidden_states=True)
     states: list[Tensor] = []
     if name in BOTH:
-        found = ours(*own, **options)
-        ours.stack.encoder(own[0], **options, states=states)
+        own_states: list[Tensor] = []
+        found = ours(*own, **options, states=states, target_states=own_states)
         hidden, there = wanted.encoder_hidden_states, options.get("mask")
         assert_same(found, output(wanted))
+        assert len(own_states) == len(wanted.decoder_hidden_states)
+        for mine, state in zip(own_states, wanted.decoder_hidden_states, strict=True):
+            assert_same(mine, state)
     else:
         found = ours(*own, **options, states=states)
         hidden = wanted.hidden_states
@@ -195,8 +199,9 @@ def test_shards_and_pickled_weights(pickled: bool, tmp_path: Path) -> None:
     tensors = load_file(tmp_path / "model.safetensors")
     (tmp_path / "model.safetensors").unlink()
     if pickled:
-        torch.save(tensors, tmp_path / "pytorch_model.bin")
-        assert torch.equal(load(tmp_path)(*ids), wanted)
+        for is_archive in (True, False):  # before PyTorch 1.6 it was none
+            torch.save(tensors, tmp_path / "pytorch_model.bin", _use_new_zipfile_serialization=is_archive)
+            assert torch.equal(load(tmp_path)(*ids), wanted)
         (tmp_path / "pytorch_model.bin").unlink()
     theirs.save_pretrained(tmp_path, max_shard_size="5KB")
     assert len(list(tmp_path.glob("model-*.safetensors"))) > 2
@@ -283,7 +288,17 @@ def test_an_unknown_architecture(tmp_path: Path) -> None:
         ("bert", "layer_norm_epsilon", 1e-5, "'layer_norm_epsilon', which bert is not known to have"),
         ("bert", "position_embedding_type", "relative_key", "positions in the scores.*only 'absolute' is"),
         ("bert", "hidden_act", "mish", "no activation 'mish'"),
-        ("bert", "hidden_size", "24", "hidden_size = '24', and a number is wanted"),
+        ("bert", "hidden_size", "24", "hidden_size = '24', and a whole number is wanted"),
+        ("gpt2", "resid_pdrop", 1.5, "describes no model: dropout probability"),
+        ("gpt2", "n_head", 5, "config.json describes no model: .*24.*5"),
+        ("gpt2", "architectures", "GPT2LMHeadModel", "a list of names is wanted"),
+        ("gpt2", "eos_token_id", "x", "eos_token_id = 'x', and a whole number is wanted"),
+        ("gpt2", "tie_word_embeddings", "no", "tie_word_embeddings = 'no', and true or false is wanted"),
+        ("bert, words", "tie_word_embeddings", False, "another matrix than the embedding"),
+        ("llama", "rope_parameters", [1], "an object with rope_type and its settings is wanted"),
+        ("llama", "rope_scaling", {"rope_type": "linear", "factor": 4.0}, "rope_parameters and rope_scaling say"),
+        ("llama", "rope_interleaved", True, "neighbouring dimensions"),
+        ("t5", "dense_act_fn", "gelu", "feed_forward_proj is 'relu', and dense_act_fn is 'gelu'"),
         ("gpt2", "scale_attn_by_inverse_layer_idx", True, "scores divided by the layer's number"),
         (
             "llama",
@@ -319,6 +334,162 @@ def test_weights_that_do_not_fit(tmp_path: Path) -> None:
     edit(tmp_path, attention_bias=True)
     with pytest.raises(ModelError, match=r"lacks model\.layers\.0\.self_attn\.q_proj\.bias"):
         load(tmp_path)
+
+
+def test_a_weight_that_is_missing_is_not_made_up(tmp_path: Path) -> None:
+    for name in ("gpt2, wide", "llama"):
+        saved(name, tmp_path)
+        reweigh(tmp_path, lambda tensors: tensors.pop("lm_head.weight"))
+        with pytest.raises(ModelError, match=r"lacks lm_head\.weight; with random numbers"):
+            load(tmp_path)
+    saved("gpt2", tmp_path)
+    reweigh(tmp_path, lambda tensors: tensors.pop("transformer.h.0.attn.c_attn.bias"))
+    with pytest.raises(ModelError, match=r"lacks transformer\.h\.0\.attn\.c_attn\.bias; with"):  # once
+        load(tmp_path)
+
+
+TWICE = [
+    ("gpt2", "lm_head.weight", "transformer.wte.weight"),
+    ("llama, tied", "lm_head.weight", "model.embed_tokens.weight"),
+    ("t5", "lm_head.weight", "shared.weight"),
+    ("t5", "encoder.embed_tokens.weight", "shared.weight"),
+    ("bert, words", "cls.predictions.decoder.weight", "bert.embeddings.word_embeddings.weight"),
+    ("bert, words", "cls.predictions.decoder.bias", "cls.predictions.bias"),
+    ("roberta, words", "lm_head.decoder.weight", "roberta.embeddings.word_embeddings.weight"),
+]
+
+
+@pytest.mark.parametrize(("name", "again", "first"), TWICE)
+@torch.no_grad()
+def test_a_weight_that_is_there_twice(name: str, again: str, first: str, tmp_path: Path) -> None:
+    """Equal, it is one weight; another one is a head of its own, as in transformers, or refused."""
+    kind = type(saved(name, tmp_path))
+    given, own, _, _ = inputs(name, padded=False)
+    names = load(tmp_path).state_dict().keys()
+    reweigh(tmp_path, lambda tensors: tensors.update({again: tensors[first].clone()}))
+    assert load(tmp_path).state_dict().keys() == names
+    reweigh(tmp_path, lambda tensors: tensors[again].mul_(-0.7))
+    if again != "lm_head.weight":
+        with pytest.raises(ModelError, match=r"not equal to shared\.weight|another matrix than the embedding"):
+            load(tmp_path)
+        return
+    ours = load(tmp_path)
+    assert len(ours.state_dict()) == len(names) + 1
+    wanted = output(kind.from_pretrained(tmp_path).eval()(**given))
+    assert_same(ours(*own), wanted)
+    ours.save(tmp_path / "again")
+    assert_same(output(kind.from_pretrained(tmp_path / "again").eval()(**given)), wanted)
+
+
+@torch.no_grad()
+def test_t5_1_1_as_it_was_published(tmp_path: Path) -> None:
+    """With a head of its own and without scaling, both of which newer versions of transformers say otherwise."""
+    kind = type(saved("t5, 1.1", tmp_path))
+    edit(tmp_path, tie_word_embeddings=False, scale_decoder_outputs=None, dense_act_fn=None, is_gated_act=None)
+    reweigh(tmp_path, lambda tensors: tensors.update({"lm_head.weight": torch.randn(53, 24)}))
+    given, own, _, _ = inputs("t5", padded=False)
+    wanted = output(kind.from_pretrained(tmp_path).eval()(**given))
+    assert_same(load(tmp_path)(*own), wanted)
+
+
+@torch.no_grad()
+def test_roberta_does_not_count_padding(tmp_path: Path) -> None:
+    theirs = saved("roberta", tmp_path)
+    ours = load(tmp_path)
+    ids = inputs("roberta", padded=False)[1][0]
+    there = torch.arange(11) >= torch.tensor([[0], [4]])
+    in_front, inside = ids.masked_fill(~there, 1), ids.clone()
+    inside[:, 5] = 1
+    wanted = theirs(in_front, attention_mask=there.long()).last_hidden_state
+    assert_same(ours(in_front, mask=there), wanted, there)
+    assert_same(ours(in_front, mask=there)[1:, 4:], ours(ids[1:, 4:]))
+    assert_same(ours(inside), theirs(inside).last_hidden_state)
+
+
+@torch.no_grad()
+def test_dynamic_scaling_is_for_longer_texts(tmp_path: Path) -> None:
+    theirs = saved("llama, dynamic", tmp_path)
+    ours = load(tmp_path)
+    assert ours.limit == 134
+    ids = torch.randint(3, 53, (1, 101), generator=torch.Generator().manual_seed(3))
+    assert_same(ours(ids), theirs(ids).logits)
+
+
+def test_the_configuration_says_what_the_weights_are(tmp_path: Path) -> None:
+    import transformers
+
+    for name in ("bert", "gpt2"):
+        saved(name, tmp_path)
+        load(tmp_path, dtype=torch.bfloat16).save(tmp_path / "half")
+        tensors = load_file(tmp_path / "half" / "model.safetensors")
+        assert {x.dtype for x in tensors.values()} == {torch.bfloat16}
+        assert transformers.AutoModel.from_pretrained(tmp_path / "half").dtype == torch.bfloat16
+        load(tmp_path / "half", dtype=torch.float32).save(tmp_path / "whole")
+        assert transformers.AutoModel.from_pretrained(tmp_path / "whole").dtype == torch.float32
+
+
+@torch.no_grad()
+def test_a_model_is_pickled_by_its_folder_and_weights(tmp_path: Path) -> None:
+    saved("t5", tmp_path)
+    ours = load(tmp_path)
+    for x in ours.parameters():
+        x.mul_(1.5)
+    own = inputs("t5", padded=False)[1]
+    again = pickle.loads(pickle.dumps(ours.train()))  # noqa: S301  # our own
+    assert again.training
+    assert torch.equal(again.eval()(*own), ours.eval()(*own))
+
+
+def test_words_of_transformers_are_translated(tmp_path: Path) -> None:
+    saved("bert", tmp_path)
+    with pytest.raises(InputError, match="attention_mask of transformers is here: mask, booleans"):
+        load(tmp_path)(torch.ones(1, 3, dtype=torch.long), attention_mask=None)
+
+
+def test_what_cannot_be_loaded_so(tmp_path: Path, as_for_users: None) -> None:
+    saved("bert", tmp_path)
+    with pytest.raises(InputError, match="dtype is 'bfloat16'; weights are of a floating point dtype"):
+        load(tmp_path, dtype="bfloat16")
+    with pytest.raises(InputError, match=r"cannot move .* to the device 'gpuu'"):
+        load(tmp_path, device="gpuu")
+    with pytest.raises(ModelError, match="is a file: give a model's folder"):
+        load(tmp_path / "config.json")
+    with pytest.raises(ModelError, match="is no name"):
+        load("")
+    reweigh(tmp_path, lambda tensors: tensors.update({"pooler.dense.bias": torch.ones(24)}))
+    reweigh(
+        tmp_path,
+        lambda tensors: tensors.update(
+            {"embeddings.LayerNorm.bias": tensors["embeddings.LayerNorm.bias"].to(torch.int8)}
+        ),
+    )
+    with pytest.raises(ModelError, match=r"LayerNorm\.bias of .* is torch\.int8; quantized weights"):
+        load(tmp_path)
+    (tmp_path / "model.safetensors").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
+    with pytest.raises(ModelError, match="a pointer of git-lfs"):
+        load(tmp_path)
+    (tmp_path / "model.safetensors").unlink()
+    index = {"weight_map": {"a": "../model.safetensors"}}
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index))
+    with pytest.raises(ModelError, match=r"names '../model\.safetensors', which is not in its folder"):
+        load(tmp_path)
+
+
+def test_what_a_model_cannot_be_called_with(tmp_path: Path, as_for_users: None) -> None:
+    saved("bert", tmp_path)
+    ours = load(tmp_path)
+    for wrong, said in (
+        ("hello", "a model takes token ids, whole numbers .batch, tokens.; got str"),
+        (torch.ones(1, 3), "got torch.float32"),
+        (torch.ones(3, dtype=torch.long), r"token ids are .batch, tokens., got .3,.; of one text they are ids.None"),
+        (torch.full((1, 3), 53), "there is no token 53: the model knows the ids 0 … 52"),
+        (torch.full((1, 3), -1), "there is no token -1"),
+    ):
+        with pytest.raises((InputError, ShapeError), match=said):
+            ours(wrong)
+    ids = torch.ones(1, 3, dtype=torch.long)
+    with pytest.raises(ShapeError, match="the mask speaks of 5 tokens, and there are 3"):
+        ours(ids, mask=torch.ones(1, 5, dtype=torch.bool))
 
 
 def test_files_that_are_not_whole(tmp_path: Path) -> None:

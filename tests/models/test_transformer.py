@@ -225,3 +225,28 @@ def test_parts_that_do_not_fit() -> None:
         EncoderDecoder(stack, decoder())
     with pytest.raises(InputError, match="there is no activation 'swoosh'; there are relu, gelu"):
         FeedForward(DIM, HIDDEN, activation="swoosh")
+
+
+def test_what_attends_to_another_text_is_given_one() -> None:
+    def block() -> Block:
+        cross = MultiHeadAttention(8, 2)
+        return Block(MultiHeadAttention(8, 2), FeedForward(8, 11), lambda: nn.LayerNorm(8), cross_attention=cross)
+
+    decoder = Decoder(Embedding(13, 8), [block()])
+    with pytest.raises(InputError, match="call it with context"):
+        decoder(torch.ones(1, 3, dtype=torch.long))
+
+
+def test_a_norm_is_not_shared(as_for_users: None) -> None:
+    with pytest.raises(InputError, match=r"norm=lambda: nn\.LayerNorm\(dim\)"):
+        Block(MultiHeadAttention(8, 2), FeedForward(8, 11), nn.LayerNorm(8))
+
+
+def test_checkpoints_of_an_encoder_decoder_are_of_both() -> None:
+    model = original_transformer(13, dim=8, heads=2, blocks=1, hidden=11)
+    model.model.checkpoints = True
+    assert model.model.encoder.checkpoints
+    assert model.model.decoder.checkpoints
+    assert model.model.checkpoints
+    with pytest.raises(InputError, match="blocks"):
+        original_transformer(13, blocks=0)

@@ -74,6 +74,7 @@ def look(
         output = runner.run(encodings, padded=any(any(t.padding) for t in tokens))
     capture.provenance |= {
         "model": runner.name,
+        "run_by": runner.run_by,
         "truncated": truncate and _was_cut(runner, texts, tokens),
         "random_weights": list(runner.missing),
     }

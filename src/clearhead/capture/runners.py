@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from clearhead.capture.sources import Pretrained, load
-from clearhead.errors import InputError
-from clearhead.models import EncoderDecoder, LoadedModel, VisionEncoder
-from clearhead.models.load import load_if_built
+from clearhead.errors import InputError, NotBuiltError
+from clearhead.models import EncoderDecoder, LoadedModel
+from clearhead.models import load as load_own
 
 __all__ = ["Runner", "runner_of"]
 
@@ -28,6 +28,8 @@ class Runner(ABC):
     """The most tokens that the model takes, special ones included; None where it has no limit."""
     missing: tuple[str, ...] = ()
     """Weights that the checkpoint lacks, so that they are random."""
+    run_by: str = "clearhead"
+    """Whose stack it is, and why not our own."""
     padding: tuple[int, str] = (0, "[PAD]")
     """A token to fill up with."""
 
@@ -54,9 +56,27 @@ class Runner(ABC):
 
 def runner_of(model: str | LoadedModel | Pretrained) -> Runner:
     """What runs this model: our own stack where its architecture is built here, else transformers."""
+    reason = ""
     if isinstance(model, str):
-        model = load_if_built(model, head=False) or load(model)
-    return _Own(model) if isinstance(model, LoadedModel) else _Transformers(model)
+        name = model
+        try:
+            model = load_own(name, head=False)
+            if not (model.is_of_pictures or model.has_tokenizer):
+                reason = f"{name} has no tokenizer.json"
+        except NotBuiltError as error:
+            reason = str(error)
+        if reason:
+            model = load(name)
+    if isinstance(model, LoadedModel):
+        return _Own(model)
+    if not isinstance(model, Pretrained):
+        raise InputError(
+            "look takes a model id, a folder, or what load or load_pretrained gave; other models, such as this "
+            f"{type(model).__name__}, are called within clearhead.watch(model)"
+        )
+    runner = _Transformers(model)
+    runner.run_by = f"transformers: {reason}" if reason else "transformers"
+    return runner
 
 
 class _Own(Runner):
@@ -64,7 +84,7 @@ class _Own(Runner):
 
     def __init__(self, model: LoadedModel) -> None:
         stack = model.stack
-        if isinstance(stack, VisionEncoder):
+        if model.is_of_pictures:
             raise InputError(f"{model.name} looks at pictures, and this is a text")
         self.name, self.model, self.limit = model.name, model, model.limit
         self._model = model

@@ -115,6 +115,33 @@ class Tokens:
         return cls(text, tuple(encoding.tokens), offsets, special, padding)
 
     @classmethod
+    def from_ids(cls, tokenizer: Any, ids: Sequence[int]) -> Tokens:
+        """From token ids, such as a text that a model wrote, by a ``tokenizers.Tokenizer``.
+
+        A token stands where it adds to the text; those that make up one character together stand at it.
+
+        Args:
+            tokenizer: Of the model.
+            ids: The ids of one text.
+
+        """
+        from tokenizers.decoders import DecodeStream
+
+        special = {number for number, token in tokenizer.get_added_tokens_decoder().items() if token.special}
+        stream, text, waiting = DecodeStream(skip_special_tokens=True), "", 0
+        offsets: list[tuple[int, int]] = []
+        for number in ids:
+            waiting += 1
+            added = "" if number in special else stream.step(tokenizer, number)
+            if added is not None:
+                offsets += [(len(text), len(text + added))] * waiting
+                text, waiting = text + added, 0
+        offsets += [(len(text), len(text))] * waiting
+        pieces = tuple(tokenizer.id_to_token(number) or str(number) for number in ids)
+        marks = tuple(number in special for number in ids)
+        return cls(text, pieces, tuple(offsets), marks, (False,) * len(pieces))
+
+    @classmethod
     def from_pieces(cls, pieces: Sequence[str], special: Sequence[bool] | None = None) -> Tokens:
         """From bare pieces, each a word of its own, for models without a tokenizer.
 

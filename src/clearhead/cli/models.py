@@ -20,7 +20,9 @@ def generate(
     ] = None,
     max_new_tokens: Annotated[
         int | None,
-        typer.Option("--max-new-tokens", min=1, help="At most so many tokens. [default: what there is room for]"),
+        typer.Option(
+            "--max-new-tokens", min=1, help="At most so many tokens. [default: 256, or what there is room for]"
+        ),
     ] = None,
     temperature: Annotated[
         float | None, typer.Option("--temperature", help="Draw at random; below 1 likely tokens get likelier.")
@@ -38,9 +40,10 @@ def generate(
     """Write on from PROMPT with a language model, as it is written."""
     given = text_of(prompt, file)
     with busy("Loading the model …"):
-        from clearhead.models import load
+        from clearhead.models import Sequence2Sequence, load
 
-        steps = load(model).generate(
+        loaded = load(model)
+        steps = loaded.generate(
             given,
             max_new_tokens=max_new_tokens,
             temperature=temperature,
@@ -51,7 +54,8 @@ def generate(
             seed=seed,
         )
     try:
-        typer.echo(given, nl=False)
+        if not isinstance(loaded.network, Sequence2Sequence):  # which answers, and does not go on
+            typer.echo(given, nl=False)
         for token in steps:
             typer.echo(token.text, nl=False)
             sys.stdout.flush()

@@ -21,7 +21,7 @@ def busy(message: str) -> Any:
 def text_of(text: str | None, file: str | None) -> str:
     """The argument, or the content of the file."""
     if (text is None) == (file is None):
-        raise InputError("give either a TEXT or --file, which may be - for standard input")
+        raise InputError("give either a text or --file, which may be - for standard input")
     if text is not None:
         return text
     assert file is not None

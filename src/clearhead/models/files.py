@@ -7,6 +7,7 @@ import importlib.util
 import json
 import socket
 import urllib.request
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ __all__ = [
     "DEFAULT_MODEL",
     "carried",
     "hub_is_in_reach",
+    "is_whole",
     "locate",
     "missing",
     "read_json",
@@ -79,6 +81,8 @@ def locate(name: str) -> Path:
         ModelError: There is no such model, or the hub cannot be reached.
 
     """
+    if not name or Path(name).is_file():
+        raise ModelError(f"{name!r} is {'a file' if name else 'no name'}: give a model's folder, or an id of the hub")
     if Path(name).is_dir():
         if not (Path(name) / "config.json").is_file():
             raise ModelError(f"{name} holds no model: there is no config.json in it")
@@ -90,10 +94,10 @@ def locate(name: str) -> Path:
     def fetch(patterns: list[str], *, local: bool) -> Path:
         return Path(huggingface_hub.snapshot_download(name, allow_patterns=patterns, local_files_only=local))
 
-    wanted = [*_SMALL, "*.safetensors"]
+    wanted = [*_SMALL, _WHOLE, "model-*-of-*.safetensors"]
     try:
         folder = fetch(wanted, local=True)
-        if is_whole(folder):
+        if is_whole(folder) and (_reads(folder) or not hub_is_in_reach()):
             return folder
     except Exception:  # noqa: BLE001, S110  # it is not in the cache, for which the hub's client has many types
         pass
@@ -102,7 +106,7 @@ def locate(name: str) -> Path:
     try:
         folder = fetch(wanted, local=False)
         if not is_whole(folder):
-            folder = fetch([*_SMALL, "pytorch_model*.bin"], local=False)
+            folder = fetch([*_SMALL, _PICKLED, "pytorch_model-*-of-*.bin"], local=False)
     except Exception as error:  # noqa: BLE001  # the hub's client raises types of several packages
         raise ModelError(missing(name, " ".join(str(error).split("\n", 1)[0].split()))) from None
     return folder
@@ -114,6 +118,11 @@ def is_whole(folder: Path) -> bool:
         return (folder / "config.json").is_file() and bool(weight_files(folder))
     except ModelError:
         return False
+
+
+def _reads(folder: Path) -> bool:
+    """Whether there is what turns texts or pictures into numbers; a download that was interrupted may lack it."""
+    return any((folder / name).is_file() for name in ("tokenizer.json", "preprocessor_config.json"))
 
 
 def hub_is_in_reach() -> bool:
@@ -176,11 +185,19 @@ def weight_files(folder: Path) -> list[Path]:
             if not isinstance(places, Mapping):
                 raise ModelError(f"{index} names no shards: it has no weight_map")
             names = sorted({str(name) for name in places.values()})
+            outside = [name for name in names if Path(name).name != name]
+            if outside:
+                raise ModelError(f"{index} names {outside[0]!r}, which is not in its folder")
             lost = [name for name in names if not (folder / name).is_file()]
             if lost:
                 raise ModelError(f"{folder} lacks {', '.join(lost)} of {len(names)} shards; download the model again")
             return [folder / name for name in names]
     raise ModelError(f"{folder} holds no weights: neither {_WHOLE} nor {_PICKLED}, nor an index of shards")
+
+
+def _is_pointer(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(40).startswith(b"version https://git-lfs")
 
 
 def read_weights(paths: list[Path]) -> dict[str, Tensor]:
@@ -197,9 +214,12 @@ def read_weights(paths: list[Path]) -> dict[str, Tensor]:
                 with safe_open(path, "pt") as file:
                     tensors: object = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # it is no dict
             else:
-                tensors = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+                # Files of PyTorch before 1.6 are no archives, and are read whole.
+                tensors = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
         except (SafetensorError, OSError, RuntimeError, ValueError, EOFError, AttributeError, KeyError) as error:
             reason = " ".join(str(error).split("\n", 1)[0].split())
+            if _is_pointer(path):
+                reason = "it is a pointer of git-lfs, which was to be replaced by the file (git lfs pull)"
             raise ModelError(f"{path} is truncated or altered: {reason}; download the model again") from None
         except Exception as error:
             if type(error).__name__ != "UnpicklingError":

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from clearhead.errors import InputError, ShapeError
+from clearhead.errors import InputError, NotFiniteError, ShapeError
 from clearhead.layers import PreallocatedCache
 from clearhead.models.heads import LanguageModel, Sequence2Sequence
 from clearhead.models.stepping import stepper_for
@@ -50,10 +50,14 @@ class Sampling:
     repetition_penalty: float = 1.0
 
     def __post_init__(self) -> None:
+        for name in ("temperature", "top_p", "repetition_penalty"):
+            value = getattr(self, name)
+            if not (isinstance(value, int | float) or (value is None and name != "repetition_penalty")):
+                raise InputError(f"{name} is {value!r}, and a number is wanted")
         if self.temperature is not None and not 0 < self.temperature < math.inf:
             raise InputError(
-                f"temperature is {self.temperature}; it has to be above 0: for the likeliest token every time, leave "
-                "it out"
+                f"temperature is {self.temperature}; it has to be above 0 and finite: for the likeliest token every "
+                "time, leave it out"
             )
         if self.top_k is not None:
             whole_number("top_k", self.top_k)
@@ -74,7 +78,18 @@ class Sampling:
         there: Bool[Tensor, "batch tokens"] | None,
         generator: torch.Generator | None,
     ) -> Int[Tensor, "batch"]:
-        """The next token of each text, of which ``before`` are the tokens so far, those that are ``there``."""
+        """The next token of each text, of which ``before`` are the tokens so far, those that are ``there``.
+
+        Raises:
+            NotFiniteError: There is a logit that is no number.
+
+        """
+        logits = logits.float()
+        if bool(logits.isnan().any()):
+            raise NotFiniteError(
+                "the model's logits are NaN: a weight is no number, or numbers grew beyond its dtype; nothing can be "
+                "chosen from them"
+            )
         if self.repetition_penalty != 1.0:
             logits = self._penalized(logits, before, there)
         if self.is_greedy:
@@ -83,7 +98,8 @@ class Sampling:
 
     def probabilities(self, logits: Float[Tensor, "batch vocabulary"]) -> Float[Tensor, "batch vocabulary"]:
         """From which the next token is drawn."""
-        logits = logits.float() / (self.temperature or 1.0)
+        if self.temperature is not None:  # from the largest, so that none of them leaves what float32 can hold
+            logits = (logits - logits.amax(-1, keepdim=True)) / self.temperature
         if self.top_k is not None and self.top_k < logits.shape[-1]:
             least = logits.topk(self.top_k).values[:, -1:]
             logits = logits.masked_fill(logits < least, -math.inf)
@@ -129,14 +145,22 @@ def generate(
         start: The token that an encoder–decoder's answer starts with; it is not given out.
         generator: Where random numbers come from.
 
+    Numbers are those of calling the network with the whole text, but for the order of sums: steps may run on a copy of
+    the weights that is laid out for them. What is changed in ``.data`` while a text is written is not seen.
+
     Yields:
         The next token of each text, −1 for texts that have ended; nothing more when all have.
 
     Raises:
         ShapeError: ids or mask are not ``(batch, tokens)``, or the last token of a text is not there.
-        InputError: ``max_new_tokens`` is not a whole number of at least 1.
+        InputError: ``max_new_tokens`` is not a whole number of at least 1, or this writes no text.
 
     """
+    if not isinstance(network, LanguageModel | Sequence2Sequence):
+        raise InputError(
+            f"a LanguageModel or Sequence2Sequence writes text, and this is a {type(network).__name__}; of a loaded "
+            "model it is model.network"
+        )
     whole_number("max_new_tokens", max_new_tokens)
     if ids.dim() != 2 or 0 in ids.shape:
         raise ShapeError(f"a prompt is (batch, tokens), of at least one token; got {tuple(ids.shape)}")
@@ -162,10 +186,9 @@ def _answers(
     so_far, there = ids, mask
     if isinstance(network, Sequence2Sequence):
         with torch.no_grad():
-            known = network.model.decoder.project(network.model.encoder(ids, mask=mask))
+            known = network.decoder.project(network.model.encoder(ids, mask=mask))
         so_far, there = ids.new_full((len(ids), 1), start), None
-    stack = network.decoder if isinstance(network, LanguageModel) else network.model.decoder
-    caches = [PreallocatedCache(so_far.shape[1] + most - 1) for _ in stack.blocks]
+    caches = [PreallocatedCache(so_far.shape[1] + most - 1) for _ in network.decoder.blocks]
     stepper = stepper_for(network) if most >= _WORTH_A_STEPPER else None
 
     def logits(newest: Tensor) -> Tensor:

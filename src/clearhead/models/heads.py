@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -40,9 +39,7 @@ class LanguageModel(nn.Module):
 
     def __init__(self, decoder: Decoder, head: nn.Linear | None = None) -> None:
         super().__init__()
-        self.decoder = decoder
-        self.head = head
-        self.stepper: Any = None  # what generation keeps of it, see stepping.py
+        self.decoder, self.head = decoder, head
 
     def forward(
         self,
@@ -79,7 +76,11 @@ class Sequence2Sequence(nn.Module):
     def __init__(self, model: EncoderDecoder, head: nn.Linear | None = None, *, scale: float = 1.0) -> None:
         super().__init__()
         self.model, self.head, self.scale = model, head, scale
-        self.stepper: Any = None  # what generation keeps of it, see stepping.py
+
+    @property
+    def decoder(self) -> Decoder:
+        """The stack that writes."""
+        return self.model.decoder
 
     def forward(
         self,
@@ -88,9 +89,13 @@ class Sequence2Sequence(nn.Module):
         *,
         mask: Mask | Tensor | None = None,
         target_mask: Mask | Tensor | None = None,
+        states: list[Tensor] | None = None,
+        target_states: list[Tensor] | None = None,
     ) -> Float[Tensor, "batch targets vocabulary"]:
         """The logits after each target token."""
-        return self.logits(self.model(ids, target, mask=mask, target_mask=target_mask))
+        return self.logits(
+            self.model(ids, target, mask=mask, target_mask=target_mask, states=states, target_states=target_states)
+        )
 
     def step(
         self,
@@ -117,6 +122,8 @@ class MaskedLanguageModel(nn.Module):
     Args:
         encoder: The stack.
         transform: What hidden states go through first.
+
+    Attributes:
         bias: Added to the logits, ``(vocabulary,)``.
 
     """

@@ -89,6 +89,10 @@ class Preprocessing:
         except ImportError:
             raise MissingPackageError("pictures need Pillow: pip install 'clearhead[images]'") from None
         picture = self._opened(image, Image)
+        if picture.mode in ("F", "I") or picture.mode.startswith("I;"):
+            raise InputError(
+                f"the picture has numbers of the mode {picture.mode!r}, not 0 to 255; scale it and convert it to 'RGB'"
+            )
         picture = picture.convert("RGB" if self.channels == 3 else "L")
         if self._resizes and picture.size != self.size[::-1]:
             picture = picture.resize(self.size[::-1], resample=self._resample)
@@ -111,11 +115,15 @@ class Preprocessing:
                     return file
             except (OSError, ValueError) as error:
                 raise InputError(f"cannot read a picture from {image}: {error}") from None
-        array = torch.as_tensor(image) if not isinstance(image, Tensor) else image
-        if array.dtype != torch.uint8 or array.dim() not in (2, 3):
+        try:
+            array = torch.as_tensor(image)
+        except (TypeError, ValueError, RuntimeError):
+            array = None
+        if array is None or array.dtype != torch.uint8 or array.dim() not in (2, 3) or 0 in array.shape:
+            seen = type(image).__name__ if array is None else f"{array.dtype} of the shape {tuple(array.shape)}"
             raise InputError(
                 "a picture is a file, a PIL.Image, or uint8 numbers (height, width, channels) or (channels, height, "
-                f"width); got {array.dtype} of the shape {tuple(array.shape)}"
+                f"width); got {seen}"
             )
         if array.dim() == 3 and array.shape[0] in (1, 3) and array.shape[2] not in (1, 3):
             array = array.permute(1, 2, 0)

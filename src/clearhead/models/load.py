@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from clearhead.errors import InputError, ModelError
+from clearhead.errors import ClearheadError, InputError, ModelError, NotBuiltError
 from clearhead.files import write_together
 from clearhead.layers import MultiHeadAttention
 from clearhead.models.files import DEFAULT_MODEL, locate, read_json, read_weights, weight_files
@@ -23,20 +23,40 @@ from clearhead.models.generation import Sampling, Token, generate, written
 from clearhead.models.heads import LanguageModel, Sequence2Sequence
 from clearhead.models.images import Preprocessing
 from clearhead.models.pretrained import ARCHITECTURES, Architecture
-from clearhead.models.pretrained.tables import Config, Head, Kept, read_config
-from clearhead.models.transformer import PatchEmbedding
+from clearhead.models.pretrained.tables import Config, Head, Kept, Repeats, read_config
+from clearhead.models.transformer import PatchEmbedding, VisionEncoder
+from clearhead.shapes import whole_number
 
-__all__ = ["LoadedModel", "load", "load_if_built"]
+__all__ = ["LoadedModel", "load"]
 
 _TOKENIZER = "tokenizer.json"
 _BESIDE = (
     _TOKENIZER,
     "tokenizer_config.json",
     "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.txt",
+    "vocab.json",
+    "merges.txt",
+    "spiece.model",
+    "tokenizer.model",
+    "chat_template.jinja",
     "generation_config.json",
     "preprocessor_config.json",
 )
 """What :meth:`LoadedModel.save` copies."""
+_USUAL = 256  # new tokens, where nothing is said
+_WORDS_OF_OTHERS = {
+    "input_ids": "the first argument",
+    "pixel_values": "the first argument",
+    "decoder_input_ids": "the second argument",
+    "attention_mask": "mask, booleans",
+    "token_type_ids": "types",
+    "output_hidden_states": "states, a list that gets them",
+    "output_attentions": "clearhead.watch(model)",
+    "labels": "a loss of your own on what the model gives",
+}
+"""What transformers calls the arguments of a model, and what they are here."""
 
 
 class LoadedModel(nn.Module):
@@ -69,7 +89,15 @@ class LoadedModel(nn.Module):
         self._architecture, self._head, self._given, self._kept = architecture, head, given, kept
 
     def forward(self, *inputs: Any, **options: Any) -> Any:
-        """What the network gives."""
+        """What the network gives.
+
+        Raises:
+            InputError: An argument has the name that it has in ``transformers``.
+
+        """
+        foreign = next((name for name in options if name in _WORDS_OF_OTHERS), None)
+        if foreign is not None:
+            raise InputError(f"{foreign} of transformers is here: {_WORDS_OF_OTHERS[foreign]}")
         return self.network(*inputs, **options)
 
     @property
@@ -92,6 +120,16 @@ class LoadedModel(nn.Module):
         return self.network if self._head is None else getattr(self.network, self._head.holds)
 
     @property
+    def is_of_pictures(self) -> bool:
+        """Whether it takes pictures instead of texts."""
+        return isinstance(self.stack, VisionEncoder)
+
+    @property
+    def has_tokenizer(self) -> bool:
+        """Whether there is a ``tokenizer.json``."""
+        return (self.folder / _TOKENIZER).is_file()
+
+    @cached_property
     def limit(self) -> int | None:
         """The most tokens of a text, special ones included; None where there is no limit."""
         path = self.folder / "tokenizer_config.json"
@@ -110,9 +148,12 @@ class LoadedModel(nn.Module):
         from tokenizers import Tokenizer
 
         path = self.folder / _TOKENIZER
-        if not path.is_file():
+        if self.is_of_pictures:
+            raise ModelError(f"{self.name} takes pictures, and no texts: see pixels()")
+        if not self.has_tokenizer:
             raise ModelError(
-                f"{self.name} has no {_TOKENIZER}, so texts cannot be cut into tokens; give ids, or put the file there"
+                f"{self.name} has no {_TOKENIZER}, so texts cannot be cut into tokens: put the file there, or give ids "
+                "to the model itself and to clearhead.models.generate"
             )
         try:
             tokenizer = Tokenizer.from_file(str(path))
@@ -133,7 +174,7 @@ class LoadedModel(nn.Module):
 
         Raises:
             ModelError: There is no tokenizer.
-            InputError: No text at all, or one that is longer than the model takes.
+            InputError: No text at all, something else than a text, or one that is longer than the model takes.
 
         Example:
             >>> model = load()
@@ -142,9 +183,9 @@ class LoadedModel(nn.Module):
             (torch.Size([2, 8]), [8, 5])
 
         """
-        given = [texts] if isinstance(texts, str) else list(texts)
-        if not given:
-            raise InputError("there is no text: give one, or a list of them")
+        given = _texts(texts, "text")
+        if side not in ("left", "right"):
+            raise InputError(f"side is {side!r}; texts are filled up on the 'left' or on the 'right'")
         encoded = [encoding.ids for encoding in self.tokenizer.encode_batch(given)]
         longest = max(map(len, encoded))
         if self.limit is not None and longest > self.limit:
@@ -170,9 +211,9 @@ class LoadedModel(nn.Module):
             MissingPackageError: Pillow is not installed.
 
         """
-        embedding = getattr(self.stack, "embedding", None)
-        if not isinstance(embedding, PatchEmbedding):
+        if not self.is_of_pictures:
             raise InputError(f"{self.name} takes no pictures: it is a {self.published_class}")
+        embedding: PatchEmbedding = self.stack.embedding
         path = self.folder / "preprocessor_config.json"
         if not path.is_file():
             raise ModelError(
@@ -180,6 +221,8 @@ class LoadedModel(nn.Module):
                 "the file there"
             )
         prepare = Preprocessing(read_json(path), embedding.channels, embedding.image, str(path))
+        if isinstance(images, list) and not images:
+            raise InputError("there is no picture: give one, or a list of them")
         made = [prepare(image) for image in (images if isinstance(images, list) else [images])]
         first = next(self.network.parameters())
         return torch.stack(made).to(first)
@@ -192,7 +235,7 @@ class LoadedModel(nn.Module):
             if isinstance(module, MultiHeadAttention)
         }
 
-    @property
+    @cached_property
     def ends(self) -> set[int]:
         """The tokens with which a text ends, of ``generation_config.json`` or of the configuration."""
         path = self.folder / "generation_config.json"
@@ -220,13 +263,13 @@ class LoadedModel(nn.Module):
 
         Args:
             prompt: A text, or several.
-            max_new_tokens: At most as many as the model takes after the longest prompt, which is the default, or 256
-                where there is no limit.
+            max_new_tokens: At most as many as the model takes after the longest prompt; by default that, or 256 if that
+                is more.
             temperature: Above 0.
             top_k: How many tokens to draw from.
             top_p: Above 0 and at most 1.
             repetition_penalty: Above 0; 1 changes nothing.
-            stop: Texts at which to end; they are not given out.
+            stop: Texts at which to end; they are not given out, nor is what comes after them.
             seed: Draws the same again; by default PyTorch's own random numbers are used.
 
         Yields:
@@ -235,6 +278,7 @@ class LoadedModel(nn.Module):
         Raises:
             InputError: The model writes no text, the prompt is empty or longer than the model takes, or a setting that
                 is out of bounds.
+            NotFiniteError: The model's logits are NaN.
 
         Example:
             >>> model = ch.load("gpt2")  # doctest: +SKIP
@@ -243,22 +287,31 @@ class LoadedModel(nn.Module):
 
         """
         sampling = Sampling(temperature=temperature, top_k=top_k, top_p=top_p, repetition_penalty=repetition_penalty)
-        texts = [prompt] if isinstance(prompt, str) else list(prompt)
-        stops = [stop] if isinstance(stop, str) else list(stop)
+        texts = _texts(prompt, "prompt")
+        stops = _texts(stop, "stop") if stop != () else []
+        if "" in stops:
+            raise InputError("a stop is empty: every text has that in it; leave it out")
+        if not (seed is None or type(seed) is int):
+            raise InputError(f"seed is {seed!r}, and a whole number is wanted")
         steps = self._steps(texts, max_new_tokens, sampling, stops, seed)
         return (step[0] for step in steps) if isinstance(prompt, str) else steps
 
     def _steps(
         self, texts: list[str], most: int | None, sampling: Sampling, stops: list[str], seed: int | None
     ) -> Iterator[tuple[Token | None, ...]]:
-        network = self.network
+        network = getattr(self.network, "_orig_mod", self.network)  # of a network that torch.compile wrapped
         if not isinstance(network, LanguageModel | Sequence2Sequence):
             raise InputError(f"{self.name} writes no text: it is a {self.published_class}, without a language head")
-        if not texts or not all(texts):
+        if not all(texts):
             raise InputError("the prompt is empty: there is nothing to go on from")
+        if most is not None:
+            whole_number("max_new_tokens", most)
         answers = isinstance(network, Sequence2Sequence)
         ids, mask = self.encode(texts, side="right" if answers else "left")
         longest = ids.shape[1]
+        if not bool(mask.any(1).all()):
+            nothing = texts[mask.any(1).tolist().index(False)]
+            raise InputError(f"the tokenizer of {self.name} makes no token of the prompt {nothing!r}")
         room = None if self.limit is None else self.limit - (0 if answers else longest)
         if room is not None and room < 1:
             raise InputError(f"the prompt has {longest} tokens, all that {self.name} takes; shorten it")
@@ -267,7 +320,7 @@ class LoadedModel(nn.Module):
                 f"max_new_tokens is {most}, and after {longest} tokens of prompt {self.name} takes {room} more"
             )
         if most is None:
-            most = 256 if room is None else room
+            most = _USUAL if room is None else min(_USUAL, room)
         generator = None if seed is None else torch.Generator(ids.device).manual_seed(seed)
         found = generate(
             network,
@@ -305,14 +358,25 @@ class LoadedModel(nn.Module):
         beside = [name for name in _BESIDE if (self.folder / name).is_file()]
         same = folder.resolve() == self.folder.resolve()
         files = [(folder / name, _copying(self.folder / name)) for name in beside if not same]
-        text = json.dumps(self._given, indent=2, ensure_ascii=False) + "\n"
+        given = dict(self._given)  # of what the weights are now
+        given["torch_dtype" if "torch_dtype" in given else "dtype"] = str(self._dtype).removeprefix("torch.")
+        text = json.dumps(given, indent=2, ensure_ascii=False) + "\n"
         files.append((folder / "config.json", lambda part: Path(part).write_text(text, encoding="utf-8")))
         files.append((folder / "model.safetensors", lambda part: save_file(tensors, part, {"format": "pt"})))
         write_together(files)
 
+    @property
+    def _dtype(self) -> torch.dtype:
+        return next(self.network.parameters()).dtype
+
+    def __reduce__(self) -> Any:
+        """What is pickled is where the model's folder is, and the weights."""
+        options = {"head": self._head is not None, "dtype": self._dtype}
+        return _loaded_again, (str(self.folder), self.name, options, self.state_dict(), self.training)
+
     def _published(self) -> dict[str, Tensor]:
         """The weights by published names."""
-        found = dict(self._kept)
+        found = {name: x.to(self._dtype) for name, x in self._kept.items()}
         prefix = self._prefix
         for name, tensor in self.network.state_dict().items():
             part = self._architecture.place(self._head, name, prefix)
@@ -345,8 +409,10 @@ def load(
         The model in ``eval()`` mode.
 
     Raises:
-        ModelError: There is no such model, its architecture or a key of its configuration is not known, or weights are
-            missing, left over, of another shape, truncated or altered. The message names them.
+        NotBuiltError: Its architecture, or a key of its configuration, is not known here.
+        ModelError: There is no such model, or weights are missing, left over, of another shape, truncated or altered.
+            The message names them.
+        InputError: No such dtype or device.
 
     Example:
         >>> import torch, clearhead as ch
@@ -357,54 +423,28 @@ def load(
         torch.Size([1, 8, 384])
 
     """
-    folder = locate(str(name))
-    return _load(str(name), folder, *_configuration(folder), head=head, dtype=dtype, device=device)
-
-
-def load_if_built(name: str, *, head: bool = True) -> LoadedModel | None:
-    """What :func:`load` gives; None for an architecture, or a key of a configuration, that is not known here.
-
-    Raises:
-        ModelError: There is no such model, or its weights are not those of its configuration.
-
-    """
-    folder = locate(name)
-    try:
-        known = _configuration(folder)
-    except ModelError:
-        return None
-    return _load(name, folder, *known, head=head)
-
-
-def _configuration(folder: Path) -> tuple[Architecture, dict[str, Any], Config]:
+    if dtype is not None and not getattr(dtype, "is_floating_point", False):  # "bfloat16" is none either
+        raise InputError(f"dtype is {dtype!r}; weights are of a floating point dtype, such as torch.bfloat16")
+    name, folder = str(name), locate(str(name))
     where = folder / "config.json"
     given = read_json(where)
     architecture = _architecture(given, where)
-    return architecture, given, read_config(architecture, given, str(where))
-
-
-def _load(
-    name: str,
-    folder: Path,
-    architecture: Architecture,
-    given: dict[str, Any],
-    config: Config,
-    *,
-    head: bool,
-    dtype: torch.dtype | None = None,
-    device: torch.device | str | None = None,
-) -> LoadedModel:
-    where = folder / "config.json"
+    config = read_config(architecture, given, str(where))
     own = _head(architecture, given, where) if head else None
     if own is None:
         given["architectures"] = [architecture.bare[0]]
     tensors = _renamed(read_weights(weight_files(folder)), architecture)
     prefix = architecture.prefix if any(x.startswith(architecture.prefix) for x in tensors) else ""
     kind = f"{architecture.name} in {folder}"
-    with torch.device("meta"), _Blank():
-        network = architecture.build(config)
-        if own is not None:
-            network = own.build(config, network, tensors.keys())
+    try:
+        with torch.device("meta"), _Blank():
+            network = architecture.build(config)
+            if own is not None:
+                network = own.build(config, network, _is_apart(own, config, prefix, tensors))
+    except NotBuiltError as error:
+        raise NotBuiltError(f"{where}: {error}") from None
+    except (ClearheadError, ArithmeticError, LookupError, TypeError, ValueError, RuntimeError) as error:
+        raise ModelError(f"{where} describes no model: {error}") from None
     state, used = _state(network, architecture, own, prefix, tensors, kind)
     kept = _leftover(tensors, used, architecture, own, prefix, kind, head_wanted=head)
     network.load_state_dict(state, assign=True)
@@ -418,7 +458,37 @@ def _load(
         folder=folder,
         kept=kept,
     )
-    return model.to(device=device, dtype=dtype).eval()
+    try:
+        return model.to(device=device, dtype=dtype).eval()
+    except (RuntimeError, AssertionError) as error:  # how PyTorch says that there is no such device
+        reason = " ".join(str(error).split("\n", 1)[0].split())
+        raise InputError(f"cannot move {name} to the device {device!r}: {reason}") from None
+
+
+def _loaded_again(
+    folder: str, name: str, options: dict[str, Any], state: dict[str, Tensor], training: bool
+) -> LoadedModel:
+    model = load(folder, **options)
+    model.load_state_dict(state)
+    model.name = name
+    return model.train(training)
+
+
+def _texts(given: str | Sequence[str], what: str) -> list[str]:
+    """One text or several as a list."""
+    texts: list[Any] = (
+        [given] if isinstance(given, str) else list(given) if isinstance(given, list | tuple) else [given]
+    )
+    if not texts:
+        raise InputError(f"the {what} is empty: give a text, or a list of them")
+    for text in texts:
+        if not isinstance(text, str):
+            raise InputError(f"a {what} is a str, or a list of them; got {text!r:.60}")
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise InputError(f"the {what} is not Unicode: {error}") from None
+    return texts
 
 
 class _Blank(TorchFunctionMode):
@@ -438,7 +508,7 @@ def _architecture(given: Mapping[str, Any], where: Path) -> Architecture:
         if architecture.name == kind and architecture.applies(given):
             return architecture
     known = ", ".join(dict.fromkeys(x.name for x in ARCHITECTURES))
-    raise ModelError(
+    raise NotBuiltError(
         f"{where} says model_type {kind!r}, which is not built here; there are {known}. clearhead.load_pretrained asks "
         "transformers, and clearhead.watch sees any model"
     )
@@ -446,11 +516,13 @@ def _architecture(given: Mapping[str, Any], where: Path) -> Architecture:
 
 def _head(architecture: Architecture, given: Mapping[str, Any], where: Path) -> Head | None:
     names = given.get("architectures") or architecture.bare
+    if not isinstance(names, list | tuple) or not isinstance(names[0], str):
+        raise ModelError(f"{where} has architectures = {names!r}, and a list of names is wanted")
     if names[0] in architecture.bare:
         return None
     if names[0] not in architecture.heads:
         known = ", ".join([*architecture.bare, *architecture.heads])
-        raise ModelError(
+        raise NotBuiltError(
             f"{where} says {names[0]}, which is not built here; there are {known}. load(…, head=False) gives the stack "
             "without its head"
         )
@@ -484,7 +556,7 @@ def _state(
     for name, ours in network.state_dict().items():
         part = architecture.place(head, name, prefix)
         if part.name not in tensors:
-            missing.append(part.name)
+            missing += [part.name] if part.name not in missing else []
             continue
         tensor, shape = tensors[part.name], part.shape(tuple(ours.shape))
         if tuple(tensor.shape) != shape:
@@ -492,11 +564,27 @@ def _state(
                 f"{part.name} of {kind} is {tuple(tensor.shape)}, and its configuration makes it {shape}: the "
                 "configuration and the weights are of two models"
             )
+        if not tensor.is_floating_point():
+            raise ModelError(f"{part.name} of {kind} is {tensor.dtype}; quantized weights are not read here")
         found[name] = part.take(tensor)
         used.add(part.name)
     if missing:
         raise ModelError(f"{kind} lacks {_some(missing)}; with random numbers in its place it would be another model")
     return found, used
+
+
+def _is_apart(head: Head, config: Config, prefix: str, tensors: Mapping[str, Tensor]) -> bool:
+    """Whether a head's matrix is not the embedding's: the configuration says so, or the file has another one."""
+    again = [(tensors[name], row) for name, row in head.weights.items() if isinstance(row, Repeats) and name in tensors]
+    different = any(not torch.equal(tensor, _repeated(row, prefix, tensors)) for tensor, row in again)
+    return different or not config.tie_word_embeddings
+
+
+def _repeated(row: Repeats, prefix: str, tensors: Mapping[str, Tensor]) -> Tensor:
+    found = tensors.get(row.of, tensors.get(prefix + row.of))
+    if found is None:
+        raise ModelError(f"the weights lack {prefix}{row.of}")
+    return found
 
 
 def _leftover(
@@ -521,7 +609,10 @@ def _leftover(
         reason = architecture.ignored(head, name, prefix)
         if isinstance(reason, Kept):
             kept[name if head is not None else name.removeprefix(prefix)] = tensors[name]
-        elif reason is None and not (head is not None and name == head.repeats):
+        elif isinstance(reason, Repeats):
+            if not torch.equal(tensors[name], _repeated(reason, prefix, tensors)):
+                raise ModelError(f"{name} of {kind} is not equal to {reason.of}, and has to be: {reason.reason}")
+        elif reason is None:
             unknown += [name] if head_wanted or not architecture.is_of_a_head(name, prefix) else []
     if unknown:
         raise ModelError(f"{kind} has {_some(sorted(unknown))}, which nothing here uses: it is another model")

@@ -10,6 +10,7 @@ from clearhead.layers import FeedForward, MultiHeadAttention
 from clearhead.models.heads import Sequence2Sequence
 from clearhead.models.transformer import Block, Decoder, Embedding, Encoder, EncoderDecoder
 from clearhead.positions import Sinusoidal
+from clearhead.shapes import whole_number
 
 __all__ = ["original_transformer"]
 
@@ -47,6 +48,8 @@ def original_transformer(
         63082496
 
     """
+    for name, value in (("vocabulary", vocabulary), ("dim", dim), ("heads", heads), ("blocks", blocks)):
+        whole_number(name, value)
     norm = partial(nn.LayerNorm, dim)
 
     def embedding(words: int) -> Embedding:

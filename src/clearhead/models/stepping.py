@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
@@ -27,65 +27,72 @@ from clearhead.models.transformer import Block, Decoder, Embedding
 from clearhead.positions import RelativeBias, Rotary
 from clearhead.positions.rotary import turn
 
-if TYPE_CHECKING:
-    from clearhead.positions import Bias
-
 __all__ = ["Stepper", "stepper_for"]
 
 Map = Callable[..., Tensor]
 """A linear map: of x, or of x and what is added to the result."""
 
 
+_known: WeakKeyDictionary[nn.Module, Stepper] = WeakKeyDictionary()
+
+
 def stepper_for(network: LanguageModel | Sequence2Sequence) -> Stepper | None:
     """What steps this network, if all its parts are of the kinds that are written out here.
 
-    It is made once and kept with the network: it has a copy of the weights, for which there has to be memory.
+    It is made once, if there is memory for the copy of the weights that it has, and made anew when they have changed.
     """
-    decoder = network.decoder if isinstance(network, LanguageModel) else network.model.decoder
-    if not _is_plain(decoder):
+    if not _is_plain(network):
         return None
-    stepper: Stepper | None = network.stepper
+    stepper = _known.get(network)
     if stepper is None or not stepper.is_current:
+        _known.pop(network, None)
         if 2 * sum(x.nbytes for x in network.parameters()) > _available_memory():
             return None
-        stepper = network.stepper = Stepper(network, decoder)
-    return stepper
+        stepper = _known[network] = Stepper(network)
+    return stepper if stepper.may_run else None
 
 
 class Stepper:
     """A network's forward pass for one token of each text, with the keys and values of those before in caches."""
 
-    def __init__(self, network: LanguageModel | Sequence2Sequence, decoder: Decoder) -> None:
-        self._network, self._decoder = network, decoder
+    def __init__(self, network: LanguageModel | Sequence2Sequence) -> None:
+        decoder = network.decoder
+        self._decoder = decoder
+        # What is looked at before every token is laid flat, so that looking takes no time.
         self._modules = list(network.modules())
-        self._parameters = list(network.parameters())
-        self._state = self._versions()
+        self._weights = list(network.parameters())
+        self._tables = [table for x in self._modules for table in (x._modules, x._parameters)]
+        self._hooks = [hooks for x in self._modules for hooks in (x._forward_hooks, x._forward_pre_hooks)]
+        self._identities, self._versions = self._seen()
+        self._sums = self._summed()
         self._blocks = [_Block(block) for block in decoder.blocks if isinstance(block, Block)]
         self._norm = decoder.norm if decoder.norm is None else _norm(decoder.norm)
-        words = network.head or decoder.embedding.tokens
-        self._logits = _map([words])
+        self._logits = _map([network.head or decoder.embedding.tokens])
         self._scale = network.scale if isinstance(network, Sequence2Sequence) else 1.0
-
-    def __deepcopy__(self, memo: object) -> None:
-        """A copy of the network makes its own."""
-
-    def __reduce__(self) -> tuple[type[None], tuple[()]]:
-        return type(None), ()
-
-    @property
-    def is_current(self) -> bool:
-        """Whether no weight was changed since."""
-        return self._state == self._versions()
 
     @property
     def may_run(self) -> bool:
-        """Whether nobody waits for the calls of modules (hooks, a watch), and the weights are these."""
-        if nn.modules.module._has_any_global_hook() or self._network.training or torch.is_autocast_enabled("cpu"):
+        """Whether nobody waits for the calls of modules (hooks, a watch), and no part or weight is another one."""
+        if nn.modules.module._has_any_global_hook() or torch.is_autocast_enabled("cpu"):
             return False
-        return self.is_current and not any(x._forward_hooks or x._forward_pre_hooks for x in self._modules)
+        if any(self._hooks) or any(x.training or "forward" in x.__dict__ for x in self._modules):
+            return False
+        return (self._identities, self._versions) == self._seen()
 
-    def _versions(self) -> list[tuple[int, int]]:
-        return [(x._version, x.data_ptr()) for x in self._parameters]
+    def _seen(self) -> tuple[list[int], list[int]]:
+        """Which parts and weights there are, and how often these were changed."""
+        identities = [id(x) for table in self._tables for x in table.values()]
+        return identities, [x._version for x in self._weights if not x.is_inference()]
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the weights are those that were laid out; fused optimizers and ``.data`` change them unseen."""
+        return self.may_run and all(torch.equal(x, y) for x, y in zip(self._sums, self._summed(), strict=True))
+
+    def _summed(self) -> list[Tensor]:
+        """The sums of all weights' rows, which are read as fast as memory gives them."""
+        with torch.no_grad():
+            return [x.sum(-1) for x in self._weights]
 
     def __call__(
         self,
@@ -107,8 +114,8 @@ class Stepper:
 
         """
         decoder, seen = self._decoder, caches[0].seen
-        positions = torch.full((1,), seen) if there is None else (there.sum(-1, keepdim=True) - 1)
-        x = decoder.embedding(ids, positions.to(ids.device))
+        positions = torch.full((1,), seen, device=ids.device) if there is None else there.sum(-1, keepdim=True) - 1
+        x = decoder.embedding(ids, positions)
         added = _added(there, x)
         if decoder.bias is not None:
             place = torch.arange(seen + 1, device=x.device)
@@ -136,12 +143,12 @@ class _Block:
     """A block, for one token."""
 
     def __init__(self, block: Block) -> None:
-        self._norm_first = block.norm_first
+        self._block = block
         self._attention = _Attention(block.attention)
         self._cross = None if block.cross_attention is None else _Attention(block.cross_attention, across=True)
         feed_forward = block.feed_forward
         assert isinstance(feed_forward, FeedForward)
-        self._activation, self._gated = feed_forward.activation, feed_forward.gate is not None
+        self._feed = feed_forward
         gate = [] if feed_forward.gate is None else [feed_forward.gate]
         self._up, self._down = _map([*gate, feed_forward.up]), _map([feed_forward.down])
         cross = block.cross_attention_norm
@@ -163,7 +170,7 @@ class _Block:
     ) -> Tensor:
         first, second, third = self._norms
         attention, cross = self._attention, self._cross
-        if self._norm_first:
+        if self._block.norm_first:
             x = attention(first(x), cache, added, positions, turned, x)
             if cross is not None and known is not None and second is not None:
                 x = cross.across(second(x), known, context_added, x)
@@ -176,11 +183,11 @@ class _Block:
 
     def _feed_forward(self, x: Tensor, residual: Tensor) -> Tensor:
         hidden = self._up(x)
-        if self._gated:
+        if self._feed.gate is not None:
             gate, hidden = hidden.chunk(2, -1)
-            hidden = self._activation(gate) * hidden
+            hidden = self._feed.activation(gate) * hidden
         else:
-            hidden = self._activation(hidden)
+            hidden = self._feed.activation(hidden)
         return self._down(hidden, residual)
 
 
@@ -190,7 +197,6 @@ class _Attention:
     def __init__(self, layer: MultiHeadAttention, *, across: bool = False) -> None:
         self._layer = layer
         self._heads, self._kv_heads, self._width = layer.heads, layer.kv_heads, layer.head_dim
-        self._scale, self._position = layer.scale, layer.position
         self._project = _map([layer.query] if across else [layer.query, layer.key, layer.value])
         self._output = _map([layer.output])
 
@@ -206,13 +212,14 @@ class _Attention:
         batch, heads, kv_heads = len(x), self._heads, self._kv_heads
         heads_of_all = self._project(x).view(batch, heads + 2 * kv_heads, 1, self._width)
         both, v = heads_of_all.split_with_sizes([heads + kv_heads, kv_heads], 1)
-        if isinstance(self._position, Rotary):
-            if self._position not in turned:
-                cosine, sine = self._position.cosine_sine(positions, self._width, dtype=x.dtype)
+        position = self._layer.position
+        if isinstance(position, Rotary):
+            if position not in turned:
+                cosine, sine = position.cosine_sine(positions, self._width, dtype=x.dtype)
                 if positions.dim() == 2:
                     cosine, sine = cosine[:, None], sine[:, None]
-                turned[self._position] = cosine, sine
-            both = turn(both, *turned[self._position], pairing=self._position.pairing)
+                turned[position] = cosine, sine
+            both = turn(both, *turned[position], pairing=position.pairing)
         q, k = both.split_with_sizes([heads, kv_heads], 1)
         found = cache.extend(k, v)
         cache.advance(found, 1)
@@ -229,22 +236,16 @@ class _Attention:
             q = q.view(len(q), self._kv_heads, groups, self._width)
             if added is not None and added.shape[1] > 1:
                 added = added.view(len(added), self._kv_heads, groups, -1)
-        output = scaled_dot_product_attention(q, k, v, added, scale=self._scale)
+        output = scaled_dot_product_attention(q, k, v, added, scale=self._layer.scale)
         return self._output(output.reshape(len(q), 1, -1), residual)
 
 
 def _norm(layer: nn.Module) -> Map:
     """A norm, without the call of a module where it is one of PyTorch's."""
     if type(layer) is nn.LayerNorm:
-        return partial(
-            torch.layer_norm,
-            normalized_shape=layer.normalized_shape,
-            weight=layer.weight,
-            bias=layer.bias,
-            eps=layer.eps,
-        )
+        return lambda x: torch.layer_norm(x, layer.normalized_shape, layer.weight, layer.bias, layer.eps)
     if type(layer) is nn.RMSNorm:
-        return partial(torch.rms_norm, normalized_shape=layer.normalized_shape, weight=layer.weight, eps=layer.eps)
+        return lambda x: torch.rms_norm(x, layer.normalized_shape, layer.weight, layer.eps)
     return layer
 
 
@@ -290,15 +291,18 @@ def _can_pack(weight: Tensor) -> bool:
     return torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_reorder_linear_weight")
 
 
-def _is_plain(decoder: Decoder) -> bool:
-    """Whether every part is of a kind that is written out above, and not of one derived from it."""
-    if decoder.training or type(decoder.embedding) is not Embedding or not _is_bias(decoder.bias):
+def _is_plain(network: LanguageModel | Sequence2Sequence) -> bool:
+    """Whether every part is of a kind that is written out above, not of one derived from it, and nothing is hooked."""
+    decoder, head = network.decoder, network.head
+    if type(network) not in (LanguageModel, Sequence2Sequence) or type(decoder) is not Decoder:
+        return False
+    if decoder.training or type(decoder.embedding) is not Embedding:
+        return False
+    if type(decoder.embedding.tokens) is not nn.Embedding or not (head is None or type(head) is nn.Linear):
+        return False
+    if not (decoder.bias is None or isinstance(decoder.bias, RelativeBias)):
         return False
     return all(isinstance(block, Block) and _is_plain_block(block) for block in decoder.blocks)
-
-
-def _is_bias(bias: Bias | None) -> bool:
-    return bias is None or isinstance(bias, RelativeBias)
 
 
 def _is_plain_block(block: Block) -> bool:

@@ -38,6 +38,8 @@ class Embedding(nn.Module):
         dim: Width of a vector.
         position: From positions to codes, such as :class:`~clearhead.Sinusoidal` or :class:`~clearhead.Learned`;
             nothing where the attention layers know positions by themselves.
+        padding: An id that is not counted: it stands at −1, and others at how many there are before them (RoBERTa).
+            Otherwise token i stands at i.
         types: How many kinds of tokens there are (BERT's first and second sentence).
         norm: What normalises the sum.
         scale: Factor of the token's vector; √dim in the Transformer of 2017.
@@ -51,6 +53,7 @@ class Embedding(nn.Module):
         dim: int,
         *,
         position: nn.Module | None = None,
+        padding: int | None = None,
         types: int = 0,
         norm: nn.Module | None = None,
         scale: float = 1.0,
@@ -58,15 +61,35 @@ class Embedding(nn.Module):
     ) -> None:
         super().__init__()
         self.tokens = nn.Embedding(vocabulary, dim)
-        self.position = position
+        self.position, self.padding = position, padding
         self.types = nn.Embedding(types, dim) if types else None
         self.norm, self.scale, self.dropout = norm, scale, nn.Dropout(dropout)
         for table in (self.tokens, self.types):
             if table is not None:
                 nn.init.normal_(table.weight, std=0.02 if scale == 1.0 else dim**-0.5)
 
+    def positions(self, ids: Ids) -> Int[Tensor, "*#batch tokens"]:
+        """Where the tokens of a whole text stand."""
+        if self.padding is None:
+            return torch.arange(ids.shape[1], device=ids.device)
+        there = (ids != self.padding).long()
+        return there.cumsum(-1) * there - 1
+
     def forward(self, ids: Ids, positions: Int[Tensor, "*#batch tokens"], types: Ids | None = None) -> Hidden:
-        """The vectors; kind 0 where ``types`` is not given."""
+        """The vectors; kind 0 where ``types`` is not given.
+
+        Raises:
+            InputError: An id that the table has no row for. In compiled code and on other devices than the CPU that is
+                left to PyTorch.
+
+        """
+        if ids.device.type == "cpu" and not torch.compiler.is_compiling() and ids.numel():
+            low, high = (int(x) for x in ids.aminmax())
+            if low < 0 or high >= self.tokens.num_embeddings:
+                raise InputError(
+                    f"there is no token {low if low < 0 else high}: the model knows the ids 0 … "
+                    f"{self.tokens.num_embeddings - 1}"
+                )
         x: Tensor = self.tokens(ids)
         if self.scale != 1.0:
             x = x * self.scale
@@ -88,7 +111,7 @@ class Block(nn.Module):
     Args:
         attention: Self-attention.
         feed_forward: What follows it.
-        norm: Makes a norm, one for each of the parts.
+        norm: Makes a norm, one for each of the parts: ``lambda: nn.LayerNorm(dim)``.
         cross_attention: Attention to another text, between the two.
         norm_first: Whether each part sees normalised numbers.
         dropout: Share of each part's output that training drops.
@@ -106,6 +129,8 @@ class Block(nn.Module):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
+        if isinstance(norm, nn.Module):
+            raise InputError("norm makes the norms, one for each part: norm=lambda: nn.LayerNorm(dim)")
         self.attention, self.attention_norm = attention, norm()
         self.cross_attention = cross_attention
         self.cross_attention_norm = None if cross_attention is None else norm()
@@ -155,6 +180,10 @@ class Stack(nn.Module):
         bias: A bias that the self-attention of all blocks shares (T5).
         dropout: Share of the last hidden state that training drops.
 
+    Attributes:
+        checkpoints: Set to True, training computes each block again in the backward pass instead of keeping what is in
+            it (gradient checkpointing, Chen et al. 2016, arXiv:1604.06174).
+
     """
 
     def __init__(
@@ -171,7 +200,6 @@ class Stack(nn.Module):
         self.blocks = nn.ModuleList(blocks)
         self.norm, self.bias, self.dropout = norm, bias, nn.Dropout(dropout)
         self.checkpoints = False
-        """Whether training computes each block again in the backward pass instead of keeping what is in it."""
 
     def run(
         self,
@@ -247,8 +275,9 @@ class Encoder(Stack):
             states: A list that gets the hidden states: what enters each block, and the last.
 
         """
-        positions = torch.arange(ids.shape[1], device=ids.device)
-        return self.run(self.embedding(ids, positions, types), mask=which_are_there(mask), states=states)
+        check_ids(ids)
+        x = self.embedding(ids, self.embedding.positions(ids), types)
+        return self.run(x, mask=which_are_there(mask, ids.shape[1]), states=states)
 
 
 class Decoder(Stack):
@@ -289,12 +318,15 @@ class Decoder(Stack):
             states: A list that gets the hidden states.
 
         """
-        there = which_are_there(mask)
+        check_ids(ids)
+        seen = 0 if caches is None else caches[0].seen
+        there = which_are_there(mask, None if isinstance(seen, Tensor) else seen + ids.shape[1])
+        if context is None and any(isinstance(x, Block) and x.cross_attention is not None for x in self.blocks):
+            raise InputError("the decoder attends to another text as well: call it with context, that text's states")
         if positions is None and isinstance(mask, Tensor):  # those that are not there are not counted
             positions = (mask.cumsum(-1) - 1).clamp(min=0)[:, -ids.shape[1] :]
         elif positions is None:
-            start = 0 if caches is None else caches[0].seen
-            positions = start + torch.arange(ids.shape[1], device=ids.device)
+            positions = seen + torch.arange(ids.shape[1], device=ids.device)
         allowed = there  # of which the last token may see all
         if ids.shape[1] > 1:
             allowed = Causal() if there is None else Causal() & there
@@ -304,7 +336,7 @@ class Decoder(Stack):
             caches=caches,
             positions=positions,
             context=context,
-            context_mask=which_are_there(context_mask),
+            context_mask=which_are_there(context_mask, None),
             states=states,
         )
 
@@ -329,6 +361,15 @@ class EncoderDecoder(nn.Module):
             raise InputError("a block of the decoder has no cross-attention: Block(…, cross_attention=…)")
         self.encoder, self.decoder = encoder, decoder
 
+    @property
+    def checkpoints(self) -> bool:
+        """Of both stacks: see :class:`Stack`."""
+        return self.encoder.checkpoints and self.decoder.checkpoints
+
+    @checkpoints.setter
+    def checkpoints(self, value: bool) -> None:
+        self.encoder.checkpoints = self.decoder.checkpoints = value
+
     def forward(
         self,
         ids: Ids,
@@ -336,10 +377,15 @@ class EncoderDecoder(nn.Module):
         *,
         mask: Mask | Tensor | None = None,
         target_mask: Mask | Tensor | None = None,
+        states: list[Tensor] | None = None,
+        target_states: list[Tensor] | None = None,
     ) -> Float[Tensor, "batch targets dim"]:
-        """The last hidden state of each target token, given the text and the target tokens up to it."""
-        context = self.encoder(ids, mask=mask)
-        found: Tensor = self.decoder(target, mask=target_mask, context=context, context_mask=mask)
+        """The last hidden state of each target token, given the text and the target tokens up to it.
+
+        ``states`` gets the hidden states of the encoder, ``target_states`` those of the decoder.
+        """
+        context = self.encoder(ids, mask=mask, states=states)
+        found: Tensor = self.decoder(target, mask=target_mask, context=context, context_mask=mask, states=target_states)
         return found
 
 
@@ -404,7 +450,22 @@ class VisionEncoder(Stack):
         return self.run(self.embedding(pixels), mask=None, states=states)
 
 
-def which_are_there(mask: Mask | Tensor | None) -> Mask | None:
+def check_ids(ids: object) -> None:
+    """Refuse what is no batch of token ids.
+
+    Raises:
+        InputError: It is no tensor of whole numbers.
+        ShapeError: It has other axes than ``(batch, tokens)``.
+
+    """
+    if not isinstance(ids, Tensor) or ids.is_floating_point() or ids.dtype == torch.bool:
+        seen = ids.dtype if isinstance(ids, Tensor) else type(ids).__name__
+        raise InputError(f"a model takes token ids, whole numbers (batch, tokens); got {seen}. encode() makes them")
+    if ids.dim() != 2:
+        raise ShapeError(f"token ids are (batch, tokens), got {tuple(ids.shape)}; of one text they are ids[None]")
+
+
+def which_are_there(mask: Mask | Tensor | None, tokens: int | None) -> Mask | None:
     """A boolean tensor ``(batch, tokens)`` as the :class:`~clearhead.Padding` that it means; others as they are."""
     if mask is None or isinstance(mask, Mask):
         return mask
@@ -413,4 +474,6 @@ def which_are_there(mask: Mask | Tensor | None) -> Mask | None:
             "a mask is a clearhead mask, or booleans (batch, tokens), True = there is a token; got "
             f"{mask.dtype} of the shape {tuple(mask.shape)}"
         )
+    if tokens is not None and mask.shape[1] != tokens:
+        raise ShapeError(f"the mask speaks of {mask.shape[1]} tokens, and there are {tokens}")
     return Padding(mask)

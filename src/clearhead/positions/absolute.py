@@ -83,7 +83,8 @@ class Learned(nn.Module):
     Args:
         length: How many positions.
         dim: Numbers in a code.
-        first: The row of position 0; those before it are never used (RoBERTa has two).
+        first: The row of position 0; those before it are positions −1, −2, … (RoBERTa has two, of which its padding
+            uses the second).
 
     Attributes:
         table: (first + length, dim), trained. It starts as N(0, 0.02²), as in BERT and GPT-2.
@@ -120,7 +121,7 @@ class Learned(nn.Module):
         """
         check_positions(positions)
         if not (torch.compiler.is_compiling() or positions.is_meta):
-            beyond = positions[(positions < 0) | (positions >= self.length)]
+            beyond = positions[(positions < -self.first) | (positions >= self.length)]
             if len(beyond):
                 raise InputError(
                     f"position {int(beyond[0])} has no learned code: there are {self.length}, "

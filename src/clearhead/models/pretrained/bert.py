@@ -6,9 +6,21 @@ from functools import partial
 
 from torch import Tensor, nn
 
+from clearhead.errors import NotBuiltError
 from clearhead.layers import ACTIVATIONS, FeedForward, MultiHeadAttention
 from clearhead.models.heads import MaskedLanguageModel, TextClassifier, TokenClassifier
-from clearhead.models.pretrained.tables import Architecture, Config, Head, Ignored, Kept, Named, Only, Weights, labels
+from clearhead.models.pretrained.tables import (
+    Architecture,
+    Config,
+    Head,
+    Ignored,
+    Kept,
+    Named,
+    Only,
+    Repeats,
+    Weights,
+    labels,
+)
 from clearhead.models.transformer import Block, Embedding, Encoder
 from clearhead.positions import Learned
 
@@ -53,9 +65,12 @@ WEIGHTS: Weights = {
 }
 
 
-def build(config: Config, *, first: int = 0) -> Encoder:
-    """The encoder: post-norm, learned positions, token types. ``first`` is the table's row of the first position."""
-    c = config
+def build(config: Config, *, padding: int | None = None) -> Encoder:
+    """The encoder: post-norm, learned positions, token types.
+
+    With ``padding``, RoBERTa's way of counting: that token stands at that row of the table, others in the rows after.
+    """
+    c, first = config, 0 if padding is None else padding + 1
     norm = partial(nn.LayerNorm, c.hidden_size, eps=c.layer_norm_eps)
 
     def block() -> Block:
@@ -67,6 +82,7 @@ def build(config: Config, *, first: int = 0) -> Encoder:
         c.vocab_size,
         c.hidden_size,
         position=Learned(c.max_position_embeddings - first, c.hidden_size, first=first),
+        padding=padding,
         types=c.type_vocab_size,
         norm=norm(),
         dropout=c.hidden_dropout_prob,
@@ -111,20 +127,35 @@ def dropout(config: Config) -> float:
     return float(config.hidden_dropout_prob if given is None else given)
 
 
-def token_classifier(config: Config, encoder: Encoder, _names: object) -> TokenClassifier:
+def token_classifier(config: Config, encoder: Encoder, _apart: bool) -> TokenClassifier:
     """A class for each token."""
     classes = nn.Linear(config.hidden_size, labels(config))
     return TokenClassifier(encoder, classes, dropout=dropout(config))
 
 
+def words(config: Config, encoder: Encoder, apart: bool, *, activation: str) -> MaskedLanguageModel:
+    """The word at each token.
+
+    Raises:
+        NotBuiltError: Words have vectors of their own there.
+
+    """
+    if apart:
+        raise NotBuiltError(
+            "a masked language model, whose head has another matrix than the embedding, is not built here"
+        )
+    return MaskedLanguageModel(encoder, Transform(config, activation))
+
+
 _WORDS = Head(
-    build=lambda config, encoder, _names: MaskedLanguageModel(encoder, Transform(config, config.hidden_act)),
+    build=lambda config, encoder, apart: words(config, encoder, apart, activation=config.hidden_act),
     holds="encoder",
     weights={
         "transform.dense": "cls.predictions.transform.dense",
         "transform.norm": "cls.predictions.transform.LayerNorm",
         "bias": "cls.predictions.bias",
-        "cls.predictions.decoder": Ignored("the embedding's matrix and the bias once more"),
+        "cls.predictions.decoder.weight": Repeats("they are tied", "embeddings.word_embeddings.weight"),
+        "cls.predictions.decoder.bias": Repeats("they are tied", "cls.predictions.bias"),
         "cls.seq_relationship": Kept("whether two sentences follow one another is not asked"),
     },
 )
@@ -141,7 +172,7 @@ BERT = Architecture(
         "BertForMaskedLM": _WORDS,
         "BertForPreTraining": _WORDS,
         "BertForSequenceClassification": Head(
-            build=lambda config, encoder, _names: TextClassifier(encoder, Pooled(config)),
+            build=lambda config, encoder, _: TextClassifier(encoder, Pooled(config)),
             holds="encoder",
             weights={"head.dense": "bert.pooler.dense", "head.classes": "classifier"},
         ),

@@ -76,6 +76,6 @@ GPT2 = Architecture(
     build=build,
     bare=("GPT2Model",),
     prefix="transformer.",
-    heads={"GPT2LMHeadModel": language_model("n_embd")},
+    heads={"GPT2LMHeadModel": language_model("n_embd", "wte.weight")},
     limit=lambda config: int(config.n_positions),
 )

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 from torch import nn
 
-from clearhead.errors import ModelError
+from clearhead.errors import ModelError, NotBuiltError
 from clearhead.layers import FeedForward, MultiHeadAttention
-from clearhead.models.pretrained.tables import Architecture, Config, Ignored, Named, Weights, language_model
+from clearhead.models.pretrained.tables import (
+    Architecture,
+    Config,
+    Ignored,
+    Named,
+    Only,
+    Weights,
+    language_model,
+)
 from clearhead.models.transformer import Block, Decoder, Embedding
 from clearhead.positions import LinearScaling, Llama3Scaling, NTKScaling, Rotary, YaRNScaling
 from clearhead.positions.scaling import RotaryScaling
@@ -36,6 +44,7 @@ KEYS = {
     "attention_bias": False,
     "attention_dropout": 0.0,
     "mlp_bias": False,
+    "rope_interleaved": Only(False, "pairs of neighbouring dimensions that are turned together"),
     "tie_word_embeddings": False,
 }
 
@@ -86,10 +95,16 @@ def rotary(c: Config) -> Rotary:
     """How q and k are turned: ``rope_parameters`` in newer files, ``rope_theta`` and ``rope_scaling`` in older ones.
 
     Raises:
-        ModelError: A kind or a setting of it that is not known.
+        NotBuiltError: A kind or a setting of it that is not known.
+        ModelError: A setting is missing, or said twice.
 
     """
-    given: dict[str, Any] = dict(c.rope_parameters or c.rope_scaling or {})
+    if c.rope_parameters and c.rope_scaling and c.rope_parameters != c.rope_scaling:
+        raise ModelError("rope_parameters and rope_scaling say different things; only one of them can be meant")
+    asked = c.rope_parameters or c.rope_scaling or {}
+    if not isinstance(asked, Mapping):
+        raise ModelError(f"rotary scaling is {asked!r}; an object with rope_type and its settings is wanted")
+    given: dict[str, Any] = dict(asked)
     base = given.pop("rope_theta", c.rope_theta)
     kinds = [given.pop(name, None) for name in ("rope_type", "type")]
     kind = kinds[0] or kinds[1] or "default"
@@ -98,7 +113,7 @@ def rotary(c: Config) -> Rotary:
     elif kind in _SCALINGS:
         part, names = _SCALINGS[kind]
     else:
-        raise ModelError(
+        raise NotBuiltError(
             f"rotary scaling {kind!r} is not known; there are 'default', {', '.join(map(repr, _SCALINGS))}"
         )
     if kind == "dynamic":  # its length is always that of the model
@@ -108,7 +123,7 @@ def rotary(c: Config) -> Rotary:
     given = {name: value for name, value in given.items() if value is not None}
     unknown = sorted(set(given) - set(names))
     if unknown:
-        raise ModelError(
+        raise NotBuiltError(
             f"rotary scaling {kind!r} has {', '.join(map(repr, unknown))}; it is known to have "
             f"{', '.join(names) or 'no settings'}"
         )
@@ -141,6 +156,13 @@ def build(c: Config) -> Decoder:
     return Decoder(Embedding(c.vocab_size, c.hidden_size), [block() for _ in range(c.num_hidden_layers)], norm=norm())
 
 
+def _limit(c: Config) -> int:
+    """Dynamic scaling is for texts that are so much longer than the model's own length."""
+    given = c.rope_parameters or c.rope_scaling or {}
+    is_dynamic = "dynamic" in (given.get("rope_type"), given.get("type"))
+    return int(c.max_position_embeddings * (given["factor"] if is_dynamic else 1))
+
+
 LLAMA = Architecture(
     name="llama",
     source="Touvron et al. 2023, arXiv:2302.13971",
@@ -149,6 +171,6 @@ LLAMA = Architecture(
     build=build,
     bare=("LlamaModel",),
     prefix="model.",
-    heads={"LlamaForCausalLM": language_model("hidden_size")},
-    limit=lambda config: int(config.max_position_embeddings),
+    heads={"LlamaForCausalLM": language_model("hidden_size", "embed_tokens.weight")},
+    limit=_limit,
 )

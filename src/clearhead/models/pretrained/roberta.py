@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from clearhead.models.heads import MaskedLanguageModel, TextClassifier
+from functools import partial
+
+from clearhead.models.heads import TextClassifier
 from clearhead.models.pretrained import bert
-from clearhead.models.pretrained.tables import Architecture, Config, Head, Ignored
+from clearhead.models.pretrained.tables import Architecture, Config, Head, Repeats
 from clearhead.models.transformer import Encoder
 
 KEYS = {**bert.KEYS, "vocab_size": 50265, "pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2}
@@ -12,7 +14,7 @@ KEYS = {**bert.KEYS, "vocab_size": 50265, "pad_token_id": 1, "bos_token_id": 0, 
 
 def build(config: Config) -> Encoder:
     """BERT's encoder. The rows of the position table up to the padding's are never used."""
-    return bert.build(config, first=config.pad_token_id + 1)
+    return bert.build(config, padding=config.pad_token_id)
 
 
 ROBERTA = Architecture(
@@ -25,17 +27,18 @@ ROBERTA = Architecture(
     prefix="roberta.",
     heads={
         "RobertaForMaskedLM": Head(
-            build=lambda config, encoder, _names: MaskedLanguageModel(encoder, bert.Transform(config, "gelu")),
+            build=partial(bert.words, activation="gelu"),
             holds="encoder",
             weights={
                 "transform.dense": "lm_head.dense",
                 "transform.norm": "lm_head.layer_norm",
                 "bias": "lm_head.bias",
-                "lm_head.decoder": Ignored("the embedding's matrix and the bias once more"),
+                "lm_head.decoder.weight": Repeats("they are tied", "embeddings.word_embeddings.weight"),
+                "lm_head.decoder.bias": Repeats("they are tied", "lm_head.bias"),
             },
         ),
         "RobertaForSequenceClassification": Head(
-            build=lambda config, encoder, _names: TextClassifier(encoder, bert.Pooled(config, bert.dropout(config))),
+            build=lambda config, encoder, _: TextClassifier(encoder, bert.Pooled(config, bert.dropout(config))),
             holds="encoder",
             weights={"head.dense": "classifier.dense", "head.classes": "classifier.out_proj"},
         ),

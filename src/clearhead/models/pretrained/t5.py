@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from functools import partial
 
 from torch import nn
 
+from clearhead.errors import ModelError
 from clearhead.layers import FeedForward, MultiHeadAttention
 from clearhead.models.heads import Sequence2Sequence
-from clearhead.models.pretrained.tables import Architecture, Config, Head, Ignored, Named, Weights
+from clearhead.models.pretrained.tables import Architecture, Config, Head, Ignored, Named, Part, Repeats, Weights
 from clearhead.models.transformer import Block, Decoder, Embedding, Encoder, EncoderDecoder
 from clearhead.positions import RelativeBias
 
@@ -28,10 +28,9 @@ KEYS = {
     "layer_norm_epsilon": 1e-6,
     "initializer_factor": Ignored("the weights are there"),
     "feed_forward_proj": "relu",
-    "dense_act_fn": Ignored("feed_forward_proj says it"),
-    "is_gated_act": Ignored("feed_forward_proj says it"),
+    "dense_act_fn": None,
+    "is_gated_act": None,
     "n_positions": Ignored("there is no limit"),
-    "output_past": Ignored("how transformers computes it"),
     "pad_token_id": 0,
     "decoder_start_token_id": 0,
     "scale_decoder_outputs": None,
@@ -64,11 +63,11 @@ def _feed_forward(layer: int) -> dict[str, str]:
 
 def _weights(up: str) -> Weights:
     """The table, with the name of the feed-forward layer's first matrix: ``wi``, or ``wi_1`` where there is a gate."""
-    found: dict[str, str | Ignored] = {
+    found: dict[str, str | Part | Ignored] = {
         "encoder.embedding.tokens": "shared",
         "decoder.embedding.tokens": "shared",
-        "encoder.embed_tokens": Ignored("shared once more"),
-        "decoder.embed_tokens": Ignored("shared once more"),
+        "encoder.embed_tokens.weight": Repeats("both stacks share it", "shared.weight"),
+        "decoder.embed_tokens.weight": Repeats("both stacks share it", "shared.weight"),
         "encoder.norm": "encoder.final_layer_norm",
         "decoder.norm": "decoder.final_layer_norm",
     }
@@ -88,6 +87,12 @@ def build(c: Config) -> EncoderDecoder:
     activation = Named.read(c.feed_forward_proj.removeprefix("gated-"))
     if gated and activation == "gelu":
         activation = "gelu_tanh"  # "gated-gelu" has always meant the approximation
+    for key, said in (("dense_act_fn", activation), ("is_gated_act", gated)):  # which newer files say once more
+        again = getattr(c, key)
+        if again is not None and (Named.read(again) if key == "dense_act_fn" else again) != said:
+            raise ModelError(
+                f"feed_forward_proj is {c.feed_forward_proj!r}, and {key} is {again!r}: only one can be meant"
+            )
 
     def attention() -> MultiHeadAttention:
         return MultiHeadAttention(
@@ -120,10 +125,9 @@ def build(c: Config) -> EncoderDecoder:
     return EncoderDecoder(encoder, decoder)
 
 
-def _head(config: Config, model: EncoderDecoder, names: Collection[str]) -> Sequence2Sequence:
+def _head(config: Config, model: EncoderDecoder, apart: bool) -> Sequence2Sequence:
     # Version 1.0 scales hidden states and has the embedding's matrix; newer files of 1.1 say the first by itself.
     scaled = config.tie_word_embeddings if config.scale_decoder_outputs is None else config.scale_decoder_outputs
-    apart = "lm_head.weight" in names
     head = nn.Linear(config.d_model, config.vocab_size, bias=False) if apart else None
     return Sequence2Sequence(model, head, scale=config.d_model**-0.5 if scaled else 1.0)
 
@@ -139,7 +143,12 @@ def _architecture(up: str, gated: bool) -> Architecture:
         bare=("T5Model",),
         heads={
             "T5ForConditionalGeneration": Head(
-                build=_head, weights={"head": "lm_head"}, holds="model", repeats="lm_head.weight"
+                build=_head,
+                weights={
+                    "head": "lm_head",
+                    "lm_head.weight": Repeats("they are tied", "shared.weight"),
+                },
+                holds="model",
             )
         },
     )

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
 
 from torch import Tensor, nn
 
-from clearhead.errors import ModelError
+from clearhead.errors import ModelError, NotBuiltError
 from clearhead.models.heads import LanguageModel
 from clearhead.models.transformer import Decoder
 
@@ -18,9 +18,11 @@ __all__ = [
     "Architecture",
     "Head",
     "Ignored",
+    "Kept",
     "Named",
     "Only",
     "Part",
+    "Repeats",
     "labels",
     "language_model",
     "read_config",
@@ -37,6 +39,13 @@ class Ignored:
 @dataclass(frozen=True)
 class Kept(Ignored):
     """A weight that is not used, but written again where the model is saved."""
+
+
+@dataclass(frozen=True)
+class Repeats(Ignored):
+    """A published weight that is another one once more. A head whose weight is not has its own, as in transformers."""
+
+    of: str
 
 
 @dataclass(frozen=True)
@@ -72,11 +81,11 @@ class Named:
         """Our name.
 
         Raises:
-            ModelError: There is none.
+            NotBuiltError: There is none.
 
         """
         if not isinstance(name, str) or name not in _ACTIVATIONS:
-            raise ModelError(f"there is no activation {name!r} here; there are {', '.join(_ACTIVATIONS)}")
+            raise NotBuiltError(f"there is no activation {name!r} here; there are {', '.join(_ACTIVATIONS)}")
         return _ACTIVATIONS[name]
 
 
@@ -119,14 +128,12 @@ Config = SimpleNamespace
 class Head:
     """What a published model has on top of the bare one."""
 
-    build: Callable[[Config, Any, Collection[str]], nn.Module]
-    """From the configuration, the bare model and the names in the files to the whole."""
+    build: Callable[[Config, Any, bool], nn.Module]
+    """From the configuration, the bare model, and whether the head's matrix is another than the embedding's."""
     weights: Weights
     """Of what the head adds."""
     holds: str
     """The attribute of the whole that is the bare model."""
-    repeats: str = ""
-    """A published weight that, where the whole has no place for it, is the embedding's matrix once more."""
 
 
 @dataclass(frozen=True)
@@ -176,9 +183,9 @@ class Architecture:
 
     def is_of_a_head(self, name: str, prefix: str) -> bool:
         """Whether a published weight belongs to what some model has on top of the bare one."""
-        rows = [row for head in self.heads.values() for row in (*head.weights.values(), head.repeats)]
+        rows = [row for head in self.heads.values() for row in head.weights.values()]
         theirs = [row.name if isinstance(row, Part) else row for row in rows if not isinstance(row, Ignored)]
-        return not name.startswith(prefix) or any(x and f"{name}.".startswith(f"{x}.") for x in theirs)
+        return not name.startswith(prefix) or any(f"{name}.".startswith(f"{x}.") for x in theirs)
 
     def ignored(self, head: Head | None, name: str, prefix: str) -> Ignored | None:
         """Why a published weight has no place in the network, if a table says."""
@@ -208,15 +215,15 @@ def _row(weights: Weights, name: str) -> Part | None:
     return None
 
 
-def language_model(width: str) -> Head:
-    """A decoder's next word: by the embedding's matrix, or by one of its own where it is not tied and there is one."""
+def language_model(width: str, embedding: str) -> Head:
+    """A decoder's next word: by the embedding's matrix where they are tied, else by one of its own."""
 
-    def build(config: Config, decoder: Decoder, names: Collection[str]) -> LanguageModel:
-        apart = not config.tie_word_embeddings and "lm_head.weight" in names
+    def build(config: Config, decoder: Decoder, apart: bool) -> LanguageModel:
         head = nn.Linear(getattr(config, width), config.vocab_size, bias=False) if apart else None
         return LanguageModel(decoder, head)
 
-    return Head(build=build, weights={"head": "lm_head"}, holds="decoder", repeats="lm_head.weight")
+    weights: Weights = {"head": "lm_head", "lm_head.weight": Repeats("they are tied", embedding)}
+    return Head(build=build, weights=weights, holds="decoder")
 
 
 def labels(config: Config) -> int:
@@ -246,6 +253,11 @@ _COMMON_KEYS: Mapping[str, Any] = {
     "cross_attention_hidden_size": Only(None, "cross-attention in a stack of one text"),
     "tie_encoder_decoder": Only(False, "an encoder and a decoder with the same weights"),
     "is_encoder_decoder": Ignored("the architecture says it"),
+    "is_llama_config": Ignored("how another library converted it"),
+    "output_past": Ignored("how transformers computes it"),
+    "use_bfloat16": Ignored("how transformers computed it"),
+    "xla_device": Ignored("where it was trained"),
+    "summary_hidden_size": Ignored("of a head that is not built"),
     "tie_word_embeddings": True,
     "bos_token_id": None,
     "eos_token_id": None,
@@ -254,6 +266,7 @@ _COMMON_KEYS: Mapping[str, Any] = {
     "decoder_start_token_id": None,
     "id2label": None,
     "num_labels": None,
+    "_num_labels": Ignored("id2label says it"),
     "label2id": Ignored("id2label the other way round"),
     "problem_type": Ignored("a choice of training"),
     "finetuning_task": Ignored("what it was trained for"),
@@ -279,14 +292,15 @@ def read_config(architecture: Architecture, given: Mapping[str, Any], where: str
     """The configuration with every key of the tables, defaults where the file has none.
 
     Raises:
-        ModelError: A key that no table has, or a value that is not understood.
+        NotBuiltError: A key that no table has, or a value that is not understood.
+        ModelError: A value of the wrong type.
 
     """
     generation = {name: Ignored("how text is generated is said in the call") for name in _GENERATION}
     table = {**generation, **_COMMON_KEYS, **architecture.keys}
     unknown = sorted(set(given) - set(table))
     if unknown:
-        raise ModelError(
+        raise NotBuiltError(
             f"{where} has {', '.join(map(repr, unknown))}, which {architecture.name} is not known to have; it could "
             "change what the model computes, so the model is not loaded: remove what has no effect, or use "
             "clearhead.load_pretrained, which asks transformers"
@@ -298,15 +312,40 @@ def read_config(architecture: Architecture, given: Mapping[str, Any], where: str
         default = known.value if isinstance(known, Only | Named) else known
         value = given.get(name, default)
         if isinstance(known, Only) and value != known.value:
-            raise ModelError(
+            raise NotBuiltError(
                 f"{where} has {name} = {value!r}: {known.otherwise}, which is not built here; only {known.value!r} is"
             )
         if isinstance(known, Named):
             value = Named.read(value)
-        elif type(known) in (int, float) and not (type(value) in (int, float) or name in _MAY_BE_PAIRS):
-            raise ModelError(f"{where} has {name} = {value!r}, and a number is wanted")
+        elif name in given and not _fits(value, name, known):
+            raise ModelError(f"{where} has {name} = {value!r}, and {_wanted(name, known)} is wanted")
         found[name] = value
     return SimpleNamespace(**found)
 
 
 _MAY_BE_PAIRS = ("image_size", "patch_size")
+_MAY_BE_LISTS = ("eos_token_id",)
+
+
+def _fits(value: object, name: str, default: object) -> bool:
+    """Whether a value is of the kind of the key's default; where that is None, only numbers of tokens are known."""
+    if isinstance(default, bool):
+        return isinstance(value, bool)
+    if isinstance(default, int | float):
+        is_number = type(value) is int or (type(value) is float and isinstance(default, float))
+        is_pair = name in _MAY_BE_PAIRS and isinstance(value, list) and len(value) == 2
+        return is_number or is_pair
+    if name.endswith("_token_id") and value is not None:
+        several = value if name in _MAY_BE_LISTS and isinstance(value, list) else [value]
+        return all(type(x) is int for x in several)
+    return not isinstance(default, str) or isinstance(value, str)
+
+
+def _wanted(name: str, default: object) -> str:
+    if isinstance(default, bool):
+        return "true or false"
+    if name in _MAY_BE_PAIRS:
+        return "a whole number or a pair of them"
+    if isinstance(default, str):
+        return "a name"
+    return "a number" if isinstance(default, float) else "a whole number"

@@ -81,9 +81,7 @@ VIT = Architecture(
     prefix="vit.",
     heads={
         "ViTForImageClassification": Head(
-            build=lambda config, encoder, _names: ImageClassifier(
-                encoder, nn.Linear(config.hidden_size, labels(config))
-            ),
+            build=lambda config, encoder, _: ImageClassifier(encoder, nn.Linear(config.hidden_size, labels(config))),
             holds="encoder",
             weights={"head": "classifier"},
         )

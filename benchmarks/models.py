@@ -5,7 +5,8 @@ ones: BERT of base size, GPT-2 of small size, and a Llama of 110 million weights
 gated 2,048, 32,000 words). float32, one process, 2 threads; outputs are compared before anything is timed.
 
 *Generation* is greedy, 256 new tokens after a prompt of 128, against ``generate`` with its default cache and with its
-static one. Every token reads all weights once: the *limit* is their bytes over the speed at which this machine reads
+static one (not compiled, as nothing here is). Ours keeps a second copy of the weights, laid out for single tokens, which
+is made in the first call, before those that are timed. Every token reads all weights once: the *limit* is their bytes over the speed at which this machine reads
 memory in the same run. *Load* is from safetensors that the system has in memory, to a model that is ready to be called;
 its memory is the highest that a fresh process holds afterwards with the weights once read through, above what it held
 before. *Look* is the command from cold.
@@ -110,7 +111,7 @@ def _forward(say: Say, folders: dict[str, Path], rounds: int, quick: bool) -> It
                 say(what)
                 ids = torch.randint(1000, 20000, (batch, tokens), generator=torch.Generator().manual_seed(0))
                 _compare(ours(ids), _output(theirs(ids)), name)
-                repeat = max(1, 512 // (tokens * batch))
+                repeat = max(1, 128 // (tokens * batch))
                 cases = {"ours": partial(ours, ids), "theirs": partial(theirs, ids)}
                 times = interleave(cases, rounds if tokens * batch > 2048 else 8 * rounds, repeat=repeat)
                 peer = f"transformers: {times.median('theirs')}"

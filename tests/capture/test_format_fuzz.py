@@ -185,8 +185,8 @@ def test_truncated_files_are_refused(whole: File, path: Path) -> None:
 def test_flipped_bits_never_change_a_number(whole: File, original: dict[str, torch.Tensor], path: Path) -> None:
     chance = seeded(2)
     bits = set(range(64))  # the header's length
-    bits |= {chance.randrange(64, 8 * (8 + whole.size)) for _ in range(250)}
-    bits |= {chance.randrange(8 * (8 + whole.size), 8 * len(whole.data)) for _ in range(80)}
+    bits |= {chance.randrange(64, 8 * (8 + whole.size)) for _ in range(120)}
+    bits |= {chance.randrange(8 * (8 + whole.size), 8 * len(whole.data)) for _ in range(50)}
     for bit in sorted(bits):
         data = bytearray(whole.data)
         data[bit // 8] ^= 1 << bit % 8
@@ -197,7 +197,7 @@ def test_overwritten_and_moved_bytes_never_change_a_number(
     whole: File, original: dict[str, torch.Tensor], path: Path
 ) -> None:
     chance = seeded(3)
-    for _ in range(150):
+    for _ in range(80):
         data = bytearray(whole.data)
         start = chance.randrange(len(data))
         stop = min(len(data), start + chance.choice((1, 4, 64, 4096)))
@@ -323,7 +323,7 @@ def test_a_header_with_wrong_values_and_a_checksum_never_crashes(whole: File, pa
     chance = seeded(5)
     every = sorted(places(whole.header), key=str)
     refused = 0
-    for _ in range(450):
+    for _ in range(220):
         at, value = chance.choice(every), chance.choice(NASTY)
         found = outcome(whole.with_header(put(whole.header, at, value), checksum=True), path)
         refused += found == REFUSED
@@ -349,7 +349,7 @@ def test_tensors_in_each_others_place_never_crash(whole: File, path: Path) -> No
     chance = seeded(6)
     header = whole.header
     ways = [at for at in places(header["layers"]) if "tensors" in at[:-1] or at[-1] in ("starts", "stops", "present")]
-    for _ in range(200):
+    for _ in range(100):
         altered = put(header["layers"], chance.choice(ways), chance.choice(whole.names))
         outcome(whole.with_header({**header, "layers": altered}, checksum=True), path)
 
@@ -358,7 +358,7 @@ def test_hostile_headers_are_refused(whole: File, path: Path) -> None:
     header, first = whole.header, ("layers", 0, "map")
     mask = header["layers"][0]["map"]["mask"]
     deep = mask
-    for _ in range(200):
+    for _ in range(100):
         deep = {"kind": "both", "parts": [deep, mask]}
     text = json.dumps(header)
     layers = header["layers"]

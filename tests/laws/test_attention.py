@@ -105,7 +105,7 @@ sizes = st.builds(
     st.sampled_from(PATHS),
     st.sampled_from(DTYPES),
 )
-@hypothesis.settings(max_examples=150)
+@hypothesis.settings(max_examples=80)
 def test_any_sizes(s: Sizes, mask: str, bias: str, path: str, dtype: torch.dtype) -> None:
     if mask == "documents" and s.queries > s.keys:
         s = dataclasses.replace(s, queries=s.keys)  # what stands before the first key belongs to no document
@@ -278,7 +278,7 @@ def test_dropout_is_the_same_in_both_directions_and_not_in_the_map() -> None:
         return ch.attention(q, k, v, dropout=0.4)
 
     assert torch.equal(dropped(q, k, v), dropped(q, k, v))
-    torch.autograd.gradcheck(dropped, (q, k, v))
+    torch.autograd.gradcheck(dropped, (q, k, v), fast_mode=True)
     output, amap = ch.attend(q, k, v, dropout=0.4)
     assert not torch.allclose(output, ch.attention(q, k, v))
     assert_close(amap.dense(), ch.attend(q, k, v)[1].dense().detach(), torch.float64, "map before dropout")

@@ -71,7 +71,7 @@ def test_statistics_streamed_over_tiny_tiles_and_blocks(setting: str, monkeypatc
 PRIMES = [1, 2, 3, 5, 7, 11, 13, 17, 19, 23]
 
 
-@hypothesis.settings(max_examples=40)
+@hypothesis.settings(max_examples=25)
 @hypothesis.given(
     setting=st.sampled_from(list(SETTINGS)),
     dtype=st.sampled_from([torch.float64, torch.float32, torch.bfloat16, torch.float16]),

@@ -153,7 +153,7 @@ def test_every_mask_is_that_of_the_whole_text(rule: str) -> None:
     check_caches("relative bias", rule, CUTS["chunks"])
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(st.sampled_from(list(LAYERS)), st.sampled_from(list(MASKS)), st.sets(st.integers(1, TOKENS - 1)))
 def test_any_cut_of_any_layer_under_any_mask(kind: str, rule: str, stops: set[int]) -> None:
     # A prefix attends ahead, so it has to come whole.

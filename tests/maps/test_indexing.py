@@ -70,7 +70,7 @@ def assert_indexes_alike(amap: AttentionMap, weights: Tensor, index: Any) -> Non
     close(amap[index], wanted, 1e-9)
 
 
-@hypothesis.settings(max_examples=150)
+@hypothesis.settings(max_examples=80)
 @hypothesis.given(index=whole_indices())
 def test_any_index_means_what_it_means_on_the_whole_tensor(index: tuple[Any, ...]) -> None:
     assert_indexes_alike(CASE.amap, CASE.weights, index)

@@ -132,7 +132,7 @@ def shapes() -> st.SearchStrategy[tuple[int, int, int, int]]:
     return st.tuples(st.integers(1, 2), st.integers(1, 2), st.integers(1, 5), st.integers(1, 7))
 
 
-@hypothesis.settings(max_examples=150)
+@hypothesis.settings(max_examples=75)
 @hypothesis.given(data=st.data(), shape=shapes(), dense=st.booleans())
 def test_reading_never_changes_the_meaning(data: st.DataObject, shape: tuple[int, ...], dense: bool) -> None:
     count = int(torch.tensor(shape).prod())

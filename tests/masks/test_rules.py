@@ -230,7 +230,7 @@ def test_each_rule_is_its_definition_and_its_tiles_are_exact(
     assert_stands_for(case.rule.bind(queries, keys), case.matrix(queries, keys))
 
 
-@hypothesis.settings(max_examples=250)
+@hypothesis.settings(max_examples=120)
 @hypothesis.given(data=st.data(), queries=lengths, keys=lengths, size=tile_sizes, depth=st.integers(1, 3))
 def test_what_is_made_of_rules_is_their_logic(
     data: st.DataObject, queries: int, keys: int, size: tuple[int, int], depth: int

@@ -364,5 +364,5 @@ def test_gradients_of_gradients_through_blocks() -> None:
     def output(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         return ch.attention(q, k, v, mask=Window(1, 2) | Global([0]))
 
-    assert torch.autograd.gradcheck(output, (q, k, v))
+    assert torch.autograd.gradcheck(output, (q, k, v), fast_mode=True)
     assert torch.autograd.gradgradcheck(output, (q, k, v), fast_mode=True)

@@ -181,7 +181,7 @@ def test_the_last_query_stands_at_the_last_key(queries: int, keys: int, kind: st
         assert differs_by(crossed, pairs(weights_of(elu(q), by_head(elu(k), 6)), by_head(v, 6))) < 1e-13
 
 
-@hypothesis.settings(max_examples=60)
+@hypothesis.settings(max_examples=40)
 @hypothesis.given(
     heads=st.sampled_from([(1, 1), (2, 1), (3, 3), (6, 2)]),
     tokens=st.sampled_from([1, 2, 3, 13, 61, 67, 127, 257]),
@@ -502,7 +502,7 @@ def test_gradients(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def function(q: Tensor, k: Tensor, v: Tensor, *rest: Tensor) -> Tensor:
         return linear_attention(q, k, v, **options, **dict(zip(names, rest, strict=True)))
 
-    assert torch.autograd.gradcheck(function, leaves)
+    assert torch.autograd.gradcheck(function, leaves, fast_mode=True)
     assert torch.autograd.gradgradcheck(function, leaves, fast_mode=True)
 
 
@@ -516,7 +516,7 @@ def test_gradients_through_a_state() -> None:
         third = linear_step(q[:, :, 10:], k[:, :, 10:], v[:, :, 10:], state, decay=0.8)[0]
         return torch.cat([first, second, third], 2)
 
-    assert torch.autograd.gradcheck(function, leaves)
+    assert torch.autograd.gradcheck(function, leaves, fast_mode=True)
 
 
 # Memory.

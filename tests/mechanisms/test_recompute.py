@@ -77,7 +77,7 @@ def test_random_numbers_are_drawn_again_and_only_for_it(monkeypatch: pytest.Monk
         torch.manual_seed(5)
         return ch.attention(q, k, v, dropout=0.3, softcap=1.0)
 
-    torch.autograd.gradcheck(dropped, x)
+    torch.autograd.gradcheck(dropped, x, fast_mode=True)
     torch.autograd.gradgradcheck(dropped, x, fast_mode=True)
     output = dropped(*x)
     torch.manual_seed(9)

@@ -171,12 +171,15 @@ from clearhead.positions import Rotary
 torch.manual_seed(0)
 ids = torch.randint(31, (2, 7))
 small = original_transformer(31, dim=12, heads=3, blocks=2, hidden=29)
-cases = [(LanguageModel(decoder(position=Rotary())), (ids,)), (small, (ids, ids[:, :5]))]
-cases.append((vision(), (torch.randn(2, 3, 6, 8),)))
-for model, given in cases:
+cases = [  # one by the whole compiler, which takes its time
+    (LanguageModel(decoder(position=Rotary())), (ids,), "inductor"),
+    (small, (ids, ids[:, :5]), "aot_eager"),
+    (vision(), (torch.randn(2, 3, 6, 8),), "aot_eager"),
+]
+for model, given, backend in cases:
     model.eval()
     with torch.no_grad():
-        found = torch.compile(model, fullgraph=True)(*given)
+        found = torch.compile(model, fullgraph=True, backend=backend)(*given)
         torch.testing.assert_close(found, model(*given), rtol=1e-4, atol=1e-5)
 """
 

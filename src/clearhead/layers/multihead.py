@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from weakref import ref
 
 import torch
@@ -282,7 +282,7 @@ class MultiHeadAttention(nn.Module):
         >>> torch.equal(layer(x, known), layer(x, text))
         True
         """
-        return self._keys(context, value, torch.arange(context.shape[1], device=context.device))
+        return self._keys(context, value, self._place(0, context.shape[1], context.device))
 
     @classmethod
     def from_torch(cls, module: nn.MultiheadAttention) -> MultiHeadAttention:
@@ -357,11 +357,11 @@ class MultiHeadAttention(nn.Module):
         queries = x.shape[1]
         if context is None:  # the keys are those of x, and stand where its tokens do
             start = 0 if cache is None else cache.seen
-            place = start + torch.arange(queries, device=x.device) if positions is None else positions
+            place = self._place(start, queries, x.device) if positions is None else positions
             k, v = self._keys(x, value, place)
         else:
             k, v = self._context(x, context, value)
-            place = k.shape[2] - queries + torch.arange(queries, device=x.device) if positions is None else positions
+            place = self._place(k.shape[2] - queries, queries, x.device) if positions is None else positions
         q = self._turned(_heads(self.query, x, self.heads, self.head_dim), self.query_norm, place)
 
         found = Cached(k, v) if cache is None else cache.extend(k, v)
@@ -401,7 +401,11 @@ class MultiHeadAttention(nn.Module):
             raise ShapeError(f"x has batch {x.shape[0]} and context {context.shape[0]}")
         return self.project(context, value)
 
-    def _keys(self, context: Tensor, value: Tensor | None, positions: Tensor) -> KeyValues:
+    def _place(self, start: int | Tensor, count: int, device: torch.device) -> Tensor | None:
+        """Positions, for a layer that turns by them."""
+        return start + torch.arange(count, device=device) if isinstance(self.position, Rotary) else None
+
+    def _keys(self, context: Tensor, value: Tensor | None, positions: Tensor | None) -> KeyValues:
         if value is None:
             value = context
         elif value.dim() == 3 and value.shape[:2] != context.shape[:2]:
@@ -414,10 +418,10 @@ class MultiHeadAttention(nn.Module):
         k = self._turned(_heads(self.key, context, self.kv_heads, self.head_dim), self.key_norm, positions)
         return KeyValues(k, _heads(self.value, value, self.kv_heads, self.value_head_dim))
 
-    def _turned(self, x: Tensor, norm: nn.Module | None, positions: Tensor) -> Tensor:
+    def _turned(self, x: Tensor, norm: nn.Module | None, positions: Tensor | None) -> Tensor:
         if norm is not None:
             x = norm(x)
-        return self.position.rotate(x, positions) if isinstance(self.position, Rotary) else x
+        return x if positions is None else cast("Rotary", self.position).rotate(x, positions)
 
     def _join(self, output: Queries) -> Float[Tensor, "batch queries output_dim"]:
         joined: Tensor = self.output(output.transpose(1, 2).flatten(2))

@@ -121,10 +121,10 @@ class Learned(nn.Module):
         """
         check_positions(positions)
         if not (torch.compiler.is_compiling() or positions.is_meta):
-            beyond = positions[(positions < -self.first) | (positions >= self.length)]
-            if len(beyond):
+            low, high = (int(x) for x in positions.aminmax()) if positions.numel() else (0, 0)
+            if low < -self.first or high >= self.length:
                 raise InputError(
-                    f"position {int(beyond[0])} has no learned code: there are {self.length}, "
+                    f"position {low if low < -self.first else high} has no learned code: there are {self.length}, "
                     f"for the positions 0 … {self.length - 1}"
                 )
         rows = positions.long()

@@ -5,13 +5,13 @@ ones: BERT of base size, GPT-2 of small size, and a Llama of 110 million weights
 gated 2,048, 32,000 words). float32, one process, 2 threads; outputs are compared before anything is timed.
 
 *Generation* is greedy, 256 new tokens after a prompt of 128, against ``generate`` with its default cache and with its
-static one (not compiled, as nothing here is). Ours keeps a second copy of the weights, laid out for single tokens, which
-is made in the first call, before those that are timed. Every token reads all weights once: the *limit* is their bytes
-over the speed at which this machine reads memory in the same run.
+static one (not compiled, as nothing here is). Ours keeps a second copy of the weights, laid out for single tokens and
+made in the first call, before those that are timed. Every token reads all weights once: the *limit* is their bytes over
+the speed at which this machine reads memory in the same run.
 
-*Load* is from safetensors that the system has in memory, to a model that is ready to be called;
-its memory is the highest that a fresh process holds afterwards with the weights once read through, above what it held
-before. *Look* is the command from cold.
+*Load* is from safetensors that the system has in memory, to a model that is ready to be called; its memory is the
+highest that a fresh process holds afterwards with the weights once read through, above what it held before. *Look* is
+the command from cold.
 """
 
 from __future__ import annotations

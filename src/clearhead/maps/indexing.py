@@ -45,7 +45,8 @@ def _place(parts: list[Any], device: torch.device) -> tuple[list[int], list[Tens
     shared: tuple[int, ...] = ()
     if tensors:
         try:
-            shared = torch.broadcast_shapes(*(parts[axis].shape for axis in tensors))
+            # Of the tensors, since torch.broadcast_shapes imports the compiler's symbols, 0.7 s of a cold start.
+            shared = torch.broadcast_tensors(*(parts[axis] for axis in tensors))[0].shape
         except RuntimeError:
             shapes = ", ".join(f"{_AXES[axis]} {tuple(parts[axis].shape)}" for axis in tensors)
             raise IndexError(f"index tensors must broadcast together; got {shapes}") from None

@@ -365,7 +365,7 @@ LENGTHS = (
 # Where the scores are written out by the plain path, a program is exported for one length.
 PLAIN_PATH = ("relative bias", "sinks and soft-cap")
 for name, options in FORMS.items():
-    if name in ("ALiBi", "shared projection"):  # which lengths do to nothing that the others have not
+    if name in ("ALiBi", "shared projection"):  # where lengths change what they change in the others
         continue
     torch._dynamo.reset()
     layer = Masked(MultiHeadAttention(24, 6, **options).double().eval())

@@ -312,7 +312,8 @@ def test_a_text_ends_where_it_is_told_to(tmp_path: Path) -> None:
         stop = whole[start : start + 3]
         found = "".join(token.text for token in model.generate("be a cat", max_new_tokens=20, stop=[stop, "never"]))
         assert found == whole[: whole.find(stop)]
-    assert "".join(x.text for x in model.generate("be a cat", max_new_tokens=20, stop=whole[-2:] + "x")) == whole
+    for stop in (whole[-2:] + "x", [], ()):
+        assert "".join(x.text for x in model.generate("be a cat", max_new_tokens=20, stop=stop)) == whole
 
 
 # Watched.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import pickle
 from pathlib import Path
@@ -438,6 +439,18 @@ def test_a_model_is_pickled_by_its_folder_and_weights(tmp_path: Path) -> None:
     again = pickle.loads(pickle.dumps(ours.train()))  # noqa: S301  # our own
     assert again.training
     assert torch.equal(again.eval()(*own), ours.eval()(*own))
+
+
+@torch.no_grad()
+def test_a_copy_is_of_what_the_model_is_now(tmp_path: Path) -> None:
+    saved("gpt2, wide", tmp_path)
+    ours = load(tmp_path)
+    ours.network.head = torch.nn.Linear(24, 7)
+    again = copy.deepcopy(ours)
+    own = inputs("gpt2", padded=False)[1]
+    assert torch.equal(again(*own), ours(*own))
+    again.network.head.weight.mul_(2.0)
+    assert not torch.equal(again(*own), ours(*own))
 
 
 def test_words_of_transformers_are_translated(tmp_path: Path) -> None:

@@ -162,9 +162,8 @@ class MultiHeadAttention(nn.Module):
             dtype=dtype,
         )
         self.sinks = nn.Parameter(torch.empty(heads, device=device, dtype=dtype)) if sinks else None
-        self.keys_stay = (
-            False  # of the last call, for whoever keeps its map: whether they are the same tensor each time
-        )
+        # Of the last call, for whoever keeps its map: whether they are the same tensor each time.
+        self.keys_stay = False
         self.reset_parameters()
 
     def reset_parameters(self) -> None:

@@ -20,7 +20,9 @@ from clearhead.shapes import whole_number
 __all__ = ["Sampling", "Token", "generate", "written"]
 
 
-_WORTH_A_STEPPER = 16  # tokens from which on laying out the weights once more is made up for
+# New tokens of all texts together from which on laying out the weights once more is made up for: it takes 0.57 s for
+# GPT-2 small, where a step then takes 15 ms less for one text and 62 ms less for eight.
+_WORTH_A_STEPPER = 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,7 +191,7 @@ def _answers(
             known = network.decoder.project(network.model.encoder(ids, mask=mask))
         so_far, there = ids.new_full((len(ids), 1), start), None
     caches = [PreallocatedCache(so_far.shape[1] + most - 1) for _ in network.decoder.blocks]
-    stepper = stepper_for(network) if most >= _WORTH_A_STEPPER else None
+    stepper = stepper_for(network) if most * len(ids) >= _WORTH_A_STEPPER else None
 
     def logits(newest: Tensor) -> Tensor:
         if stepper is not None and newest is not so_far and stepper.may_run:

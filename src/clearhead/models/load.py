@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -288,7 +289,7 @@ class LoadedModel(nn.Module):
         """
         sampling = Sampling(temperature=temperature, top_k=top_k, top_p=top_p, repetition_penalty=repetition_penalty)
         texts = _texts(prompt, "prompt")
-        stops = _texts(stop, "stop") if stop != () else []
+        stops = _texts(stop, "stop") if isinstance(stop, str) or stop else []
         if "" in stops:
             raise InputError("a stop is empty: every text has that in it; leave it out")
         if not (seed is None or type(seed) is int):
@@ -369,6 +370,13 @@ class LoadedModel(nn.Module):
     def _dtype(self) -> torch.dtype:
         return next(self.network.parameters()).dtype
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> LoadedModel:
+        """A copy of what it is now, also where parts of the network were replaced."""
+        made = type(self).__new__(type(self))
+        memo[id(self)] = made
+        made.__dict__.update(copy.deepcopy(self.__dict__, memo))
+        return made
+
     def __reduce__(self) -> Any:
         """What is pickled is where the model's folder is, and the weights."""
         options = {"head": self._head is not None, "dtype": self._dtype}
@@ -436,11 +444,12 @@ def load(
     tensors = _renamed(read_weights(weight_files(folder)), architecture)
     prefix = architecture.prefix if any(x.startswith(architecture.prefix) for x in tensors) else ""
     kind = f"{architecture.name} in {folder}"
+    apart = own is not None and _is_apart(own, config, prefix, tensors)
     try:
         with torch.device("meta"), _Blank():
             network = architecture.build(config)
             if own is not None:
-                network = own.build(config, network, _is_apart(own, config, prefix, tensors))
+                network = own.build(config, network, apart)
     except NotBuiltError as error:
         raise NotBuiltError(f"{where}: {error}") from None
     except (ClearheadError, ArithmeticError, LookupError, TypeError, ValueError, RuntimeError) as error:

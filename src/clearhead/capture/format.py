@@ -79,7 +79,7 @@ class _Writer:
             return None if allowed is None else self.mask(read_boolean(_shared(allowed), mask.queries), name)
         return None
 
-    def map(self, amap: AttentionMap, name: str) -> dict[str, Any]:
+    def map(self, amap: AttentionMap, name: str, *, checks: bool) -> dict[str, Any]:
         if 0 in amap.shape:
             raise InputError(f"the map of layer {name} is empty, {amap.shape}: there is nothing to save")
         if isinstance(amap, FactoredMap) and not amap.rule.has_functions:
@@ -96,7 +96,8 @@ class _Writer:
                 )
             parts, header = {"weights": amap.dense()}, {"kind": "stored"}
         held = amap.tensors()
-        parts |= {"values": held.get("values"), "output": held.get("output")}
+        if checks:
+            parts |= {"values": held.get("values"), "output": held.get("output")}
         header["tensors"] = {part: self.add(x, f"{name}.{part}") for part, x in parts.items() if x is not None}
         header["shape"] = list(amap.shape)
         return header
@@ -121,8 +122,11 @@ def save(capture: Capture, path: Path) -> None:
     write_whole(path, writer(capture))
 
 
-def writer(capture: Capture) -> Callable[[str], None]:
-    """What writes ``capture`` to the path that it is called with; all that can be wrong with it is found before."""
+def writer(capture: Capture, *, checks: bool = True) -> Callable[[str], None]:
+    """What writes ``capture`` to the path that it is called with; all that can be wrong with it is found before.
+
+    Without ``checks`` it leaves out the values and outputs by which weights can be verified.
+    """
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
@@ -130,7 +134,7 @@ def writer(capture: Capture) -> Callable[[str], None]:
     layers = []
     for position, layer in enumerate(capture.layers):
         amap = layer.map.by_token if isinstance(layer.map, WordMap) else layer.map
-        described = collected.map(amap, str(position))
+        described = collected.map(amap, str(position), checks=checks)
         layers.append(
             {
                 "path": layer.path,

@@ -1,0 +1,49 @@
+/** Puts a viewer into an element: what the three hosts have in common. */
+
+import { effect, signal } from "@preact/signals";
+import { render } from "preact";
+import type { Source } from "../data/source";
+import { fromHash, START, Store } from "../state";
+import { App } from "../views/app";
+import { Model } from "../views/model";
+
+export interface Mounted {
+  model: Model;
+  close(): void;
+}
+
+/** Shows what `source` has; `start` is what is selected at first, as an address says it after #. */
+export function mount(root: HTMLElement, source: Source, start: string): Mounted {
+  const store = new Store(fromHash(start, START));
+  const dark = window.matchMedia("(prefers-color-scheme: dark)");
+  const isDark = signal(dark.matches);
+  const follow = () => (isDark.value = dark.matches);
+  dark.addEventListener("change", follow);
+  const model = new Model(store, source, isDark);
+  root.textContent = "";
+  render(<App model={model} />, root);
+  return {
+    model,
+    close() {
+      render(null, root);
+      model.close();
+      source.close();
+      dark.removeEventListener("change", follow);
+    },
+  };
+}
+
+/** A whole page of it: the state is the address, and errors stand where the viewer would. */
+export async function fill(open: () => Promise<{ source: Source; start: string }>): Promise<void> {
+  const root = document.getElementById("clearhead")!;
+  try {
+    const { source, start } = await open();
+    const { model } = mount(root, source, start);
+    model.store.follow(window);
+    effect(() => void (document.documentElement.dataset.theme = model.ground.value));
+    document.title = `${source.info.title} – clearhead`;
+  } catch (error) {
+    root.textContent = error instanceof Error ? error.message : String(error);
+    root.setAttribute("role", "alert");
+  }
+}

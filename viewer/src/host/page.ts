@@ -1,0 +1,19 @@
+/** The single file: the capture lies in the page, in base64. */
+
+import { local } from "../weights/local";
+import { fill } from "./mount";
+
+function bytesOf(text: string): Uint8Array<ArrayBuffer> {
+  const from = (Uint8Array as unknown as { fromBase64?: (text: string) => Uint8Array<ArrayBuffer> }).fromBase64;
+  return from ? from(text) : Uint8Array.from(atob(text), (x) => x.charCodeAt(0));
+}
+
+export function page(): Promise<void> {
+  return fill(async () => {
+    const read = (id: string) => document.getElementById(id)?.textContent ?? "";
+    const options = JSON.parse(read("options")) as { words: unknown; start: string };
+    const source = await local(bytesOf(read("capture").trim()), options.words);
+    document.getElementById("capture")?.remove(); // the worker has it now
+    return { source, start: options.start };
+  });
+}

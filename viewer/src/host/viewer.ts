@@ -1,0 +1,8 @@
+/** One script for every host: a page says what it is by its data-host, and a notebook calls what is exported. */
+
+import "../style.css";
+import { page } from "./page";
+
+const hosts: Record<string, () => Promise<void>> = { page };
+
+void hosts[document.documentElement.dataset.host ?? ""]?.();

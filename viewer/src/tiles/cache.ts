@@ -1,0 +1,77 @@
+/** Tiles that were seen, the latest ones, in at most so many bytes; requests that nobody waits for are aborted. */
+
+import type { Tile } from "../data/source";
+import { type Address, keyOf } from "./visible";
+
+export class TileCache {
+  private readonly known = new Map<string, Tile>();
+  private readonly asked = new Map<string, AbortController>();
+  private bytes = 0;
+
+  constructor(
+    private readonly load: (address: Address, signal: AbortSignal) => Promise<Tile>,
+    private readonly changed: () => void,
+    private readonly most = 128 * 2 ** 20,
+  ) {}
+
+  get(address: Address): Tile | undefined {
+    const key = keyOf(address);
+    const tile = this.known.get(key);
+    if (tile) {
+      this.known.delete(key); // to the end, where the latest are
+      this.known.set(key, tile);
+    }
+    return tile;
+  }
+
+  /** Asks for these, and no longer for others. */
+  want(addresses: Address[]): void {
+    const wanted = new Set(addresses.map(keyOf));
+    for (const [key, controller] of this.asked) {
+      if (!wanted.has(key)) {
+        controller.abort();
+        this.asked.delete(key);
+      }
+    }
+    for (const address of addresses) {
+      const key = keyOf(address);
+      if (this.known.has(key) || this.asked.has(key)) continue;
+      const controller = new AbortController();
+      this.asked.set(key, controller);
+      this.load(address, controller.signal).then(
+        (tile) => {
+          if (this.asked.get(key) === controller) this.asked.delete(key);
+          this.put(key, tile);
+          this.changed();
+        },
+        () => {
+          if (this.asked.get(key) === controller) this.asked.delete(key);
+        },
+      );
+    }
+  }
+
+  private put(key: string, tile: Tile): void {
+    this.known.set(key, tile);
+    this.bytes += size(tile);
+    for (const [oldest, old] of this.known) {
+      if (this.bytes <= this.most) break;
+      this.known.delete(oldest);
+      this.bytes -= size(old);
+    }
+  }
+
+  get isWaiting(): boolean {
+    return this.asked.size > 0;
+  }
+
+  close(): void {
+    this.want([]);
+    this.known.clear();
+    this.bytes = 0;
+  }
+}
+
+function size(tile: Tile): number {
+  return tile.mean.byteLength + (tile.max === tile.mean ? 0 : tile.max.byteLength);
+}

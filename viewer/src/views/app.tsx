@@ -1,0 +1,109 @@
+/** The page: what to look at on the left, the chosen view in the middle, what is selected on the right. */
+
+import { useSignal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
+import { HIDES, type State, THEMES, VIEWS, type View } from "../state";
+import { Arcs } from "./arcs";
+import { Export } from "./export";
+import { Help } from "./help";
+import { Inspector } from "./inspector";
+import { Matrix } from "./matrix";
+import type { Model } from "./model";
+import { onKey } from "./keys";
+import { Overview } from "./overview";
+import { Products } from "./products";
+import { Words } from "./words";
+
+const LABELS: Record<View, string> = { matrix: "Matrix", arcs: "Arcs", products: "q·k", image: "Image" };
+const HIDE_LABELS: Record<State["hide"], string> = { nothing: "nothing", special: "special tokens", first: "first token" };
+
+export function App({ model }: { model: Model }) {
+  const { store, source } = model;
+  const root = useRef<HTMLDivElement>(null);
+  const isHelp = useSignal(false);
+  const state = store.state.value;
+  const views = VIEWS.filter((view) => view !== "image");
+  useEffect(() => {
+    const listen = (event: KeyboardEvent) => onKey(event, model, root.current!, () => (isHelp.value = !isHelp.value));
+    const element = root.current!;
+    element.ownerDocument.addEventListener("keydown", listen);
+    return () => element.ownerDocument.removeEventListener("keydown", listen);
+  }, [model]);
+  return (
+    <div ref={root} class="clearhead" data-theme={model.ground.value}>
+      <header>
+        <h1>
+          <bdi>{source.info.title}</bdi>
+        </h1>
+        <button type="button" class="plain" onClick={() => (isHelp.value = true)} aria-haspopup="dialog">
+          Keys, and what weights do not show
+        </button>
+      </header>
+      <Overview model={model} />
+      <main>
+        <Words model={model} />
+        <div class="tabs" role="tablist" aria-label="Views">
+          {views.map((view) => (
+            <button type="button" role="tab" aria-selected={state.view === view} tabIndex={state.view === view ? 0 : -1} onClick={() => store.set({ view })}>
+              {LABELS[view]}
+            </button>
+          ))}
+        </div>
+        <section role="tabpanel" aria-label={LABELS[state.view]} class="view">
+          {state.view === "matrix" && <Matrix model={model} />}
+          {state.view === "arcs" && <Arcs model={model} />}
+          {state.view === "products" && <Products model={model} />}
+        </section>
+      </main>
+      <Inspector model={model} />
+      <footer aria-label="How it is shown">
+        <Choice label="by" value={state.unit} options={{ words: "words", pieces: "pieces" }} onChange={(unit) => store.set({ unit, query: null, key: null })} />
+        <Choice label="scale" value={state.log ? "log" : "linear"} options={{ linear: "linear", log: "log" }} onChange={(scale) => store.set({ log: scale === "log" })} />
+        <Choice label="hide" value={state.hide} options={Object.fromEntries(HIDES.map((hide) => [hide, HIDE_LABELS[hide]])) as Record<State["hide"], string>} onChange={(hide) => store.set({ hide })} />
+        <Choice label="zoomed out" value={state.pool} options={{ mean: "mean", max: "maximum" }} onChange={(pool) => store.set({ pool })} />
+        {model.steps > 1 && (
+          <label class="field">
+            step {model.step.value + 1} of {model.steps}
+            <input type="range" min={0} max={model.steps - 1} value={model.step.value} onInput={(event) => model.go(Number(event.currentTarget.value))} />
+          </label>
+        )}
+        {source.info.batch > 1 && (
+          <Choice
+            label="text"
+            value={`${state.text}`}
+            options={Object.fromEntries(Array.from({ length: source.info.batch }, (_, i) => [`${i}`, `${i + 1} of ${source.info.batch}`]))}
+            onChange={(text) => store.set({ text: Number(text), query: null, key: null })}
+          />
+        )}
+        <Choice label="theme" value={state.theme} options={Object.fromEntries(THEMES.map((theme) => [theme, theme])) as Record<State["theme"], string>} onChange={(theme) => store.set({ theme })} />
+        <Export model={model} />
+      </footer>
+      {model.error.value && (
+        <p role="alert" class="error">
+          {model.error.value}
+        </p>
+      )}
+      {isHelp.value && <Help onClose={() => (isHelp.value = false)} />}
+    </div>
+  );
+}
+
+interface ChoiceProps<T extends string> {
+  label: string;
+  value: T;
+  options: Record<T, string>;
+  onChange: (value: T) => void;
+}
+
+function Choice<T extends string>({ label, value, options, onChange }: ChoiceProps<T>) {
+  return (
+    <label class="field">
+      {label}
+      <select value={value} onChange={(event) => onChange(event.currentTarget.value as T)}>
+        {(Object.entries(options) as [T, string][]).map(([name, text]) => (
+          <option value={name}>{text}</option>
+        ))}
+      </select>
+    </label>
+  );
+}

@@ -1,0 +1,172 @@
+/** Tokens in two columns, joined by lines as strong as the weights: of each chosen head, in a colour of its own. */
+
+import { useSignal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
+import type { Head } from "../data/source";
+import { paperOf, standalone } from "../marks/picture";
+import { headName, weightText } from "./format";
+import type { Model } from "./model";
+
+const LINE = 22;
+const MOST_LINES = 400;
+const SIGHT = 240;
+/** Okabe and Ito's colours that stand out on light and dark. */
+export const COLORS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"];
+
+interface Arc {
+  query: number;
+  key: number;
+  weight: number;
+  head: number;
+}
+
+export function Arcs({ model }: { model: Model }) {
+  const { store, source } = model;
+  const { heads, query, key } = store.state.value;
+  const [queries, keys] = [model.queryWords.value, model.keyWords.value];
+  const start = useSignal(0);
+  const arcs = useSignal<{ arcs: Arc[]; of: number }>({ arcs: [], of: 0 });
+  const wide = useRef<SVGSVGElement>(null);
+  const lens = store.lens.value;
+  const rows = Math.min(queries.length, SIGHT);
+  const columns = Math.min(keys.length, SIGHT);
+  const from = Math.min(start.value, Math.max(0, queries.length - rows));
+  const first = Math.min(start.value, Math.max(0, keys.length - columns));
+
+  useEffect(() => {
+    const controller = new AbortController();
+    Promise.all(heads.map((head) => blockOf(model, head, from, rows, first, columns, controller.signal))).then(
+      (blocks) => {
+        const found: Arc[] = [];
+        blocks.forEach((block, head) => block.forEach((weight, at) => weight > 1e-3 && found.push({ query: from + Math.floor(at / columns), key: first + (at % columns), weight, head })));
+        found.sort((a, b) => b.weight - a.weight);
+        arcs.value = { arcs: found.slice(0, MOST_LINES), of: found.length };
+      },
+      (error: Error) => error.name !== "AbortError" && (model.error.value = error.message),
+    );
+    return () => controller.abort();
+  }, [lens, from, first, rows, columns]);
+
+  useEffect(() => {
+    const list = arcs.value.arcs;
+    model.kept.value = {
+      svg: () => standalone(wide.current!, paperOf(wide.current!)),
+      table: async () => [["head", "query", "key", "from", "to", "weight"], ...list.map((arc) => [headName(source.info, heads[arc.head]), arc.query, arc.key, queries[arc.query], keys[arc.key], arc.weight])],
+    };
+    return () => {
+      model.kept.value = null;
+    };
+  }, [arcs.value]);
+
+  const hover = store.hover.value;
+  const isLit = (arc: Arc): boolean => {
+    if (hover.query !== null || hover.key !== null) return arc.query === hover.query || arc.key === hover.key;
+    if (query && !(arc.query >= query[0] && arc.query < query[1])) return false;
+    return !(key && !(arc.key >= key[0] && arc.key < key[1]));
+  };
+  const anything = hover.query !== null || hover.key !== null || query || key;
+  const height = Math.max(rows, columns) * LINE + 12;
+  const y = (at: number, begin: number) => (at - begin + 0.5) * LINE + 6;
+  const shown = arcs.value.arcs;
+  return (
+    <figure class="arcs">
+      <svg ref={wide} viewBox={`0 0 640 ${height}`} style={{ height: `${height}px` }} role="group" aria-label="Lines from queries, left, to the keys that they look at, right">
+        <g fill="none">
+          {shown.map((arc) => {
+            const [a, b] = [y(arc.query, from), y(arc.key, first)];
+            const isOn = isLit(arc);
+            return (
+              <path
+                d={`M200 ${a}C320 ${a} 320 ${b} 440 ${b}`}
+                stroke={COLORS[arc.head % COLORS.length]}
+                stroke-width={Math.max(0.5, 6 * arc.weight)}
+                stroke-opacity={anything ? (isOn ? Math.min(1, 0.25 + arc.weight) : 0.04) : Math.min(1, 0.1 + arc.weight)}
+              />
+            );
+          })}
+        </g>
+        <Column model={model} words={queries} from={from} count={rows} side="query" y={(i) => y(i, from)} />
+        <Column model={model} words={keys} from={first} count={columns} side="key" y={(i) => y(i, first)} />
+      </svg>
+      <figcaption>
+        {heads.map((head, n) => (
+          <span class="key">
+            <i style={{ background: COLORS[n % COLORS.length] }} /> {headName(source.info, head)}
+          </span>
+        ))}
+        <span>
+          {arcs.value.of > shown.length ? `the strongest ${shown.length} of ${arcs.value.of} lines above 0.001` : `${shown.length} lines above 0.001`}
+          {shown.length > 0 && `, down to ${weightText(shown[shown.length - 1].weight)}`}
+          {Math.max(queries.length, keys.length) > SIGHT && ` among ${SIGHT} from ${from}`}
+        </span>
+        {Math.max(queries.length, keys.length) > SIGHT && (
+          <label class="field">
+            from
+            <input type="range" min={0} max={Math.max(queries.length, keys.length) - SIGHT} value={start.value} onInput={(event) => (start.value = Number(event.currentTarget.value))} />
+          </label>
+        )}
+      </figcaption>
+    </figure>
+  );
+}
+
+async function blockOf(model: Model, head: Head, from: number, rows: number, first: number, columns: number, signal: AbortSignal): Promise<Float32Array> {
+  const found = new Float32Array(rows * columns);
+  const lens = { ...model.store.lens.peek(), heads: [head] };
+  const range = (start: number, count: number) => Array.from({ length: Math.floor((start + count - 1) / 256) - Math.floor(start / 256) + 1 }, (_, i) => Math.floor(start / 256) + i);
+  const tiles = range(from, rows).flatMap((ty) => range(first, columns).map((tx) => [ty, tx] as const));
+  await Promise.all(
+    tiles.map(async ([ty, tx]) => {
+      const tile = await model.source.tile(lens, 0, ty, tx, signal);
+      for (let r = 0; r < tile.rows; r++) {
+        const i = ty * 256 + r - from;
+        if (i < 0 || i >= rows) continue;
+        for (let c = 0; c < tile.columns; c++) {
+          const j = tx * 256 + c - first;
+          if (j >= 0 && j < columns) found[i * columns + j] = tile.mean[r * tile.columns + c];
+        }
+      }
+    }),
+  );
+  return found;
+}
+
+interface ColumnProps {
+  model: Model;
+  words: string[];
+  from: number;
+  count: number;
+  side: "query" | "key";
+  y: (at: number) => number;
+}
+
+function Column({ model, words, from, count, side, y }: ColumnProps) {
+  const { store } = model;
+  const chosen = store.state.value[side];
+  const isQuery = side === "query";
+  const numbers = isQuery ? model.column.value : model.row.value;
+  return (
+    <g class="column" text-anchor={isQuery ? "end" : "start"}>
+      {words.slice(from, from + count).map((word, n) => {
+        const at = from + n;
+        const isChosen = chosen !== null && at >= chosen[0] && at < chosen[1];
+        const weight = numbers && numbers.length === words.length ? numbers[at] : null;
+        return (
+          <text
+            x={isQuery ? 192 : 448}
+            y={y(at)}
+            dy="0.35em"
+            tabIndex={-1}
+            class={isChosen ? `is-${side}` : ""}
+            onPointerEnter={() => (store.hover.value = isQuery ? { query: at, key: null } : { query: null, key: at })}
+            onPointerLeave={() => (store.hover.value = { query: null, key: null })}
+            onClick={() => store.set({ [side]: isChosen ? null : [at, at + 1] })}
+          >
+            {[...word].length > 24 ? `${[...word].slice(0, 23).join("")}…` : word}
+            {weight !== null && weight >= 0.005 && <tspan class="quiet"> {weight.toFixed(2)}</tspan>}
+          </text>
+        );
+      })}
+    </g>
+  );
+}

@@ -1,0 +1,70 @@
+/** Everything by keyboard. */
+
+import type { Head, Span } from "../data/source";
+import { HIDES, type State, VIEWS } from "../state";
+import type { Model } from "./model";
+
+export const KEYS: readonly (readonly [keys: string, does: string])[] = [
+  ["← →", "the word before or after"],
+  ["↑ ↓", "the key above or below"],
+  ["[ ]", "the head before or after"],
+  ["{ }", "the layer before or after"],
+  ["1 – 4", "matrix, arcs, q·k, image"],
+  ["w", "words or pieces"],
+  ["l", "linear or log"],
+  ["s", "hide nothing, special tokens, the first token"],
+  ["m", "mean or maximum where zoomed out"],
+  ["+ − 0", "zoom in, out, all"],
+  ["Esc", "let go of the selection"],
+  ["?", "this list"],
+];
+
+function move(span: Span | null, by: number, count: number): Span {
+  const at = span ? Math.min(count - 1, Math.max(0, span[0] + by)) : by > 0 ? 0 : count - 1;
+  return [at, at + 1];
+}
+
+export function onKey(event: KeyboardEvent, model: Model, root: HTMLElement, help: () => void): void {
+  const target = event.target as HTMLElement;
+  if (event.ctrlKey || event.metaKey || event.altKey || target.closest("input, select, textarea, dialog")) return;
+  const { store, source } = model;
+  const state = store.now;
+  const { layers } = source.info;
+  const [layer, head] = state.heads[0];
+  const change = (to: Partial<State>) => store.set(to);
+  const heads = model.heads;
+  const place = heads.findIndex((x) => x[0] === layer && x[1] === head);
+  const at = (n: number): Head => heads[(n + heads.length) % heads.length];
+  const otherLayer = (by: number): Head => {
+    const next = (layer + by + layers.length) % layers.length;
+    return [next, Math.min(head, layers[next].heads.length - 1)];
+  };
+  const zoom = (by: string) => root.querySelector(".matrix canvas")?.dispatchEvent(new CustomEvent("zoom-by", { detail: by }));
+  const does: Record<string, () => void> = {
+    ArrowRight: () => change({ query: move(state.query, 1, model.queryWords.value.length) }),
+    ArrowLeft: () => change({ query: move(state.query, -1, model.queryWords.value.length) }),
+    ArrowDown: () => change({ key: move(state.key, 1, model.keyWords.value.length) }),
+    ArrowUp: () => change({ key: move(state.key, -1, model.keyWords.value.length) }),
+    "]": () => change({ heads: [at(place + 1)] }),
+    "[": () => change({ heads: [at(place - 1)] }),
+    "}": () => change({ heads: [otherLayer(1)] }),
+    "{": () => change({ heads: [otherLayer(-1)] }),
+    w: () => change({ unit: state.unit === "words" ? "pieces" : "words", query: null, key: null }),
+    l: () => change({ log: !state.log }),
+    s: () => change({ hide: HIDES[(HIDES.indexOf(state.hide) + 1) % HIDES.length] }),
+    m: () => change({ pool: state.pool === "mean" ? "max" : "mean" }),
+    "+": () => zoom("+"),
+    "=": () => zoom("+"),
+    "-": () => zoom("-"),
+    "0": () => zoom("0"),
+    Escape: () => change({ query: null, key: null }),
+    "?": help,
+  };
+  VIEWS.forEach((view, n) => {
+    if (view !== "image") does[`${n + 1}`] = () => change({ view });
+  });
+  const action = does[event.key];
+  if (!action) return;
+  event.preventDefault();
+  action();
+}

@@ -1,0 +1,380 @@
+/** The chosen heads as a map to zoom into: one focusable grid with a described active cell. */
+
+import { effect, signal, untracked } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
+import { select } from "d3-selection";
+import { zoom, zoomIdentity, type ZoomTransform } from "d3-zoom";
+import type { Tile } from "../data/source";
+import { paint, type Scale } from "../marks/color";
+import { escaped } from "../marks/picture";
+import { TileCache } from "../tiles/cache";
+import { type Address, keyOf, levelFor, parentOf, type Viewport, visibleTiles } from "../tiles/visible";
+import { Legend } from "./legend";
+import type { Model } from "./model";
+import { weightText } from "./format";
+
+const LABELS = 110;
+const LARGEST_CELL = 64;
+const MOST_CELLS = 1_000_000;
+
+/** The canvas of one map, and how it is moved. */
+class Board {
+  readonly cache: TileCache;
+  private readonly images = new WeakMap<Tile, { key: string; bitmap: HTMLCanvasElement }>();
+  transform: ZoomTransform = zoomIdentity;
+  private frame = 0;
+
+  constructor(
+    private readonly canvas: HTMLCanvasElement,
+    private readonly model: Model,
+    private readonly rows: number,
+    private readonly columns: number,
+  ) {
+    const lens = untracked(() => model.store.lens.value);
+    this.cache = new TileCache(
+      (address, signal) => model.source.tile(lens, address.level, address.y, address.x, signal),
+      () => this.draw(),
+    );
+  }
+
+  /** Pixels a cell where the whole is in sight. */
+  get fit(): number {
+    const { clientWidth, clientHeight } = this.canvas;
+    return Math.min(LARGEST_CELL, (clientWidth - LABELS) / this.columns, (clientHeight - LABELS) / this.rows);
+  }
+
+  get port(): Viewport {
+    const { k, x, y } = this.transform;
+    const { clientWidth, clientHeight } = this.canvas;
+    return { scale: this.fit * k, left: x, top: y, width: clientWidth - LABELS, height: clientHeight - LABELS };
+  }
+
+  cellAt(x: number, y: number): { query: number; key: number } | null {
+    const { scale, left, top } = this.port;
+    if (x < LABELS || y < LABELS) return null;
+    const [key, query] = [Math.floor((x - LABELS - left) / scale), Math.floor((y - LABELS - top) / scale)];
+    return query >= 0 && query < this.rows && key >= 0 && key < this.columns ? { query, key } : null;
+  }
+
+  draw(): void {
+    cancelAnimationFrame(this.frame);
+    this.frame = requestAnimationFrame(() => this.drawNow());
+  }
+
+  private drawNow(): void {
+    const { canvas, model } = this;
+    const density = window.devicePixelRatio || 1;
+    const [width, height] = [canvas.clientWidth, canvas.clientHeight];
+    if (canvas.width !== Math.round(width * density) || canvas.height !== Math.round(height * density)) {
+      canvas.width = Math.round(width * density);
+      canvas.height = Math.round(height * density);
+    }
+    const context = canvas.getContext("2d")!;
+    const style = getComputedStyle(canvas);
+    const state = model.store.state.peek();
+    const scale = untracked(() => model.scale());
+    const port = this.port;
+    context.setTransform(density, 0, 0, density, 0, 0);
+    context.clearRect(0, 0, width, height);
+    context.imageSmoothingEnabled = false;
+
+    const level = levelFor(port.scale, density, this.rows, this.columns);
+    const top: Address = { level: levelFor(0, 1, this.rows, this.columns), y: 0, x: 0 };
+    const tiles = visibleTiles(port, level, this.rows, this.columns);
+    this.cache.want([top, ...tiles.filter((tile) => keyOf(tile) !== keyOf(top))]);
+    const whole = this.cache.get(top);
+    if (whole) {
+      let most = 0;
+      for (const x of state.pool === "max" || !top.level ? whole.max : whole.mean) if (x > most) most = x;
+      if (most !== model.most.peek()) model.most.value = most;
+    }
+
+    context.save();
+    context.beginPath();
+    context.rect(LABELS, LABELS, port.width, port.height);
+    context.clip();
+    for (const address of tiles) this.drawTile(context, address, port, scale, state.pool);
+    this.drawSelection(context, port, style);
+    context.restore();
+    this.drawLabels(context, port, style);
+    canvas.dataset.level = String(level);
+    canvas.dataset.waiting = String(this.cache.isWaiting);
+  }
+
+  private drawTile(context: CanvasRenderingContext2D, address: Address, port: Viewport, scale: Scale, pool: "mean" | "max") {
+    const cells = 256 * 2 ** address.level;
+    let known: Address | null = address;
+    let tile = this.cache.get(known);
+    while (!tile && known.level < 24) {
+      known = parentOf(known);
+      tile = this.cache.get(known);
+    }
+    if (!tile) return;
+    const image = this.image(tile, scale, pool);
+    // The part of the ancestor that this tile is, stretched until the tile itself has come.
+    const up = known.level - address.level;
+    const part = 256 / 2 ** up;
+    const sourceLeft = (address.x - (known.x << up)) * part;
+    const sourceTop = (address.y - (known.y << up)) * part;
+    const sourceWidth = Math.min(part, tile.columns - sourceLeft);
+    const sourceHeight = Math.min(part, tile.rows - sourceTop);
+    if (sourceWidth <= 0 || sourceHeight <= 0) return;
+    const pixel = (cells / part) * port.scale;
+    const place = (start: number, offset: number) => LABELS + offset + start * port.scale;
+    const [x, y] = [place(address.x * cells, port.left), place(address.y * cells, port.top)];
+    context.drawImage(image, sourceLeft, sourceTop, sourceWidth, sourceHeight, x, y, sourceWidth * pixel, sourceHeight * pixel);
+  }
+
+  private image(tile: Tile, scale: Scale, pool: "mean" | "max"): HTMLCanvasElement {
+    const key = `${pool} ${scale.isLog} ${scale.most} ${scale.table[0]}`;
+    const known = this.images.get(tile);
+    if (known?.key === key) return known.bitmap;
+    const bitmap = document.createElement("canvas");
+    bitmap.width = tile.columns;
+    bitmap.height = tile.rows;
+    bitmap.getContext("2d")!.putImageData(paint(tile[pool], tile.rows, tile.columns, scale), 0, 0);
+    this.images.set(tile, { key, bitmap });
+    return bitmap;
+  }
+
+  private drawSelection(context: CanvasRenderingContext2D, port: Viewport, style: CSSStyleDeclaration) {
+    const { query, key } = this.model.store.state.peek();
+    const hover = this.model.store.hover.peek();
+    const across = (from: number, to: number): [number, number] => [LABELS + port.left + from * port.scale, (to - from) * port.scale];
+    const down = (from: number, to: number): [number, number] => [LABELS + port.top + from * port.scale, (to - from) * port.scale];
+    const end: [number, number] = [LABELS, port.width];
+    context.lineWidth = 1;
+    context.strokeStyle = style.getPropertyValue("--line");
+    if (hover.query !== null) strokeBand(context, end, down(hover.query, hover.query + 1));
+    if (hover.key !== null) strokeBand(context, across(hover.key, hover.key + 1), [LABELS, port.height]);
+    context.lineWidth = 2;
+    context.strokeStyle = style.getPropertyValue("--query");
+    if (query) strokeBand(context, end, down(...query));
+    context.strokeStyle = style.getPropertyValue("--key");
+    if (key) strokeBand(context, across(...key), [LABELS, port.height]);
+  }
+
+  private drawLabels(context: CanvasRenderingContext2D, port: Viewport, style: CSSStyleDeclaration) {
+    const { model } = this;
+    const size = Math.max(10, Math.min(14, port.scale - 2));
+    context.font = `${size}px ${style.fontFamily}`;
+    context.textBaseline = "middle";
+    const every = Math.max(1, Math.ceil((size + 3) / port.scale));
+    const { query, key } = model.store.state.peek();
+    const hover = model.store.hover.peek();
+    const [words, others] = [model.queryWords.peek(), model.keyWords.peek()];
+    const ink = (at: number, span: readonly [number, number] | null, hovered: number | null, name: string) =>
+      style.getPropertyValue(span && at >= span[0] && at < span[1] ? name : hovered === at ? "--ink" : "--quiet");
+    const first = (offset: number) => Math.max(0, Math.floor(-offset / port.scale));
+    context.textAlign = "right";
+    for (let i = first(port.top); i < words.length; i++) {
+      const y = LABELS + port.top + (i + 0.5) * port.scale;
+      if (y > LABELS + port.height) break;
+      const isSelected = (query && i === query[0]) || hover.query === i;
+      if (y < LABELS || (i % every !== 0 && !isSelected)) continue;
+      if (!isSelected && every > 1 && nearSelected(i, every, query, hover.query)) continue;
+      context.fillStyle = ink(i, query, hover.query, "--query");
+      context.fillText(cut(context, words[i]), LABELS - 6, y);
+    }
+    context.textAlign = "left";
+    for (let j = first(port.left); j < others.length; j++) {
+      const x = LABELS + port.left + (j + 0.5) * port.scale;
+      if (x > LABELS + port.width) break;
+      const isSelected = (key && j === key[0]) || hover.key === j;
+      if (x < LABELS || (j % every !== 0 && !isSelected)) continue;
+      if (!isSelected && every > 1 && nearSelected(j, every, key, hover.key)) continue;
+      context.save();
+      context.translate(x, LABELS - 6);
+      context.rotate(-Math.PI / 2);
+      context.fillStyle = ink(j, key, hover.key, "--key");
+      context.fillText(cut(context, others[j]), 0, 0);
+      context.restore();
+    }
+  }
+
+  /** The rows and columns in sight. */
+  get sight(): { from: number; rows: number; first: number; columns: number } {
+    const { scale, left, top, width, height } = this.port;
+    const range = (offset: number, size: number, count: number): [number, number] => [Math.max(0, Math.floor(-offset / scale)), Math.min(count, Math.ceil((size - offset) / scale))];
+    const [from, to] = range(top, height, this.rows);
+    const [first, last] = range(left, width, this.columns);
+    return { from, rows: to - from, first, columns: last - first };
+  }
+
+  /** What is in sight as a drawing: the cells as one picture, words as words. */
+  svg(): string {
+    const { model, canvas } = this;
+    const port = this.port;
+    const style = getComputedStyle(canvas);
+    const { from, rows, first, columns } = this.sight;
+    const cells = document.createElement("canvas");
+    const size = Math.min(port.width, columns * port.scale);
+    const tall = Math.min(port.height, rows * port.scale);
+    const density = window.devicePixelRatio || 1;
+    const [x, y] = [LABELS + Math.max(0, port.left), LABELS + Math.max(0, port.top)];
+    cells.width = Math.max(1, Math.round(size * density));
+    cells.height = Math.max(1, Math.round(tall * density));
+    cells.getContext("2d")!.drawImage(canvas, x * density, y * density, size * density, tall * density, 0, 0, cells.width, cells.height);
+    const [words, others] = [model.queryWords.peek(), model.keyWords.peek()];
+    const font = Math.max(8, Math.min(14, port.scale - 2));
+    const every = Math.max(1, Math.ceil((font + 3) / port.scale));
+    const ink = style.getPropertyValue("--ink");
+    const labels: string[] = [];
+    for (let i = Math.ceil(from / every) * every; i < from + rows; i += every)
+      labels.push(`<text x="${LABELS - 6}" y="${LABELS + port.top + (i + 0.5) * port.scale}" dy="0.35em" text-anchor="end">${escaped(words[i].slice(0, 40))}</text>`);
+    for (let j = Math.ceil(first / every) * every; j < first + columns; j += every)
+      labels.push(`<text transform="translate(${LABELS + port.left + (j + 0.5) * port.scale} ${LABELS - 6}) rotate(-90)" dy="0.35em">${escaped(others[j].slice(0, 40))}</text>`);
+    const [width, height] = [x + size + 10, y + tall + 10];
+    return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="sans-serif" font-size="${font}" fill="${ink}"><rect width="${width}" height="${height}" fill="${style.getPropertyValue("--paper")}"/><image x="${x}" y="${y}" width="${size}" height="${tall}" href="${cells.toDataURL()}"/>${labels.join("")}</svg>`;
+  }
+
+  /** The weights in sight, with words around them. */
+  async table(): Promise<(string | number)[][]> {
+    const { from, rows, first, columns } = this.sight;
+    if (rows * columns > MOST_CELLS) throw new Error(`${rows * columns} weights are in sight: zoom in to at most ${MOST_CELLS}`);
+    const [words, others] = [this.model.queryWords.peek(), this.model.keyWords.peek()];
+    const lens = this.model.store.lens.peek();
+    const found: (string | number)[][] = [["", ...others.slice(first, first + columns)]];
+    for (let i = from; i < from + rows; i++) {
+      const row = await this.model.source.rows(lens, i, i + 1);
+      found.push([words[i], ...row.subarray(first, first + columns)]);
+    }
+    return found;
+  }
+
+  close(): void {
+    cancelAnimationFrame(this.frame);
+    this.cache.close();
+  }
+}
+
+function nearSelected(at: number, every: number, span: readonly [number, number] | null, hovered: number | null): boolean {
+  return [span?.[0] ?? null, hovered].some((x) => x !== null && Math.abs(x - at) < every);
+}
+
+function strokeBand(context: CanvasRenderingContext2D, [x, width]: [number, number], [y, height]: [number, number]) {
+  context.strokeRect(x - 0.5, y - 0.5, Math.max(2, width + 1), Math.max(2, height + 1));
+}
+
+function cut(context: CanvasRenderingContext2D, word: string): string {
+  if (context.measureText(word.slice(0, 60)).width <= LABELS - 10 && word.length <= 60) return word;
+  const letters = [...word.slice(0, 60)];
+  while (letters.length && context.measureText(`${letters.join("")}…`).width > LABELS - 10) letters.pop();
+  return `${letters.join("")}…`;
+}
+
+export function Matrix({ model }: { model: Model }) {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const said = useRef(signal("")).current;
+  const [rows, columns] = [model.queryWords.value.length, model.keyWords.value.length];
+  const lens = model.store.lens.value;
+
+  useEffect(() => {
+    const element = canvas.current!;
+    const board = new Board(element, model, rows, columns);
+    const { store } = model;
+    model.kept.value = board;
+    const behaviour = zoom<HTMLCanvasElement, unknown>()
+      .scaleExtent([1, Math.max(1, LARGEST_CELL / board.fit)])
+      .extent(() => [
+        [0, 0],
+        [element.clientWidth - LABELS, element.clientHeight - LABELS],
+      ])
+      .translateExtent([
+        [0, 0],
+        [board.fit * columns, board.fit * rows],
+      ])
+      .on("zoom", ({ transform }: { transform: ZoomTransform }) => {
+        board.transform = transform;
+        board.draw();
+      });
+    const selection = select(element);
+    selection.call(behaviour).on("dblclick.zoom", null);
+    const stop = effect(() => {
+      store.state.value;
+      store.hover.value;
+      model.ground.value;
+      model.most.value;
+      board.draw();
+    });
+    const size = new ResizeObserver(() => board.draw());
+    size.observe(element);
+    const move = (event: PointerEvent) => {
+      const { left, top } = element.getBoundingClientRect();
+      store.hover.value = board.cellAt(event.clientX - left, event.clientY - top) ?? { query: null, key: null };
+    };
+    const leave = () => {
+      store.hover.value = { query: null, key: null };
+    };
+    const click = (event: MouseEvent) => {
+      const { left, top } = element.getBoundingClientRect();
+      const cell = board.cellAt(event.clientX - left, event.clientY - top);
+      if (cell) store.set({ query: [cell.query, cell.query + 1], key: [cell.key, cell.key + 1] });
+    };
+    const command = (event: Event) => {
+      const factor = { "+": 1.5, "-": 1 / 1.5, "0": 0 }[(event as CustomEvent<string>).detail];
+      if (factor === 0) selection.call(behaviour.transform, zoomIdentity);
+      else if (factor) selection.call(behaviour.scaleBy, factor);
+    };
+    element.addEventListener("pointermove", move);
+    element.addEventListener("pointerleave", leave);
+    element.addEventListener("click", click);
+    element.addEventListener("zoom-by", command);
+    return () => {
+      stop();
+      size.disconnect();
+      selection.on(".zoom", null);
+      element.removeEventListener("pointermove", move);
+      element.removeEventListener("pointerleave", leave);
+      element.removeEventListener("click", click);
+      element.removeEventListener("zoom-by", command);
+      model.kept.value = null;
+      board.close();
+    };
+  }, [lens, rows, columns]);
+
+  // The weight that the crosshair, or else the selection, is on.
+  useEffect(
+    () =>
+      effect(() => {
+        const { query, key } = model.store.state.value;
+        const hover = model.store.hover.value;
+        const [i, j] = [hover.query ?? query?.[0], hover.key ?? key?.[0]];
+        if (i === undefined || j === undefined) {
+          said.value = "";
+          return undefined;
+        }
+        const controller = new AbortController();
+        const [from, to] = [model.queryWords.value[i], model.keyWords.value[j]];
+        model.source.rows(model.store.lens.value, i, i + 1, controller.signal).then(
+          (row) => {
+            const rank = 1 + row.filter((x) => x > row[j]).length;
+            said.value = `${from} → ${to}: ${weightText(row[j])}, ${rank === 1 ? "largest" : `rank ${rank}`} of its row`;
+          },
+          () => undefined,
+        );
+        return () => controller.abort();
+      }),
+    [],
+  );
+
+  return (
+    <figure class="matrix">
+      <canvas
+        ref={canvas}
+        tabIndex={0}
+        role="grid"
+        aria-label="Weights: queries down, keys across"
+        aria-rowcount={rows}
+        aria-colcount={columns}
+        aria-describedby="cell"
+      />
+      <figcaption>
+        <output id="cell" aria-live="polite">
+          {said.value || "Point at a cell, or use the arrow keys."}
+        </output>
+        <Legend model={model} />
+      </figcaption>
+    </figure>
+  );
+}

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from clearhead.capture.capture import Capture, Layer
     from clearhead.capture.format import open_capture as open  # noqa: A004  # the surface says ch.open
     from clearhead.capture.look import look
+    from clearhead.capture.sides import Picture
     from clearhead.capture.sources import Pretrained
     from clearhead.capture.sources import load as load_pretrained
     from clearhead.capture.tokens import Tokens
@@ -96,6 +97,7 @@ _HOMES = {
     "MultiHeadAttention": "clearhead.layers:MultiHeadAttention",
     "NTKScaling": "clearhead.positions:NTKScaling",
     "Padding": "clearhead.masks:Padding",
+    "Picture": "clearhead.capture.sides:Picture",
     "PositiveRandomFeatures": "clearhead.mechanisms.feature_maps:PositiveRandomFeatures",
     "Predicate": "clearhead.masks:Predicate",
     "Prefix": "clearhead.masks:Prefix",
@@ -150,6 +152,7 @@ __all__ = [
     "MultiHeadAttention",
     "NTKScaling",
     "Padding",
+    "Picture",
     "PositiveRandomFeatures",
     "Predicate",
     "Prefix",

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import csv
+import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 import torch
 from browser import Visit, chromium
+from PIL import Image
 
 import clearhead as ch
 from clearhead.capture.capture import Layer
@@ -55,6 +60,23 @@ def small(queries: int, keys: int, pieces: list[str] | None = None, **options: A
     return ch.Capture([Layer("layer", 0, 0, (0, 1), amap.shape, lambda: amap)], tokens)
 
 
+def saved(seen: Visit, kind: str) -> bytes:
+    """What the page lets one keep."""
+    with seen.page.expect_download() as download:
+        seen.page.get_by_role("button", name=kind, exact=True).click()
+    return Path(download.value.path()).read_bytes()
+
+
+def table(seen: Visit) -> list[list[str]]:
+    return list(csv.reader(saved(seen, "CSV").decode().splitlines()))
+
+
+def numbers(seen: Visit) -> torch.Tensor:
+    """The weights of the matrix in sight."""
+    seen.settle()
+    return torch.tensor([[float(x) for x in row[1:]] for row in table(seen)[1:]])
+
+
 def visit(browser: Any, capture: ch.Capture, folder: Path, *, start: str = "") -> Visit:
     write_page(capture, folder / "page.html", start=start)
     return Visit(browser, (folder / "page.html").as_uri())
@@ -69,7 +91,7 @@ def test_a_word_shows_the_head_that_links_it(browser: Any, address: str) -> None
     page.get_by_label("Heads by").select_option("look")
     page.locator(".head .says").first.wait_for()
     first = page.locator(".head").first
-    assert first.get_attribute("aria-label") == "L3H1, animal 0.677"
+    assert first.inner_text().split() == ["L3H1", "animal", "0.677"]
     first.click()
     assert page.locator(".inspector strong").inner_text() == "0.677"
     assert "rank 1 of 14" in page.locator(".inspector").inner_text()
@@ -78,16 +100,11 @@ def test_a_word_shows_the_head_that_links_it(browser: Any, address: str) -> None
 
 
 @pytest.mark.parametrize("unit", ["words", "pieces"])
-def test_the_numbers_are_those_of_python(
-    unit: str, browser: Any, capture: ch.Capture, address: str, tmp_path: Path
-) -> None:
+def test_the_numbers_are_those_of_python(unit: str, browser: Any, capture: ch.Capture, address: str) -> None:
     shown = capture.words() if unit == "words" else capture
     seen = Visit(browser, f"{address}#h=4.5&u={unit}")
     seen.settle()
-    with seen.page.expect_download() as download:
-        seen.page.get_by_role("button", name="CSV").click()
-    download.value.save_as(tmp_path / "map.csv")
-    header, *rows = csv.reader((tmp_path / "map.csv").read_text(encoding="utf-8").splitlines())
+    header, *rows = table(seen)
     assert header[1:] == [row[0] for row in rows] == list(shown.labels())
     found = torch.tensor([[float(x) for x in row[1:]] for row in rows])
     wanted = shown["encoder.layer.4.attention.self"][0, 5]
@@ -113,11 +130,7 @@ def test_every_kind_of_map(name: str, browser: Any, tmp_path: Path) -> None:
     seen = visit(browser, capture, tmp_path)
     seen.page.goto(f"{(tmp_path / 'page.html').as_uri()}#h=0.1")
     seen.settle()
-    with seen.page.expect_download() as download:
-        seen.page.get_by_role("button", name="CSV").click()
-    download.value.save_as(tmp_path / "map.csv")
-    _, *rows = csv.reader((tmp_path / "map.csv").read_text(encoding="utf-8").splitlines())
-    found = torch.tensor([[float(x) for x in row[1:]] for row in rows])
+    found = numbers(seen)
     torch.testing.assert_close(found, capture["layer"][0, 1], rtol=0, atol=1e-5)
     seen.close()
 
@@ -130,14 +143,14 @@ def test_tokens_are_text_never_markup(browser: Any, tmp_path: Path) -> None:
     assert len(chips) == len(HOSTILE)
     for view in ("arcs", "matrix"):
         seen.page.get_by_role("tab", name=view).click()
-        with seen.page.expect_download() as download:
-            seen.page.get_by_role("button", name="SVG").click()
-        assert "<script" not in Path(download.value.path()).read_text(encoding="utf-8")
+        text = saved(seen, "SVG").decode()
+        ElementTree.fromstring(text)
+        assert "<script" not in text
     assert seen.page.evaluate("window.wrong") is None
     seen.close()
 
 
-@pytest.mark.parametrize("sizes", [(1, 1), (3, 3), (2, 7), (301, 301), (1031, 1031)], ids=str)
+@pytest.mark.parametrize("sizes", [(1, 1), (3, 3), (2, 7), (301, 301), (4099, 4099)], ids=str)
 def test_any_size(sizes: tuple[int, int], browser: Any, tmp_path: Path) -> None:
     seen = visit(browser, small(*sizes), tmp_path)
     seen.settle()
@@ -155,19 +168,41 @@ def test_everything_by_keyboard(browser: Any, address: str) -> None:
         return page.evaluate("location.hash")
 
     assert press("ArrowRight", "ArrowRight") == "#q=1"
-    assert press("ArrowDown") == "#q=1&k=0"
-    assert press("]") == "#h=0.1&q=1&k=0"
+    assert press("ArrowLeft") == "#q=0"
+    assert press("ArrowRight", "ArrowDown") == "#q=1&k=0"
+    assert press("ArrowDown", "ArrowDown", "ArrowUp") == "#q=1&k=1"
+    assert press("ArrowUp", "]") == "#h=0.1&q=1&k=0"
     assert press("}") == "#h=1.1&q=1&k=0"
     assert press("2") == "#h=1.1&q=1&k=0&v=arcs"
-    assert press("l", "s", "m") == "#h=1.1&q=1&k=0&v=arcs&log=1&hide=special&pool=max"
-    assert press("w") == "#h=1.1&v=arcs&u=pieces&log=1&hide=special&pool=max"
+    assert press("3") == "#h=1.1&q=1&k=0&v=products"
+    assert press("4") == "#h=1.1&q=1&k=0&v=products"  # there is no picture
+    assert press("l", "s", "m") == "#h=1.1&q=1&k=0&v=products&log=1&hide=special&pool=max"
+    assert press("w") == "#h=1.1&v=products&u=pieces&log=1&hide=special&pool=max"
     assert press("[", "{", "1") == "#u=pieces&log=1&hide=special&pool=max"
+    assert press("/", *"tire", "Enter", "Escape") == "#q=13&u=pieces&log=1&hide=special&pool=max"
+    assert press("ArrowDown", "Escape") == "#u=pieces&log=1&hide=special&pool=max"
+    page.keyboard.press("e")
+    assert page.evaluate("document.activeElement.textContent") == "PNG"
     page.keyboard.press("?")
-    assert page.get_by_role("dialog").is_visible()
+    page.get_by_role("dialog").wait_for()
+    assert "arXiv:1902.10186" in page.get_by_role("dialog").inner_text()
     page.keyboard.press("Escape")
     page.get_by_role("dialog").wait_for(state="detached")
     page.go_back()
     assert page.evaluate("location.hash") != "#u=pieces&log=1&hide=special&pool=max"
+    seen.close()
+
+
+def test_zooming_by_keyboard(browser: Any, tmp_path: Path) -> None:
+    seen = visit(browser, small(1031, 1031), tmp_path)
+    seen.settle()
+    canvas = seen.page.locator("canvas[role=grid]")
+    assert canvas.get_attribute("data-level") == "1"
+    assert "mean" in seen.page.locator("figcaption").inner_text()
+    for keys, level in ("++", "0"), ("0", "1"), ("++", "0"), ("--", "1"):
+        for key in keys:
+            seen.page.keyboard.press(key)
+        seen.page.wait_for_function(f"() => document.querySelector('canvas[role=grid]').dataset.level === '{level}'")
     seen.close()
 
 
@@ -180,5 +215,262 @@ def test_a_link_restores_the_state(browser: Any, address: str) -> None:
     assert "it → animal" in page.locator(".inspector h2").inner_text()
     seen.close()
     broken = Visit(browser, f"{address}#h=x&q=-3&v=nothing&u=")
-    broken.page.locator(".clearhead").wait_for()
+    broken.settle()
     broken.close()
+    beyond = Visit(browser, f"{address}#h=99.0&q=1000-2000&k=77&t=9&v=image")
+    beyond.settle()
+    assert beyond.page.locator("canvas[role=grid]").is_visible()
+    beyond.close()
+
+
+@pytest.mark.parametrize("hide", ["special", "first"])
+def test_hidden_keys_leave_rows_that_sum_to_one(hide: str, browser: Any, capture: ch.Capture, address: str) -> None:
+    seen = Visit(browser, f"{address}#h=2.3&u=pieces&hide={hide}")
+    found = numbers(seen)
+    weights = capture["encoder.layer.2.attention.self"][0, 3].clone()
+    hidden = capture.special() if hide == "special" else [True] + [False] * (len(weights) - 1)
+    weights[:, torch.tensor(hidden)] = 0
+    torch.testing.assert_close(found, weights / weights.sum(-1, keepdim=True), rtol=0, atol=1e-4)
+    assert "renormalised" in seen.page.locator("figcaption").inner_text()
+    seen.close()
+
+
+def test_several_heads_are_averaged(browser: Any, capture: ch.Capture, address: str) -> None:
+    seen = Visit(browser, address)
+    for number, name in enumerate(["L3H1", "L0H2", "L5H11"]):
+        seen.page.get_by_role("button", name=name, exact=True).click(modifiers=["Control"] if number else [])
+    words = capture.words()
+    maps = [words[f"encoder.layer.{layer}.attention.self"][0, head] for layer, head in ((3, 1), (0, 2), (5, 11))]
+    torch.testing.assert_close(numbers(seen), torch.stack(maps).mean(0), rtol=0, atol=1e-5)
+    assert "mean of 3 heads" in seen.page.locator("figcaption").inner_text()
+    seen.close()
+
+
+def test_spans_of_words_are_averaged_from_and_summed_to(browser: Any, capture: ch.Capture, address: str) -> None:
+    seen = Visit(browser, f"{address}#h=1.2&q=1-4&k=8-9")
+    seen.settle()
+    weights = capture.words()["encoder.layer.1.attention.self"][0, 2]
+    wanted = float(weights[1:5, 8:10].sum(-1).mean())
+    shown = seen.page.locator(".inspector strong")
+    shown.wait_for()
+    assert float(shown.inner_text()) == pytest.approx(wanted, abs=6e-4)
+    first = seen.page.get_by_role("button", name="The", exact=True).bounding_box()
+    last = seen.page.get_by_role("button", name="didn't", exact=True).bounding_box()
+    for place, action in ((first, seen.page.mouse.down), (last, seen.page.mouse.up)):
+        seen.page.mouse.move(place["x"] + 5, place["y"] + 5)
+        action()
+    assert "q=1-3" in seen.page.url
+    seen.close()
+
+
+def test_the_overview_tells_the_statistics(browser: Any, capture: ch.Capture, address: str) -> None:
+    seen = Visit(browser, f"{address}#u=pieces")
+    seen.settle()
+    amap = capture["encoder.layer.4.attention.self"]
+    weights = amap[0, 7]
+    head = seen.page.get_by_role("button", name=re.compile("L4H7"))
+    wanted = {
+        "entropy": float(amap.entropy()[0, 7].mean()),
+        "distance": float(amap.distance().mean[0, 7].mean()),
+        "first token": float(weights[:, 0].mean()),
+        "token before": float(weights.diagonal(-1).sum() / len(weights)),
+    }
+    for name, value in wanted.items():
+        shown = re.search(rf"{name} ([\d.e-]+)", head.get_attribute("title"))
+        assert shown is not None
+        assert float(shown[1]) == pytest.approx(value, abs=0.06 if name == "distance" else 0.006)
+    order = sorted(range(72), key=lambda n: float(capture.layers[n // 12].map.entropy()[0, n % 12].mean()))
+    seen.page.get_by_label("Heads by").select_option("entropy")
+    assert [x.split()[0] for x in seen.page.locator(".head").all_inner_texts()[:3]] == [
+        f"L{n // 12}H{n % 12}" for n in order[:3]
+    ]
+    seen.page.get_by_label("in this order").uncheck()
+    assert seen.page.locator(".heads.is-grid").count() == 1
+    assert len(set(seen.page.locator(".head .name").evaluate_all("all => all.map(x => x.style.background)"))) > 20
+    seen.close()
+
+
+def test_products_add_up_to_the_score(browser: Any, capture: ch.Capture, address: str) -> None:
+    seen = Visit(browser, f"{address}#h=3.1&q=8&k=2&v=products")
+    seen.page.locator(".products rect").first.wait_for()
+    rows = table(seen)
+    assert rows[0] == ["dimension", "scale · q · k"]
+    amap = capture["encoder.layer.3.attention.self"]
+    q, k = (amap.tensors()[name][0, 1] for name in ("q", "k"))
+    at = [capture.tokens[0].word_of.index(word) for word in (8, 2)]
+    wanted = q[at[0]] * k[at[1]] / q.shape[-1] ** 0.5
+    torch.testing.assert_close(torch.tensor([float(x[1]) for x in rows[1:]]), wanted, rtol=0, atol=1e-5)
+    assert f"{float(wanted.sum()):.3f}" in seen.page.locator("figcaption").inner_text()
+    seen.close()
+
+
+def test_arcs_are_the_strongest_weights(browser: Any, capture: ch.Capture, address: str) -> None:
+    seen = Visit(browser, f"{address}#h=3.1,5.11&v=arcs")
+    seen.page.locator(".arcs path").first.wait_for(state="attached")
+    header, *rows = table(seen)
+    assert header == ["head", "query", "key", "from", "to", "weight"]
+    words = capture.words()
+    for head, query, key, source, target, weight in rows[:50]:
+        layer, place = words.head(head)
+        assert float(weight) == pytest.approx(float(layer.map[0, place, int(query), int(key)]), abs=1e-5)
+        assert (source, target) == (words.labels()[int(query)], words.labels()[int(key)])
+    seen.page.locator(".arcs text").filter(has_text="street").first.hover()
+    lit = seen.page.locator(".arcs path").evaluate_all("all => all.map(x => +x.getAttribute('stroke-opacity') > 0.04)")
+    assert 0 < sum(lit) < len(lit)
+    seen.close()
+
+
+def test_a_picture_is_shown_under_its_patches(browser: Any, tmp_path: Path) -> None:
+    picture = ch.Picture.of(np.random.default_rng(0).integers(0, 255, (36, 60, 3), np.uint8), (3, 5), 1)
+    capture = small(16, 16, picture.labels())
+    capture.tokens = [ch.Tokens.from_pieces(picture.labels(), [True] + [False] * 15)]
+    capture.pictures = [picture]
+    seen = visit(browser, capture, tmp_path, start="v=image&h=0.1&q=4")
+    patches = seen.page.locator(".patch")
+    patches.first.wait_for()
+    assert patches.count() == 30
+    assert seen.page.locator(".chip").all_inner_texts() == ["[CLS]"]  # the others are in the picture
+    rows = table(seen)
+    torch.testing.assert_close(
+        torch.tensor([float(x[1]) for x in rows[1:]]), capture["layer"][0, 1, 4], rtol=0, atol=1e-5
+    )
+    veils = patches.evaluate_all("all => all.slice(15).map(x => +x.getAttribute('fill-opacity'))")
+    weights = capture["layer"][0, 1, 4, 1:]
+    assert int(np.argmin(veils)) == int(weights.argmax())
+    patches.nth(7).click()
+    assert "q=8" in seen.page.url
+    ElementTree.fromstring(saved(seen, "SVG"))
+    seen.page.keyboard.press("1")
+    seen.page.keyboard.press("4")
+    assert seen.page.get_by_role("tab", name="Image").get_attribute("aria-selected") == "true"
+    seen.close()
+
+
+def test_steps_of_a_written_text(browser: Any, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    layers = []
+    for call, (queries, keys) in enumerate([(3, 3), (1, 4), (1, 5)]):
+        amap = ch.AttentionMap.from_qk(torch.randn(1, 2, queries, 5), torch.randn(1, 2, keys, 5), causal=True)
+        layers.append(Layer("layer", call, 0, (0, 1), amap.shape, lambda amap=amap: amap))
+    capture = ch.Capture(layers, [ch.Tokens.from_pieces(["a", "b", "c", "d", "e", "f"])])
+    seen = visit(browser, capture, tmp_path)
+    seen.settle()
+    slider = seen.page.get_by_label(re.compile("step"))
+    assert [row[0] for row in table(seen)[1:]] == ["a", "b", "c"]
+    slider.fill("2")
+    seen.settle()
+    assert "h=2.0" in seen.page.url
+    header, *rows = table(seen)
+    assert header[1:] == ["a", "b", "c", "d", "e"]
+    assert [row[0] for row in rows] == ["e"]
+    torch.testing.assert_close(numbers(seen), layers[2].map[0, 0], rtol=0, atol=1e-5)
+    seen.close()
+
+
+def test_cross_attention_has_two_texts(browser: Any, tmp_path: Path) -> None:
+    amap = ch.AttentionMap.from_qk(torch.randn(1, 2, 2, 5), torch.randn(1, 2, 3, 5))
+    layer = Layer("decoder.0.EncDecAttention", 0, 0, (0, 1), amap.shape, lambda: amap)
+    texts = [[ch.Tokens.from_pieces(x)] for x in (["le", "chat"], ["the", "cat", "sat"])]
+    capture = ch.Capture([layer], texts[0], source_tokens=texts[1])
+    seen = visit(browser, capture, tmp_path)
+    seen.settle()
+    assert seen.page.locator(".chip").all_inner_texts() == ["le", "chat", "the", "cat", "sat"]
+    seen.page.locator(".chip", has_text="chat").click()
+    seen.page.locator(".chip", has_text="sat").click()
+    shown = seen.page.locator(".inspector strong")
+    shown.wait_for()
+    assert float(shown.inner_text()) == pytest.approx(float(amap[0, 0, 1, 2]), abs=6e-4)
+    assert "chat → sat" in seen.page.locator(".inspector h2").inner_text()
+    seen.close()
+
+
+VIEWS = {
+    "matrix": "h=3.1&q=8",
+    "arcs": "h=3.1,4.5&q=8&v=arcs",
+    "products": "h=3.1&q=8&k=2&v=products",
+    "grid": "sort=entropy&sorted=0&u=pieces",
+}
+SCREENS = Path(__file__).parent / "screens"
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("name", VIEWS)
+def test_it_looks_as_it_did_and_axe_finds_nothing(name: str, theme: str, browser: Any, address: str) -> None:
+    seen = Visit(browser, f"{address}#{VIEWS[name]}&theme={theme}", viewport={"width": 1200, "height": 760})
+    seen.settle()
+    difference = compare(seen.page.screenshot(), SCREENS / f"{name}-{theme}.png")
+    assert difference < 0.03, f"look at the page, and if it is right: python tests/views/test_page.py {name}-{theme}"
+    assert axe(seen) == []
+    seen.close()
+
+
+def axe(seen: Visit) -> list[Any]:
+    """What axe-core finds to be wrong."""
+    source = Path(__file__).parents[2] / "viewer" / "node_modules" / "axe-core" / "axe.min.js"
+    seen.page.evaluate(source.read_text(encoding="utf-8"))
+    found: list[Any] = seen.page.evaluate("axe.run().then(x => x.violations.map(v => [v.id, v.nodes[0].html]))")
+    return found
+
+
+def compare(screen: bytes, reference: Path) -> float:
+    """How far two pictures differ, from 0 to 1: in blocks of 8 × 8 pixels, since fonts differ between machines."""
+    found, wanted = (
+        np.asarray(Image.open(x).convert("RGB").reduce(8), np.float32) / 255 for x in (io.BytesIO(screen), reference)
+    )
+    assert found.shape == wanted.shape
+    return float(np.quantile(np.abs(found - wanted).max(-1), 0.98))
+
+
+def test_the_comparison_finds_a_difference(browser: Any, address: str) -> None:
+    seen = Visit(browser, f"{address}#{VIEWS['arcs']}&theme=light", viewport={"width": 1200, "height": 760})
+    seen.settle()
+    assert compare(seen.page.screenshot(), SCREENS / "matrix-light.png") > 0.1
+    seen.page.evaluate("document.querySelector('.tabs button').innerHTML = ''")
+    assert [x[0] for x in axe(seen)] == ["button-name"]
+    seen.close()
+
+
+def test_narrow_screens_and_still_ones(browser: Any, address: str) -> None:
+    seen = Visit(browser, f"{address}#h=3.1&q=8", viewport={"width": 400, "height": 800}, reduced_motion="reduce")
+    seen.settle()
+    assert seen.page.evaluate("document.documentElement.scrollWidth") <= 400
+    assert seen.page.evaluate("document.getAnimations().length") == 0
+    assert axe(seen) == []
+    seen.close()
+
+
+def test_png_is_what_is_seen(browser: Any, address: str) -> None:
+    seen = Visit(browser, f"{address}#h=3.1&theme=light")
+    seen.settle()
+    picture = Image.open(io.BytesIO(saved(seen, "PNG"))).convert("RGB")
+    colours = np.asarray(picture).reshape(-1, 3)
+    assert (colours == [10, 35, 80]).all(-1).sum() > 500  # the strongest ink
+    assert (colours == 255).all(-1).mean() > 0.2
+    seen.close()
+
+
+def test_the_address_is_copied(browser: Any, address: str) -> None:
+    seen = Visit(browser, f"{address}#h=3.1&q=8")
+    seen.page.get_by_role("button", name="Link").click()
+    seen.page.get_by_text(re.compile("link is on the clipboard|Copy it from the address bar")).wait_for()
+    seen.close()
+
+
+if __name__ == "__main__":  # makes the reference pictures anew
+    import sys
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder, chromium() as driven:
+        file = Path(folder) / "page.html"
+        write_page(ch.look(SENTENCE), file)
+        SCREENS.mkdir(exist_ok=True)
+        for name, state in VIEWS.items():
+            for theme in ("light", "dark"):
+                if sys.argv[1:] and f"{name}-{theme}" not in sys.argv[1:]:
+                    continue
+                visited = Visit(
+                    driven, f"{file.as_uri()}#{state}&theme={theme}", viewport={"width": 1200, "height": 760}
+                )
+                visited.settle()
+                visited.page.screenshot(path=SCREENS / f"{name}-{theme}.png")
+                visited.close()

@@ -21,6 +21,8 @@ export interface State {
   hide: Lens["hide"];
   pool: "mean" | "max";
   sort: Sort;
+  /** Whether heads are put in the order of `sort`, or coloured by it where they are. */
+  sorted: boolean;
   theme: (typeof THEMES)[number];
 }
 
@@ -34,7 +36,8 @@ export const START: State = {
   log: false,
   hide: "nothing",
   pool: "mean",
-  sort: "layer",
+  sort: "look",
+  sorted: true,
   theme: "system",
 };
 
@@ -72,6 +75,7 @@ const codecs: { [K in keyof State]: Codec<State[K]> } = {
   hide: ["hide", oneOf(HIDES), String],
   pool: ["pool", oneOf(["mean", "max"] as const), String],
   sort: ["sort", oneOf(SORTS), String],
+  sorted: ["sorted", (text) => text !== "0", (x) => (x ? "1" : "0")],
   theme: ["theme", oneOf(THEMES), String],
 };
 
@@ -103,6 +107,7 @@ export function fromHash(hash: string, start: State): State {
 
 /** The state of one viewer. */
 export class Store {
+  readonly start: State;
   readonly state;
   /** What the pointer or the keyboard is on, which shows more of it without selecting it. */
   readonly hover = signal<{ query: number | null; key: number | null }>({ query: null, key: null });
@@ -112,8 +117,16 @@ export class Store {
   readonly query: ReadonlySignal<Span | null>;
   readonly key: ReadonlySignal<Span | null>;
 
-  constructor(readonly start: State) {
-    this.state = signal(start);
+  /**
+   * @param start What is selected at first.
+   * @param fitted A state as far as it fits what is shown: addresses come from anywhere.
+   */
+  constructor(
+    start: State,
+    private readonly fitted: (state: State) => State,
+  ) {
+    this.start = fitted(start);
+    this.state = signal(this.start);
     const only = <K extends keyof State>(name: K): ReadonlySignal<State[K]> => computed(() => this.state.value[name]);
     const [heads, unit, hide, text] = [only("heads"), only("unit"), only("hide"), only("text")];
     this.lens = computed<Lens>(() => ({ heads: heads.value, unit: unit.value, hide: hide.value, text: text.value }));
@@ -127,13 +140,13 @@ export class Store {
   }
 
   set(change: Partial<State>): void {
-    this.state.value = { ...this.state.peek(), ...change };
+    this.state.value = this.fitted({ ...this.state.peek(), ...change });
   }
 
   /** Keeps the address and the state the same; gives what ends that. */
   follow(window: Window): () => void {
     const read = () => {
-      this.state.value = fromHash(window.location.hash, this.start);
+      this.state.value = this.fitted(fromHash(window.location.hash, this.start));
     };
     read();
     const stop = effect(() => {

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
+from clearhead.capture.sides import Picture, Side, sides
 from clearhead.capture.tokens import Tokens
 from clearhead.errors import InputError, UnknownLayerError
 from clearhead.maps import AttentionMap
@@ -100,6 +101,10 @@ class Capture(_Maps):
     provenance: dict[str, Any] = field(default_factory=dict)
     """Model name, dtype, attention implementation, versions, whether the text was truncated."""
     unit: Unit = "tokens"
+    source_tokens: list[Tokens] | None = None
+    """Of an encoder–decoder model the texts that its encoder reads; ``tokens`` are then those of its decoder."""
+    pictures: list[Picture] | None = None
+    """Of a vision model the pictures of the batch, whose patches are the tokens."""
 
     def __getitem__(self, name: str) -> AttentionMap:
         """The map of a module, by path. Raises UnknownLayerError, which names the near ones."""
@@ -258,6 +263,10 @@ class Capture(_Maps):
         if self.unit == "words":
             return list(tokens.word_special)
         return [a or b for a, b in zip(tokens.special, tokens.padding, strict=True)]
+
+    def sides(self, layer: Layer) -> tuple[Side | None, Side | None]:
+        """Which tokens stand at the rows and columns of one of the :attr:`layers`; None where that is not known."""
+        return sides(self, layer)
 
     def to(self, device: torch.device | str) -> Capture:
         """The same capture with every map on another device."""

@@ -8,12 +8,13 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import torch
 from torch import Tensor
 
 from clearhead.capture.capture import Capture, Layer
+from clearhead.capture.sides import Picture
 from clearhead.capture.tokens import Tokens
 from clearhead.errors import CaptureFormatError, ClearheadError, InputError, LargeMapError
 from clearhead.files import write_whole
@@ -26,6 +27,8 @@ from clearhead.masks.both import Both
 from clearhead.mechanisms import ScoreRule
 
 __all__ = ["VERSION", "open_capture", "save", "writer"]
+
+_Item = TypeVar("_Item")
 
 VERSION = 1
 _KEY, _DIGEST_KEY = "clearhead", "clearhead.sha256"
@@ -145,17 +148,20 @@ def writer(capture: Capture, *, checks: bool = True) -> Callable[[str], None]:
             }
         )
     tensors = _apart(collected.tensors)
-    header = {
+    header: dict[str, Any] = {
         "version": VERSION,
         "unit": capture.unit,
         "provenance": capture.provenance,
-        "tokens": None if capture.tokens is None else [text.to_json() for text in capture.tokens],
+        "tokens": _in_json(capture.tokens),
         "layers": layers,
         "tensors": {
             name: {"dtype": _DTYPES[x.dtype], "shape": list(x.shape), "sha256": _digest(x)}
             for name, x in tensors.items()
         },
     }
+    for name, items in (("source_tokens", capture.source_tokens), ("pictures", capture.pictures)):
+        if items is not None:
+            header[name] = _in_json(items)
     try:
         text = json.dumps(header, sort_keys=True, allow_nan=False)
     except (TypeError, ValueError) as error:
@@ -169,6 +175,10 @@ def writer(capture: Capture, *, checks: bool = True) -> Callable[[str], None]:
             raise OSError(str(error)) from None
 
     return write
+
+
+def _in_json(items: list[Tokens] | list[Picture] | None) -> list[dict[str, Any]] | None:
+    return None if items is None else [item.to_json() for item in items]
 
 
 def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -259,13 +269,25 @@ class _Reader:
 
     def capture(self) -> Capture:
         header = self.header
-        texts = self.get(header, "tokens", list, type(None))
-        tokens = None if texts is None else [Tokens.from_json(text) for text in texts]
+        self.get(header, "tokens", list, type(None))
+        tokens = self.items("tokens", Tokens.from_json)
         layers = [self.layer(item) for item in self.get(header, "layers", list)]
-        capture = Capture(layers, tokens, self.get(header, "provenance", dict))
+        capture = Capture(
+            layers,
+            tokens,
+            self.get(header, "provenance", dict),
+            source_tokens=self.items("source_tokens", Tokens.from_json),
+            pictures=self.items("pictures", Picture.from_json),
+        )
         if header.get("unit") not in ("tokens", "words"):
             self.refuse(f"its unit is {header.get('unit')!r:.40}")
         return capture.words() if header["unit"] == "words" else capture
+
+    def items(self, name: str, read: Callable[[Any], _Item]) -> list[_Item] | None:
+        found = self.header.get(name)
+        if type(found) not in (list, type(None)):
+            self.refuse(f"{name!r} is {found!r:.40} and should be list or NoneType")
+        return None if found is None else [read(item) for item in found]
 
     def layer(self, item: Any) -> Layer:
         path, call, number = self.get(item, "path", str), self.get(item, "call", int), self.get(item, "number", int)

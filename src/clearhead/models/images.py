@@ -74,7 +74,14 @@ class Preprocessing:
         )
 
     def __call__(self, image: Any) -> Float[Tensor, "channels height width"]:
-        """The numbers of one picture.
+        """The numbers of one picture; see :meth:`seen`."""
+        picture = self.seen(image)
+        raw = torch.frombuffer(bytearray(picture.tobytes()), dtype=torch.uint8)
+        pixels = raw.view(*self.size, self.channels).permute(2, 0, 1)
+        return (pixels * self._factor - self._mean) / self._std
+
+    def seen(self, image: Any) -> Any:
+        """The picture as the model sees it: in its size and colours, a ``PIL.Image``.
 
         Args:
             image: A file, a ``PIL.Image``, or whole numbers from 0 to 255, ``(height, width)``,
@@ -101,9 +108,7 @@ class Preprocessing:
                 f"the model takes pictures of {self.size[0]} × {self.size[1]} pixels; this one is {picture.size[1]} × "
                 f"{picture.size[0]}, and the model's configuration says that it is not to be resized"
             )
-        raw = torch.frombuffer(bytearray(picture.tobytes()), dtype=torch.uint8)
-        pixels = raw.view(*self.size, self.channels).permute(2, 0, 1)
-        return (pixels * self._factor - self._mean) / self._std
+        return picture
 
     def _opened(self, image: Any, library: Any) -> Any:
         if isinstance(image, library.Image):

@@ -212,6 +212,22 @@ class LoadedModel(nn.Module):
             MissingPackageError: Pillow is not installed.
 
         """
+        prepare = self.preprocessing
+        if isinstance(images, list) and not images:
+            raise InputError("there is no picture: give one, or a list of them")
+        made = [prepare(image) for image in (images if isinstance(images, list) else [images])]
+        first = next(self.network.parameters())
+        return torch.stack(made).to(first)
+
+    @cached_property
+    def preprocessing(self) -> Preprocessing:
+        """What pictures go through: that of its ``preprocessor_config.json``.
+
+        Raises:
+            InputError: The model takes no pictures.
+            ModelError: There is no such file, or it says something that is not known.
+
+        """
         if not self.is_of_pictures:
             raise InputError(f"{self.name} takes no pictures: it is a {self.published_class}")
         embedding: PatchEmbedding = self.stack.embedding
@@ -221,12 +237,7 @@ class LoadedModel(nn.Module):
                 f"{self.name} has no {path.name}, so it is not known how pictures are prepared; give pixels, or put "
                 "the file there"
             )
-        prepare = Preprocessing(read_json(path), embedding.channels, embedding.image, str(path))
-        if isinstance(images, list) and not images:
-            raise InputError("there is no picture: give one, or a list of them")
-        made = [prepare(image) for image in (images if isinstance(images, list) else [images])]
-        first = next(self.network.parameters())
-        return torch.stack(made).to(first)
+        return Preprocessing(read_json(path), embedding.channels, embedding.image, str(path))
 
     def attention_names(self) -> dict[nn.Module, str]:
         """The attention layers, and the paths that they have in the published model."""

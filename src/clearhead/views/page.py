@@ -9,12 +9,14 @@ import json
 import tempfile
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
-from clearhead.capture import Capture
+from clearhead.capture import Capture, Tokens
 from clearhead.capture.format import writer
+from clearhead.capture.sides import Side
 from clearhead.files import write_whole
 
-__all__ = ["page", "write_page"]
+__all__ = ["beside", "page", "write_page"]
 
 
 def page(capture: Capture, *, start: str = "") -> str:
@@ -32,8 +34,7 @@ def page(capture: Capture, *, start: str = "") -> str:
         path = Path(folder) / "capture"
         writer(capture, checks=False)(str(path))
         data = base64.b64encode(path.read_bytes()).decode()
-    words = [{"words": x.words, "word_of": x.word_of, "word_special": x.word_special} for x in capture.tokens or ()]
-    options = json.dumps({"words": words, "start": start}, ensure_ascii=False).replace("<", "\\u003c")
+    options = json.dumps(beside(capture) | {"start": start}, ensure_ascii=False).replace("<", "\\u003c")
     policy = "; ".join(
         [
             "default-src 'none'",
@@ -64,6 +65,23 @@ def page(capture: Capture, *, start: str = "") -> str:
 </body>
 </html>
 """
+
+
+def beside(capture: Capture) -> dict[str, Any]:
+    """What follows from a capture by rules that the viewer does not have: words, and which tokens stand where."""
+
+    def words(texts: list[Tokens] | None) -> list[dict[str, Any]] | None:
+        if texts is None:
+            return None
+        return [{"words": x.words, "word_of": x.word_of, "word_special": x.word_special} for x in texts]
+
+    def placed(side: Side | None) -> list[Any] | None:
+        return None if side is None else [side.of, side.first]
+
+    return {
+        "words": {"tokens": words(capture.tokens), "source_tokens": words(capture.source_tokens)},
+        "sides": [[placed(side) for side in capture.sides(layer)] for layer in capture.layers],
+    }
 
 
 def _digest(text: str) -> str:

@@ -1,5 +1,7 @@
 /** Reads the capture file: one safetensors file whose header says which tensor is what (docs/format.md). */
 
+import type { Side } from "./texts";
+
 export type Floats = Float32Array | Float64Array;
 
 export interface Text {
@@ -12,6 +14,15 @@ export interface Text {
   word_of: number[];
   words: string[];
   word_special: boolean[];
+}
+
+/** A picture whose patches, row by row, are tokens. */
+export interface Picture {
+  /** Base64. */
+  png: string;
+  grid: [rows: number, columns: number];
+  /** The token of the first patch. */
+  first: number;
 }
 
 export type Mask =
@@ -41,7 +52,15 @@ export interface Header {
   unit: "tokens" | "words";
   provenance: Record<string, unknown>;
   tokens: Text[] | null;
+  source_tokens?: Text[] | null;
+  pictures?: Picture[] | null;
   layers: Layer[];
+}
+
+/** What the host says of a capture beside its file: what follows from it by rules that are not written again here. */
+export interface Beside {
+  words: Record<Side[0], Pick<Text, "word_of" | "words" | "word_special">[] | null>;
+  sides: (readonly [Side | null, Side | null])[];
 }
 
 interface Place {
@@ -66,8 +85,7 @@ export class Capture {
 
   constructor(
     private readonly bytes: Uint8Array,
-    /** What the host knows of the words of each text, which is no part of the file. */
-    words?: Pick<Text, "word_of" | "words" | "word_special">[],
+    readonly beside: Beside,
   ) {
     const size = bytes.length < 8 ? Infinity : Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
     if (8 + size > bytes.length) throw new CaptureError("this is no capture: it is no whole safetensors file");
@@ -79,7 +97,8 @@ export class Capture {
     delete table.__metadata__;
     this.places = table as Record<string, Place>;
     this.start = 8 + size;
-    this.header.tokens?.forEach((text, number) => Object.assign(text, words?.[number] ?? eachByItself(text)));
+    for (const of of ["tokens", "source_tokens"] as const)
+      this.header[of]?.forEach((text, number) => Object.assign(text, beside.words[of]?.[number]));
   }
 
   private readonly start: number;
@@ -95,10 +114,6 @@ export class Capture {
     this.decoded.set(name, found);
     return found;
   }
-}
-
-function eachByItself(text: Text): Pick<Text, "word_of" | "words" | "word_special"> {
-  return { word_of: text.pieces.map((_, i) => i), words: text.pieces, word_special: text.special };
 }
 
 /** Bytes, little-endian and in memory of their own, as numbers. */

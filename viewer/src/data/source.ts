@@ -1,6 +1,7 @@
 /** What views ask for, whoever answers: the capture in the page, or a server. */
 
-import type { Text } from "./capture";
+import type { Picture, Text } from "./capture";
+import type { Side } from "./texts";
 
 /** One attention head: the number of its layer in `Info.layers`, and its place in that layer. */
 export type Head = readonly [layer: number, head: number];
@@ -39,13 +40,15 @@ export interface LayerInfo {
   queries: number;
   keys: number;
   hasProducts: boolean;
+  sides: readonly [Side | null, Side | null];
 }
 
 export interface Info {
   title: string;
   provenance: Record<string, unknown>;
   layers: LayerInfo[];
-  texts: Text[] | null;
+  texts: Record<Side[0], Text[] | null>;
+  pictures: Picture[] | null;
   batch: number;
 }
 

@@ -5,7 +5,7 @@ import { render } from "preact";
 import type { Source } from "../data/source";
 import { fromHash, START, Store } from "../state";
 import { App } from "../views/app";
-import { Model } from "../views/model";
+import { fitted, Model } from "../views/model";
 
 export interface Mounted {
   model: Model;
@@ -14,7 +14,7 @@ export interface Mounted {
 
 /** Shows what `source` has; `start` is what is selected at first, as an address says it after #. */
 export function mount(root: HTMLElement, source: Source, start: string): Mounted {
-  const store = new Store(fromHash(start, START));
+  const store = new Store(fromHash(start, START), (state) => fitted(state, source.info));
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
   const isDark = signal(dark.matches);
   const follow = () => (isDark.value = dark.matches);

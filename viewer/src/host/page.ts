@@ -1,5 +1,6 @@
 /** The single file: the capture lies in the page, in base64. */
 
+import type { Beside } from "../data/capture";
 import { local } from "../weights/local";
 import { fill } from "./mount";
 
@@ -11,8 +12,8 @@ function bytesOf(text: string): Uint8Array<ArrayBuffer> {
 export function page(): Promise<void> {
   return fill(async () => {
     const read = (id: string) => document.getElementById(id)?.textContent ?? "";
-    const options = JSON.parse(read("options")) as { words: unknown; start: string };
-    const source = await local(bytesOf(read("capture").trim()), options.words);
+    const options = JSON.parse(read("options")) as Beside & { start: string };
+    const source = await local(bytesOf(read("capture").trim()), options);
     document.getElementById("capture")?.remove(); // the worker has it now
     return { source, start: options.start };
   });

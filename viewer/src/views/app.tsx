@@ -2,10 +2,11 @@
 
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import { HIDES, type State, THEMES, VIEWS, type View } from "../state";
+import { HIDES, type State, THEMES, type View } from "../state";
 import { Arcs } from "./arcs";
 import { Export } from "./export";
 import { Help } from "./help";
+import { Image } from "./image";
 import { Inspector } from "./inspector";
 import { Matrix } from "./matrix";
 import type { Model } from "./model";
@@ -22,7 +23,8 @@ export function App({ model }: { model: Model }) {
   const root = useRef<HTMLDivElement>(null);
   const isHelp = useSignal(false);
   const state = store.state.value;
-  const views = VIEWS.filter((view) => view !== "image");
+  const views = model.views.value;
+  const view = views.includes(state.view) ? state.view : "matrix";
   useEffect(() => {
     const listen = (event: KeyboardEvent) => onKey(event, model, root.current!, () => (isHelp.value = !isHelp.value));
     const element = root.current!;
@@ -43,16 +45,17 @@ export function App({ model }: { model: Model }) {
       <main>
         <Words model={model} />
         <div class="tabs" role="tablist" aria-label="Views">
-          {views.map((view) => (
-            <button type="button" role="tab" aria-selected={state.view === view} tabIndex={state.view === view ? 0 : -1} onClick={() => store.set({ view })}>
-              {LABELS[view]}
+          {views.map((name) => (
+            <button type="button" role="tab" aria-selected={name === view} onClick={() => store.set({ view: name })}>
+              {LABELS[name]}
             </button>
           ))}
         </div>
-        <section role="tabpanel" aria-label={LABELS[state.view]} class="view">
-          {state.view === "matrix" && <Matrix model={model} />}
-          {state.view === "arcs" && <Arcs model={model} />}
-          {state.view === "products" && <Products model={model} />}
+        <section role="tabpanel" aria-label={LABELS[view]} class="view">
+          {view === "matrix" && <Matrix model={model} />}
+          {view === "arcs" && <Arcs model={model} />}
+          {view === "products" && <Products model={model} />}
+          {view === "image" && <Image model={model} />}
         </section>
       </main>
       <Inspector model={model} />

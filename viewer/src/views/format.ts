@@ -1,8 +1,7 @@
 /** How numbers and words are written. */
 
 import { format } from "d3-format";
-import type { Text } from "../data/capture";
-import type { Head, Info, Span, Unit } from "../data/source";
+import type { Head, Info, Span } from "../data/source";
 
 const usual = format(".3f");
 const small = format(".1e");
@@ -20,17 +19,6 @@ export function headName(info: Info, [layer, head]: Head): string {
 /** Spaces and line breaks as faint signs, so that they are seen. */
 export function visible(word: string): string {
   return word.replace(/\n/g, "⏎").replace(/\t/g, "⇥").replace(/^ +| +$/g, (x) => "␣".repeat(x.length)) || "∅";
-}
-
-/** The names of the pieces or words on one side of a map; numbers where no text is known. */
-export function names(text: Text | null, tokens: number, unit: Unit): string[] {
-  if (!text || text.pieces.length !== tokens) return Array.from({ length: tokens }, (_, i) => `${i}`);
-  return (unit === "words" ? text.words : text.pieces).map(visible);
-}
-
-export function specials(text: Text | null, tokens: number, unit: Unit): boolean[] {
-  if (!text || text.pieces.length !== tokens) return Array.from({ length: tokens }, () => false);
-  return unit === "words" ? text.word_special : text.special;
 }
 
 export function spanText(words: readonly string[], span: Span): string {

@@ -15,6 +15,8 @@ export const KEYS: readonly (readonly [keys: string, does: string])[] = [
   ["s", "hide nothing, special tokens, the first token"],
   ["m", "mean or maximum where zoomed out"],
   ["+ − 0", "zoom in, out, all"],
+  ["/", "find a word"],
+  ["e", "keep what is seen: picture, numbers, link"],
   ["Esc", "let go of the selection"],
   ["?", "this list"],
 ];
@@ -58,10 +60,12 @@ export function onKey(event: KeyboardEvent, model: Model, root: HTMLElement, hel
     "-": () => zoom("-"),
     "0": () => zoom("0"),
     Escape: () => change({ query: null, key: null }),
+    "/": () => root.querySelector<HTMLInputElement>("input[type=search]")?.focus(),
+    e: () => root.querySelector<HTMLButtonElement>(".export button")?.focus(),
     "?": help,
   };
   VIEWS.forEach((view, n) => {
-    if (view !== "image") does[`${n + 1}`] = () => change({ view });
+    if (model.views.value.includes(view)) does[`${n + 1}`] = () => change({ view });
   });
   const action = does[event.key];
   if (!action) return;

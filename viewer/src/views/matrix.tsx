@@ -1,7 +1,7 @@
 /** The chosen heads as a map to zoom into: one focusable grid with a described active cell. */
 
-import { effect, signal, untracked } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { effect, type Signal, untracked, useSignal } from "@preact/signals";
+import { useEffect, useId, useRef } from "preact/hooks";
 import { select } from "d3-selection";
 import { zoom, zoomIdentity, type ZoomTransform } from "d3-zoom";
 import type { Tile } from "../data/source";
@@ -13,7 +13,6 @@ import { Legend } from "./legend";
 import type { Model } from "./model";
 import { weightText } from "./format";
 
-const LABELS = 110;
 const LARGEST_CELL = 64;
 const MOST_CELLS = 1_000_000;
 
@@ -22,6 +21,8 @@ class Board {
   readonly cache: TileCache;
   private readonly images = new WeakMap<Tile, { key: string; bitmap: HTMLCanvasElement }>();
   transform: ZoomTransform = zoomIdentity;
+  /** Pixels that the labels of rows and columns take. */
+  readonly labels: number;
   private frame = 0;
 
   constructor(
@@ -29,30 +30,41 @@ class Board {
     private readonly model: Model,
     private readonly rows: number,
     private readonly columns: number,
+    private readonly isPooled: Signal<boolean>,
   ) {
     const lens = untracked(() => model.store.lens.value);
     this.cache = new TileCache(
       (address, signal) => model.source.tile(lens, address.level, address.y, address.x, signal),
       () => this.draw(),
     );
+    this.labels = this.room();
+  }
+
+  /** As much as the longest of the first words needs, within bounds. */
+  private room(): number {
+    const context = this.canvas.getContext("2d")!;
+    context.font = `14px ${getComputedStyle(this.canvas).fontFamily}`;
+    const words = [...this.model.queryWords.peek().slice(0, 500), ...this.model.keyWords.peek().slice(0, 500)];
+    const longest = Math.max(0, ...words.map((word) => context.measureText(word.slice(0, 40)).width));
+    return Math.ceil(Math.min(longest + 12, 120, this.canvas.clientWidth / 4));
   }
 
   /** Pixels a cell where the whole is in sight. */
   get fit(): number {
     const { clientWidth, clientHeight } = this.canvas;
-    return Math.min(LARGEST_CELL, (clientWidth - LABELS) / this.columns, (clientHeight - LABELS) / this.rows);
+    return Math.min(LARGEST_CELL, (clientWidth - this.labels) / this.columns, (clientHeight - this.labels) / this.rows);
   }
 
   get port(): Viewport {
     const { k, x, y } = this.transform;
     const { clientWidth, clientHeight } = this.canvas;
-    return { scale: this.fit * k, left: x, top: y, width: clientWidth - LABELS, height: clientHeight - LABELS };
+    return { scale: this.fit * k, left: x, top: y, width: clientWidth - this.labels, height: clientHeight - this.labels };
   }
 
   cellAt(x: number, y: number): { query: number; key: number } | null {
     const { scale, left, top } = this.port;
-    if (x < LABELS || y < LABELS) return null;
-    const [key, query] = [Math.floor((x - LABELS - left) / scale), Math.floor((y - LABELS - top) / scale)];
+    if (x < this.labels || y < this.labels) return null;
+    const [key, query] = [Math.floor((x - this.labels - left) / scale), Math.floor((y - this.labels - top) / scale)];
     return query >= 0 && query < this.rows && key >= 0 && key < this.columns ? { query, key } : null;
   }
 
@@ -91,12 +103,13 @@ class Board {
 
     context.save();
     context.beginPath();
-    context.rect(LABELS, LABELS, port.width, port.height);
+    context.rect(this.labels, this.labels, port.width, port.height);
     context.clip();
     for (const address of tiles) this.drawTile(context, address, port, scale, state.pool);
     this.drawSelection(context, port, style);
     context.restore();
     this.drawLabels(context, port, style);
+    this.isPooled.value = level > 0;
     canvas.dataset.level = String(level);
     canvas.dataset.waiting = String(this.cache.isWaiting);
   }
@@ -120,7 +133,7 @@ class Board {
     const sourceHeight = Math.min(part, tile.rows - sourceTop);
     if (sourceWidth <= 0 || sourceHeight <= 0) return;
     const pixel = (cells / part) * port.scale;
-    const place = (start: number, offset: number) => LABELS + offset + start * port.scale;
+    const place = (start: number, offset: number) => this.labels + offset + start * port.scale;
     const [x, y] = [place(address.x * cells, port.left), place(address.y * cells, port.top)];
     context.drawImage(image, sourceLeft, sourceTop, sourceWidth, sourceHeight, x, y, sourceWidth * pixel, sourceHeight * pixel);
   }
@@ -140,18 +153,20 @@ class Board {
   private drawSelection(context: CanvasRenderingContext2D, port: Viewport, style: CSSStyleDeclaration) {
     const { query, key } = this.model.store.state.peek();
     const hover = this.model.store.hover.peek();
-    const across = (from: number, to: number): [number, number] => [LABELS + port.left + from * port.scale, (to - from) * port.scale];
-    const down = (from: number, to: number): [number, number] => [LABELS + port.top + from * port.scale, (to - from) * port.scale];
-    const end: [number, number] = [LABELS, port.width];
+    const across = (from: number, to: number): [number, number] => [this.labels + port.left + from * port.scale, (to - from) * port.scale];
+    const down = (from: number, to: number): [number, number] => [this.labels + port.top + from * port.scale, (to - from) * port.scale];
+    // Bands end where the map does.
+    const end: [number, number] = [this.labels + Math.max(0, port.left), Math.min(port.width, port.left + this.columns * port.scale) - Math.max(0, port.left)];
+    const tall: [number, number] = [this.labels + Math.max(0, port.top), Math.min(port.height, port.top + this.rows * port.scale) - Math.max(0, port.top)];
     context.lineWidth = 1;
     context.strokeStyle = style.getPropertyValue("--line");
     if (hover.query !== null) strokeBand(context, end, down(hover.query, hover.query + 1));
-    if (hover.key !== null) strokeBand(context, across(hover.key, hover.key + 1), [LABELS, port.height]);
+    if (hover.key !== null) strokeBand(context, across(hover.key, hover.key + 1), tall);
     context.lineWidth = 2;
     context.strokeStyle = style.getPropertyValue("--query");
     if (query) strokeBand(context, end, down(...query));
     context.strokeStyle = style.getPropertyValue("--key");
-    if (key) strokeBand(context, across(...key), [LABELS, port.height]);
+    if (key) strokeBand(context, across(...key), tall);
   }
 
   private drawLabels(context: CanvasRenderingContext2D, port: Viewport, style: CSSStyleDeclaration) {
@@ -168,26 +183,26 @@ class Board {
     const first = (offset: number) => Math.max(0, Math.floor(-offset / port.scale));
     context.textAlign = "right";
     for (let i = first(port.top); i < words.length; i++) {
-      const y = LABELS + port.top + (i + 0.5) * port.scale;
-      if (y > LABELS + port.height) break;
+      const y = this.labels + port.top + (i + 0.5) * port.scale;
+      if (y > this.labels + port.height) break;
       const isSelected = (query && i === query[0]) || hover.query === i;
-      if (y < LABELS || (i % every !== 0 && !isSelected)) continue;
+      if (y < this.labels || (i % every !== 0 && !isSelected)) continue;
       if (!isSelected && every > 1 && nearSelected(i, every, query, hover.query)) continue;
       context.fillStyle = ink(i, query, hover.query, "--query");
-      context.fillText(cut(context, words[i]), LABELS - 6, y);
+      context.fillText(cut(context, words[i], this.labels), this.labels - 6, y);
     }
     context.textAlign = "left";
     for (let j = first(port.left); j < others.length; j++) {
-      const x = LABELS + port.left + (j + 0.5) * port.scale;
-      if (x > LABELS + port.width) break;
+      const x = this.labels + port.left + (j + 0.5) * port.scale;
+      if (x > this.labels + port.width) break;
       const isSelected = (key && j === key[0]) || hover.key === j;
-      if (x < LABELS || (j % every !== 0 && !isSelected)) continue;
+      if (x < this.labels || (j % every !== 0 && !isSelected)) continue;
       if (!isSelected && every > 1 && nearSelected(j, every, key, hover.key)) continue;
       context.save();
-      context.translate(x, LABELS - 6);
+      context.translate(x, this.labels - 6);
       context.rotate(-Math.PI / 2);
       context.fillStyle = ink(j, key, hover.key, "--key");
-      context.fillText(cut(context, others[j]), 0, 0);
+      context.fillText(cut(context, others[j], this.labels), 0, 0);
       context.restore();
     }
   }
@@ -211,7 +226,7 @@ class Board {
     const size = Math.min(port.width, columns * port.scale);
     const tall = Math.min(port.height, rows * port.scale);
     const density = window.devicePixelRatio || 1;
-    const [x, y] = [LABELS + Math.max(0, port.left), LABELS + Math.max(0, port.top)];
+    const [x, y] = [this.labels + Math.max(0, port.left), this.labels + Math.max(0, port.top)];
     cells.width = Math.max(1, Math.round(size * density));
     cells.height = Math.max(1, Math.round(tall * density));
     cells.getContext("2d")!.drawImage(canvas, x * density, y * density, size * density, tall * density, 0, 0, cells.width, cells.height);
@@ -221,10 +236,10 @@ class Board {
     const ink = style.getPropertyValue("--ink");
     const labels: string[] = [];
     for (let i = Math.ceil(from / every) * every; i < from + rows; i += every)
-      labels.push(`<text x="${LABELS - 6}" y="${LABELS + port.top + (i + 0.5) * port.scale}" dy="0.35em" text-anchor="end">${escaped(words[i].slice(0, 40))}</text>`);
+      labels.push(`<text x="${this.labels - 6}" y="${this.labels + port.top + (i + 0.5) * port.scale}" dy="0.35em" text-anchor="end">${escaped(words[i].slice(0, 40))}</text>`);
     for (let j = Math.ceil(first / every) * every; j < first + columns; j += every)
-      labels.push(`<text transform="translate(${LABELS + port.left + (j + 0.5) * port.scale} ${LABELS - 6}) rotate(-90)" dy="0.35em">${escaped(others[j].slice(0, 40))}</text>`);
-    const [width, height] = [x + size + 10, y + tall + 10];
+      labels.push(`<text transform="translate(${this.labels + port.left + (j + 0.5) * port.scale} ${this.labels - 6}) rotate(-90)" dy="0.35em">${escaped(others[j].slice(0, 40))}</text>`);
+    const [width, height] = [x + size + 16, y + tall + 16];
     return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="sans-serif" font-size="${font}" fill="${ink}"><rect width="${width}" height="${height}" fill="${style.getPropertyValue("--paper")}"/><image x="${x}" y="${y}" width="${size}" height="${tall}" href="${cells.toDataURL()}"/>${labels.join("")}</svg>`;
   }
 
@@ -256,29 +271,31 @@ function strokeBand(context: CanvasRenderingContext2D, [x, width]: [number, numb
   context.strokeRect(x - 0.5, y - 0.5, Math.max(2, width + 1), Math.max(2, height + 1));
 }
 
-function cut(context: CanvasRenderingContext2D, word: string): string {
-  if (context.measureText(word.slice(0, 60)).width <= LABELS - 10 && word.length <= 60) return word;
+function cut(context: CanvasRenderingContext2D, word: string, room: number): string {
+  if (context.measureText(word.slice(0, 60)).width <= room - 10 && word.length <= 60) return word;
   const letters = [...word.slice(0, 60)];
-  while (letters.length && context.measureText(`${letters.join("")}…`).width > LABELS - 10) letters.pop();
+  while (letters.length && context.measureText(`${letters.join("")}…`).width > room - 10) letters.pop();
   return `${letters.join("")}…`;
 }
 
 export function Matrix({ model }: { model: Model }) {
   const canvas = useRef<HTMLCanvasElement>(null);
-  const said = useRef(signal("")).current;
+  const said = useSignal("");
+  const isPooled = useSignal(false);
+  const id = useId();
   const [rows, columns] = [model.queryWords.value.length, model.keyWords.value.length];
   const lens = model.store.lens.value;
 
   useEffect(() => {
     const element = canvas.current!;
-    const board = new Board(element, model, rows, columns);
+    const board = new Board(element, model, rows, columns, isPooled);
     const { store } = model;
     model.kept.value = board;
     const behaviour = zoom<HTMLCanvasElement, unknown>()
       .scaleExtent([1, Math.max(1, LARGEST_CELL / board.fit)])
       .extent(() => [
         [0, 0],
-        [element.clientWidth - LABELS, element.clientHeight - LABELS],
+        [element.clientWidth - board.labels, element.clientHeight - board.labels],
       ])
       .translateExtent([
         [0, 0],
@@ -367,13 +384,19 @@ export function Matrix({ model }: { model: Model }) {
         aria-label="Weights: queries down, keys across"
         aria-rowcount={rows}
         aria-colcount={columns}
-        aria-describedby="cell"
-      />
+        aria-activedescendant={id}
+      >
+        <div role="row">
+          <div role="gridcell" id={id}>
+            {said.value || "no cell is selected"}
+          </div>
+        </div>
+      </canvas>
       <figcaption>
-        <output id="cell" aria-live="polite">
+        <output aria-live="polite">
           {said.value || "Point at a cell, or use the arrow keys."}
         </output>
-        <Legend model={model} />
+        <Legend model={model} isPooled={isPooled.value} />
       </figcaption>
     </figure>
   );

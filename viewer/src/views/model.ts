@@ -1,20 +1,42 @@
 /** What several views need of the same selection, computed once. */
 
 import { computed, effect, type ReadonlySignal, type Signal, signal } from "@preact/signals";
-import type { Head, Look, Source, Statistics } from "../data/source";
+import type { Picture } from "../data/capture";
+import type { Head, Info, Look, Source, Span, Statistics } from "../data/source";
 import { type Ground, type Scale, scaleTo } from "../marks/color";
-import type { Store } from "../state";
+import { START, type State, type Store, type View, VIEWS } from "../state";
 import type { Kept } from "./export";
-import { names, specials } from "./format";
+import { groupsOf } from "../data/texts";
+import { visible } from "./format";
+
+/** A state as far as there are such heads, texts and words. */
+export function fitted(state: State, info: Info): State {
+  const ofOneShape = (layer: number, first: number) => info.layers[layer].queries === info.layers[first].queries && info.layers[layer].keys === info.layers[first].keys;
+  const there = state.heads.filter(([layer, head]) => head < (info.layers[layer]?.heads.length ?? 0));
+  const heads = there.filter(([layer]) => ofOneShape(layer, there[0][0]));
+  const text = state.text < info.batch ? state.text : 0;
+  const [[layer]] = heads.length ? heads : START.heads;
+  const within = (span: Span | null, side: 0 | 1): Span | null => {
+    const count = groupsOf(info, layer, side, text, state.unit).names.length;
+    return span && span[0] < count ? [span[0], Math.min(span[1], count)] : null;
+  };
+  return { ...state, heads: heads.length ? heads : START.heads, text, query: within(state.query, 0), key: within(state.key, 1) };
+}
 
 /** A store, its source, and what follows from both. */
 export class Model {
   readonly queryWords: ReadonlySignal<string[]>;
   readonly keyWords: ReadonlySignal<string[]>;
+  readonly querySpecial: ReadonlySignal<boolean[]>;
   readonly keySpecial: ReadonlySignal<boolean[]>;
   /** Whether queries and keys are one text. */
   readonly isSelf: ReadonlySignal<boolean>;
   readonly step: ReadonlySignal<number>;
+  readonly picture: ReadonlySignal<Picture | null>;
+  /** Whether the rows, and the columns, are patches of the picture. */
+  readonly hasPatches: ReadonlySignal<readonly [boolean, boolean]>;
+  /** The views that there are of this layer. */
+  readonly views: ReadonlySignal<readonly View[]>;
   readonly ground: ReadonlySignal<Ground>;
   /** What the selected queries look at, and what looks at the selected keys. */
   readonly row: Signal<Float32Array | null> = signal(null);
@@ -36,17 +58,29 @@ export class Model {
     const { info } = source;
     const layer = computed(() => info.layers[store.state.value.heads[0][0]]);
     this.step = computed(() => layer.value.call);
-    const text = computed(() => info.texts?.[store.state.value.text] ?? null);
-    const unit = computed(() => store.state.value.unit);
-    this.queryWords = computed(() => names(text.value, layer.value.queries, unit.value));
-    this.keyWords = computed(() => names(text.value, layer.value.keys, unit.value));
-    this.keySpecial = computed(() => specials(text.value, layer.value.keys, unit.value));
-    this.isSelf = computed(() => layer.value.queries === layer.value.keys);
+    const side = (which: 0 | 1) =>
+      computed(() => {
+        const { heads, text, unit } = store.state.value;
+        return groupsOf(info, heads[0][0], which, text, unit);
+      });
+    const [rows, columns] = [side(0), side(1)];
+    this.queryWords = computed(() => rows.value.names.map(visible));
+    this.keyWords = computed(() => columns.value.names.map(visible));
+    this.querySpecial = computed(() => rows.value.special);
+    this.keySpecial = computed(() => columns.value.special);
+    this.isSelf = computed(() => `${layer.value.sides[0]}` === `${layer.value.sides[1]}` && layer.value.queries === layer.value.keys);
+    this.picture = computed(() => info.pictures?.[store.state.value.text] ?? null);
+    this.hasPatches = computed(() => {
+      const picture = this.picture.value;
+      const tokens = picture ? picture.first + picture.grid[0] * picture.grid[1] : -1;
+      return [rows.value.names.length === tokens, columns.value.names.length === tokens] as const;
+    });
+    this.views = computed(() => VIEWS.filter((view) => view !== "image" || this.hasPatches.value[1]));
     this.ground = computed(() => {
       const { theme } = store.state.value;
       return theme === "system" ? (systemIsDark.value ? "dark" : "light") : theme;
     });
-    this.keep();
+    this.ask();
   }
 
   /** The heads of the step that is shown. */
@@ -75,8 +109,8 @@ export class Model {
     return scaleTo(most, this.store.state.value.log, this.ground.value);
   }
 
-  /** Whatever was selected before must fit what is shown now. */
-  private keep(): void {
+  /** Asks for what is to be shown, anew whenever that changes, and no longer for what was before. */
+  private ask(): void {
     const { store, source } = this;
     const asking = (question: (signal: AbortSignal) => Promise<void> | undefined) =>
       this.stops.push(
@@ -88,8 +122,13 @@ export class Model {
           return () => controller.abort();
         }),
       );
+    // While nothing is selected, what the pointer is on is shown instead.
+    const hovered = computed<Span | null>(() => {
+      const { query, key } = store.hover.value;
+      return query !== null && key === null && !store.key.value ? [query, query + 1] : null;
+    });
     asking((signal) => {
-      const [lens, query] = [store.lens.value, store.query.value];
+      const [lens, query] = [store.lens.value, store.query.value ?? hovered.value];
       if (!query) {
         this.row.value = null;
         return;

@@ -2,7 +2,7 @@
 
 import { useEffect, useRef } from "preact/hooks";
 import type { Head, Look, Statistics } from "../data/source";
-import { paint, scaleTo } from "../marks/color";
+import { inkOn, paint, scaleTo } from "../marks/color";
 import { SORTS, type Sort } from "../state";
 import { headName, weightText } from "./format";
 import type { Model } from "./model";
@@ -18,7 +18,8 @@ const WORDS: Record<Sort, string> = {
 
 export function Overview({ model }: { model: Model }) {
   const { store, source } = model;
-  const { sort, heads } = store.state.value;
+  const { heads, sort: wanted, sorted } = store.state.value;
+  const sort = wanted === "look" && !model.looks.value ? "layer" : wanted;
   const statistics = model.statistics.value;
   const looks = new Map((model.looks.value ?? []).map((look) => [look.head.join("."), look]));
   const value = (head: Head): number => {
@@ -29,8 +30,12 @@ export function Overview({ model }: { model: Model }) {
     return sort === "entropy" ? -known.entropy : known[sort];
   };
   const order = model.heads;
-  if (sort !== "layer") order.sort((a, b) => value(b) - value(a));
-  const across = Math.max(...source.info.layers.map((layer) => layer.heads.length));
+  const isGrid = sort === "layer" || !sorted;
+  if (!isGrid) order.sort((a, b) => value(b) - value(a));
+  const layers = [...new Set(order.map(([layer]) => layer))];
+  const across = Math.max(...layers.map((layer) => source.info.layers[layer].heads.length));
+  const most = Math.max(1e-9, ...order.map((head) => Math.abs(value(head))));
+  const sampled = statistics.values().next().value?.sampled;
 
   function choose(head: Head, isMore: boolean) {
     const key = head.join(".");
@@ -44,23 +49,38 @@ export function Overview({ model }: { model: Model }) {
     <nav class="overview" aria-label="Heads">
       <label class="field">
         Heads by
-        <select value={sort} onChange={(event) => store.set({ sort: event.currentTarget.value as Sort })}>
+        <select value={wanted} onChange={(event) => store.set({ sort: event.currentTarget.value as Sort })}>
           {SORTS.map((name) => (
-            <option value={name} disabled={name === "look" && !model.looks.value}>
+            <option value={name}>
               {WORDS[name]}
             </option>
           ))}
         </select>
       </label>
-      <ol class={`heads${sort === "layer" ? " is-grid" : ""}`} style={sort === "layer" ? { gridTemplateColumns: `repeat(${across}, minmax(0, 1fr))` } : undefined}>
+      {sort !== "layer" && (
+        <label class="field">
+          <input type="checkbox" checked={sorted} onChange={(event) => store.set({ sorted: event.currentTarget.checked })} />
+          in this order
+        </label>
+      )}
+      <ol class={`heads${isGrid ? " is-grid" : ""}`} style={isGrid ? { gridTemplateColumns: `auto repeat(${across}, minmax(0, 1fr))` } : undefined}>
+        {isGrid &&
+          layers.map((layer, n) => (
+            <li class="quiet" aria-hidden="true" style={{ gridRow: n + 1, gridColumn: 1 }}>
+              {source.info.layers[layer].label}
+            </li>
+          ))}
         {order.map((head) => {
           const key = head.join(".");
           const position = heads.findIndex((x) => x.join(".") === key);
           return (
-            <li key={key} style={sort === "layer" ? { gridRow: head[0] + 1, gridColumn: head[1] + 1 } : undefined}>
+            <li key={key} style={isGrid ? { gridRow: layers.indexOf(head[0]) + 1, gridColumn: head[1] + 2 } : undefined}>
               <HeadButton
                 model={model}
                 head={head}
+                sort={sort}
+                share={sort === "layer" ? 0 : Math.abs(value(head)) / most}
+                isShort={isGrid}
                 statistics={statistics.get(key)}
                 look={looks.get(key)}
                 isChosen={position >= 0}
@@ -70,7 +90,9 @@ export function Overview({ model }: { model: Model }) {
           );
         })}
       </ol>
-      <p class="hint">Ctrl-click (⌘) for several heads, averaged.</p>
+      <p class="hint">
+        Ctrl-click (⌘) for several heads, averaged. Thumbnails show maxima{sampled && sampled[0] < sampled[1] ? `, and all numbers are, of ${sampled[0]} of ${sampled[1]} rows` : ""}.
+      </p>
     </nav>
   );
 }
@@ -86,14 +108,19 @@ interface HeadProps {
   head: Head;
   statistics: Statistics | undefined;
   look: Look | undefined;
+  sort: Sort;
+  /** How much of the strongest of all heads, by what they are sorted by. */
+  share: number;
+  /** Whether there is room for the head's number alone. */
+  isShort: boolean;
   isChosen: boolean;
   onChoose: (isMore: boolean) => void;
 }
 
-function HeadButton({ model, head, statistics, look, isChosen, onChoose }: HeadProps) {
+function HeadButton({ model, head, statistics, look, sort, share, isShort, isChosen, onChoose }: HeadProps) {
   const name = headName(model.source.info, head);
-  const { sort } = model.store.state.value;
   const words = model.keyWords.value;
+  const scale = scaleTo(1, false, model.ground.value);
   const says: Record<Sort, string | null> = {
     layer: null,
     look: look ? `${words[look.key] ?? ""} ${weightText(look.weight)}` : null,
@@ -111,13 +138,21 @@ function HeadButton({ model, head, statistics, look, isChosen, onChoose }: HeadP
       type="button"
       class={`head${isChosen ? " is-chosen" : ""}`}
       aria-pressed={isChosen}
-      aria-label={`${name}${says[sort] ? `, ${says[sort]}` : ""}`}
       title={`${name}: ${detail}`}
       onClick={(event) => onChoose(event.ctrlKey || event.metaKey || event.shiftKey)}
     >
       <Thumbnail model={model} statistics={statistics} />
-      <span class="name">{name}</span>
-      {says[sort] && <span class="says">{says[sort]}</span>}
+      <span class="name" style={sort !== "layer" ? { background: scale.css(share), color: inkOn(scale, share) } : undefined}>
+        {isShort ? (
+          <>
+            <span class="unseen">{name}</span>
+            <span aria-hidden="true">{model.source.info.layers[head[0]].heads[head[1]]}</span>
+          </>
+        ) : (
+          name
+        )}
+      </span>
+      {says[sort] && <span class={isShort ? "unseen" : "says"}> {says[sort]}</span>}
     </button>
   );
 }

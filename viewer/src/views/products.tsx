@@ -3,8 +3,8 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { paperOf, standalone } from "../marks/picture";
-import { groups } from "../weights/cells";
-import { headName, weightText } from "./format";
+import { groupsOf } from "../data/texts";
+import { headName, visible, weightText } from "./format";
 import type { Model } from "./model";
 
 const [WIDTH, HEIGHT, MIDDLE] = [640, 260, 130];
@@ -14,10 +14,8 @@ export function Products({ model }: { model: Model }) {
   const { heads, query, key, text, unit } = store.state.value;
   const found = useSignal<{ products: Float32Array | null; weight: number } | null>(null);
   const [head] = heads;
-  const layer = source.info.layers[head[0]];
-  const known = source.info.texts?.[text] ?? null;
-  const token = (span: readonly [number, number] | null, tokens: number) => span && groups(known, tokens, unit).spans[span[0]]?.[0];
-  const [i, j] = [token(query, layer.queries), token(key, layer.keys)];
+  const token = (span: readonly [number, number] | null, side: 0 | 1) => span && groupsOf(source.info, head[0], side, text, unit).spans[span[0]]?.[0];
+  const [i, j] = [token(query, 0), token(key, 1)];
   useEffect(() => {
     found.value = null;
     if (typeof i !== "number" || typeof j !== "number") return;
@@ -42,7 +40,7 @@ export function Products({ model }: { model: Model }) {
     };
   }, [found.value]);
   if (typeof i !== "number" || typeof j !== "number") return <p class="empty">Choose a word (query) and another that it looks at (key, with Alt): then this shows what each dimension of q·k adds to their score.</p>;
-  const piece = (at: number, tokens: number) => (known && known.pieces.length === tokens ? known.pieces[at] : `${at}`);
+  const piece = (at: number, side: 0 | 1) => visible(groupsOf(source.info, head[0], side, text, "pieces").names[at]);
   const answer = found.value;
   if (!answer) return <p class="empty">…</p>;
   if (!answer.products) return <p class="empty">Of this layer only the weights were kept, not q and k.</p>;
@@ -65,8 +63,8 @@ export function Products({ model }: { model: Model }) {
         <text x="4" y="22">{`+${most.toFixed(2)}`}</text>
         <text x="4" y={HEIGHT - 12}>{`−${most.toFixed(2)}`}</text>
       </svg>
-      <figcaption>
-        {headName(source.info, head)}: <bdi>{piece(i, layer.queries)}</bdi> → <bdi>{piece(j, layer.keys)}</bdi>, scale · Σ q·k = {total.toFixed(3)} over {products.length} dimensions, which makes the weight{" "}
+      <figcaption class="text">
+        {headName(source.info, head)}: <bdi>{piece(i, 0)}</bdi> → <bdi>{piece(j, 1)}</bdi>, scale · Σ q·k = {total.toFixed(3)} over {products.length} dimensions, which makes the weight{" "}
         <strong>{weightText(answer.weight)}</strong>. Most of it from dimensions {few.join(", ")}.
         {unit === "words" && " Of a word with several pieces the first is shown."}
       </figcaption>

@@ -1,31 +1,9 @@
 /** Weights through a lens: by pieces or words, of one head or the mean of several, with keys taken out or all. */
 
-import type { Capture, Text } from "../data/capture";
-import { type Lens, type Span, type Statistics, TILE, type Tile, type Unit } from "../data/source";
+import type { Capture } from "../data/capture";
+import { type Info, type Lens, type Span, type Statistics, TILE, type Tile } from "../data/source";
+import { type Groups, groupsOf } from "../data/texts";
 import { Weights } from "./weights";
-
-/** Where each word's tokens start and stop; words are runs of tokens. */
-export interface Groups {
-  /** The first token of each group, and one past the last. */
-  spans: [number, number][];
-  special: boolean[];
-}
-
-/** The pieces or words of a text of so many tokens. */
-export function groups(text: Text | null, tokens: number, unit: Unit): Groups {
-  const known = text && text.pieces.length === tokens ? text : null;
-  if (!known || unit === "pieces") {
-    const spans = Array.from({ length: tokens }, (_, i): [number, number] => [i, i + 1]);
-    return { spans, special: spans.map((_, i) => known?.special[i] ?? false) };
-  }
-  const spans: [number, number][] = [];
-  known.word_of.forEach((word, token) => {
-    if (word < 0) return;
-    if (spans[word]) spans[word][1] = token + 1;
-    else spans[word] = [token, token + 1];
-  });
-  return { spans, special: known.word_special };
-}
 
 const THUMBNAIL = 48;
 const SAMPLE = 96;
@@ -36,14 +14,16 @@ export class Cells {
   readonly columns: Groups;
   private readonly maps: { weights: Weights; head: number }[];
   private readonly hidden: number[];
+  private readonly isSelf: boolean;
 
-  constructor(capture: Capture, lens: Lens) {
-    const { layers, tokens } = capture.header;
+  constructor(capture: Capture, info: Info, lens: Lens) {
+    const { layers } = capture.header;
     this.maps = lens.heads.map(([layer, head]) => ({ weights: new Weights(capture, layers[layer].map, lens.text), head }));
-    const [first] = this.maps;
-    const text = tokens?.[lens.text] ?? null;
-    this.rows = groups(text, first.weights.queries, lens.unit);
-    this.columns = groups(text, first.weights.keys, lens.unit);
+    const [[layer]] = lens.heads;
+    const [from, to] = info.layers[layer].sides;
+    this.isSelf = from?.[0] === to?.[0];
+    this.rows = groupsOf(info, layer, 0, lens.text, lens.unit);
+    this.columns = groupsOf(info, layer, 1, lens.text, lens.unit);
     const taken = lens.hide === "special" ? (g: number) => this.columns.special[g] : (g: number) => g === 0;
     this.hidden = lens.hide === "nothing" ? [] : this.columns.spans.map((_, g) => g).filter(taken);
   }
@@ -116,9 +96,10 @@ export class Cells {
   look(query: Span, key: Span | null): [weight: number, key: number] {
     if (key) return [this.sum(this.block(query[0], query[1] - query[0], key[0], key[1] - key[0])) / (query[1] - query[0]), key[0]];
     const row = this.meanOfRows(...query);
+    const shift = this.columns.spans.length - this.rows.spans.length; // the last query stands at the last key
     let best = -1;
     row.forEach((weight, c) => {
-      const itself = c >= query[0] && c < query[1];
+      const itself = this.isSelf && c - shift >= query[0] && c - shift < query[1];
       if (!itself && !this.columns.special[c] && (best < 0 || weight > row[best])) best = c;
     });
     return best < 0 ? [0, 0] : [row[best], best];

@@ -1,11 +1,12 @@
 /** The capture that the page carries, answered by a worker, so that the page stays free for whoever looks at it. */
 
+import type { Beside } from "../data/capture";
 import type { Info, Look, Source, Statistics, Tile } from "../data/source";
 import type { Answer, Question } from "./worker";
 import Work from "./worker?worker&inline";
 
 /** Starts a worker on the bytes of a capture. */
-export async function local(bytes: Uint8Array<ArrayBuffer>, words: unknown): Promise<Source> {
+export async function local(bytes: Uint8Array<ArrayBuffer>, beside: Beside): Promise<Source> {
   const worker = new Work();
   const waiting = new Map<number, { done: (x: unknown) => void; fail: (e: Error) => void }>();
   let last = 0;
@@ -26,7 +27,7 @@ export async function local(bytes: Uint8Array<ArrayBuffer>, words: unknown): Pro
         fail(new DOMException("no longer wanted", "AbortError"));
       });
     });
-  const info = await ask<Info>({ kind: "open", bytes, words }, undefined, [bytes.buffer]);
+  const info = await ask<Info>({ kind: "open", bytes, beside }, undefined, [bytes.buffer]);
   return {
     info,
     rows: (lens, from, to, signal) => ask<Float32Array>({ kind: "rows", lens, from, to }, signal),

@@ -1,12 +1,12 @@
 /** Answers questions about one capture, one after the other, the newest kinds first that somebody waits to see. */
 
-import { Capture, type Text } from "../data/capture";
+import { type Beside, Capture } from "../data/capture";
 import type { Head, Info, Lens, Look, Span } from "../data/source";
 import { Cells } from "./cells";
 import { Weights } from "./weights";
 
 export type Question =
-  | { kind: "open"; bytes: Uint8Array<ArrayBuffer>; words: unknown }
+  | { kind: "open"; bytes: Uint8Array<ArrayBuffer>; beside: Beside }
   | { kind: "rows" | "columns"; lens: Lens; from: number; to: number }
   | { kind: "tile"; lens: Lens; level: number; y: number; x: number }
   | { kind: "products"; head: Head; text: number; query: number; key: number }
@@ -26,16 +26,18 @@ interface Request {
 }
 
 let capture: Capture;
+let info: Info;
 
-function info(): Info {
+function infoOf(): Info {
   const { header } = capture;
   const many = new Set(header.layers.filter((layer) => layer.call > 0).map((layer) => layer.number));
   return {
     title: String(header.provenance.model ?? "a model"),
     provenance: header.provenance,
-    texts: header.tokens,
+    texts: { tokens: header.tokens, source_tokens: header.source_tokens ?? null },
+    pictures: header.pictures ?? null,
     batch: header.layers[0]?.map.shape[0] ?? 0,
-    layers: header.layers.map(({ path, call, number, heads, map }) => ({
+    layers: header.layers.map(({ path, call, number, heads, map }, layer) => ({
       path,
       call,
       number,
@@ -44,6 +46,7 @@ function info(): Info {
       queries: map.shape[2],
       keys: map.shape[3],
       hasProducts: map.kind === "factored",
+      sides: capture.beside.sides[layer],
     })),
   };
 }
@@ -54,7 +57,7 @@ function looks(lens: Lens, query: Span, key: Span | null): Look[] {
   return capture.header.layers.flatMap(({ map }, layer) => {
     if (map.shape[2] !== like[2] || map.shape[3] !== like[3]) return [];
     return Array.from({ length: map.shape[1] }, (_, head): Look => {
-      const [weight, at] = new Cells(capture, { ...lens, heads: [[layer, head]] }).look(query, key);
+      const [weight, at] = new Cells(capture, info, { ...lens, heads: [[layer, head]] }).look(query, key);
       return { head: [layer, head], weight, key: at };
     });
   });
@@ -63,18 +66,19 @@ function looks(lens: Lens, query: Span, key: Span | null): Look[] {
 function answer(question: Question): unknown {
   switch (question.kind) {
     case "open":
-      capture = new Capture(question.bytes, question.words as Pick<Text, "word_of" | "words" | "word_special">[]);
-      return info();
+      capture = new Capture(question.bytes, question.beside);
+      info = infoOf();
+      return info;
     case "rows":
-      return new Cells(capture, question.lens).meanOfRows(question.from, question.to);
+      return new Cells(capture, info, question.lens).meanOfRows(question.from, question.to);
     case "columns":
-      return new Cells(capture, question.lens).sumOfColumns(question.from, question.to);
+      return new Cells(capture, info, question.lens).sumOfColumns(question.from, question.to);
     case "tile":
-      return new Cells(capture, question.lens).tile(question.level, question.y, question.x);
+      return new Cells(capture, info, question.lens).tile(question.level, question.y, question.x);
     case "looks":
       return looks(question.lens, question.query, question.key);
     case "statistics":
-      return new Cells(capture, question.lens).statistics();
+      return new Cells(capture, info, question.lens).statistics();
     case "products": {
       const { head, text, query, key } = question;
       const weights = new Weights(capture, capture.header.layers[head[0]].map, text);

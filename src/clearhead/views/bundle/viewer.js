@@ -1,5 +1,5 @@
 // src/weights/worker.ts?worker&inline
-var e = "(function(){var e=class extends Error{},t=class{bytes;header;places;decoded=/* @__PURE__ */ new Map;constructor(t,r){this.bytes=t;let i=t.length<8?1/0:Number(new DataView(t.buffer,t.byteOffset).getBigUint64(0,!0));if(8+i>t.length)throw new e(`this is no capture: it is no whole safetensors file`);let a=JSON.parse(new TextDecoder().decode(t.subarray(8,8+i))),o=a.__metadata__;if(!o?.clearhead)throw new e(`this is no capture: the safetensors file has no clearhead header`);if(this.header=JSON.parse(o.clearhead),this.header.version!==1)throw new e(`the capture has the format version ${this.header.version}; this viewer reads 1`);delete a.__metadata__,this.places=a,this.start=8+i,this.header.tokens?.forEach((e,t)=>Object.assign(e,r?.[t]??n(e)))}start;tensor(t){let n=this.decoded.get(t);if(n)return n;let i=this.places[t];if(!i)throw new e(`the capture lacks the tensor ${t}`);let[a,o]=i.data_offsets,s={shape:i.shape,data:r(this.bytes.slice(this.start+a,this.start+o),i.dtype)};return this.decoded.set(t,s),s}};function n(e){return{word_of:e.pieces.map((e,t)=>t),words:e.pieces,word_special:e.special}}function r(t,n){switch(n){case`F32`:return new Float32Array(t.buffer);case`F64`:return new Float64Array(t.buffer);case`I32`:return new Int32Array(t.buffer);case`I64`:return Float64Array.from(new BigInt64Array(t.buffer),Number);case`BOOL`:return t;case`BF16`:return new Float32Array(Uint32Array.from(new Uint16Array(t.buffer),e=>e<<16).buffer);case`F16`:return Float32Array.from(new Uint16Array(t.buffer),i);default:throw new e(`the capture has numbers of the kind ${n}, which is not known here`)}}function i(e){let t=e&32768?-1:1,n=e>>10&31,r=e&1023;return n===31?r?NaN:t*(1/0):t*(n?2**(n-15)*(1+r/1024):2**-24*r)}function a(e,t,n,r){let[i,a,o]=e;return((i===1?0:t)*a+(a===1?0:n))*o+(o===1?0:r)}function o(e,t){if(t.kind===`both`){let[n,r]=t.parts.map(t=>o(e,t));return(e,t,i)=>{let a=n(e,t,i),o=r(e,t,i);return e=>a(e)&&o(e)}}if(t.kind===`explicit`){let{shape:n,data:r}=e.tensor(t.allowed);return(e,t,i)=>{let o=a(n,e,t,i)*n[3];return e=>r[o+e]!==0}}let n=e.tensor(t.starts),r=e.tensor(t.stops),i=t.present===void 0?null:e.tensor(t.present);return(e,t,o)=>{let s=n.data[a(n.shape,e,t,o)],c=r.data[a(r.shape,e,t,o)];if(!i)return e=>s<=e&&e<c;let[l,u,d]=i.shape,f=((l===1?0:e)*u+(u===1?0:t))*d;return e=>s<=e&&e<c&&i.data[f+e]!==0}}var s=class{capture;header;batch;queries;keys;allowed;constructor(e,t,n){this.capture=e,this.header=t,this.batch=n,[,,this.queries,this.keys]=t.shape,this.allowed=t.mask&&t.kind===`factored`?o(e,t.mask):null}part(e){let t=this.header.tensors[e];return t===void 0?null:this.capture.tensor(t)}tile(e,t,n,r,i){let o=new Float32Array(n*i),{header:s,batch:l}=this,[,u,d,f]=s.shape;if(s.kind===`stored`){let{data:a}=this.part(`weights`);for(let s=0;s<n;s++){let n=((l*u+e)*d+t+s)*f+r;for(let e=0;e<i;e++)o[s*i+e]=a[n+e]}return o}let p=this.part(`q`),m=this.part(`k`),h=this.part(`lse`).data,g=this.part(`bias`),_=p.shape[3],v=Math.floor(e/(u/m.shape[1])),y=(l*m.shape[1]+v)*f;for(let v=0;v<n;v++){let n=t+v,b=(l*u+e)*d+n,x=h[b];if(x===-1/0)continue;let S=this.allowed?.(l,e,n),C=g?a(g.shape,l,e,n)*f:0;for(let e=0;e<i;e++){let t=r+e;if(S&&!S(t))continue;let n=s.scale*c(p.data,b*_,m.data,(y+t)*_,_);s.softcap!==null&&(n=s.softcap*Math.tanh(n/s.softcap)),g&&(n+=g.data[C+t]),o[v*i+e]=Math.exp(n-x)}}return o}products(e,t,n){let r=this.part(`q`),i=this.part(`k`);if(!r||!i||this.header.kind===`stored`)return null;let[,a,o,s]=this.header.shape,c=r.shape[3],l=Math.floor(e/(a/i.shape[1])),u=((this.batch*a+e)*o+t)*c,d=((this.batch*i.shape[1]+l)*s+n)*c;return Float32Array.from({length:c},(e,t)=>this.header.scale*r.data[u+t]*i.data[d+t])}};function c(e,t,n,r,i){let a=0;for(let o=0;o<i;o++)a+=e[t+o]*n[r+o];return a}function l(e,t,n){let r=e&&e.pieces.length===t?e:null;if(!r||n===`pieces`){let e=Array.from({length:t},(e,t)=>[t,t+1]);return{spans:e,special:e.map((e,t)=>r?.special[t]??!1)}}let i=[];return r.word_of.forEach((e,t)=>{e<0||(i[e]?i[e][1]=t+1:i[e]=[t,t+1])}),{spans:i,special:r.word_special}}var u=class{rows;columns;maps;hidden;constructor(e,t){let{layers:n,tokens:r}=e.header;this.maps=t.heads.map(([r,i])=>({weights:new s(e,n[r].map,t.text),head:i}));let[i]=this.maps,a=r?.[t.text]??null;this.rows=l(a,i.weights.queries,t.unit),this.columns=l(a,i.weights.keys,t.unit);let o=t.hide===`special`?e=>this.columns.special[e]:e=>e===0;this.hidden=t.hide===`nothing`?[]:this.columns.spans.map((e,t)=>t).filter(o)}block(e,t,n,r){let i=new Float32Array(t*r);for(let a of this.maps)this.add(i,a,e,t,n,r);if(this.maps.length>1)for(let e=0;e<i.length;e++)i[e]/=this.maps.length;return i}add(e,t,n,r,i,a){let o=this.columns.spans[i][0],s=this.columns.spans[i+a-1][1]-o;for(let c=0;c<r;c++){let[r,l]=this.rows.spans[n+c],u=t.weights.tile(t.head,r,l-r,o,s),d=this.hidden.length?this.left(t,r,l):null;for(let t=0;t<l-r;t++){let n=(d?d[t]>1e-6?1/d[t]:0:1)/(l-r);for(let r=0;r<a;r++){let[l,d]=this.columns.spans[i+r],f=0;for(let e=l;e<d;e++)f+=u[t*s+e-o];e[c*a+r]+=f*n}}}if(this.hidden.length){let t=new Set(this.hidden);for(let n=0;n<a;n++)if(t.has(i+n))for(let t=0;t<r;t++)e[t*a+n]=0}}left(e,t,n){let r=new Float32Array(n-t).fill(1);for(let i of this.hidden){let[a,o]=this.columns.spans[i];e.weights.tile(e.head,t,n-t,a,o-a).forEach((e,t)=>r[Math.floor(t/(o-a))]-=e)}return r}meanOfRows(e,t){let n=this.columns.spans.length,r=this.block(e,t-e,0,n);return Float32Array.from({length:n},(i,a)=>{let o=0;for(let i=0;i<t-e;i++)o+=r[i*n+a];return o/(t-e)})}sumOfColumns(e,t){let n=this.rows.spans.length,r=this.block(0,n,e,t-e);return Float32Array.from({length:n},(n,i)=>{let a=0;for(let n=0;n<t-e;n++)a+=r[i*(t-e)+n];return a})}look(e,t){if(t)return[this.sum(this.block(e[0],e[1]-e[0],t[0],t[1]-t[0]))/(e[1]-e[0]),t[0]];let n=this.meanOfRows(...e),r=-1;return n.forEach((t,i)=>{!(i>=e[0]&&i<e[1])&&!this.columns.special[i]&&(r<0||t>n[r])&&(r=i)}),r<0?[0,0]:[n[r],r]}sum(e){return e.reduce((e,t)=>e+t,0)}tile(e,t,n){let r=2**e,[i,a]=[this.rows.spans.length,this.columns.spans.length],[o,s]=[t*256*r,n*256*r],c=Math.min(256*r,a-s),l=Math.ceil(Math.min(256*r,i-o)/r),u=Math.ceil(c/r),d=new Float32Array(l*u),f=e?new Float32Array(l*u):d;if(!e)return d.set(this.block(o,l,s,c)),{rows:l,columns:u,mean:d,max:f};for(let e=0;e<l;e++){let t=Math.min(r,i-o-e*r),n=this.block(o+e*r,t,s,c);for(let i=0;i<u;i++){let a=Math.min((i+1)*r,c),o=0,s=0;for(let e=0;e<t;e++)for(let t=i*r;t<a;t++){let r=n[e*c+t];o+=r,r>s&&(s=r)}d[e*u+i]=o/(t*(a-i*r)),f[e*u+i]=s}}return{rows:l,columns:u,mean:d,max:f}}statistics(){let[e,t]=[this.rows.spans.length,this.columns.spans.length],n=Math.min(e,96),r=[Math.min(e,48),Math.min(t,48)],i=new Float32Array(r[0]*r[1]),[a,o,s,c]=[0,0,0,0];for(let l=0;l<n;l++){let u=Math.floor((l+.5)*e/n),d=this.block(u,1,0,t),f=u+t-e,p=Math.floor(u*r[0]/e);d.forEach((e,n)=>{e>0&&(a-=e*Math.log(e)),o+=e*Math.abs(n-f);let s=p*r[1]+Math.floor(n*r[1]/t);e>i[s]&&(i[s]=e)}),s+=d[0],f>0&&(c+=d[f-1]??0)}let l=[n,e];return{entropy:a/n,distance:o/n,first:s/n,previous:c/n,sampled:l,thumbnail:i,side:r}}};let d;function f(){let{header:e}=d,t=new Set(e.layers.filter(e=>e.call>0).map(e=>e.number));return{title:String(e.provenance.model??`a model`),provenance:e.provenance,texts:e.tokens,batch:e.layers[0]?.map.shape[0]??0,layers:e.layers.map(({path:e,call:n,number:r,heads:i,map:a})=>({path:e,call:n,number:r,heads:i,label:`L${r}${n||t.has(r)?`@${n}`:``}`,queries:a.shape[2],keys:a.shape[3],hasProducts:a.kind===`factored`}))}}function p(e,t,n){let[r]=e.heads,i=d.header.layers[r[0]].map.shape;return d.header.layers.flatMap(({map:r},a)=>r.shape[2]!==i[2]||r.shape[3]!==i[3]?[]:Array.from({length:r.shape[1]},(r,i)=>{let[o,s]=new u(d,{...e,heads:[[a,i]]}).look(t,n);return{head:[a,i],weight:o,key:s}}))}function m(e){switch(e.kind){case`open`:return d=new t(e.bytes,e.words),f();case`rows`:return new u(d,e.lens).meanOfRows(e.from,e.to);case`columns`:return new u(d,e.lens).sumOfColumns(e.from,e.to);case`tile`:return new u(d,e.lens).tile(e.level,e.y,e.x);case`looks`:return p(e.lens,e.query,e.key);case`statistics`:return new u(d,e.lens).statistics();case`products`:{let{head:t,text:n,query:r,key:i}=e,a=new s(d,d.header.layers[t[0]].map,n);return{products:a.products(t[1],r,i),weight:a.tile(t[1],r,1,i,1)[0]}}}}let h=[],g=[],_=!1,{port1:v,port2:y}=new MessageChannel;y.onmessage=()=>{let e=h.shift()??g.shift();if(!e?.question){_=!1;return}let t={id:e.id};try{t.value=m(e.question)}catch(e){t.error=e instanceof Error?e.message:String(e)}self.postMessage(t),v.postMessage(null)},self.onmessage=({data:e})=>{if(e.question)(e.question.kind===`statistics`?g:h).push(e),_||(_=!0,v.postMessage(null));else for(let t of[h,g]){let n=t.findIndex(({id:t})=>t===e.id);n>=0&&t.splice(n,1)}}})();", t = typeof self < "u" && self.Blob && new Blob(["(self.URL || self.webkitURL).revokeObjectURL(self.location.href);", e], { type: "text/javascript;charset=utf-8" });
+var e = "(function(){var e=class extends Error{},t=class{bytes;beside;header;places;decoded=/* @__PURE__ */ new Map;constructor(t,n){this.bytes=t,this.beside=n;let r=t.length<8?1/0:Number(new DataView(t.buffer,t.byteOffset).getBigUint64(0,!0));if(8+r>t.length)throw new e(`this is no capture: it is no whole safetensors file`);let i=JSON.parse(new TextDecoder().decode(t.subarray(8,8+r))),a=i.__metadata__;if(!a?.clearhead)throw new e(`this is no capture: the safetensors file has no clearhead header`);if(this.header=JSON.parse(a.clearhead),this.header.version!==1)throw new e(`the capture has the format version ${this.header.version}; this viewer reads 1`);delete i.__metadata__,this.places=i,this.start=8+r;for(let e of[`tokens`,`source_tokens`])this.header[e]?.forEach((t,r)=>Object.assign(t,n.words[e]?.[r]))}start;tensor(t){let r=this.decoded.get(t);if(r)return r;let i=this.places[t];if(!i)throw new e(`the capture lacks the tensor ${t}`);let[a,o]=i.data_offsets,s={shape:i.shape,data:n(this.bytes.slice(this.start+a,this.start+o),i.dtype)};return this.decoded.set(t,s),s}};function n(t,n){switch(n){case`F32`:return new Float32Array(t.buffer);case`F64`:return new Float64Array(t.buffer);case`I32`:return new Int32Array(t.buffer);case`I64`:return Float64Array.from(new BigInt64Array(t.buffer),Number);case`BOOL`:return t;case`BF16`:return new Float32Array(Uint32Array.from(new Uint16Array(t.buffer),e=>e<<16).buffer);case`F16`:return Float32Array.from(new Uint16Array(t.buffer),r);default:throw new e(`the capture has numbers of the kind ${n}, which is not known here`)}}function r(e){let t=e&32768?-1:1,n=e>>10&31,r=e&1023;return n===31?r?NaN:t*(1/0):t*(n?2**(n-15)*(1+r/1024):2**-24*r)}function i(e,t,n,r){if(!e){let e=Array.from({length:n},(e,t)=>[t,t+1]);return{names:e.map(([e])=>`${t+e}`),spans:e,special:e.map(()=>!1)}}if(r===`pieces`){let r=Array.from({length:n},(e,t)=>[t,t+1]);return{names:e.pieces.slice(t,t+n),spans:r,special:e.special.slice(t,t+n)}}let i={names:[],spans:[],special:[]},a=-1;for(let r=0;r<n;r++){let n=e.word_of[t+r];n<0||(n!==a&&(i.names.push(e.words[n]),i.special.push(e.word_special[n]),i.spans.push([r,r]),a=n),i.spans[i.spans.length-1][1]=r+1)}return i}let a=/* @__PURE__ */ new WeakMap;function o(e,t,n,r,o){let{sides:s,queries:c,keys:l}=e.layers[t],u=n?l:c,[d,f]=s[n]??[null,0],p=`${d} ${f} ${u} ${r} ${o}`,m=a.get(e);m||a.set(e,m=/* @__PURE__ */ new Map);let h=m.get(p);return h||m.set(p,h=i(d&&(e.texts[d]?.[r]??null),f,u,o)),h}function s(e,t,n,r){let[i,a,o]=e;return((i===1?0:t)*a+(a===1?0:n))*o+(o===1?0:r)}function c(e,t){if(t.kind===`both`){let[n,r]=t.parts.map(t=>c(e,t));return(e,t,i)=>{let a=n(e,t,i),o=r(e,t,i);return e=>a(e)&&o(e)}}if(t.kind===`explicit`){let{shape:n,data:r}=e.tensor(t.allowed);return(e,t,i)=>{let a=s(n,e,t,i)*n[3];return e=>r[a+e]!==0}}let n=e.tensor(t.starts),r=e.tensor(t.stops),i=t.present===void 0?null:e.tensor(t.present);return(e,t,a)=>{let o=n.data[s(n.shape,e,t,a)],c=r.data[s(r.shape,e,t,a)];if(!i)return e=>o<=e&&e<c;let[l,u,d]=i.shape,f=((l===1?0:e)*u+(u===1?0:t))*d;return e=>o<=e&&e<c&&i.data[f+e]!==0}}var l=class{capture;header;batch;queries;keys;allowed;constructor(e,t,n){this.capture=e,this.header=t,this.batch=n,[,,this.queries,this.keys]=t.shape,this.allowed=t.mask&&t.kind===`factored`?c(e,t.mask):null}part(e){let t=this.header.tensors[e];return t===void 0?null:this.capture.tensor(t)}tile(e,t,n,r,i){let a=new Float32Array(n*i),{header:o,batch:c}=this,[,l,d,f]=o.shape;if(o.kind===`stored`){let{data:o}=this.part(`weights`);for(let s=0;s<n;s++){let n=((c*l+e)*d+t+s)*f+r;for(let e=0;e<i;e++)a[s*i+e]=o[n+e]}return a}let p=this.part(`q`),m=this.part(`k`),h=this.part(`lse`).data,g=this.part(`bias`),_=p.shape[3],v=Math.floor(e/(l/m.shape[1])),y=(c*m.shape[1]+v)*f;for(let v=0;v<n;v++){let n=t+v,b=(c*l+e)*d+n,x=h[b];if(x===-1/0)continue;let S=this.allowed?.(c,e,n),C=g?s(g.shape,c,e,n)*f:0;for(let e=0;e<i;e++){let t=r+e;if(S&&!S(t))continue;let n=o.scale*u(p.data,b*_,m.data,(y+t)*_,_);o.softcap!==null&&(n=o.softcap*Math.tanh(n/o.softcap)),g&&(n+=g.data[C+t]),a[v*i+e]=Math.exp(n-x)}}return a}products(e,t,n){let r=this.part(`q`),i=this.part(`k`);if(!r||!i||this.header.kind===`stored`)return null;let[,a,o,s]=this.header.shape,c=r.shape[3],l=Math.floor(e/(a/i.shape[1])),u=((this.batch*a+e)*o+t)*c,d=((this.batch*i.shape[1]+l)*s+n)*c;return Float32Array.from({length:c},(e,t)=>this.header.scale*r.data[u+t]*i.data[d+t])}};function u(e,t,n,r,i){let a=0;for(let o=0;o<i;o++)a+=e[t+o]*n[r+o];return a}var d=class{rows;columns;maps;hidden;isSelf;constructor(e,t,n){let{layers:r}=e.header;this.maps=n.heads.map(([t,i])=>({weights:new l(e,r[t].map,n.text),head:i}));let[[i]]=n.heads,[a,s]=t.layers[i].sides;this.isSelf=a?.[0]===s?.[0],this.rows=o(t,i,0,n.text,n.unit),this.columns=o(t,i,1,n.text,n.unit);let c=n.hide===`special`?e=>this.columns.special[e]:e=>e===0;this.hidden=n.hide===`nothing`?[]:this.columns.spans.map((e,t)=>t).filter(c)}block(e,t,n,r){let i=new Float32Array(t*r);for(let a of this.maps)this.add(i,a,e,t,n,r);if(this.maps.length>1)for(let e=0;e<i.length;e++)i[e]/=this.maps.length;return i}add(e,t,n,r,i,a){let o=this.columns.spans[i][0],s=this.columns.spans[i+a-1][1]-o;for(let c=0;c<r;c++){let[r,l]=this.rows.spans[n+c],u=t.weights.tile(t.head,r,l-r,o,s),d=this.hidden.length?this.left(t,r,l):null;for(let t=0;t<l-r;t++){let n=(d?d[t]>1e-6?1/d[t]:0:1)/(l-r);for(let r=0;r<a;r++){let[l,d]=this.columns.spans[i+r],f=0;for(let e=l;e<d;e++)f+=u[t*s+e-o];e[c*a+r]+=f*n}}}if(this.hidden.length){let t=new Set(this.hidden);for(let n=0;n<a;n++)if(t.has(i+n))for(let t=0;t<r;t++)e[t*a+n]=0}}left(e,t,n){let r=new Float32Array(n-t).fill(1);for(let i of this.hidden){let[a,o]=this.columns.spans[i];e.weights.tile(e.head,t,n-t,a,o-a).forEach((e,t)=>r[Math.floor(t/(o-a))]-=e)}return r}meanOfRows(e,t){let n=this.columns.spans.length,r=this.block(e,t-e,0,n);return Float32Array.from({length:n},(i,a)=>{let o=0;for(let i=0;i<t-e;i++)o+=r[i*n+a];return o/(t-e)})}sumOfColumns(e,t){let n=this.rows.spans.length,r=this.block(0,n,e,t-e);return Float32Array.from({length:n},(n,i)=>{let a=0;for(let n=0;n<t-e;n++)a+=r[i*(t-e)+n];return a})}look(e,t){if(t)return[this.sum(this.block(e[0],e[1]-e[0],t[0],t[1]-t[0]))/(e[1]-e[0]),t[0]];let n=this.meanOfRows(...e),r=this.columns.spans.length-this.rows.spans.length,i=-1;return n.forEach((t,a)=>{!(this.isSelf&&a-r>=e[0]&&a-r<e[1])&&!this.columns.special[a]&&(i<0||t>n[i])&&(i=a)}),i<0?[0,0]:[n[i],i]}sum(e){return e.reduce((e,t)=>e+t,0)}tile(e,t,n){let r=2**e,[i,a]=[this.rows.spans.length,this.columns.spans.length],[o,s]=[t*256*r,n*256*r],c=Math.min(256*r,a-s),l=Math.ceil(Math.min(256*r,i-o)/r),u=Math.ceil(c/r),d=new Float32Array(l*u),f=e?new Float32Array(l*u):d;if(!e)return d.set(this.block(o,l,s,c)),{rows:l,columns:u,mean:d,max:f};for(let e=0;e<l;e++){let t=Math.min(r,i-o-e*r),n=this.block(o+e*r,t,s,c);for(let i=0;i<u;i++){let a=Math.min((i+1)*r,c),o=0,s=0;for(let e=0;e<t;e++)for(let t=i*r;t<a;t++){let r=n[e*c+t];o+=r,r>s&&(s=r)}d[e*u+i]=o/(t*(a-i*r)),f[e*u+i]=s}}return{rows:l,columns:u,mean:d,max:f}}statistics(){let[e,t]=[this.rows.spans.length,this.columns.spans.length],n=Math.min(e,96),r=[Math.min(e,48),Math.min(t,48)],i=new Float32Array(r[0]*r[1]),[a,o,s,c]=[0,0,0,0];for(let l=0;l<n;l++){let u=Math.floor((l+.5)*e/n),d=this.block(u,1,0,t),f=u+t-e,p=Math.floor(u*r[0]/e);d.forEach((e,n)=>{e>0&&(a-=e*Math.log(e)),o+=e*Math.abs(n-f);let s=p*r[1]+Math.floor(n*r[1]/t);e>i[s]&&(i[s]=e)}),s+=d[0],f>0&&(c+=d[f-1]??0)}let l=[n,e];return{entropy:a/n,distance:o/n,first:s/n,previous:c/n,sampled:l,thumbnail:i,side:r}}};let f,p;function m(){let{header:e}=f,t=new Set(e.layers.filter(e=>e.call>0).map(e=>e.number));return{title:String(e.provenance.model??`a model`),provenance:e.provenance,texts:{tokens:e.tokens,source_tokens:e.source_tokens??null},pictures:e.pictures??null,batch:e.layers[0]?.map.shape[0]??0,layers:e.layers.map(({path:e,call:n,number:r,heads:i,map:a},o)=>({path:e,call:n,number:r,heads:i,label:`L${r}${n||t.has(r)?`@${n}`:``}`,queries:a.shape[2],keys:a.shape[3],hasProducts:a.kind===`factored`,sides:f.beside.sides[o]}))}}function h(e,t,n){let[r]=e.heads,i=f.header.layers[r[0]].map.shape;return f.header.layers.flatMap(({map:r},a)=>r.shape[2]!==i[2]||r.shape[3]!==i[3]?[]:Array.from({length:r.shape[1]},(r,i)=>{let[o,s]=new d(f,p,{...e,heads:[[a,i]]}).look(t,n);return{head:[a,i],weight:o,key:s}}))}function g(e){switch(e.kind){case`open`:return f=new t(e.bytes,e.beside),p=m(),p;case`rows`:return new d(f,p,e.lens).meanOfRows(e.from,e.to);case`columns`:return new d(f,p,e.lens).sumOfColumns(e.from,e.to);case`tile`:return new d(f,p,e.lens).tile(e.level,e.y,e.x);case`looks`:return h(e.lens,e.query,e.key);case`statistics`:return new d(f,p,e.lens).statistics();case`products`:{let{head:t,text:n,query:r,key:i}=e,a=new l(f,f.header.layers[t[0]].map,n);return{products:a.products(t[1],r,i),weight:a.tile(t[1],r,1,i,1)[0]}}}}let _=[],v=[],y=!1,{port1:b,port2:x}=new MessageChannel;x.onmessage=()=>{let e=_.shift()??v.shift();if(!e?.question){y=!1;return}let t={id:e.id};try{t.value=g(e.question)}catch(e){t.error=e instanceof Error?e.message:String(e)}self.postMessage(t),b.postMessage(null)},self.onmessage=({data:e})=>{if(e.question)(e.question.kind===`statistics`?v:_).push(e),y||(y=!0,b.postMessage(null));else for(let t of[_,v]){let n=t.findIndex(({id:t})=>t===e.id);n>=0&&t.splice(n,1)}}})();", t = typeof self < "u" && self.Blob && new Blob(["(self.URL || self.webkitURL).revokeObjectURL(self.location.href);", e], { type: "text/javascript;charset=utf-8" });
 function n(n) {
 	let r;
 	try {
@@ -38,7 +38,7 @@ async function r(e, t) {
 		info: await o({
 			kind: "open",
 			bytes: e,
-			words: t
+			beside: t
 		}, void 0, [e.buffer]),
 		rows: (e, t, n, r) => o({
 			kind: "rows",
@@ -123,7 +123,7 @@ function D(e, t) {
 }
 function ee(e) {
 	var t, n = e.__v, r = n.__e, a = [], o = [], s = e.__P;
-	s && ((t = x({ constructor: h }, n)).__v = n.__v + 1, i.vnode && i.vnode(t), oe(s, t, n, e.__n, s.namespaceURI, 32 & n.__u ? [r] : null, a, r || D(n), 32 & n.__u, o), t.__v = n.__v, t.__.__k[t.__i] = t, le(a, t, o), n.__ = n.__e = null, t.__e != r && O(t));
+	s && ((t = x({ constructor: h }, n)).__v = n.__v + 1, i.vnode && i.vnode(t), se(s, t, n, e.__n, s.namespaceURI, 32 & n.__u ? [r] : null, a, r || D(n), 32 & n.__u, o), t.__v = n.__v, t.__.__k[t.__i] = t, ue(a, t, o), n.__ = n.__e = null, t.__e != r && O(t));
 }
 function O(e) {
 	if ((e = e.__) && e.__c && !e.props.__P) return e.__e = null, e.__k.some(function(t) {
@@ -142,12 +142,12 @@ function ne() {
 }
 function re(e, t, n, r, i, a, o, s, c, l, u) {
 	var d, f, p, m, h, v, y = r.__k || _, b = t.length;
-	for (c = ie(n, t, y, c, b), d = 0; d < b; d++) (p = n.__k[d]) != null && (f = ~p.__i && y[p.__i] || g, p.__i = d, v = oe(e, p, f, i, a, o, s, c, l, u), m = p.__e, (f.ref != p.ref || 8 & f.__u) && (f.ref && de(f.ref, null, p, f), p.ref && u.push(p.ref, p.__c || m, p)), h ||= m, 4 & p.__u ? (c = k(p, c, e, !f.__v), f.__e && (f.__e = null)) : typeof p.type == "function" && v !== void 0 ? c = v : m && (c = m.nextSibling), p.__u &= -21);
+	for (c = ie(n, t, y, c, b), d = 0; d < b; d++) (p = n.__k[d]) != null && (f = ~p.__i && y[p.__i] || g, p.__i = d, v = se(e, p, f, i, a, o, s, c, l, u), m = p.__e, (f.ref != p.ref || 8 & f.__u) && (f.ref && fe(f.ref, null, p, f), p.ref && u.push(p.ref, p.__c || m, p)), h ||= m, 4 & p.__u ? (c = ae(p, c, e, !f.__v), f.__e && (f.__e = null)) : typeof p.type == "function" && v !== void 0 ? c = v : m && (c = m.nextSibling), p.__u &= -21);
 	return n.__e = h, c;
 }
 function ie(e, t, n, r, i) {
 	var a, o, s, c, l, u, d, f, p, m = n.length, g = m, _ = 0, v = 0, b = e.__k = Array(i);
-	for (a = 0; a < i; a++) (o = t[a]) != null && typeof o != "boolean" && typeof o != "function" ? (typeof o != "object" || o.constructor === String ? o = b[a] = w(null, o) : y(o) ? o = b[a] = w(T, { children: o }) : o.constructor === h && o.__b ? o = b[a] = w(o.type, o.props, o.key, o.ref, o.__v) : b[a] = o, c = a + _, o.__ = e, o.__b = e.__b + 1, s = null, ~(l = o.__i = ae(o, n, c, g)) && (g--, (s = n[l]) && (s.__u |= 2)), s && s.__v ? (o.__u |= 16, l == c - 1 ? _-- : l == c + 1 ? _++ : l != c && (l > c ? _-- : _++, v = 1)) : (~l || (i > m ? _-- : i < m && _++), typeof o.type != "function" && (o.__u |= 4))) : b[a] = null;
+	for (a = 0; a < i; a++) (o = t[a]) != null && typeof o != "boolean" && typeof o != "function" ? (typeof o != "object" || o.constructor === String ? o = b[a] = w(null, o) : y(o) ? o = b[a] = w(T, { children: o }) : o.constructor === h && o.__b ? o = b[a] = w(o.type, o.props, o.key, o.ref, o.__v) : b[a] = o, c = a + _, o.__ = e, o.__b = e.__b + 1, s = null, ~(l = o.__i = oe(o, n, c, g)) && (g--, (s = n[l]) && (s.__u |= 2)), s && s.__v ? (o.__u |= 16, l == c - 1 ? _-- : l == c + 1 ? _++ : l != c && (l > c ? _-- : _++, v = 1)) : (~l || (i > m ? _-- : i < m && _++), typeof o.type != "function" && (o.__u |= 4))) : b[a] = null;
 	if (v) {
 		for (u = [], d = [], a = 0; a < i; a++) if ((o = b[a]) && 16 & o.__u) {
 			for (_ = 0, f = u.length; _ < f;) u[p = _ + f >> 1] < o.__i ? _ = p + 1 : f = p;
@@ -155,21 +155,21 @@ function ie(e, t, n, r, i) {
 		}
 		for (_ = u.length; a--;) d[a] && (d[a] == _ ? _-- : b[a].__u |= 4);
 	}
-	if (g) for (a = 0; a < m; a++) !(s = n[a]) || 2 & s.__u || (s.__e == r && (r = D(s)), fe(s, s));
+	if (g) for (a = 0; a < m; a++) !(s = n[a]) || 2 & s.__u || (s.__e == r && (r = D(s)), pe(s, s));
 	return r;
 }
-function k(e, t, n, r) {
+function ae(e, t, n, r) {
 	var i, a, o, s;
 	if (typeof e.type == "function") {
 		if (e.props.__P) return t;
-		if (i = e.__k) for (a = 0; a < i.length; a++) i[a] && (i[a].__ = e, t = k(i[a], t, n, !1));
+		if (i = e.__k) for (a = 0; a < i.length; a++) i[a] && (i[a].__ = e, t = ae(i[a], t, n, !1));
 		return t;
 	}
 	for (t && !t.parentNode && (t = D(e)) && !t.parentNode && (t = null), o = e.__e, s = t; s && s.nodeType == 8;) s = s.nextSibling;
 	for (o != s && (!r && n.moveBefore && o.parentNode ? n.moveBefore(o, t) : n.insertBefore(o, t || null)), t = o; (t &&= t.nextSibling) && t.nodeType == 8 && !t.data.startsWith("$s"););
 	return t;
 }
-function ae(e, t, n, r) {
+function oe(e, t, n, r) {
 	var i, a = e.key, o = e.type, s = t[n], c = s && !(2 & s.__u);
 	if (s === null && a == null || c && a == s.key && o == s.type) return n;
 	if (r > +!!c) {
@@ -178,18 +178,18 @@ function ae(e, t, n, r) {
 	}
 	return -1;
 }
-function A(e, t, n) {
+function k(e, t, n) {
 	n ??= "", t[0] == "-" ? e.setProperty(t, n) : e[t] = n;
 }
-function j(e, t, n, r, i) {
+function A(e, t, n, r, i) {
 	var a, o;
 	if (t == "style") {
 		if (typeof n == "string") e.style.cssText = n;
 		else {
-			if (typeof r == "string" && (e.style.cssText = r = ""), r) for (t in r) n && t in n || A(e.style, t);
-			if (n) for (t in n) r && n[t] == r[t] || A(e.style, t, n[t]);
+			if (typeof r == "string" && (e.style.cssText = r = ""), r) for (t in r) n && t in n || k(e.style, t);
+			if (n) for (t in n) r && n[t] == r[t] || k(e.style, t, n[t]);
 		}
-	} else if (t[0] == "o" && t[1] == "n") typeof n != "function" && (n = null), typeof r != "function" && (r = null), (e.__e ||= {})[t] = n, n && r || (o = m[t] || (m[t] = M(t)), (e.__a ||= {})[t] = p, a = t != (t = t.replace(f, "$1")), (t = t.slice(2))[0] < "a" && (t = t.toLowerCase()), n ? e.addEventListener(t, o, a) : e.removeEventListener(t, o, a));
+	} else if (t[0] == "o" && t[1] == "n") typeof n != "function" && (n = null), typeof r != "function" && (r = null), (e.__e ||= {})[t] = n, n && r || (o = m[t] || (m[t] = j(t)), (e.__a ||= {})[t] = p, a = t != (t = t.replace(f, "$1")), (t = t.slice(2))[0] < "a" && (t = t.toLowerCase()), n ? e.addEventListener(t, o, a) : e.removeEventListener(t, o, a));
 	else {
 		if (i == "http://www.w3.org/2000/svg") t = t.replace(/xlink(H|:h)/, "h").replace(/sName$/, "s");
 		else if (t != "width" && t != "height" && t != "href" && t != "list" && t != "form" && t != "tabIndex" && t != "download" && t != "rowSpan" && t != "colSpan" && t != "role" && t != "popover" && t in e) try {
@@ -200,7 +200,7 @@ function j(e, t, n, r, i) {
 		n == null || !1 === n && t[4] != "-" ? e.removeAttribute(t) : e.setAttribute(t, t == "popover" && n == 1 ? "" : n);
 	}
 }
-function M(e) {
+function j(e) {
 	return function(t) {
 		var n = this.__e;
 		if (n) {
@@ -210,15 +210,15 @@ function M(e) {
 		}
 	};
 }
-function oe(e, t, n, r, a, o, s, c, l, u) {
-	var d, f, p, m, g, v, b, C, w, ee, O, te, ne, ie, k, ae, A, j, M = t.type;
+function se(e, t, n, r, a, o, s, c, l, u) {
+	var d, f, p, m, g, v, b, C, w, ee, O, te, ne, ie, ae, oe, k, A, j = t.type;
 	if (t.constructor !== h) return null;
-	128 & n.__u && (l = 32 & n.__u, d = n.__c.__z) && (t.__u |= l, f = o = [], d.nodeType == 8 ? c = se(d, o) : o.push(d), c = o[0] || c), (d = i.__b) && d(t);
-	n: if (typeof M == "function") {
+	128 & n.__u && (l = 32 & n.__u, d = n.__c.__z) && (t.__u |= l, f = o = [], d.nodeType == 8 ? c = ce(d, o) : o.push(d), c = o[0] || c), (d = i.__b) && d(t);
+	n: if (typeof j == "function") {
 		p = s.length;
 		try {
-			if (C = t.props, w = (d = M.prototype) && d.render, ee = (d = M.contextType) && r[d.__c], O = d ? ee ? ee.props.value : d.__ : r, (m = n.__c) ? (t.__c = m, 2 & m.__g && (m.__g |= 1)) : (w ? t.__c = m = new M(C, O) : (t.__c = m = new E(C, O), m.constructor = M, m.render = pe), ee && ee.sub(m), m.state || (m.state = {}), m.__n = r, m.__g |= 8, m.__h = [], m.__k = []), w && (m.__s || (m.__s = m.state), M.getDerivedStateFromProps && (m.__s == m.state && (m.__s = x({}, m.__s)), x(m.__s, M.getDerivedStateFromProps(C, m.__s)))), g = m.props, v = m.state, m.__v = t, n.__c) {
-				if (C !== g && w && !M.getDerivedStateFromProps && m.componentWillReceiveProps && m.componentWillReceiveProps(C, O), t.__v == n.__v && !(8 & m.__g) || !(4 & m.__g) && m.shouldComponentUpdate && !1 === m.shouldComponentUpdate(C, m.__s, O)) {
+			if (C = t.props, w = (d = j.prototype) && d.render, ee = (d = j.contextType) && r[d.__c], O = d ? ee ? ee.props.value : d.__ : r, (m = n.__c) ? (t.__c = m, 2 & m.__g && (m.__g |= 1)) : (w ? t.__c = m = new j(C, O) : (t.__c = m = new E(C, O), m.constructor = j, m.render = me), ee && ee.sub(m), m.state || (m.state = {}), m.__n = r, m.__g |= 8, m.__h = [], m.__k = []), w && (m.__s || (m.__s = m.state), j.getDerivedStateFromProps && (m.__s == m.state && (m.__s = x({}, m.__s)), x(m.__s, j.getDerivedStateFromProps(C, m.__s)))), g = m.props, v = m.state, m.__v = t, n.__c) {
+				if (C !== g && w && !j.getDerivedStateFromProps && m.componentWillReceiveProps && m.componentWillReceiveProps(C, O), t.__v == n.__v && !(8 & m.__g) || !(4 & m.__g) && m.shouldComponentUpdate && !1 === m.shouldComponentUpdate(C, m.__s, O)) {
 					t.__v != n.__v && (m.props = C, m.state = m.__s, m.__g &= -9), t.__e = n.__e, t.__k = n.__k, t.__k.some(function(e) {
 						e && (e.__ = t);
 					}), _.push.apply(m.__h, m.__k), m.__k = [], m.__h.length && s.push(m), c = D(n);
@@ -227,41 +227,41 @@ function oe(e, t, n, r, a, o, s, c, l, u) {
 				m.componentWillUpdate && m.componentWillUpdate(C, m.__s, O), w && m.componentDidUpdate && m.__h.push(function() {
 					m.componentDidUpdate(g, v, b);
 				});
-			} else w && !M.getDerivedStateFromProps && m.componentWillMount && m.componentWillMount(), w && m.componentDidMount && m.__h.push(m.componentDidMount);
+			} else w && !j.getDerivedStateFromProps && m.componentWillMount && m.componentWillMount(), w && m.componentDidMount && m.__h.push(m.componentDidMount);
 			m.context = O, m.props = C, m.__P = e, m.__g &= -5, te = i.__r, ne = w ? 25 : 0;
 			do
 				m.__g &= -9, te && te(t), d = m.render(m.props, m.state = m.__s, m.context);
 			while (8 & m.__g && ++ne < 25);
 			w && (_.push.apply(m.__h, m.__k), m.__k = []), m.state = m.__s, m.getChildContext && (r = x({}, r, m.getChildContext())), w && n.__c && m.getSnapshotBeforeUpdate && (b = m.getSnapshotBeforeUpdate(g, v)), ie = d && d.type === T && d.key == null ? d.props.children : d, C.__P && (d = c, a = (e = C.__P).namespaceURI, l = o = null, n.props && n.props.__P != e && (n.__k.some(function(e) {
-				e && fe(e, e);
+				e && pe(e, e);
 			}), n.__k = null), c = n.__k ? D(n, 0) : null), c = re(e, y(ie) ? ie : [ie], t, n, r, a, o, s, c, l, u), C.__P && (t.__e = null, c = d), t.__u &= -161, f && f.some(S), m.__h.length && s.push(m), 1 & m.__g && (m.__g &= -4);
 		} catch (e) {
 			if (s.length = p, t.__v = null, l || o) {
 				if (e && e.then) {
 					if (t.__u |= 128 | l, o) {
-						for (~(A = o.indexOf(c || void 0)) || (A = o.length); (j = o[A - 1]) && j.nodeType == 8;) A--;
-						for (; A < o.length; A++) if (j = o[A]) {
-							if (o[A] = null, k) {
-								if (j == ae) break;
+						for (~(k = o.indexOf(c || void 0)) || (k = o.length); (A = o[k - 1]) && A.nodeType == 8;) k--;
+						for (; k < o.length; k++) if (A = o[k]) {
+							if (o[k] = null, ae) {
+								if (A == oe) break;
 							} else {
-								if (j.nodeType != 8) break;
-								j.data.startsWith("$s") && (ae = se(k = j));
+								if (A.nodeType != 8) break;
+								A.data.startsWith("$s") && (oe = ce(ae = A));
 							}
 						}
 					}
-					if (!k) {
+					if (!ae) {
 						for (; c && c.nodeType == 8 && c.nextSibling;) c = c.nextSibling;
-						k = c;
+						ae = c;
 					}
-					(d = se(k = t.__c.__z || (t.__c.__z = k))) ? (t.__e = k, c = d) : t.__e = c, c &&= c.nextSibling;
+					(d = ce(ae = t.__c.__z || (t.__c.__z = ae))) ? (t.__e = ae, c = d) : t.__e = c, c &&= c.nextSibling;
 				} else o && o.some(S);
 			} else t.__e = n.__e;
-			t.__k ||= n.__k || [], e && e.then || ce(t), i.__e(e, t, n);
+			t.__k ||= n.__k || [], e && e.then || le(t), i.__e(e, t, n);
 		}
-	} else c = t.__e = ue(n.__e, t, n, r, a, o, s, l, u, e);
+	} else c = t.__e = de(n.__e, t, n, r, a, o, s, l, u, e);
 	return (d = i.diffed) && d(t), c;
 }
-function se(e, t) {
+function ce(e, t) {
 	if (e && e.nodeType == 8 && e.data.startsWith("$s")) for (var n = 1; e = e.nextSibling;) {
 		if (e.nodeType == 8) {
 			if (e.data.startsWith("$s")) n++;
@@ -270,11 +270,11 @@ function se(e, t) {
 		t && t.push(e);
 	}
 }
-function ce(e) {
-	e && (e.__c && (e.__c.__g |= 4), e.__k && e.__k.some(ce));
+function le(e) {
+	e && (e.__c && (e.__c.__g |= 4), e.__k && e.__k.some(le));
 }
-function le(e, t, n) {
-	for (var r = 0; r < n.length;) de(n[r++], n[r++], n[r++]);
+function ue(e, t, n) {
+	for (var r = 0; r < n.length;) fe(n[r++], n[r++], n[r++]);
 	i.__c && i.__c(t, e), e.some(function(t) {
 		try {
 			e = t.__h, t.__h = [], e.some(function(e) {
@@ -285,7 +285,7 @@ function le(e, t, n) {
 		}
 	});
 }
-function ue(e, t, n, r, a, o, s, c, l, u) {
+function de(e, t, n, r, a, o, s, c, l, u) {
 	var d, f, p, m, h, _, x, C, w = n.props || g, T = t.props, E = t.type;
 	if (E == "svg" ? a = "http://www.w3.org/2000/svg" : E == "math" ? a = "http://www.w3.org/1998/Math/MathML" : a ||= "http://www.w3.org/1999/xhtml", o) {
 		for (d = 0; d < o.length; d++) if ((h = o[d]) && (E ? h.localName == E : h.nodeType == 3)) {
@@ -299,22 +299,22 @@ function ue(e, t, n, r, a, o, s, c, l, u) {
 	}
 	if (E) {
 		if (u = E == "template" && e.content || e, o = E == "textarea" && T.defaultValue != null ? null : o && b.call(u.childNodes), !c && o) for (w = {}, d = 0; d < e.attributes.length; d++) w[(h = e.attributes[d]).name] = h.value;
-		for (d in w) h = w[d], d == "dangerouslySetInnerHTML" ? p = h : d == "children" || d in T || d == "value" && "defaultValue" in T || d == "checked" && "defaultChecked" in T || j(e, d, null, h, a);
-		for (d in T) h = T[d], d == "children" ? m = h : d == "dangerouslySetInnerHTML" ? f = h : d == "value" ? _ = h : d == "checked" ? x = h : c && typeof h != "function" || w[d] === h || j(e, d, h, w[d], a);
-		f ? (c || p && (f.__html == p.__html || f.__html == e.innerHTML) || (e.innerHTML = f.__html), t.__k = []) : (p && (e.textContent = ""), (E == "foreignObject" || a == "http://www.w3.org/1998/Math/MathML" && v.test(E)) && (a = "http://www.w3.org/1999/xhtml"), re(u, y(m) ? m : [m], t, n, r, a, o, s, o ? o[0] : n.__k && D(n, 0), c, l), o && o.some(S)), c && E != "textarea" || (d = "value", E == "progress" && _ == null ? e.removeAttribute(d) : _ == null || _ === e[d] && (E != "progress" || _) || j(e, d, _, w[d], a), d = "checked", x != null && x != e[d] && j(e, d, x, w[d], a));
+		for (d in w) h = w[d], d == "dangerouslySetInnerHTML" ? p = h : d == "children" || d in T || d == "value" && "defaultValue" in T || d == "checked" && "defaultChecked" in T || A(e, d, null, h, a);
+		for (d in T) h = T[d], d == "children" ? m = h : d == "dangerouslySetInnerHTML" ? f = h : d == "value" ? _ = h : d == "checked" ? x = h : c && typeof h != "function" || w[d] === h || A(e, d, h, w[d], a);
+		f ? (c || p && (f.__html == p.__html || f.__html == e.innerHTML) || (e.innerHTML = f.__html), t.__k = []) : (p && (e.textContent = ""), (E == "foreignObject" || a == "http://www.w3.org/1998/Math/MathML" && v.test(E)) && (a = "http://www.w3.org/1999/xhtml"), re(u, y(m) ? m : [m], t, n, r, a, o, s, o ? o[0] : n.__k && D(n, 0), c, l), o && o.some(S)), c && E != "textarea" || (d = "value", E == "progress" && _ == null ? e.removeAttribute(d) : _ == null || _ === e[d] && (E != "progress" || _) || A(e, d, _, w[d], a), d = "checked", x != null && x != e[d] && A(e, d, x, w[d], a));
 	} else w === T || c && e.data == T || (e.data = T);
 	return e;
 }
-function de(e, t, n, r) {
+function fe(e, t, n, r) {
 	try {
 		typeof e == "function" ? t ? t.__x = e(t) || 1 : (r &&= r.__c || r.__e) && (t = r.__x) && (r.__x = null, typeof t == "function" ? t() : e(null)) : e.current = t;
 	} catch (e) {
 		i.__e(e, n);
 	}
 }
-function fe(e, t, n) {
+function pe(e, t, n) {
 	var r, a, o, s;
-	if (i.unmount && i.unmount(e), !(r = e.ref) || r.current && r.current != e.__e || de(r, null, t, e), r = e.__c) {
+	if (i.unmount && i.unmount(e), !(r = e.ref) || r.current && r.current != e.__e || fe(r, null, t, e), r = e.__c) {
 		if (r.componentWillUnmount) try {
 			r.componentWillUnmount();
 		} catch (e) {
@@ -322,15 +322,15 @@ function fe(e, t, n) {
 		}
 		r.__P = r.__n = null;
 	}
-	if (r = e.__k) for (s = 0; s < r.length; s++) r[s] && fe(r[s], t, typeof e.type != "function" || n && !e.props.__P);
-	!n && (r = e.__c) && (r = r.__z) && (a = se(r, o = [])) && (r == e.__e && o.some(S), S(a), S(r)), n || S(e.__e), e.__e = e.__c = e.__ = null;
+	if (r = e.__k) for (s = 0; s < r.length; s++) r[s] && pe(r[s], t, typeof e.type != "function" || n && !e.props.__P);
+	!n && (r = e.__c) && (r = r.__z) && (a = ce(r, o = [])) && (r == e.__e && o.some(S), S(a), S(r)), n || S(e.__e), e.__e = e.__c = e.__ = null;
 }
-function pe(e, t, n) {
+function me(e, t, n) {
 	return this.constructor(e, n);
 }
-function me(e, t) {
+function he(e, t) {
 	var n, r, a, o;
-	i.__ && i.__(e, t), t.nodeType == 9 && (t = t.documentElement), r = (n = e && 32 & e.__u) ? null : t.__k, t.__k = w(T, { children: [e] }), a = [], o = [], oe(t, t.__k, r || g, g, t.namespaceURI, r ? null : t.firstChild ? b.call(t.childNodes) : null, a, r ? r.__e : t.firstChild, n, o), le(a, t.__k, o), t.__k.props.children = null;
+	i.__ && i.__(e, t), t.nodeType == 9 && (t = t.documentElement), r = (n = e && 32 & e.__u) ? null : t.__k, t.__k = w(T, { children: [e] }), a = [], o = [], se(t, t.__k, r || g, g, t.namespaceURI, r ? null : t.firstChild ? b.call(t.childNodes) : null, a, r ? r.__e : t.firstChild, n, o), ue(a, t.__k, o), t.__k.props.children = null;
 }
 i = { __e: function(e, t, n, r) {
 	for (var i, a, o; t = t.__;) if ((i = t.__c) && !(1 & i.__g)) {
@@ -353,76 +353,85 @@ i = { __e: function(e, t, n, r) {
 	return e.__v.__b - t.__v.__b;
 }, d = Symbol(), f = /(PointerCapture)$|Capture$/i, p = 0, m = {};
 // node_modules/preact/hooks/dist/hooks.mjs
-var he, N, ge, _e, ve = Object.is, ye = 0, be = [], xe = [], P = i, Se = P.__b, Ce = P.__r, we = P.diffed, Te = P.__c, Ee = P.unmount, De = P.__;
-function Oe(e, t) {
-	P.__h && P.__h(N, e, ye || t), ye = 0;
-	var n = N.__H || (N.__H = {
+var ge, M, _e, ve, ye = Object.is, be = 0, xe = [], Se = [], N = i, Ce = N.__b, we = N.__r, Te = N.diffed, Ee = N.__c, De = N.unmount, Oe = N.__;
+function ke(e, t) {
+	N.__h && N.__h(M, e, be || t), be = 0;
+	var n = M.__H || (M.__H = {
 		__: [],
 		__h: []
 	});
 	return e >= n.__.length && n.__.push({}), n.__[e];
 }
-function F(e, t) {
-	var n = Oe(he++, 3);
-	!P.__s && Le(n.__H, t) && (n.__P = !0, n.__ = e, n.u = t, N.__H.__h.push(n));
+function P(e, t) {
+	var n = ke(ge++, 3);
+	!N.__s && ze(n.__H, t) && (n.__P = !0, n.__ = e, n.u = t, M.__H.__h.push(n));
 }
-function ke(e) {
-	return ye = 5, Ae(function() {
+function Ae(e) {
+	return be = 5, je(function() {
 		return { current: e };
 	}, []);
 }
-function Ae(e, t) {
-	var n = Oe(he++, 7);
-	return Le(n.__H, t) && (n.__ = e(), n.__H = t), n.__;
+function je(e, t) {
+	var n = ke(ge++, 7);
+	return ze(n.__H, t) && (n.__ = e(), n.__H = t), n.__;
 }
-function je() {
+function Me() {
+	var e = ke(ge++, 11);
+	if (!e.__) {
+		for (var t = M.__v; !t.__m && t.__;) t = t.__;
+		var n = t.__m || (t.__m = [0, 0]);
+		e.__ = "P" + n[0] + "-" + n[1]++;
+	}
+	return e.__;
+}
+function Ne() {
 	var e;
 	do {
-		for (; e = xe.shift();) try {
-			Fe(e);
+		for (; e = Se.shift();) try {
+			Le(e);
 		} catch (t) {
-			P.__e(t, { __: (e = e.__P) && e.__v });
+			N.__e(t, { __: (e = e.__P) && e.__v });
 		}
-		for (; e = be.shift();) {
+		for (; e = xe.shift();) {
 			var t = e.__H;
 			if (e.__P && t) try {
-				t.__h.some(Fe), t.__h.some(Ie), t.__h = [];
+				t.__h.some(Le), t.__h.some(Re), t.__h = [];
 			} catch (n) {
-				t.__h = [], P.__e(n, e.__v);
+				t.__h = [], N.__e(n, e.__v);
 			}
 		}
-	} while (xe.length);
+	} while (Se.length);
 }
-P.__b = function(e) {
-	N = null, Se && Se(e);
-}, P.__ = function(e, t) {
-	e && t.__k && t.__k.__m && (e.__m = t.__k.__m), De && De(e, t);
-}, P.__r = function(e) {
-	Ce && Ce(e), he = 0;
-	var t = (N = e.__c).__H;
-	t && (ge == N ? N.__h = [] : (t.__h.some(Fe), t.__h.some(Ie), he = 0), t.__h = [], t.__.some(function(e) {
+N.__b = function(e) {
+	M = null, Ce && Ce(e);
+}, N.__ = function(e, t) {
+	e && t.__k && t.__k.__m && (e.__m = t.__k.__m), Oe && Oe(e, t);
+}, N.__r = function(e) {
+	we && we(e), ge = 0;
+	var t = (M = e.__c).__H;
+	t && (_e == M ? M.__h = [] : (t.__h.some(Le), t.__h.some(Re), ge = 0), t.__h = [], t.__.some(function(e) {
 		e.__N && (e.__ = e.__N), e.u = e.__N = void 0;
-	})), ge = N;
-}, P.diffed = function(e) {
-	we && we(e);
+	})), _e = M;
+}, N.diffed = function(e) {
+	Te && Te(e);
 	var t = e.__c;
-	t && t.__H && (t.__H.__h.length && Pe(be.push(t)), t.__H.__.some(function(e) {
+	t && t.__H && (t.__H.__h.length && Ie(xe.push(t)), t.__H.__.some(function(e) {
 		e.u && (e.__H = e.u);
-	})), ge = N = null;
-}, P.__c = function(e, t) {
+	})), _e = M = null;
+}, N.__c = function(e, t) {
 	t.some(function(e) {
 		try {
-			e.__h.some(Fe), e.__h = e.__h.filter(function(e) {
-				return !e.__ || Ie(e);
+			e.__h.some(Le), e.__h = e.__h.filter(function(e) {
+				return !e.__ || Re(e);
 			});
 		} catch (t) {
 			e.__h = [function() {
 				throw t;
 			}];
 		}
-	}), Te && Te(e, t);
-}, P.unmount = function(e) {
-	Ee && Ee(e);
+	}), Ee && Ee(e, t);
+}, N.unmount = function(e) {
+	De && De(e);
 	var t, n, r = e.__c;
 	r && r.__H && (r.__H.__.some(function(r) {
 		try {
@@ -431,54 +440,54 @@ P.__b = function(e) {
 					for (n = e.__; n && (!n.__c || !n.__c.__P);) n = n.__;
 					n &&= n.__c;
 				}
-				r.__P = n, Pe(xe.push(r));
-			} else Fe(r);
+				r.__P = n, Ie(Se.push(r));
+			} else Le(r);
 		} catch (e) {
 			t = e;
 		}
-	}), r.__H = void 0, t && P.__e(t, r.__v));
+	}), r.__H = void 0, t && N.__e(t, r.__v));
 };
-var Me = typeof requestAnimationFrame == "function";
-function Ne(e) {
-	var t, n = function() {
-		clearTimeout(r), Me && cancelAnimationFrame(t), setTimeout(e);
-	}, r = setTimeout(n, 35);
-	Me && (t = requestAnimationFrame(n));
-}
-function Pe(e) {
-	e != 1 && _e == P.requestAnimationFrame || ((_e = P.requestAnimationFrame) || Ne)(je);
-}
+var Pe = typeof requestAnimationFrame == "function";
 function Fe(e) {
-	var t = N, n = e.__c;
-	typeof n == "function" && (e.__c = void 0, n()), N = t;
+	var t, n = function() {
+		clearTimeout(r), Pe && cancelAnimationFrame(t), setTimeout(e);
+	}, r = setTimeout(n, 35);
+	Pe && (t = requestAnimationFrame(n));
 }
 function Ie(e) {
-	var t = N;
-	e.__c = e.__(), N = t;
+	e != 1 && ve == N.requestAnimationFrame || ((ve = N.requestAnimationFrame) || Fe)(Ne);
 }
-function Le(e, t) {
+function Le(e) {
+	var t = M, n = e.__c;
+	typeof n == "function" && (e.__c = void 0, n()), M = t;
+}
+function Re(e) {
+	var t = M;
+	e.__c = e.__(), M = t;
+}
+function ze(e, t) {
 	return !e || e.length != t.length || t.some(function(t, n) {
-		return !ve(t, e[n]);
+		return !ye(t, e[n]);
 	});
 }
 // node_modules/@preact/signals-core/dist/signals-core.module.js
-var Re = Symbol.for("preact-signals");
-function ze() {
-	if (We > 1) We--;
+var Be = Symbol.for("preact-signals");
+function Ve() {
+	if (Ke > 1) Ke--;
 	else {
 		var e, t = !1;
 		for ((function() {
-			var e = Je;
-			for (Je = void 0; e !== void 0;) {
+			var e = Xe;
+			for (Xe = void 0; e !== void 0;) {
 				var t = e.S;
 				if (t.v === e.v) for (var n = t.t; n !== void 0; n = n.x) n.i === e.i && (n.i = t.i);
 				e = e.o;
 			}
-		})(); Ue !== void 0;) {
-			var n = Ue;
-			for (Ue = void 0, Ge++; n !== void 0;) {
+		})(); Ge !== void 0;) {
+			var n = Ge;
+			for (Ge = void 0, qe++; n !== void 0;) {
 				var r = n.u;
-				if (n.u = void 0, n.f &= -3, !(8 & n.f) && Ze(n)) try {
+				if (n.u = void 0, n.f &= -3, !(8 & n.f) && $e(n)) try {
 					n.c();
 				} catch (n) {
 					t ||= (e = n, !0);
@@ -486,116 +495,116 @@ function ze() {
 				n = r;
 			}
 		}
-		if (Ge = 0, We--, t) throw e;
+		if (qe = 0, Ke--, t) throw e;
 	}
 }
-function Be(e) {
-	if (We > 0) return e();
-	qe = ++Ke, We++;
-	try {
-		return e();
-	} finally {
-		ze();
-	}
-}
-var Ve, I = void 0;
 function He(e) {
-	var t = I, n = Ve;
-	I = void 0, Ve = void 0;
+	if (Ke > 0) return e();
+	Ye = ++Je, Ke++;
 	try {
 		return e();
 	} finally {
-		I = t, Ve = n;
+		Ve();
 	}
 }
-var Ue = void 0, We = 0, Ge = 0, Ke = 0, qe = 0, Je = void 0, Ye = 0;
-function Xe(e) {
-	if (I !== void 0) {
+var Ue, F = void 0;
+function We(e) {
+	var t = F, n = Ue;
+	F = void 0, Ue = void 0;
+	try {
+		return e();
+	} finally {
+		F = t, Ue = n;
+	}
+}
+var Ge = void 0, Ke = 0, qe = 0, Je = 0, Ye = 0, Xe = void 0, Ze = 0;
+function Qe(e) {
+	if (F !== void 0) {
 		var t = e.n;
-		if (t === void 0 || t.t !== I) return t = {
+		if (t === void 0 || t.t !== F) return t = {
 			i: 0,
 			S: e,
-			p: I.s,
+			p: F.s,
 			n: void 0,
-			t: I,
+			t: F,
 			e: void 0,
 			x: void 0,
 			r: t
-		}, I.s !== void 0 && (I.s.n = t), I.s = t, e.n = t, 32 & I.f && e.S(t), t;
-		if (t.i === -1) return t.i = 0, t.n !== void 0 && (t.n.p = t.p, t.p !== void 0 && (t.p.n = t.n), t.p = I.s, t.n = void 0, I.s.n = t, I.s = t), t;
+		}, F.s !== void 0 && (F.s.n = t), F.s = t, e.n = t, 32 & F.f && e.S(t), t;
+		if (t.i === -1) return t.i = 0, t.n !== void 0 && (t.n.p = t.p, t.p !== void 0 && (t.p.n = t.n), t.p = F.s, t.n = void 0, F.s.n = t, F.s = t), t;
 	}
 }
-function L(e, t) {
+function I(e, t) {
 	this.v = e, this.i = 0, this.n = void 0, this.t = void 0, this.l = 0, this.W = t?.watched, this.Z = t?.unwatched, this.name = t?.name;
 }
-L.prototype.brand = Re, L.prototype.h = function() {
+I.prototype.brand = Be, I.prototype.h = function() {
 	return !0;
-}, L.prototype.S = function(e) {
+}, I.prototype.S = function(e) {
 	var t = this, n = this.t;
-	n !== e && e.e === void 0 && (e.x = n, this.t = e, n === void 0 ? He(function() {
+	n !== e && e.e === void 0 && (e.x = n, this.t = e, n === void 0 ? We(function() {
 		var e;
 		(e = t.W) == null || e.call(t);
 	}) : n.e = e);
-}, L.prototype.U = function(e) {
+}, I.prototype.U = function(e) {
 	var t = this;
 	if (this.t !== void 0) {
 		var n = e.e, r = e.x;
-		n !== void 0 && (n.x = r, e.e = void 0), r !== void 0 && (r.e = n, e.x = void 0), e === this.t && (this.t = r, r === void 0 && He(function() {
+		n !== void 0 && (n.x = r, e.e = void 0), r !== void 0 && (r.e = n, e.x = void 0), e === this.t && (this.t = r, r === void 0 && We(function() {
 			var e;
 			(e = t.Z) == null || e.call(t);
 		}));
 	}
-}, L.prototype.subscribe = function(e) {
+}, I.prototype.subscribe = function(e) {
 	var t = this;
-	return B(function() {
+	return z(function() {
 		var n = t.value;
-		He(function() {
+		We(function() {
 			return e(n);
 		});
 	}, { name: "sub" });
-}, L.prototype.valueOf = function() {
+}, I.prototype.valueOf = function() {
 	return this.value;
-}, L.prototype.toString = function() {
+}, I.prototype.toString = function() {
 	return this.value + "";
-}, L.prototype.toJSON = function() {
+}, I.prototype.toJSON = function() {
 	return this.value;
-}, L.prototype.peek = function() {
+}, I.prototype.peek = function() {
 	var e = this;
-	return He(function() {
+	return We(function() {
 		return e.value;
 	});
-}, Object.defineProperty(L.prototype, "value", {
+}, Object.defineProperty(I.prototype, "value", {
 	get: function() {
-		var e = Xe(this);
+		var e = Qe(this);
 		return e !== void 0 && (e.i = this.i), this.v;
 	},
 	set: function(e) {
 		if (e !== this.v) {
-			if (Ge > 100) throw Error("Cycle detected");
+			if (qe > 100) throw Error("Cycle detected");
 			(function(e) {
-				We !== 0 && Ge === 0 && e.l !== qe && (e.l = qe, Je = {
+				Ke !== 0 && qe === 0 && e.l !== Ye && (e.l = Ye, Xe = {
 					S: e,
 					v: e.v,
 					i: e.i,
-					o: Je
+					o: Xe
 				});
-			})(this), this.v = e, this.i++, Ye++, We++;
+			})(this), this.v = e, this.i++, Ze++, Ke++;
 			try {
 				for (var t = this.t; t !== void 0; t = t.x) t.t.N();
 			} finally {
-				ze();
+				Ve();
 			}
 		}
 	}
 });
-function R(e, t) {
-	return new L(e, t);
+function L(e, t) {
+	return new I(e, t);
 }
-function Ze(e) {
+function $e(e) {
 	for (var t = e.s; t !== void 0; t = t.n) if (t.S.i !== t.i || !t.S.h() || t.S.i !== t.i) return !0;
 	return !1;
 }
-function Qe(e) {
+function et(e) {
 	for (var t = e.s; t !== void 0; t = t.n) {
 		var n = t.S.n;
 		if (n !== void 0 && (t.r = n), t.S.n = t, t.i = -1, t.n === void 0) {
@@ -604,86 +613,86 @@ function Qe(e) {
 		}
 	}
 }
-function $e(e) {
+function tt(e) {
 	for (var t = e.s, n = void 0; t !== void 0;) {
 		var r = t.p;
 		t.i === -1 ? (t.S.U(t), r !== void 0 && (r.n = t.n), t.n !== void 0 && (t.n.p = r)) : n = t, t.S.n = t.r, t.r !== void 0 && (t.r = void 0), t = r;
 	}
 	e.s = n;
 }
-function et(e, t) {
-	L.call(this, void 0, t), this.x = e, this.s = void 0, this.g = Ye - 1, this.f = 4;
+function nt(e, t) {
+	I.call(this, void 0, t), this.x = e, this.s = void 0, this.g = Ze - 1, this.f = 4;
 }
-et.prototype = new L(), et.prototype.h = function() {
+nt.prototype = new I(), nt.prototype.h = function() {
 	if (this.f &= -3, 1 & this.f) return !1;
-	if ((36 & this.f) == 32 || (this.f &= -5, this.g === Ye)) return !0;
-	if (this.g = Ye, this.f |= 1, this.i > 0 && !Ze(this)) return this.f &= -2, !0;
-	var e = I;
+	if ((36 & this.f) == 32 || (this.f &= -5, this.g === Ze)) return !0;
+	if (this.g = Ze, this.f |= 1, this.i > 0 && !$e(this)) return this.f &= -2, !0;
+	var e = F;
 	try {
-		Qe(this), I = this;
+		et(this), F = this;
 		var t = this.x();
 		(16 & this.f || this.v !== t || this.i === 0) && (this.v = t, this.f &= -17, this.i++);
 	} catch (e) {
 		this.v = e, this.f |= 16, this.i++;
 	}
-	return I = e, $e(this), this.f &= -2, !0;
-}, et.prototype.S = function(e) {
+	return F = e, tt(this), this.f &= -2, !0;
+}, nt.prototype.S = function(e) {
 	if (this.t === void 0) {
 		this.f |= 36;
 		for (var t = this.s; t !== void 0; t = t.n) t.S.S(t);
 	}
-	L.prototype.S.call(this, e);
-}, et.prototype.U = function(e) {
-	if (this.t !== void 0 && (L.prototype.U.call(this, e), this.t === void 0)) {
+	I.prototype.S.call(this, e);
+}, nt.prototype.U = function(e) {
+	if (this.t !== void 0 && (I.prototype.U.call(this, e), this.t === void 0)) {
 		this.f &= -33;
 		for (var t = this.s; t !== void 0; t = t.n) t.S.U(t);
 	}
-}, et.prototype.N = function() {
+}, nt.prototype.N = function() {
 	if (!(2 & this.f)) {
 		this.f |= 6;
 		for (var e = this.t; e !== void 0; e = e.x) e.t.N();
 	}
-}, Object.defineProperty(et.prototype, "value", { get: function() {
+}, Object.defineProperty(nt.prototype, "value", { get: function() {
 	if (1 & this.f) throw Error("Cycle detected");
-	var e = Xe(this);
+	var e = Qe(this);
 	if (this.h(), e !== void 0 && (e.i = this.i), 16 & this.f) throw this.v;
 	return this.v;
 } });
-function z(e, t) {
-	return new et(e, t);
+function R(e, t) {
+	return new nt(e, t);
 }
-function tt(e) {
+function rt(e) {
 	var t = e.j;
 	if (e.j = void 0, typeof t == "function") {
-		We++;
-		var n = I;
-		I = void 0;
+		Ke++;
+		var n = F;
+		F = void 0;
 		try {
 			t();
 		} catch (t) {
-			throw e.f &= -2, e.f |= 8, nt(e), t;
+			throw e.f &= -2, e.f |= 8, it(e), t;
 		} finally {
-			I = n, ze();
+			F = n, Ve();
 		}
 	}
 }
-function nt(e) {
+function it(e) {
 	for (var t = e.s; t !== void 0; t = t.n) t.S.U(t);
-	e.x = void 0, e.s = void 0, tt(e);
+	e.x = void 0, e.s = void 0, rt(e);
 }
-function rt(e) {
-	if (I !== this) throw Error("Out-of-order effect");
-	$e(this), I = e, this.f &= -2;
+function at(e) {
+	if (F !== this) throw Error("Out-of-order effect");
+	tt(this), F = e, this.f &= -2;
 	try {
-		8 & this.f && nt(this);
+		8 & this.f && it(this);
 	} finally {
-		ze();
+		Ve();
 	}
 }
-function it(e, t) {
-	this.x = e, this.j = void 0, this.s = void 0, this.u = void 0, this.f = 32, this.name = t?.name, Ve && Ve.push(this);
+function ot(e, t) {
+	this.x = e, this.j = void 0, this.s = void 0, this.u = void 0, this.f = 32, this.name = t?.name, Ue && Ue.push(this);
 }
-it.prototype.c = function() {
+ot.prototype.c = function() {
 	var e = this.S();
 	try {
 		if (8 & this.f || this.x === void 0) return;
@@ -692,20 +701,20 @@ it.prototype.c = function() {
 	} finally {
 		e();
 	}
-}, it.prototype.S = function() {
+}, ot.prototype.S = function() {
 	if (1 & this.f) throw Error("Cycle detected");
-	this.f |= 1, this.f &= -9, tt(this), Qe(this), We++;
-	var e = I;
-	return I = this, rt.bind(this, e);
-}, it.prototype.N = function() {
-	2 & this.f || (this.f |= 2, this.u = Ue, Ue = this);
-}, it.prototype.d = function() {
-	this.f |= 8, 1 & this.f || nt(this);
-}, it.prototype.dispose = function() {
+	this.f |= 1, this.f &= -9, rt(this), et(this), Ke++;
+	var e = F;
+	return F = this, at.bind(this, e);
+}, ot.prototype.N = function() {
+	2 & this.f || (this.f |= 2, this.u = Ge, Ge = this);
+}, ot.prototype.d = function() {
+	this.f |= 8, 1 & this.f || it(this);
+}, ot.prototype.dispose = function() {
 	this.d();
 };
-function B(e, t) {
-	var n = new it(e, t);
+function z(e, t) {
+	var n = new ot(e, t);
 	try {
 		n.c();
 	} catch (e) {
@@ -715,35 +724,35 @@ function B(e, t) {
 	return r[Symbol.dispose] = r, r;
 }
 // node_modules/@preact/signals/dist/signals.module.js
-var at, ot, st = typeof window < "u" && !!window.__PREACT_SIGNALS_DEVTOOLS__, ct = [];
-B(function() {
-	at = this.N;
+var st, ct, lt = typeof window < "u" && !!window.__PREACT_SIGNALS_DEVTOOLS__, ut = [];
+z(function() {
+	st = this.N;
 })();
-function lt(e, t) {
+function dt(e, t) {
 	i[e] = t.bind(null, i[e] || function() {});
 }
-function ut(e) {
-	if (ot) {
-		var t = ot;
-		ot = void 0, t();
+function ft(e) {
+	if (ct) {
+		var t = ct;
+		ct = void 0, t();
 	}
-	ot = e && e.S();
+	ct = e && e.S();
 }
-function dt(e) {
-	var t = this, n = e.data, r = pt(n);
+function pt(e) {
+	var t = this, n = e.data, r = B(n);
 	r.name = "ReactiveDom", r.value = n;
-	var i = Ae(function() {
+	var i = je(function() {
 		for (var e = t, n = t.__v; n = n.__;) if (n.__c) {
 			n.__c.__$f |= 4;
 			break;
 		}
-		var i = z(function() {
+		var i = R(function() {
 			var e = r.value.value;
 			return e === 0 ? 0 : !0 === e ? "" : e || "";
-		}), a = z(function() {
+		}), a = R(function() {
 			return !Array.isArray(i.value) && !o(i.value);
-		}), s = B(function() {
-			if (this.N = gt, a.value) {
+		}), s = z(function() {
+			if (this.N = _t, a.value) {
 				var t = i.value;
 				e.__v && e.__v.__e && e.__v.__e.nodeType === 3 && (e.__v.__e.data = t);
 			}
@@ -754,14 +763,14 @@ function dt(e) {
 	}, []), a = i[0], s = i[1];
 	return a.value ? s.peek() : s.value;
 }
-dt.displayName = "ReactiveTextNode", Object.defineProperties(L.prototype, {
+pt.displayName = "ReactiveTextNode", Object.defineProperties(I.prototype, {
 	constructor: {
 		configurable: !0,
 		value: C(T, null).constructor
 	},
 	type: {
 		configurable: !0,
-		value: dt
+		value: pt
 	},
 	props: {
 		configurable: !0,
@@ -776,35 +785,35 @@ dt.displayName = "ReactiveTextNode", Object.defineProperties(L.prototype, {
 		configurable: !0,
 		value: 1
 	}
-}), lt("__b", function(e, t) {
-	if (ut(), typeof t.type == "string") {
+}), dt("__b", function(e, t) {
+	if (ft(), typeof t.type == "string") {
 		var n, r = t.props;
 		for (var i in r) if (i !== "children") {
 			var a = r[i];
-			a instanceof L && (n || (t.__np = n = {}), n[i] = a, r[i] = a.peek());
+			a instanceof I && (n || (t.__np = n = {}), n[i] = a, r[i] = a.peek());
 		}
 	}
 	e(t);
-}), lt("__r", function(e, t) {
+}), dt("__r", function(e, t) {
 	if (e(t), t.type !== T) {
-		ut();
+		ft();
 		var n, r = t.__c;
 		r && (r.__$f &= -2, (n = r.__$u) === void 0 && (r.__$u = n = function(e, t) {
 			var n;
-			return B(function() {
+			return z(function() {
 				n = this;
 			}, { name: t }), n.c = e, n;
 		}(function(e) {
 			return function() {
 				var t;
-				st && ((t = this.y) == null || t.call(this)), e.__$f |= 1, e.setState({});
+				lt && ((t = this.y) == null || t.call(this)), e.__$f |= 1, e.setState({});
 			};
-		}(r), typeof t.type == "function" ? t.type.displayName || t.type.name : ""))), ut(n);
+		}(r), typeof t.type == "function" ? t.type.displayName || t.type.name : ""))), ft(n);
 	}
-}), lt("__e", function(e, t, n, r) {
-	ut(), e(t, n, r);
-}), lt("diffed", function(e, t) {
-	ut();
+}), dt("__e", function(e, t, n, r) {
+	ft(), e(t, n, r);
+}), dt("diffed", function(e, t) {
+	ft();
 	var n;
 	if (typeof t.type == "string" && (n = t.__e)) {
 		var r = t.__np, i = t.props, a = n.U;
@@ -814,25 +823,25 @@ dt.displayName = "ReactiveTextNode", Object.defineProperties(L.prototype, {
 		}
 		if (r) for (var c in a || (a = {}, n.U = a), r) {
 			var l = a[c], u = r[c];
-			l === void 0 ? (l = ft(n, c, u, i), a[c] = l) : l.o(u, i);
+			l === void 0 ? (l = mt(n, c, u, i), a[c] = l) : l.o(u, i);
 		}
 	}
 	e(t);
 });
-function ft(e, t, n, r) {
-	var i = t in e && e.ownerSVGElement === void 0, a = R(n);
+function mt(e, t, n, r) {
+	var i = t in e && e.ownerSVGElement === void 0, a = L(n);
 	return {
 		o: function(e, t) {
 			a.value = e, r = t;
 		},
-		d: B(function() {
-			this.N = gt;
+		d: z(function() {
+			this.N = _t;
 			var n = a.value.value;
 			r[t] !== n && (r[t] = n, i ? e[t] = n : n != null && (!1 !== n || t[4] === "-") ? e.setAttribute(t, n) : e.removeAttribute(t));
 		})
 	};
 }
-lt("unmount", function(e, t) {
+dt("unmount", function(e, t) {
 	if (typeof t.type == "string") {
 		var n = t.__e;
 		if (n) {
@@ -857,7 +866,7 @@ lt("unmount", function(e, t) {
 		}
 	}
 	e(t);
-}), lt("__h", function(e, t, n, r) {
+}), dt("__h", function(e, t, n, r) {
 	r < 3 && (t.__$f |= 2), e(t, n, r);
 }), E.prototype.shouldComponentUpdate = function(e, t) {
 	if (this.__R) return !0;
@@ -871,46 +880,46 @@ lt("unmount", function(e, t) {
 	for (var s in this.props) if (!(s in e)) return !0;
 	return !1;
 };
-function pt(e, t) {
-	return Ae(function() {
-		return R(e, t);
+function B(e, t) {
+	return je(function() {
+		return L(e, t);
 	}, []);
 }
-var mt = function(e) {
+var ht = function(e) {
 	queueMicrotask(function() {
 		queueMicrotask(e);
 	});
 };
-function ht() {
-	Be(function() {
-		for (var e; e = ct.shift();) at.call(e);
+function gt() {
+	He(function() {
+		for (var e; e = ut.shift();) st.call(e);
 	});
 }
-function gt() {
-	ct.push(this) === 1 && (i.requestAnimationFrame || mt)(ht);
+function _t() {
+	ut.push(this) === 1 && (i.requestAnimationFrame || ht)(gt);
 }
 // src/state.ts
-var _t = [
+var vt = [
 	"matrix",
 	"arcs",
 	"products",
 	"image"
-], vt = [
+], yt = [
 	"layer",
 	"look",
 	"entropy",
 	"distance",
 	"first",
 	"previous"
-], yt = [
+], bt = [
 	"nothing",
 	"special",
 	"first"
-], bt = [
+], xt = [
 	"system",
 	"light",
 	"dark"
-], xt = {
+], St = {
 	heads: [[0, 0]],
 	query: null,
 	key: null,
@@ -920,16 +929,17 @@ var _t = [
 	log: !1,
 	hide: "nothing",
 	pool: "mean",
-	sort: "layer",
+	sort: "look",
+	sorted: !0,
 	theme: "system"
-}, St = (e) => {
+}, Ct = (e) => {
 	let [t, n] = e.split("-").map(Number);
 	if (!(t >= 0) || !(n === void 0 || n >= t) || !Number.isInteger(t)) throw RangeError(e);
 	return [t, (n ?? t) + 1];
-}, Ct = (e) => (t) => {
+}, wt = (e) => (t) => {
 	if (!e.includes(t)) throw RangeError(t);
 	return t;
-}, wt = (e) => e[1] === e[0] + 1 ? `${e[0]}` : `${e[0]}-${e[1] - 1}`, Tt = {
+}, Tt = (e) => e[1] === e[0] + 1 ? `${e[0]}` : `${e[0]}-${e[1] - 1}`, Et = {
 	heads: [
 		"h",
 		(e) => e.split(",").map((e) => {
@@ -941,27 +951,27 @@ var _t = [
 	],
 	query: [
 		"q",
-		St,
-		(e) => wt(e)
+		Ct,
+		(e) => Tt(e)
 	],
 	key: [
 		"k",
-		St,
-		(e) => wt(e)
+		Ct,
+		(e) => Tt(e)
 	],
 	view: [
 		"v",
-		Ct(_t),
+		wt(vt),
 		String
 	],
 	text: [
 		"t",
-		(e) => St(e)[0],
+		(e) => Ct(e)[0],
 		String
 	],
 	unit: [
 		"u",
-		Ct(["words", "pieces"]),
+		wt(["words", "pieces"]),
 		String
 	],
 	log: [
@@ -971,36 +981,41 @@ var _t = [
 	],
 	hide: [
 		"hide",
-		Ct(yt),
+		wt(bt),
 		String
 	],
 	pool: [
 		"pool",
-		Ct(["mean", "max"]),
+		wt(["mean", "max"]),
 		String
 	],
 	sort: [
 		"sort",
-		Ct(vt),
+		wt(yt),
 		String
+	],
+	sorted: [
+		"sorted",
+		(e) => e !== "0",
+		(e) => e ? "1" : "0"
 	],
 	theme: [
 		"theme",
-		Ct(bt),
+		wt(xt),
 		String
 	]
 };
-function Et(e, t) {
+function Dt(e, t) {
 	let n = [];
-	for (let [r, [i, , a]] of Object.entries(Tt)) {
+	for (let [r, [i, , a]] of Object.entries(Et)) {
 		let [o, s] = [e[r], t[r]].map((e) => e === null ? "" : a(e));
 		o !== s && n.push(`${i}=${o}`);
 	}
 	return n.join("&");
 }
-function Dt(e, t) {
+function Ot(e, t) {
 	let n = new URLSearchParams(e.replace(/^#/, "")), r = { ...t };
-	for (let [e, [t, i]] of Object.entries(Tt)) {
+	for (let [e, [t, i]] of Object.entries(Et)) {
 		let a = n.get(t);
 		if (a !== null) try {
 			r[e] = a === "" ? null : i(a);
@@ -1008,10 +1023,11 @@ function Dt(e, t) {
 	}
 	return r;
 }
-var Ot = class {
+var kt = class {
+	fitted;
 	start;
 	state;
-	hover = R({
+	hover = L({
 		query: null,
 		key: null
 	});
@@ -1019,49 +1035,49 @@ var Ot = class {
 	whole;
 	query;
 	key;
-	constructor(e) {
-		this.start = e, this.state = R(e);
-		let t = (e) => z(() => this.state.value[e]), [n, r, i, a] = [
-			t("heads"),
-			t("unit"),
-			t("hide"),
-			t("text")
+	constructor(e, t) {
+		this.fitted = t, this.start = t(e), this.state = L(this.start);
+		let n = (e) => R(() => this.state.value[e]), [r, i, a, o] = [
+			n("heads"),
+			n("unit"),
+			n("hide"),
+			n("text")
 		];
-		this.lens = z(() => ({
-			heads: n.value,
-			unit: r.value,
-			hide: i.value,
-			text: a.value
-		})), this.whole = z(() => ({
+		this.lens = R(() => ({
+			heads: r.value,
+			unit: i.value,
+			hide: a.value,
+			text: o.value
+		})), this.whole = R(() => ({
 			heads: [],
-			unit: r.value,
-			hide: i.value,
-			text: a.value
-		})), this.query = t("query"), this.key = t("key");
+			unit: i.value,
+			hide: a.value,
+			text: o.value
+		})), this.query = n("query"), this.key = n("key");
 	}
 	get now() {
 		return this.state.value;
 	}
 	set(e) {
-		this.state.value = {
+		this.state.value = this.fitted({
 			...this.state.peek(),
 			...e
-		};
+		});
 	}
 	follow(e) {
 		let t = () => {
-			this.state.value = Dt(e.location.hash, this.start);
+			this.state.value = this.fitted(Ot(e.location.hash, this.start));
 		};
 		t();
-		let n = B(() => {
-			let t = Et(this.state.value, this.start);
+		let n = z(() => {
+			let t = Dt(this.state.value, this.start);
 			t !== e.location.hash.replace(/^#/, "") && e.history.pushState(null, "", t ? `#${t}` : e.location.pathname + e.location.search);
 		});
 		return e.addEventListener("popstate", t), () => {
 			n(), e.removeEventListener("popstate", t);
 		};
 	}
-}, kt = "http://www.w3.org/2000/svg", At = [
+}, At = "http://www.w3.org/2000/svg", jt = [
 	"fill",
 	"stroke",
 	"stroke-width",
@@ -1071,11 +1087,11 @@ var Ot = class {
 	"font-weight",
 	"text-anchor"
 ];
-function jt(e, t) {
+function Mt(e, t) {
 	let n = e.cloneNode(!0), [r, i] = [e, n].map((e) => [...e.querySelectorAll("*")]);
 	r.forEach((e, t) => {
 		let n = getComputedStyle(e);
-		for (let e of At) i[t].setAttribute(e, n.getPropertyValue(e));
+		for (let e of jt) i[t].setAttribute(e, n.getPropertyValue(e));
 		for (let e of [
 			"class",
 			"tabindex",
@@ -1092,7 +1108,7 @@ function jt(e, t) {
 		0,
 		640,
 		480
-	], l = document.createElementNS(kt, "rect");
+	], l = document.createElementNS(At, "rect");
 	for (let [e, n] of Object.entries({
 		x: a,
 		y: o,
@@ -1100,12 +1116,12 @@ function jt(e, t) {
 		height: c,
 		fill: t
 	})) l.setAttribute(e, String(n));
-	return n.prepend(l), n.removeAttribute("style"), n.setAttribute("width", String(s)), n.setAttribute("height", String(c)), n.setAttribute("xmlns", kt), new XMLSerializer().serializeToString(n);
+	return n.prepend(l), n.removeAttribute("style"), n.setAttribute("width", String(s)), n.setAttribute("height", String(c)), n.setAttribute("xmlns", At), new XMLSerializer().serializeToString(n);
 }
-function Mt(e) {
+function Nt(e) {
 	return getComputedStyle(e).getPropertyValue("--paper");
 }
-async function Nt(e) {
+async function Pt(e) {
 	let t = new Image();
 	t.src = URL.createObjectURL(new Blob([e], { type: "image/svg+xml" }));
 	try {
@@ -1116,7 +1132,7 @@ async function Nt(e) {
 		URL.revokeObjectURL(t.src);
 	}
 }
-function Pt(e) {
+function Ft(e) {
 	let t = (e) => {
 		if (typeof e == "number") return String(e);
 		let t = /^[=+\-@\t\r]/.test(e) ? `'${e}` : e;
@@ -1124,43 +1140,43 @@ function Pt(e) {
 	};
 	return `${e.map((e) => e.map(t).join(",")).join("\r\n")}\r\n`;
 }
-function Ft(e) {
+function It(e) {
 	return e.replace(/[&<>"']/g, (e) => `&#${e.charCodeAt(0)};`).replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f]/g, "�");
 }
-function It(e, t) {
+function Lt(e, t) {
 	let n = document.createElement("a");
 	n.href = URL.createObjectURL(e), n.download = t, n.click(), setTimeout(() => URL.revokeObjectURL(n.href), 1e4);
 }
 // node_modules/d3-format/dist/d3-format.mjs
-function Lt(e) {
+function Rt(e) {
 	return Math.abs(e = Math.round(e)) >= 1e21 ? e.toLocaleString("en").replace(/,/g, "") : e.toString(10);
 }
-function Rt(e, t) {
+function zt(e, t) {
 	if (!isFinite(e) || e === 0) return null;
 	var n = (e = t ? e.toExponential(t - 1) : e.toExponential()).indexOf("e"), r = e.slice(0, n);
 	return [r.length > 1 ? r[0] + r.slice(2) : r, +e.slice(n + 1)];
 }
-function zt(e) {
-	return e = Rt(Math.abs(e)), e ? e[1] : NaN;
+function Bt(e) {
+	return e = zt(Math.abs(e)), e ? e[1] : NaN;
 }
-function Bt(e, t) {
+function Vt(e, t) {
 	return function(n, r) {
 		for (var i = n.length, a = [], o = 0, s = e[0], c = 0; i > 0 && s > 0 && (c + s + 1 > r && (s = Math.max(1, r - c)), a.push(n.substring(i -= s, i + s)), !((c += s + 1) > r));) s = e[o = (o + 1) % e.length];
 		return a.reverse().join(t);
 	};
 }
-function Vt(e) {
+function Ht(e) {
 	return function(t) {
 		return t.replace(/[0-9]/g, function(t) {
 			return e[+t];
 		});
 	};
 }
-var Ht = /^(?:(.)?([<>=^]))?([+\-( ])?([$#])?(0)?(\d+)?(,)?(\.\d+)?(~)?([a-z%])?$/i;
-function Ut(e) {
-	if (!(t = Ht.exec(e))) throw Error("invalid format: " + e);
+var Ut = /^(?:(.)?([<>=^]))?([+\-( ])?([$#])?(0)?(\d+)?(,)?(\.\d+)?(~)?([a-z%])?$/i;
+function Wt(e) {
+	if (!(t = Ut.exec(e))) throw Error("invalid format: " + e);
 	var t;
-	return new Wt({
+	return new Gt({
 		fill: t[1],
 		align: t[2],
 		sign: t[3],
@@ -1173,14 +1189,14 @@ function Ut(e) {
 		type: t[10]
 	});
 }
-Ut.prototype = Wt.prototype;
-function Wt(e) {
+Wt.prototype = Gt.prototype;
+function Gt(e) {
 	this.fill = e.fill === void 0 ? " " : e.fill + "", this.align = e.align === void 0 ? ">" : e.align + "", this.sign = e.sign === void 0 ? "-" : e.sign + "", this.symbol = e.symbol === void 0 ? "" : e.symbol + "", this.zero = !!e.zero, this.width = e.width === void 0 ? void 0 : +e.width, this.comma = !!e.comma, this.precision = e.precision === void 0 ? void 0 : +e.precision, this.trim = !!e.trim, this.type = e.type === void 0 ? "" : e.type + "";
 }
-Wt.prototype.toString = function() {
+Gt.prototype.toString = function() {
 	return this.fill + this.align + this.sign + this.symbol + (this.zero ? "0" : "") + (this.width === void 0 ? "" : Math.max(1, this.width | 0)) + (this.comma ? "," : "") + (this.precision === void 0 ? "" : "." + Math.max(0, this.precision | 0)) + (this.trim ? "~" : "") + this.type;
 };
-function Gt(e) {
+function Kt(e) {
 	out: for (var t = e.length, n = 1, r = -1, i; n < t; ++n) switch (e[n]) {
 		case ".":
 			r = i = n;
@@ -1194,38 +1210,38 @@ function Gt(e) {
 	}
 	return r > 0 ? e.slice(0, r) + e.slice(i + 1) : e;
 }
-var Kt;
-function qt(e, t) {
-	var n = Rt(e, t);
-	if (!n) return Kt = void 0, e.toPrecision(t);
-	var r = n[0], i = n[1], a = i - (Kt = Math.max(-8, Math.min(8, Math.floor(i / 3))) * 3) + 1, o = r.length;
-	return a === o ? r : a > o ? r + Array(a - o + 1).join("0") : a > 0 ? r.slice(0, a) + "." + r.slice(a) : "0." + Array(1 - a).join("0") + Rt(e, Math.max(0, t + a - 1))[0];
-}
+var qt;
 function Jt(e, t) {
-	var n = Rt(e, t);
+	var n = zt(e, t);
+	if (!n) return qt = void 0, e.toPrecision(t);
+	var r = n[0], i = n[1], a = i - (qt = Math.max(-8, Math.min(8, Math.floor(i / 3))) * 3) + 1, o = r.length;
+	return a === o ? r : a > o ? r + Array(a - o + 1).join("0") : a > 0 ? r.slice(0, a) + "." + r.slice(a) : "0." + Array(1 - a).join("0") + zt(e, Math.max(0, t + a - 1))[0];
+}
+function Yt(e, t) {
+	var n = zt(e, t);
 	if (!n) return e + "";
 	var r = n[0], i = n[1];
 	return i < 0 ? "0." + Array(-i).join("0") + r : r.length > i + 1 ? r.slice(0, i + 1) + "." + r.slice(i + 1) : r + Array(i - r.length + 2).join("0");
 }
-var Yt = {
+var Xt = {
 	"%": (e, t) => (e * 100).toFixed(t),
 	b: (e) => Math.round(e).toString(2),
 	c: (e) => e + "",
-	d: Lt,
+	d: Rt,
 	e: (e, t) => e.toExponential(t),
 	f: (e, t) => e.toFixed(t),
 	g: (e, t) => e.toPrecision(t),
 	o: (e) => Math.round(e).toString(8),
-	p: (e, t) => Jt(e * 100, t),
-	r: Jt,
-	s: qt,
+	p: (e, t) => Yt(e * 100, t),
+	r: Yt,
+	s: Jt,
 	X: (e) => Math.round(e).toString(16).toUpperCase(),
 	x: (e) => Math.round(e).toString(16)
 };
-function Xt(e) {
+function Zt(e) {
 	return e;
 }
-var Zt = Array.prototype.map, Qt = [
+var Qt = Array.prototype.map, $t = [
 	"y",
 	"z",
 	"a",
@@ -1244,13 +1260,13 @@ var Zt = Array.prototype.map, Qt = [
 	"Z",
 	"Y"
 ];
-function $t(e) {
-	var t = e.grouping === void 0 || e.thousands === void 0 ? Xt : Bt(Zt.call(e.grouping, Number), e.thousands + ""), n = e.currency === void 0 ? "" : e.currency[0] + "", r = e.currency === void 0 ? "" : e.currency[1] + "", i = e.decimal === void 0 ? "." : e.decimal + "", a = e.numerals === void 0 ? Xt : Vt(Zt.call(e.numerals, String)), o = e.percent === void 0 ? "%" : e.percent + "", s = e.minus === void 0 ? "−" : e.minus + "", c = e.nan === void 0 ? "NaN" : e.nan + "";
+function en(e) {
+	var t = e.grouping === void 0 || e.thousands === void 0 ? Zt : Vt(Qt.call(e.grouping, Number), e.thousands + ""), n = e.currency === void 0 ? "" : e.currency[0] + "", r = e.currency === void 0 ? "" : e.currency[1] + "", i = e.decimal === void 0 ? "." : e.decimal + "", a = e.numerals === void 0 ? Zt : Ht(Qt.call(e.numerals, String)), o = e.percent === void 0 ? "%" : e.percent + "", s = e.minus === void 0 ? "−" : e.minus + "", c = e.nan === void 0 ? "NaN" : e.nan + "";
 	function l(e, l) {
-		e = Ut(e);
+		e = Wt(e);
 		var u = e.fill, d = e.align, f = e.sign, p = e.symbol, m = e.zero, h = e.width, g = e.comma, _ = e.precision, v = e.trim, y = e.type;
-		y === "n" ? (g = !0, y = "g") : Yt[y] || (_ === void 0 && (_ = 12), v = !0, y = "g"), (m || u === "0" && d === "=") && (m = !0, u = "0", d = "=");
-		var b = (l && l.prefix !== void 0 ? l.prefix : "") + (p === "$" ? n : p === "#" && /[boxX]/.test(y) ? "0" + y.toLowerCase() : ""), x = (p === "$" ? r : /[%p]/.test(y) ? o : "") + (l && l.suffix !== void 0 ? l.suffix : ""), S = Yt[y], C = /[defgprs%]/.test(y);
+		y === "n" ? (g = !0, y = "g") : Xt[y] || (_ === void 0 && (_ = 12), v = !0, y = "g"), (m || u === "0" && d === "=") && (m = !0, u = "0", d = "=");
+		var b = (l && l.prefix !== void 0 ? l.prefix : "") + (p === "$" ? n : p === "#" && /[boxX]/.test(y) ? "0" + y.toLowerCase() : ""), x = (p === "$" ? r : /[%p]/.test(y) ? o : "") + (l && l.suffix !== void 0 ? l.suffix : ""), S = Xt[y], C = /[defgprs%]/.test(y);
 		_ = _ === void 0 ? 6 : /[gprs]/.test(y) ? Math.max(1, Math.min(21, _)) : Math.max(0, Math.min(20, _));
 		function w(e) {
 			var n = b, r = x, o, l, p;
@@ -1258,7 +1274,7 @@ function $t(e) {
 			else {
 				e = +e;
 				var w = e < 0 || 1 / e < 0;
-				if (e = isNaN(e) ? c : S(Math.abs(e), _), v && (e = Gt(e)), w && +e == 0 && f !== "+" && (w = !1), n = (w ? f === "(" ? f : s : f === "-" || f === "(" ? "" : f) + n, r = (y === "s" && !isNaN(e) && Kt !== void 0 ? Qt[8 + Kt / 3] : "") + r + (w && f === "(" ? ")" : ""), C) {
+				if (e = isNaN(e) ? c : S(Math.abs(e), _), v && (e = Kt(e)), w && +e == 0 && f !== "+" && (w = !1), n = (w ? f === "(" ? f : s : f === "-" || f === "(" ? "" : f) + n, r = (y === "s" && !isNaN(e) && qt !== void 0 ? $t[8 + qt / 3] : "") + r + (w && f === "(" ? ")" : ""), C) {
 					for (o = -1, l = e.length; ++o < l;) if (p = e.charCodeAt(o), 48 > p || p > 57) {
 						r = (p === 46 ? i + e.slice(o + 1) : e.slice(o)) + r, e = e.slice(0, o);
 						break;
@@ -1286,7 +1302,7 @@ function $t(e) {
 		}, w;
 	}
 	function u(e, t) {
-		var n = Math.max(-8, Math.min(8, Math.floor(zt(t) / 3))) * 3, r = 10 ** -n, i = l((e = Ut(e), e.type = "f", e), { suffix: Qt[8 + n / 3] });
+		var n = Math.max(-8, Math.min(8, Math.floor(Bt(t) / 3))) * 3, r = 10 ** -n, i = l((e = Wt(e), e.type = "f", e), { suffix: $t[8 + n / 3] });
 		return function(e) {
 			return i(r * e);
 		};
@@ -1296,39 +1312,33 @@ function $t(e) {
 		formatPrefix: u
 	};
 }
-var en, tn;
-nn({
+var tn, nn;
+rn({
 	thousands: ",",
 	grouping: [3],
 	currency: ["$", ""]
 });
-function nn(e) {
-	return en = $t(e), tn = en.format, en.formatPrefix, en;
+function rn(e) {
+	return tn = en(e), nn = tn.format, tn.formatPrefix, tn;
 }
 // src/views/format.ts
-var rn = tn(".3f"), an = tn(".1e");
+var an = nn(".3f"), on = nn(".1e");
 function V(e) {
-	return e === 0 || e >= 5e-4 || Number.isNaN(e) ? rn(e) : an(e);
+	return e === 0 || e >= 5e-4 || Number.isNaN(e) ? an(e) : on(e);
 }
-function on(e, [t, n]) {
+function sn(e, [t, n]) {
 	let { label: r, number: i, heads: a } = e.layers[t];
 	return `L${i}H${a[n]}${r.slice(`L${i}`.length)}`;
 }
-function sn(e) {
+function cn(e) {
 	return e.replace(/\n/g, "⏎").replace(/\t/g, "⇥").replace(/^ +| +$/g, (e) => "␣".repeat(e.length)) || "∅";
 }
-function cn(e, t, n) {
-	return !e || e.pieces.length !== t ? Array.from({ length: t }, (e, t) => `${t}`) : (n === "words" ? e.words : e.pieces).map(sn);
-}
-function ln(e, t, n) {
-	return !e || e.pieces.length !== t ? Array.from({ length: t }, () => !1) : n === "words" ? e.word_special : e.special;
-}
-function un(e, t) {
+function ln(e, t) {
 	let n = e.slice(t[0], Math.min(t[1], t[0] + 6)).join(" ");
 	return t[1] - t[0] > 6 ? `${n} …` : n;
 }
 // node_modules/preact/jsx-runtime/dist/jsxRuntime.mjs
-var dn = Symbol.for("pv"), fn = 0;
+var un = Symbol.for("pv"), dn = 0;
 Array.isArray;
 function H(e, t, n, r, a, o) {
 	t ||= {};
@@ -1344,15 +1354,15 @@ function H(e, t, n, r, a, o) {
 		__b: 0,
 		__e: null,
 		__c: null,
-		constructor: dn,
-		__v: --fn,
+		constructor: un,
+		__v: --dn,
 		__i: -1,
 		__u: 0
 	};
 	return (a || o) && (u.__source = a, u.__self = o), i.vnode && i.vnode(u), u;
 }
 // src/views/arcs.tsx
-var pn = 22, mn = 400, hn = 240, gn = [
+var fn = 22, pn = 400, mn = 240, hn = [
 	"#0072b2",
 	"#d55e00",
 	"#009e73",
@@ -1360,14 +1370,14 @@ var pn = 22, mn = 400, hn = 240, gn = [
 	"#e69f00",
 	"#56b4e9"
 ];
-function _n({ model: e }) {
-	let { store: t, source: n } = e, { heads: r, query: i, key: a } = t.state.value, [o, s] = [e.queryWords.value, e.keyWords.value], c = pt(0), l = pt({
+function gn({ model: e }) {
+	let { store: t, source: n } = e, { heads: r, query: i, key: a } = t.state.value, [o, s] = [e.queryWords.value, e.keyWords.value], c = B(0), l = B({
 		arcs: [],
 		of: 0
-	}), u = ke(null), d = t.lens.value, f = Math.min(o.length, hn), p = Math.min(s.length, hn), m = Math.min(c.value, Math.max(0, o.length - f)), h = Math.min(c.value, Math.max(0, s.length - p));
-	F(() => {
+	}), u = Ae(null), d = t.lens.value, f = Math.min(o.length, mn), p = Math.min(s.length, mn), m = Math.min(c.value, Math.max(0, o.length - f)), h = Math.min(c.value, Math.max(0, s.length - p));
+	P(() => {
 		let t = new AbortController();
-		return Promise.all(r.map((n) => vn(e, n, m, f, h, p, t.signal))).then((e) => {
+		return Promise.all(r.map((n) => _n(e, n, m, f, h, p, t.signal))).then((e) => {
 			let t = [];
 			e.forEach((e, n) => e.forEach((e, r) => e > .001 && t.push({
 				query: m + Math.floor(r / p),
@@ -1375,7 +1385,7 @@ function _n({ model: e }) {
 				weight: e,
 				head: n
 			}))), t.sort((e, t) => t.weight - e.weight), l.value = {
-				arcs: t.slice(0, mn),
+				arcs: t.slice(0, pn),
 				of: t.length
 			};
 		}, (t) => t.name !== "AbortError" && (e.error.value = t.message)), () => t.abort();
@@ -1385,10 +1395,10 @@ function _n({ model: e }) {
 		h,
 		f,
 		p
-	]), F(() => {
+	]), P(() => {
 		let t = l.value.arcs;
 		return e.kept.value = {
-			svg: () => jt(u.current, Mt(u.current)),
+			svg: () => Mt(u.current, Nt(u.current)),
 			table: async () => [[
 				"head",
 				"query",
@@ -1397,7 +1407,7 @@ function _n({ model: e }) {
 				"to",
 				"weight"
 			], ...t.map((e) => [
-				on(n.info, r[e.head]),
+				sn(n.info, r[e.head]),
 				e.query,
 				e.key,
 				o[e.query],
@@ -1408,7 +1418,7 @@ function _n({ model: e }) {
 			e.kept.value = null;
 		};
 	}, [l.value]);
-	let g = t.hover.value, _ = (e) => g.query !== null || g.key !== null ? e.query === g.query || e.key === g.key : i && !(e.query >= i[0] && e.query < i[1]) ? !1 : !(a && !(e.key >= a[0] && e.key < a[1])), v = g.query !== null || g.key !== null || i || a, y = Math.max(f, p) * pn + 12, b = (e, t) => (e - t + .5) * pn + 6, x = l.value.arcs;
+	let g = t.hover.value, _ = (e) => g.query !== null || g.key !== null ? e.query === g.query || e.key === g.key : i && !(e.query >= i[0] && e.query < i[1]) ? !1 : !(a && !(e.key >= a[0] && e.key < a[1])), v = g.query !== null || g.key !== null || i || a, y = Math.max(f, p) * fn + 12, b = (e, t) => (e - t + .5) * fn + 6, x = l.value.arcs;
 	return /* @__PURE__ */ H("figure", {
 		class: "arcs",
 		children: [/* @__PURE__ */ H("svg", {
@@ -1424,13 +1434,13 @@ function _n({ model: e }) {
 						let [t, n] = [b(e.query, m), b(e.key, h)], r = _(e);
 						return /* @__PURE__ */ H("path", {
 							d: `M200 ${t}C320 ${t} 320 ${n} 440 ${n}`,
-							stroke: gn[e.head % gn.length],
+							stroke: hn[e.head % hn.length],
 							"stroke-width": Math.max(.5, 6 * e.weight),
 							"stroke-opacity": v ? r ? Math.min(1, .25 + e.weight) : .04 : Math.min(1, .1 + e.weight)
 						});
 					})
 				}),
-				/* @__PURE__ */ H(yn, {
+				/* @__PURE__ */ H(vn, {
 					model: e,
 					words: o,
 					from: m,
@@ -1438,7 +1448,7 @@ function _n({ model: e }) {
 					side: "query",
 					y: (e) => b(e, m)
 				}),
-				/* @__PURE__ */ H(yn, {
+				/* @__PURE__ */ H(vn, {
 					model: e,
 					words: s,
 					from: h,
@@ -1451,22 +1461,22 @@ function _n({ model: e }) {
 			r.map((e, t) => /* @__PURE__ */ H("span", {
 				class: "key",
 				children: [
-					/* @__PURE__ */ H("i", { style: { background: gn[t % gn.length] } }),
+					/* @__PURE__ */ H("i", { style: { background: hn[t % hn.length] } }),
 					" ",
-					on(n.info, e)
+					sn(n.info, e)
 				]
 			})),
 			/* @__PURE__ */ H("span", { children: [
 				l.value.of > x.length ? `the strongest ${x.length} of ${l.value.of} lines above 0.001` : `${x.length} lines above 0.001`,
 				x.length > 0 && `, down to ${V(x[x.length - 1].weight)}`,
-				Math.max(o.length, s.length) > hn && ` among ${hn} from ${m}`
+				Math.max(o.length, s.length) > mn && ` among ${mn} from ${m}`
 			] }),
-			Math.max(o.length, s.length) > hn && /* @__PURE__ */ H("label", {
+			Math.max(o.length, s.length) > mn && /* @__PURE__ */ H("label", {
 				class: "field",
 				children: ["from", /* @__PURE__ */ H("input", {
 					type: "range",
 					min: 0,
-					max: Math.max(o.length, s.length) - hn,
+					max: Math.max(o.length, s.length) - mn,
 					value: c.value,
 					onInput: (e) => c.value = Number(e.currentTarget.value)
 				})]
@@ -1474,7 +1484,7 @@ function _n({ model: e }) {
 		] })]
 	});
 }
-async function vn(e, t, n, r, i, a, o) {
+async function _n(e, t, n, r, i, a, o) {
 	let s = new Float32Array(r * a), c = {
 		...e.store.lens.peek(),
 		heads: [t]
@@ -1490,7 +1500,7 @@ async function vn(e, t, n, r, i, a, o) {
 		}
 	})), s;
 }
-function yn({ model: e, words: t, from: n, count: r, side: i, y: a }) {
+function vn({ model: e, words: t, from: n, count: r, side: i, y: a }) {
 	let { store: o } = e, s = o.state.value[i], c = i === "query", l = c ? e.column.value : e.row.value;
 	return /* @__PURE__ */ H("g", {
 		class: "column",
@@ -1524,8 +1534,8 @@ function yn({ model: e, words: t, from: n, count: r, side: i, y: a }) {
 	});
 }
 // src/views/export.tsx
-function bn({ model: e }) {
-	let t = pt(""), { heads: n, view: r } = e.store.state.value, i = `${n.map((t) => on(e.source.info, t).replace("@", "-")).join("+")}-${r}`, a = e.kept.value;
+function yn({ model: e }) {
+	let t = B(""), { heads: n, view: r } = e.store.state.value, i = `${n.map((t) => sn(e.source.info, t).replace("@", "-")).join("+")}-${r}`, a = e.kept.value;
 	async function o(e) {
 		try {
 			if (e === "link") {
@@ -1533,7 +1543,7 @@ function bn({ model: e }) {
 				return;
 			}
 			if (!a) return;
-			e === "csv" ? It(new Blob([Pt(await a.table())], { type: "text/csv" }), `${i}.csv`) : e === "svg" ? It(new Blob([a.svg()], { type: "image/svg+xml" }), `${i}.svg`) : It(await Nt(a.svg()), `${i}.png`), t.value = `${i}.${e} was written.`;
+			e === "csv" ? Lt(new Blob([Ft(await a.table())], { type: "text/csv" }), `${i}.csv`) : e === "svg" ? Lt(new Blob([a.svg()], { type: "image/svg+xml" }), `${i}.svg`) : Lt(await Pt(a.svg()), `${i}.png`), t.value = `${i}.${e} was written.`;
 		} catch (n) {
 			t.value = e === "link" ? `Copy it from the address bar: ${window.location.href}` : String(n.message);
 		}
@@ -1567,7 +1577,7 @@ function bn({ model: e }) {
 	});
 }
 // src/views/keys.ts
-var xn = [
+var bn = [
 	["← →", "the word before or after"],
 	["↑ ↓", "the key above or below"],
 	["[ ]", "the head before or after"],
@@ -1578,24 +1588,26 @@ var xn = [
 	["s", "hide nothing, special tokens, the first token"],
 	["m", "mean or maximum where zoomed out"],
 	["+ − 0", "zoom in, out, all"],
+	["/", "find a word"],
+	["e", "keep what is seen: picture, numbers, link"],
 	["Esc", "let go of the selection"],
 	["?", "this list"]
 ];
-function Sn(e, t, n) {
+function xn(e, t, n) {
 	let r = e ? Math.min(n - 1, Math.max(0, e[0] + t)) : t > 0 ? 0 : n - 1;
 	return [r, r + 1];
 }
-function Cn(e, t, n, r) {
+function Sn(e, t, n, r) {
 	let i = e.target;
 	if (e.ctrlKey || e.metaKey || e.altKey || i.closest("input, select, textarea, dialog")) return;
 	let { store: a, source: o } = t, s = a.now, { layers: c } = o.info, [l, u] = s.heads[0], d = (e) => a.set(e), f = t.heads, p = f.findIndex((e) => e[0] === l && e[1] === u), m = (e) => f[(e + f.length) % f.length], h = (e) => {
 		let t = (l + e + c.length) % c.length;
 		return [t, Math.min(u, c[t].heads.length - 1)];
 	}, g = (e) => n.querySelector(".matrix canvas")?.dispatchEvent(new CustomEvent("zoom-by", { detail: e })), _ = {
-		ArrowRight: () => d({ query: Sn(s.query, 1, t.queryWords.value.length) }),
-		ArrowLeft: () => d({ query: Sn(s.query, -1, t.queryWords.value.length) }),
-		ArrowDown: () => d({ key: Sn(s.key, 1, t.keyWords.value.length) }),
-		ArrowUp: () => d({ key: Sn(s.key, -1, t.keyWords.value.length) }),
+		ArrowRight: () => d({ query: xn(s.query, 1, t.queryWords.value.length) }),
+		ArrowLeft: () => d({ query: xn(s.query, -1, t.queryWords.value.length) }),
+		ArrowDown: () => d({ key: xn(s.key, 1, t.keyWords.value.length) }),
+		ArrowUp: () => d({ key: xn(s.key, -1, t.keyWords.value.length) }),
 		"]": () => d({ heads: [m(p + 1)] }),
 		"[": () => d({ heads: [m(p - 1)] }),
 		"}": () => d({ heads: [h(1)] }),
@@ -1606,7 +1618,7 @@ function Cn(e, t, n, r) {
 			key: null
 		}),
 		l: () => d({ log: !s.log }),
-		s: () => d({ hide: yt[(yt.indexOf(s.hide) + 1) % yt.length] }),
+		s: () => d({ hide: bt[(bt.indexOf(s.hide) + 1) % bt.length] }),
 		m: () => d({ pool: s.pool === "mean" ? "max" : "mean" }),
 		"+": () => g("+"),
 		"=": () => g("+"),
@@ -1616,24 +1628,26 @@ function Cn(e, t, n, r) {
 			query: null,
 			key: null
 		}),
+		"/": () => n.querySelector("input[type=search]")?.focus(),
+		e: () => n.querySelector(".export button")?.focus(),
 		"?": r
 	};
-	_t.forEach((e, t) => {
-		e !== "image" && (_[`${t + 1}`] = () => d({ view: e }));
+	vt.forEach((e, n) => {
+		t.views.value.includes(e) && (_[`${n + 1}`] = () => d({ view: e }));
 	});
 	let v = _[e.key];
 	v && (e.preventDefault(), v());
 }
 // src/views/help.tsx
-function wn({ onClose: e }) {
-	let t = ke(null);
-	return F(() => t.current.showModal(), []), /* @__PURE__ */ H("dialog", {
+function Cn({ onClose: e }) {
+	let t = Ae(null);
+	return P(() => t.current.showModal(), []), /* @__PURE__ */ H("dialog", {
 		ref: t,
 		"aria-label": "Keys, and what weights do not show",
 		onClose: e,
 		children: [
 			/* @__PURE__ */ H("h2", { children: "Keys" }),
-			/* @__PURE__ */ H("dl", { children: xn.map(([e, t]) => /* @__PURE__ */ H("div", { children: [/* @__PURE__ */ H("dt", { children: /* @__PURE__ */ H("kbd", { children: e }) }), /* @__PURE__ */ H("dd", { children: t })] })) }),
+			/* @__PURE__ */ H("dl", { children: bn.map(([e, t]) => /* @__PURE__ */ H("div", { children: [/* @__PURE__ */ H("dt", { children: /* @__PURE__ */ H("kbd", { children: e }) }), /* @__PURE__ */ H("dd", { children: t })] })) }),
 			/* @__PURE__ */ H("h2", { children: "What weights do not show" }),
 			/* @__PURE__ */ H("p", { children: "A weight says how much of a token's value a head mixes in, not what the value does afterwards: the same output can come out of other weights (Jain & Wallace 2019, arXiv:1902.10186), which are still a useful trace where they are tested against alternatives (Wiegreffe & Pinter 2019, arXiv:1908.04626). A token that gets much weight may be a resting place with a value of almost no length (Clark et al. 2019, arXiv:1906.04341; Kobayashi et al. 2020, arXiv:2004.10102)." }),
 			/* @__PURE__ */ H("form", {
@@ -1646,12 +1660,101 @@ function wn({ onClose: e }) {
 		]
 	});
 }
+// src/views/image.tsx
+var wn = 300;
+function Tn({ model: e }) {
+	let { store: t } = e, { query: n } = t.state.value, r = Ae(null), i = e.picture.value, [a, o] = e.hasPatches.value, s = e.row.value, c = s && s.length === e.keyWords.value.length ? s : null, l = a && e.isSelf.value;
+	P(() => (e.kept.value = {
+		svg: () => Mt(r.current, Nt(r.current)),
+		table: async () => [["to", "weight"], ...c ? Array.from(c, (t, n) => [e.keyWords.value[n], t]) : []]
+	}, () => {
+		e.kept.value = null;
+	}), [c]);
+	let [u, d] = i.grid, f = wn * u / d, p = c ? c.subarray(0, i.first).reduce((e, t) => e + t, 0) : 0, m = 0;
+	return c?.subarray(i.first).forEach((e) => m = Math.max(m, e)), /* @__PURE__ */ H("figure", {
+		class: "image",
+		children: [/* @__PURE__ */ H("svg", {
+			ref: r,
+			viewBox: `0 0 ${l ? 620 : wn} ${f + 24}`,
+			role: "group",
+			"aria-label": "Patches that look, left, and how hard they look at each patch, right",
+			children: [l && /* @__PURE__ */ H(En, {
+				model: e,
+				picture: i,
+				side: "query",
+				left: 0,
+				height: f,
+				weights: null,
+				most: 1
+			}), o && /* @__PURE__ */ H(En, {
+				model: e,
+				picture: i,
+				side: "key",
+				left: l ? 320 : 0,
+				height: f,
+				weights: n ? c : null,
+				most: m
+			})]
+		}), /* @__PURE__ */ H("figcaption", { children: c && n ? /* @__PURE__ */ H("span", { children: [
+			"The clearest patch has ",
+			V(m),
+			"; what is faded out has 0",
+			e.store.state.value.log ? " (log scale)" : "",
+			". ",
+			V(p),
+			" falls on no patch."
+		] }) : /* @__PURE__ */ H("span", { children: "Choose a patch on the left, or [CLS] above." }) })]
+	});
+}
+function En({ model: e, picture: t, side: n, left: r, height: i, weights: a, most: o }) {
+	let { store: s } = e, c = s.state.value[n], [l, u] = t.grid, [d, f] = [wn / u, i / l], p = e.scale(o), m = Array.from({ length: l * u }, (e, t) => t);
+	return /* @__PURE__ */ H("g", { children: [
+		/* @__PURE__ */ H("text", {
+			x: r,
+			y: 14,
+			class: "quiet",
+			children: n === "query" ? "from" : "to"
+		}),
+		/* @__PURE__ */ H("image", {
+			href: `data:image/png;base64,${t.png}`,
+			x: r,
+			y: 24,
+			width: wn,
+			height: i,
+			preserveAspectRatio: "none"
+		}),
+		m.map((e) => {
+			let i = t.first + e, o = a?.[i] ?? 0, l = c !== null && i >= c[0] && i < c[1];
+			return /* @__PURE__ */ H("rect", {
+				class: `patch${l ? ` is-${n}` : ""}`,
+				x: r + e % u * d,
+				y: 24 + Math.floor(e / u) * f,
+				width: d,
+				height: f,
+				"fill-opacity": a ? .95 * (1 - p.place(o)) : 0,
+				onClick: () => s.set({ [n]: l ? null : [i, i + 1] }),
+				onPointerEnter: () => s.hover.value = n === "query" ? {
+					query: i,
+					key: null
+				} : {
+					query: null,
+					key: i
+				},
+				onPointerLeave: () => s.hover.value = {
+					query: null,
+					key: null
+				},
+				children: /* @__PURE__ */ H("title", { children: `${Math.floor(e / u)},${e % u}${a ? `: ${V(o)}` : ""}` })
+			});
+		})
+	] });
+}
 // src/views/inspector.tsx
-var Tn = 12;
-function En({ model: e }) {
-	let { store: t, source: n } = e, { query: r, key: i, heads: a } = t.state.value, o = e.row.value, s = e.keyWords.value, c = o && o.length === s.length ? o : null, l = r && un(e.queryWords.value, r), u = i && un(s, i), d = 0;
+var Dn = 12;
+function On({ model: e }) {
+	let { store: t, source: n } = e, { query: r, key: i, heads: a } = t.state.value, o = e.row.value, s = e.keyWords.value, c = o && o.length === s.length ? o : null, l = r && ln(e.queryWords.value, r), u = i && ln(s, i), d = 0;
 	if (c && i) for (let e = i[0]; e < i[1]; e++) d += c[e];
-	let f = c && i && i[1] === i[0] + 1 ? 1 + c.filter((e) => e > c[i[0]]).length : null, p = c ? Array.from(c, (e, t) => [e, t]).sort((e, t) => t[0] - e[0]).slice(0, Tn) : [], m = [...e.looks.value ?? []].sort((e, t) => t.weight - e.weight).slice(0, Tn), h = a.map((e) => on(n.info, e)).join(" + ");
+	let f = c && i && i[1] === i[0] + 1 ? 1 + c.filter((e) => e > c[i[0]]).length : null, p = c ? Array.from(c, (e, t) => [e, t]).sort((e, t) => t[0] - e[0]).slice(0, Dn) : [], m = [...e.looks.value ?? []].sort((e, t) => t.weight - e.weight).slice(0, Dn), h = a.map((e) => sn(n.info, e)).join(" + ");
 	return /* @__PURE__ */ H("aside", {
 		class: "inspector",
 		"aria-label": "The selection",
@@ -1670,7 +1773,7 @@ function En({ model: e }) {
 					f && `, rank ${f} of ${s.length}`
 				] })
 			}),
-			c && /* @__PURE__ */ H(T, { children: [/* @__PURE__ */ H("h3", { children: [h, ": what it looks at"] }), /* @__PURE__ */ H(Dn, {
+			c && /* @__PURE__ */ H(T, { children: [/* @__PURE__ */ H("h3", { children: [h, ": what it looks at"] }), /* @__PURE__ */ H(kn, {
 				rows: p.map(([e, t]) => ({
 					label: s[t],
 					weight: e,
@@ -1678,9 +1781,9 @@ function En({ model: e }) {
 				})),
 				onChoose: (e) => t.set({ key: [p[e][1], p[e][1] + 1] })
 			})] }),
-			m.length > 0 && /* @__PURE__ */ H(T, { children: [/* @__PURE__ */ H("h3", { children: i ? "All heads, for this pair" : "Heads that look hardest" }), /* @__PURE__ */ H(Dn, {
+			m.length > 0 && /* @__PURE__ */ H(T, { children: [/* @__PURE__ */ H("h3", { children: i ? "All heads, for this pair" : "Heads that look hardest" }), /* @__PURE__ */ H(kn, {
 				rows: m.map((e) => ({
-					label: on(n.info, e.head) + (i ? "" : ` → ${s[e.key]}`),
+					label: sn(n.info, e.head) + (i ? "" : ` → ${s[e.key]}`),
 					weight: e.weight,
 					isMarked: a.some((t) => t.join(".") === e.head.join("."))
 				})),
@@ -1693,7 +1796,7 @@ function En({ model: e }) {
 		]
 	});
 }
-function Dn({ rows: e, onChoose: t }) {
+function kn({ rows: e, onChoose: t }) {
 	let n = Math.max(1e-9, ...e.map((e) => e.weight));
 	return /* @__PURE__ */ H("ol", {
 		class: "bars",
@@ -1720,117 +1823,117 @@ function Dn({ rows: e, onChoose: t }) {
 	});
 }
 // node_modules/d3-selection/dist/d3-selection.mjs
-var On = "http://www.w3.org/1999/xhtml", kn = {
+var An = "http://www.w3.org/1999/xhtml", jn = {
 	svg: "http://www.w3.org/2000/svg",
-	xhtml: On,
+	xhtml: An,
 	xlink: "http://www.w3.org/1999/xlink",
 	xml: "http://www.w3.org/XML/1998/namespace",
 	xmlns: "http://www.w3.org/2000/xmlns/"
 };
-function An(e) {
+function Mn(e) {
 	var t = e += "", n = t.indexOf(":");
-	return n >= 0 && (t = e.slice(0, n)) !== "xmlns" && (e = e.slice(n + 1)), kn.hasOwnProperty(t) ? {
-		space: kn[t],
+	return n >= 0 && (t = e.slice(0, n)) !== "xmlns" && (e = e.slice(n + 1)), jn.hasOwnProperty(t) ? {
+		space: jn[t],
 		local: e
 	} : e;
 }
-function jn(e) {
+function Nn(e) {
 	return function() {
 		var t = this.ownerDocument, n = this.namespaceURI;
-		return n === On && t.documentElement.namespaceURI === On ? t.createElement(e) : t.createElementNS(n, e);
+		return n === An && t.documentElement.namespaceURI === An ? t.createElement(e) : t.createElementNS(n, e);
 	};
 }
-function Mn(e) {
+function Pn(e) {
 	return function() {
 		return this.ownerDocument.createElementNS(e.space, e.local);
 	};
 }
-function Nn(e) {
-	var t = An(e);
-	return (t.local ? Mn : jn)(t);
-}
-function Pn() {}
 function Fn(e) {
-	return e == null ? Pn : function() {
+	var t = Mn(e);
+	return (t.local ? Pn : Nn)(t);
+}
+function In() {}
+function Ln(e) {
+	return e == null ? In : function() {
 		return this.querySelector(e);
 	};
 }
-function In(e) {
-	typeof e != "function" && (e = Fn(e));
+function Rn(e) {
+	typeof e != "function" && (e = Ln(e));
 	for (var t = this._groups, n = t.length, r = Array(n), i = 0; i < n; ++i) for (var a = t[i], o = a.length, s = r[i] = Array(o), c, l, u = 0; u < o; ++u) (c = a[u]) && (l = e.call(c, c.__data__, u, a)) && ("__data__" in c && (l.__data__ = c.__data__), s[u] = l);
 	return new U(r, this._parents);
 }
-function Ln(e) {
+function zn(e) {
 	return e == null ? [] : Array.isArray(e) ? e : Array.from(e);
 }
-function Rn() {
+function Bn() {
 	return [];
 }
-function zn(e) {
-	return e == null ? Rn : function() {
+function Vn(e) {
+	return e == null ? Bn : function() {
 		return this.querySelectorAll(e);
 	};
 }
-function Bn(e) {
+function Hn(e) {
 	return function() {
-		return Ln(e.apply(this, arguments));
+		return zn(e.apply(this, arguments));
 	};
 }
-function Vn(e) {
-	e = typeof e == "function" ? Bn(e) : zn(e);
+function Un(e) {
+	e = typeof e == "function" ? Hn(e) : Vn(e);
 	for (var t = this._groups, n = t.length, r = [], i = [], a = 0; a < n; ++a) for (var o = t[a], s = o.length, c, l = 0; l < s; ++l) (c = o[l]) && (r.push(e.call(c, c.__data__, l, o)), i.push(c));
 	return new U(r, i);
 }
-function Hn(e) {
+function Wn(e) {
 	return function() {
 		return this.matches(e);
 	};
 }
-function Un(e) {
+function Gn(e) {
 	return function(t) {
 		return t.matches(e);
 	};
 }
-var Wn = Array.prototype.find;
-function Gn(e) {
+var Kn = Array.prototype.find;
+function qn(e) {
 	return function() {
-		return Wn.call(this.children, e);
+		return Kn.call(this.children, e);
 	};
 }
-function Kn() {
+function Jn() {
 	return this.firstElementChild;
 }
-function qn(e) {
-	return this.select(e == null ? Kn : Gn(typeof e == "function" ? e : Un(e)));
+function Yn(e) {
+	return this.select(e == null ? Jn : qn(typeof e == "function" ? e : Gn(e)));
 }
-var Jn = Array.prototype.filter;
-function Yn() {
+var Xn = Array.prototype.filter;
+function Zn() {
 	return Array.from(this.children);
 }
-function Xn(e) {
+function Qn(e) {
 	return function() {
-		return Jn.call(this.children, e);
+		return Xn.call(this.children, e);
 	};
 }
-function Zn(e) {
-	return this.selectAll(e == null ? Yn : Xn(typeof e == "function" ? e : Un(e)));
+function $n(e) {
+	return this.selectAll(e == null ? Zn : Qn(typeof e == "function" ? e : Gn(e)));
 }
-function Qn(e) {
-	typeof e != "function" && (e = Hn(e));
+function er(e) {
+	typeof e != "function" && (e = Wn(e));
 	for (var t = this._groups, n = t.length, r = Array(n), i = 0; i < n; ++i) for (var a = t[i], o = a.length, s = r[i] = [], c, l = 0; l < o; ++l) (c = a[l]) && e.call(c, c.__data__, l, a) && s.push(c);
 	return new U(r, this._parents);
 }
-function $n(e) {
+function tr(e) {
 	return Array(e.length);
 }
-function er() {
-	return new U(this._enter || this._groups.map($n), this._parents);
+function nr() {
+	return new U(this._enter || this._groups.map(tr), this._parents);
 }
-function tr(e, t) {
+function rr(e, t) {
 	this.ownerDocument = e.ownerDocument, this.namespaceURI = e.namespaceURI, this._next = null, this._parent = e, this.__data__ = t;
 }
-tr.prototype = {
-	constructor: tr,
+rr.prototype = {
+	constructor: rr,
 	appendChild: function(e) {
 		return this._parent.insertBefore(e, this._next);
 	},
@@ -1844,30 +1947,30 @@ tr.prototype = {
 		return this._parent.querySelectorAll(e);
 	}
 };
-function nr(e) {
+function ir(e) {
 	return function() {
 		return e;
 	};
 }
-function rr(e, t, n, r, i, a) {
-	for (var o = 0, s, c = t.length, l = a.length; o < l; ++o) (s = t[o]) ? (s.__data__ = a[o], r[o] = s) : n[o] = new tr(e, a[o]);
+function ar(e, t, n, r, i, a) {
+	for (var o = 0, s, c = t.length, l = a.length; o < l; ++o) (s = t[o]) ? (s.__data__ = a[o], r[o] = s) : n[o] = new rr(e, a[o]);
 	for (; o < c; ++o) (s = t[o]) && (i[o] = s);
 }
-function ir(e, t, n, r, i, a, o) {
+function or(e, t, n, r, i, a, o) {
 	var s, c, l = /* @__PURE__ */ new Map(), u = t.length, d = a.length, f = Array(u), p;
 	for (s = 0; s < u; ++s) (c = t[s]) && (f[s] = p = o.call(c, c.__data__, s, t) + "", l.has(p) ? i[s] = c : l.set(p, c));
-	for (s = 0; s < d; ++s) p = o.call(e, a[s], s, a) + "", (c = l.get(p)) ? (r[s] = c, c.__data__ = a[s], l.delete(p)) : n[s] = new tr(e, a[s]);
+	for (s = 0; s < d; ++s) p = o.call(e, a[s], s, a) + "", (c = l.get(p)) ? (r[s] = c, c.__data__ = a[s], l.delete(p)) : n[s] = new rr(e, a[s]);
 	for (s = 0; s < u; ++s) (c = t[s]) && l.get(f[s]) === c && (i[s] = c);
 }
-function ar(e) {
+function sr(e) {
 	return e.__data__;
 }
-function or(e, t) {
-	if (!arguments.length) return Array.from(this, ar);
-	var n = t ? ir : rr, r = this._parents, i = this._groups;
-	typeof e != "function" && (e = nr(e));
+function cr(e, t) {
+	if (!arguments.length) return Array.from(this, sr);
+	var n = t ? or : ar, r = this._parents, i = this._groups;
+	typeof e != "function" && (e = ir(e));
 	for (var a = i.length, o = Array(a), s = Array(a), c = Array(a), l = 0; l < a; ++l) {
-		var u = r[l], d = i[l], f = d.length, p = sr(e.call(u, u && u.__data__, l, r)), m = p.length, h = s[l] = Array(m), g = o[l] = Array(m);
+		var u = r[l], d = i[l], f = d.length, p = lr(e.call(u, u && u.__data__, l, r)), m = p.length, h = s[l] = Array(m), g = o[l] = Array(m);
 		n(u, d, h, g, c[l] = Array(f), p, t);
 		for (var _ = 0, v = 0, y, b; _ < m; ++_) if (y = h[_]) {
 			for (_ >= v && (v = _ + 1); !(b = g[v]) && ++v < m;);
@@ -1876,27 +1979,27 @@ function or(e, t) {
 	}
 	return o = new U(o, r), o._enter = s, o._exit = c, o;
 }
-function sr(e) {
+function lr(e) {
 	return typeof e == "object" && "length" in e ? e : Array.from(e);
 }
-function cr() {
-	return new U(this._exit || this._groups.map($n), this._parents);
+function ur() {
+	return new U(this._exit || this._groups.map(tr), this._parents);
 }
-function lr(e, t, n) {
+function dr(e, t, n) {
 	var r = this.enter(), i = this, a = this.exit();
 	return typeof e == "function" ? (r = e(r), r &&= r.selection()) : r = r.append(e + ""), t != null && (i = t(i), i &&= i.selection()), n == null ? a.remove() : n(a), r && i ? r.merge(i).order() : i;
 }
-function ur(e) {
+function fr(e) {
 	for (var t = e.selection ? e.selection() : e, n = this._groups, r = t._groups, i = n.length, a = r.length, o = Math.min(i, a), s = Array(i), c = 0; c < o; ++c) for (var l = n[c], u = r[c], d = l.length, f = s[c] = Array(d), p, m = 0; m < d; ++m) (p = l[m] || u[m]) && (f[m] = p);
 	for (; c < i; ++c) s[c] = n[c];
 	return new U(s, this._parents);
 }
-function dr() {
+function pr() {
 	for (var e = this._groups, t = -1, n = e.length; ++t < n;) for (var r = e[t], i = r.length - 1, a = r[i], o; --i >= 0;) (o = r[i]) && (a && o.compareDocumentPosition(a) ^ 4 && a.parentNode.insertBefore(o, a), a = o);
 	return this;
 }
-function fr(e) {
-	e ||= pr;
+function mr(e) {
+	e ||= hr;
 	function t(t, n) {
 		return t && n ? e(t.__data__, n.__data__) : !t - !n;
 	}
@@ -1906,129 +2009,129 @@ function fr(e) {
 	}
 	return new U(i, this._parents).order();
 }
-function pr(e, t) {
+function hr(e, t) {
 	return e < t ? -1 : e > t ? 1 : e >= t ? 0 : NaN;
 }
-function mr() {
+function gr() {
 	var e = arguments[0];
 	return arguments[0] = this, e.apply(null, arguments), this;
 }
-function hr() {
+function _r() {
 	return Array.from(this);
 }
-function gr() {
+function vr() {
 	for (var e = this._groups, t = 0, n = e.length; t < n; ++t) for (var r = e[t], i = 0, a = r.length; i < a; ++i) {
 		var o = r[i];
 		if (o) return o;
 	}
 	return null;
 }
-function _r() {
+function yr() {
 	let e = 0;
 	for (let t of this) ++e;
 	return e;
 }
-function vr() {
+function br() {
 	return !this.node();
 }
-function yr(e) {
+function xr(e) {
 	for (var t = this._groups, n = 0, r = t.length; n < r; ++n) for (var i = t[n], a = 0, o = i.length, s; a < o; ++a) (s = i[a]) && e.call(s, s.__data__, a, i);
 	return this;
 }
-function br(e) {
+function Sr(e) {
 	return function() {
 		this.removeAttribute(e);
 	};
 }
-function xr(e) {
+function Cr(e) {
 	return function() {
 		this.removeAttributeNS(e.space, e.local);
 	};
 }
-function Sr(e, t) {
+function wr(e, t) {
 	return function() {
 		this.setAttribute(e, t);
 	};
 }
-function Cr(e, t) {
+function Tr(e, t) {
 	return function() {
 		this.setAttributeNS(e.space, e.local, t);
 	};
 }
-function wr(e, t) {
+function Er(e, t) {
 	return function() {
 		var n = t.apply(this, arguments);
 		n == null ? this.removeAttribute(e) : this.setAttribute(e, n);
 	};
 }
-function Tr(e, t) {
+function Dr(e, t) {
 	return function() {
 		var n = t.apply(this, arguments);
 		n == null ? this.removeAttributeNS(e.space, e.local) : this.setAttributeNS(e.space, e.local, n);
 	};
 }
-function Er(e, t) {
-	var n = An(e);
+function Or(e, t) {
+	var n = Mn(e);
 	if (arguments.length < 2) {
 		var r = this.node();
 		return n.local ? r.getAttributeNS(n.space, n.local) : r.getAttribute(n);
 	}
-	return this.each((t == null ? n.local ? xr : br : typeof t == "function" ? n.local ? Tr : wr : n.local ? Cr : Sr)(n, t));
+	return this.each((t == null ? n.local ? Cr : Sr : typeof t == "function" ? n.local ? Dr : Er : n.local ? Tr : wr)(n, t));
 }
-function Dr(e) {
+function kr(e) {
 	return e.ownerDocument && e.ownerDocument.defaultView || e.document && e || e.defaultView;
 }
-function Or(e) {
+function Ar(e) {
 	return function() {
 		this.style.removeProperty(e);
 	};
 }
-function kr(e, t, n) {
+function jr(e, t, n) {
 	return function() {
 		this.style.setProperty(e, t, n);
 	};
 }
-function Ar(e, t, n) {
+function Mr(e, t, n) {
 	return function() {
 		var r = t.apply(this, arguments);
 		r == null ? this.style.removeProperty(e) : this.style.setProperty(e, r, n);
 	};
 }
-function jr(e, t, n) {
-	return arguments.length > 1 ? this.each((t == null ? Or : typeof t == "function" ? Ar : kr)(e, t, n ?? "")) : Mr(this.node(), e);
+function Nr(e, t, n) {
+	return arguments.length > 1 ? this.each((t == null ? Ar : typeof t == "function" ? Mr : jr)(e, t, n ?? "")) : Pr(this.node(), e);
 }
-function Mr(e, t) {
-	return e.style.getPropertyValue(t) || Dr(e).getComputedStyle(e, null).getPropertyValue(t);
+function Pr(e, t) {
+	return e.style.getPropertyValue(t) || kr(e).getComputedStyle(e, null).getPropertyValue(t);
 }
-function Nr(e) {
+function Fr(e) {
 	return function() {
 		delete this[e];
 	};
 }
-function Pr(e, t) {
+function Ir(e, t) {
 	return function() {
 		this[e] = t;
 	};
 }
-function Fr(e, t) {
+function Lr(e, t) {
 	return function() {
 		var n = t.apply(this, arguments);
 		n == null ? delete this[e] : this[e] = n;
 	};
 }
-function Ir(e, t) {
-	return arguments.length > 1 ? this.each((t == null ? Nr : typeof t == "function" ? Fr : Pr)(e, t)) : this.node()[e];
-}
-function Lr(e) {
-	return e.trim().split(/^|\s+/);
-}
-function Rr(e) {
-	return e.classList || new zr(e);
+function Rr(e, t) {
+	return arguments.length > 1 ? this.each((t == null ? Fr : typeof t == "function" ? Lr : Ir)(e, t)) : this.node()[e];
 }
 function zr(e) {
-	this._node = e, this._names = Lr(e.getAttribute("class") || "");
+	return e.trim().split(/^|\s+/);
 }
-zr.prototype = {
+function Br(e) {
+	return e.classList || new Vr(e);
+}
+function Vr(e) {
+	this._node = e, this._names = zr(e.getAttribute("class") || "");
+}
+Vr.prototype = {
 	add: function(e) {
 		this._names.indexOf(e) < 0 && (this._names.push(e), this._node.setAttribute("class", this._names.join(" ")));
 	},
@@ -2040,123 +2143,123 @@ zr.prototype = {
 		return this._names.indexOf(e) >= 0;
 	}
 };
-function Br(e, t) {
-	for (var n = Rr(e), r = -1, i = t.length; ++r < i;) n.add(t[r]);
+function Hr(e, t) {
+	for (var n = Br(e), r = -1, i = t.length; ++r < i;) n.add(t[r]);
 }
-function Vr(e, t) {
-	for (var n = Rr(e), r = -1, i = t.length; ++r < i;) n.remove(t[r]);
+function Ur(e, t) {
+	for (var n = Br(e), r = -1, i = t.length; ++r < i;) n.remove(t[r]);
 }
-function Hr(e) {
+function Wr(e) {
 	return function() {
-		Br(this, e);
+		Hr(this, e);
 	};
 }
-function Ur(e) {
+function Gr(e) {
 	return function() {
-		Vr(this, e);
+		Ur(this, e);
 	};
 }
-function Wr(e, t) {
+function Kr(e, t) {
 	return function() {
-		(t.apply(this, arguments) ? Br : Vr)(this, e);
+		(t.apply(this, arguments) ? Hr : Ur)(this, e);
 	};
 }
-function Gr(e, t) {
-	var n = Lr(e + "");
+function qr(e, t) {
+	var n = zr(e + "");
 	if (arguments.length < 2) {
-		for (var r = Rr(this.node()), i = -1, a = n.length; ++i < a;) if (!r.contains(n[i])) return !1;
+		for (var r = Br(this.node()), i = -1, a = n.length; ++i < a;) if (!r.contains(n[i])) return !1;
 		return !0;
 	}
-	return this.each((typeof t == "function" ? Wr : t ? Hr : Ur)(n, t));
+	return this.each((typeof t == "function" ? Kr : t ? Wr : Gr)(n, t));
 }
-function Kr() {
+function Jr() {
 	this.textContent = "";
 }
-function qr(e) {
+function Yr(e) {
 	return function() {
 		this.textContent = e;
 	};
 }
-function Jr(e) {
+function Xr(e) {
 	return function() {
 		var t = e.apply(this, arguments);
 		this.textContent = t ?? "";
 	};
 }
-function Yr(e) {
-	return arguments.length ? this.each(e == null ? Kr : (typeof e == "function" ? Jr : qr)(e)) : this.node().textContent;
+function Zr(e) {
+	return arguments.length ? this.each(e == null ? Jr : (typeof e == "function" ? Xr : Yr)(e)) : this.node().textContent;
 }
-function Xr() {
+function Qr() {
 	this.innerHTML = "";
 }
-function Zr(e) {
+function $r(e) {
 	return function() {
 		this.innerHTML = e;
 	};
 }
-function Qr(e) {
+function ei(e) {
 	return function() {
 		var t = e.apply(this, arguments);
 		this.innerHTML = t ?? "";
 	};
 }
-function $r(e) {
-	return arguments.length ? this.each(e == null ? Xr : (typeof e == "function" ? Qr : Zr)(e)) : this.node().innerHTML;
-}
-function ei() {
-	this.nextSibling && this.parentNode.appendChild(this);
-}
-function ti() {
-	return this.each(ei);
+function ti(e) {
+	return arguments.length ? this.each(e == null ? Qr : (typeof e == "function" ? ei : $r)(e)) : this.node().innerHTML;
 }
 function ni() {
-	this.previousSibling && this.parentNode.insertBefore(this, this.parentNode.firstChild);
+	this.nextSibling && this.parentNode.appendChild(this);
 }
 function ri() {
 	return this.each(ni);
 }
-function ii(e) {
-	var t = typeof e == "function" ? e : Nn(e);
+function ii() {
+	this.previousSibling && this.parentNode.insertBefore(this, this.parentNode.firstChild);
+}
+function ai() {
+	return this.each(ii);
+}
+function oi(e) {
+	var t = typeof e == "function" ? e : Fn(e);
 	return this.select(function() {
 		return this.appendChild(t.apply(this, arguments));
 	});
 }
-function ai() {
+function si() {
 	return null;
 }
-function oi(e, t) {
-	var n = typeof e == "function" ? e : Nn(e), r = t == null ? ai : typeof t == "function" ? t : Fn(t);
+function ci(e, t) {
+	var n = typeof e == "function" ? e : Fn(e), r = t == null ? si : typeof t == "function" ? t : Ln(t);
 	return this.select(function() {
 		return this.insertBefore(n.apply(this, arguments), r.apply(this, arguments) || null);
 	});
 }
-function si() {
+function li() {
 	var e = this.parentNode;
 	e && e.removeChild(this);
 }
-function ci() {
-	return this.each(si);
+function ui() {
+	return this.each(li);
 }
-function li() {
+function di() {
 	var e = this.cloneNode(!1), t = this.parentNode;
 	return t ? t.insertBefore(e, this.nextSibling) : e;
 }
-function ui() {
+function fi() {
 	var e = this.cloneNode(!0), t = this.parentNode;
 	return t ? t.insertBefore(e, this.nextSibling) : e;
 }
-function di(e) {
-	return this.select(e ? ui : li);
+function pi(e) {
+	return this.select(e ? fi : di);
 }
-function fi(e) {
+function mi(e) {
 	return arguments.length ? this.property("__data__", e) : this.node().__data__;
 }
-function pi(e) {
+function hi(e) {
 	return function(t) {
 		e.call(this, t, this.__data__);
 	};
 }
-function mi(e) {
+function gi(e) {
 	return e.trim().split(/^|\s+/).map(function(e) {
 		var t = "", n = e.indexOf(".");
 		return n >= 0 && (t = e.slice(n + 1), e = e.slice(0, n)), {
@@ -2165,7 +2268,7 @@ function mi(e) {
 		};
 	});
 }
-function hi(e) {
+function _i(e) {
 	return function() {
 		var t = this.__on;
 		if (t) {
@@ -2174,9 +2277,9 @@ function hi(e) {
 		}
 	};
 }
-function gi(e, t, n) {
+function vi(e, t, n) {
 	return function() {
-		var r = this.__on, i, a = pi(t);
+		var r = this.__on, i, a = hi(t);
 		if (r) {
 			for (var o = 0, s = r.length; o < s; ++o) if ((i = r[o]).type === e.type && i.name === e.name) {
 				this.removeEventListener(i.type, i.listener, i.options), this.addEventListener(i.type, i.listener = a, i.options = n), i.value = t;
@@ -2192,98 +2295,98 @@ function gi(e, t, n) {
 		}, r ? r.push(i) : this.__on = [i];
 	};
 }
-function _i(e, t, n) {
-	var r = mi(e + ""), i, a = r.length, o;
+function yi(e, t, n) {
+	var r = gi(e + ""), i, a = r.length, o;
 	if (arguments.length < 2) {
 		var s = this.node().__on;
 		if (s) {
 			for (var c = 0, l = s.length, u; c < l; ++c) for (i = 0, u = s[c]; i < a; ++i) if ((o = r[i]).type === u.type && o.name === u.name) return u.value;
 		}
 	} else {
-		for (s = t ? gi : hi, i = 0; i < a; ++i) this.each(s(r[i], t, n));
+		for (s = t ? vi : _i, i = 0; i < a; ++i) this.each(s(r[i], t, n));
 		return this;
 	}
 }
-function vi(e, t, n) {
-	var r = Dr(e), i = r.CustomEvent;
+function bi(e, t, n) {
+	var r = kr(e), i = r.CustomEvent;
 	typeof i == "function" ? i = new i(t, n) : (i = r.document.createEvent("Event"), n ? (i.initEvent(t, n.bubbles, n.cancelable), i.detail = n.detail) : i.initEvent(t, !1, !1)), e.dispatchEvent(i);
 }
-function yi(e, t) {
-	return function() {
-		return vi(this, e, t);
-	};
-}
-function bi(e, t) {
-	return function() {
-		return vi(this, e, t.apply(this, arguments));
-	};
-}
 function xi(e, t) {
-	return this.each((typeof t == "function" ? bi : yi)(e, t));
+	return function() {
+		return bi(this, e, t);
+	};
 }
-function* Si() {
+function Si(e, t) {
+	return function() {
+		return bi(this, e, t.apply(this, arguments));
+	};
+}
+function Ci(e, t) {
+	return this.each((typeof t == "function" ? Si : xi)(e, t));
+}
+function* wi() {
 	for (var e = this._groups, t = 0, n = e.length; t < n; ++t) for (var r = e[t], i = 0, a = r.length, o; i < a; ++i) (o = r[i]) && (yield o);
 }
-var Ci = [null];
+var Ti = [null];
 function U(e, t) {
 	this._groups = e, this._parents = t;
 }
-function wi() {
-	return new U([[document.documentElement]], Ci);
+function Ei() {
+	return new U([[document.documentElement]], Ti);
 }
-function Ti() {
+function Di() {
 	return this;
 }
-U.prototype = wi.prototype = {
+U.prototype = Ei.prototype = {
 	constructor: U,
-	select: In,
-	selectAll: Vn,
-	selectChild: qn,
-	selectChildren: Zn,
-	filter: Qn,
-	data: or,
-	enter: er,
-	exit: cr,
-	join: lr,
-	merge: ur,
-	selection: Ti,
-	order: dr,
-	sort: fr,
-	call: mr,
-	nodes: hr,
-	node: gr,
-	size: _r,
-	empty: vr,
-	each: yr,
-	attr: Er,
-	style: jr,
-	property: Ir,
-	classed: Gr,
-	text: Yr,
-	html: $r,
-	raise: ti,
-	lower: ri,
-	append: ii,
-	insert: oi,
-	remove: ci,
-	clone: di,
-	datum: fi,
-	on: _i,
-	dispatch: xi,
-	[Symbol.iterator]: Si
+	select: Rn,
+	selectAll: Un,
+	selectChild: Yn,
+	selectChildren: $n,
+	filter: er,
+	data: cr,
+	enter: nr,
+	exit: ur,
+	join: dr,
+	merge: fr,
+	selection: Di,
+	order: pr,
+	sort: mr,
+	call: gr,
+	nodes: _r,
+	node: vr,
+	size: yr,
+	empty: br,
+	each: xr,
+	attr: Or,
+	style: Nr,
+	property: Rr,
+	classed: qr,
+	text: Zr,
+	html: ti,
+	raise: ri,
+	lower: ai,
+	append: oi,
+	insert: ci,
+	remove: ui,
+	clone: pi,
+	datum: mi,
+	on: yi,
+	dispatch: Ci,
+	[Symbol.iterator]: wi
 };
-function Ei(e) {
-	return typeof e == "string" ? new U([[document.querySelector(e)]], [document.documentElement]) : new U([[e]], Ci);
+function Oi(e) {
+	return typeof e == "string" ? new U([[document.querySelector(e)]], [document.documentElement]) : new U([[e]], Ti);
 }
-var Di = 0;
-function Oi() {
-	return new ki();
+var ki = 0;
+function Ai() {
+	return new ji();
 }
-function ki() {
-	this._ = "@" + (++Di).toString(36);
+function ji() {
+	this._ = "@" + (++ki).toString(36);
 }
-ki.prototype = Oi.prototype = {
-	constructor: ki,
+ji.prototype = Ai.prototype = {
+	constructor: ji,
 	get: function(e) {
 		for (var t = this._; !(t in e);) if (!(e = e.parentNode)) return;
 		return e[t];
@@ -2298,13 +2401,13 @@ ki.prototype = Oi.prototype = {
 		return this._;
 	}
 };
-function Ai(e) {
+function Mi(e) {
 	let t;
 	for (; t = e.sourceEvent;) e = t;
 	return e;
 }
-function ji(e, t) {
-	if (e = Ai(e), t === void 0 && (t = e.currentTarget), t) {
+function Ni(e, t) {
+	if (e = Mi(e), t === void 0 && (t = e.currentTarget), t) {
 		var n = t.ownerSVGElement || t;
 		if (n.createSVGPoint) {
 			var r = n.createSVGPoint();
@@ -2318,18 +2421,18 @@ function ji(e, t) {
 	return [e.pageX, e.pageY];
 }
 // node_modules/d3-dispatch/dist/d3-dispatch.mjs
-var Mi = { value: () => {} };
-function Ni() {
+var Pi = { value: () => {} };
+function Fi() {
 	for (var e = 0, t = arguments.length, n = {}, r; e < t; ++e) {
 		if (!(r = arguments[e] + "") || r in n || /[\s.]/.test(r)) throw Error("illegal type: " + r);
 		n[r] = [];
 	}
-	return new Pi(n);
+	return new Ii(n);
 }
-function Pi(e) {
+function Ii(e) {
 	this._ = e;
 }
-function Fi(e, t) {
+function Li(e, t) {
 	return e.trim().split(/^|\s+/).map(function(e) {
 		var n = "", r = e.indexOf(".");
 		if (r >= 0 && (n = e.slice(r + 1), e = e.slice(0, r)), e && !t.hasOwnProperty(e)) throw Error("unknown type: " + e);
@@ -2339,23 +2442,23 @@ function Fi(e, t) {
 		};
 	});
 }
-Pi.prototype = Ni.prototype = {
-	constructor: Pi,
+Ii.prototype = Fi.prototype = {
+	constructor: Ii,
 	on: function(e, t) {
-		var n = this._, r = Fi(e + "", n), i, a = -1, o = r.length;
+		var n = this._, r = Li(e + "", n), i, a = -1, o = r.length;
 		if (arguments.length < 2) {
-			for (; ++a < o;) if ((i = (e = r[a]).type) && (i = Ii(n[i], e.name))) return i;
+			for (; ++a < o;) if ((i = (e = r[a]).type) && (i = Ri(n[i], e.name))) return i;
 		} else {
 			if (t != null && typeof t != "function") throw Error("invalid callback: " + t);
-			for (; ++a < o;) if (i = (e = r[a]).type) n[i] = Li(n[i], e.name, t);
-			else if (t == null) for (i in n) n[i] = Li(n[i], e.name, null);
+			for (; ++a < o;) if (i = (e = r[a]).type) n[i] = zi(n[i], e.name, t);
+			else if (t == null) for (i in n) n[i] = zi(n[i], e.name, null);
 			return this;
 		}
 	},
 	copy: function() {
 		var e = {}, t = this._;
 		for (var n in t) e[n] = t[n].slice();
-		return new Pi(e);
+		return new Ii(e);
 	},
 	call: function(e, t) {
 		if ((i = arguments.length - 2) > 0) for (var n = Array(i), r = 0, i, a; r < i; ++r) n[r] = arguments[r + 2];
@@ -2367,12 +2470,12 @@ Pi.prototype = Ni.prototype = {
 		for (var r = this._[e], i = 0, a = r.length; i < a; ++i) r[i].value.apply(t, n);
 	}
 };
-function Ii(e, t) {
+function Ri(e, t) {
 	for (var n = 0, r = e.length, i; n < r; ++n) if ((i = e[n]).name === t) return i.value;
 }
-function Li(e, t, n) {
+function zi(e, t, n) {
 	for (var r = 0, i = e.length; r < i; ++r) if (e[r].name === t) {
-		e[r] = Mi, e = e.slice(0, r).concat(e.slice(r + 1));
+		e[r] = Pi, e = e.slice(0, r).concat(e.slice(r + 1));
 		break;
 	}
 	return n != null && e.push({
@@ -2381,24 +2484,24 @@ function Li(e, t, n) {
 	}), e;
 }
 // node_modules/d3-drag/dist/d3-drag.mjs
-var Ri = {
+var Bi = {
 	capture: !0,
 	passive: !1
 };
-function zi(e) {
+function Vi(e) {
 	e.preventDefault(), e.stopImmediatePropagation();
 }
-function Bi(e) {
-	var t = e.document.documentElement, n = Ei(e).on("dragstart.drag", zi, Ri);
-	"onselectstart" in t ? n.on("selectstart.drag", zi, Ri) : (t.__noselect = t.style.MozUserSelect, t.style.MozUserSelect = "none");
+function Hi(e) {
+	var t = e.document.documentElement, n = Oi(e).on("dragstart.drag", Vi, Bi);
+	"onselectstart" in t ? n.on("selectstart.drag", Vi, Bi) : (t.__noselect = t.style.MozUserSelect, t.style.MozUserSelect = "none");
 }
-function Vi(e, t) {
-	var n = e.document.documentElement, r = Ei(e).on("dragstart.drag", null);
-	t && (r.on("click.drag", zi, Ri), setTimeout(function() {
+function Ui(e, t) {
+	var n = e.document.documentElement, r = Oi(e).on("dragstart.drag", null);
+	t && (r.on("click.drag", Vi, Bi), setTimeout(function() {
 		r.on("click.drag", null);
 	}, 0)), "onselectstart" in n ? r.on("selectstart.drag", null) : (n.style.MozUserSelect = n.__noselect, delete n.__noselect);
 }
-function Hi(e, { sourceEvent: t, subject: n, target: r, identifier: i, active: a, x: o, y: s, dx: c, dy: l, dispatch: u }) {
+function Wi(e, { sourceEvent: t, subject: n, target: r, identifier: i, active: a, x: o, y: s, dx: c, dy: l, dispatch: u }) {
 	Object.defineProperties(this, {
 		type: {
 			value: e,
@@ -2453,21 +2556,21 @@ function Hi(e, { sourceEvent: t, subject: n, target: r, identifier: i, active: a
 		_: { value: u }
 	});
 }
-Hi.prototype.on = function() {
+Wi.prototype.on = function() {
 	var e = this._.on.apply(this._, arguments);
 	return e === this._ ? this : e;
 };
 // node_modules/d3-color/dist/d3-color.mjs
-function Ui(e, t, n) {
+function Gi(e, t, n) {
 	e.prototype = t.prototype = n, n.constructor = e;
 }
-function Wi(e, t) {
+function Ki(e, t) {
 	var n = Object.create(e.prototype);
 	for (var r in t) n[r] = t[r];
 	return n;
 }
-function Gi() {}
-var Ki = .7, qi = 1 / Ki, Ji = "\\s*([+-]?\\d+)\\s*", Yi = "\\s*([+-]?(?:\\d*\\.)?\\d+(?:[eE][+-]?\\d+)?)\\s*", W = "\\s*([+-]?(?:\\d*\\.)?\\d+(?:[eE][+-]?\\d+)?)%\\s*", Xi = /^#([0-9a-f]{3,8})$/, Zi = RegExp(`^rgb\\(${Ji},${Ji},${Ji}\\)$`), Qi = RegExp(`^rgb\\(${W},${W},${W}\\)$`), $i = RegExp(`^rgba\\(${Ji},${Ji},${Ji},${Yi}\\)$`), ea = RegExp(`^rgba\\(${W},${W},${W},${Yi}\\)$`), ta = RegExp(`^hsl\\(${Yi},${W},${W}\\)$`), na = RegExp(`^hsla\\(${Yi},${W},${W},${Yi}\\)$`), ra = {
+function qi() {}
+var Ji = .7, Yi = 1 / Ji, Xi = "\\s*([+-]?\\d+)\\s*", Zi = "\\s*([+-]?(?:\\d*\\.)?\\d+(?:[eE][+-]?\\d+)?)\\s*", W = "\\s*([+-]?(?:\\d*\\.)?\\d+(?:[eE][+-]?\\d+)?)%\\s*", Qi = /^#([0-9a-f]{3,8})$/, $i = RegExp(`^rgb\\(${Xi},${Xi},${Xi}\\)$`), ea = RegExp(`^rgb\\(${W},${W},${W}\\)$`), ta = RegExp(`^rgba\\(${Xi},${Xi},${Xi},${Zi}\\)$`), na = RegExp(`^rgba\\(${W},${W},${W},${Zi}\\)$`), ra = RegExp(`^hsl\\(${Zi},${W},${W}\\)$`), ia = RegExp(`^hsla\\(${Zi},${W},${W},${Zi}\\)$`), aa = {
 	aliceblue: 15792383,
 	antiquewhite: 16444375,
 	aqua: 65535,
@@ -2617,266 +2720,266 @@ var Ki = .7, qi = 1 / Ki, Ji = "\\s*([+-]?\\d+)\\s*", Yi = "\\s*([+-]?(?:\\d*\\.
 	yellow: 16776960,
 	yellowgreen: 10145074
 };
-Ui(Gi, ca, {
+Gi(qi, ua, {
 	copy(e) {
 		return Object.assign(new this.constructor(), this, e);
 	},
 	displayable() {
 		return this.rgb().displayable();
 	},
-	hex: ia,
-	formatHex: ia,
-	formatHex8: aa,
-	formatHsl: oa,
-	formatRgb: sa,
-	toString: sa
+	hex: oa,
+	formatHex: oa,
+	formatHex8: sa,
+	formatHsl: ca,
+	formatRgb: la,
+	toString: la
 });
-function ia() {
+function oa() {
 	return this.rgb().formatHex();
 }
-function aa() {
+function sa() {
 	return this.rgb().formatHex8();
 }
-function oa() {
-	return ba(this).formatHsl();
+function ca() {
+	return Sa(this).formatHsl();
 }
-function sa() {
+function la() {
 	return this.rgb().formatRgb();
 }
-function ca(e) {
+function ua(e) {
 	var t, n;
-	return e = (e + "").trim().toLowerCase(), (t = Xi.exec(e)) ? (n = t[1].length, t = parseInt(t[1], 16), n === 6 ? la(t) : n === 3 ? new G(t >> 8 & 15 | t >> 4 & 240, t >> 4 & 15 | t & 240, (t & 15) << 4 | t & 15, 1) : n === 8 ? ua(t >> 24 & 255, t >> 16 & 255, t >> 8 & 255, (t & 255) / 255) : n === 4 ? ua(t >> 12 & 15 | t >> 8 & 240, t >> 8 & 15 | t >> 4 & 240, t >> 4 & 15 | t & 240, ((t & 15) << 4 | t & 15) / 255) : null) : (t = Zi.exec(e)) ? new G(t[1], t[2], t[3], 1) : (t = Qi.exec(e)) ? new G(t[1] * 255 / 100, t[2] * 255 / 100, t[3] * 255 / 100, 1) : (t = $i.exec(e)) ? ua(t[1], t[2], t[3], t[4]) : (t = ea.exec(e)) ? ua(t[1] * 255 / 100, t[2] * 255 / 100, t[3] * 255 / 100, t[4]) : (t = ta.exec(e)) ? ya(t[1], t[2] / 100, t[3] / 100, 1) : (t = na.exec(e)) ? ya(t[1], t[2] / 100, t[3] / 100, t[4]) : ra.hasOwnProperty(e) ? la(ra[e]) : e === "transparent" ? new G(NaN, NaN, NaN, 0) : null;
-}
-function la(e) {
-	return new G(e >> 16 & 255, e >> 8 & 255, e & 255, 1);
-}
-function ua(e, t, n, r) {
-	return r <= 0 && (e = t = n = NaN), new G(e, t, n, r);
+	return e = (e + "").trim().toLowerCase(), (t = Qi.exec(e)) ? (n = t[1].length, t = parseInt(t[1], 16), n === 6 ? da(t) : n === 3 ? new G(t >> 8 & 15 | t >> 4 & 240, t >> 4 & 15 | t & 240, (t & 15) << 4 | t & 15, 1) : n === 8 ? fa(t >> 24 & 255, t >> 16 & 255, t >> 8 & 255, (t & 255) / 255) : n === 4 ? fa(t >> 12 & 15 | t >> 8 & 240, t >> 8 & 15 | t >> 4 & 240, t >> 4 & 15 | t & 240, ((t & 15) << 4 | t & 15) / 255) : null) : (t = $i.exec(e)) ? new G(t[1], t[2], t[3], 1) : (t = ea.exec(e)) ? new G(t[1] * 255 / 100, t[2] * 255 / 100, t[3] * 255 / 100, 1) : (t = ta.exec(e)) ? fa(t[1], t[2], t[3], t[4]) : (t = na.exec(e)) ? fa(t[1] * 255 / 100, t[2] * 255 / 100, t[3] * 255 / 100, t[4]) : (t = ra.exec(e)) ? xa(t[1], t[2] / 100, t[3] / 100, 1) : (t = ia.exec(e)) ? xa(t[1], t[2] / 100, t[3] / 100, t[4]) : aa.hasOwnProperty(e) ? da(aa[e]) : e === "transparent" ? new G(NaN, NaN, NaN, 0) : null;
 }
 function da(e) {
-	return e instanceof Gi || (e = ca(e)), e ? (e = e.rgb(), new G(e.r, e.g, e.b, e.opacity)) : new G();
+	return new G(e >> 16 & 255, e >> 8 & 255, e & 255, 1);
 }
 function fa(e, t, n, r) {
-	return arguments.length === 1 ? da(e) : new G(e, t, n, r ?? 1);
+	return r <= 0 && (e = t = n = NaN), new G(e, t, n, r);
+}
+function pa(e) {
+	return e instanceof qi || (e = ua(e)), e ? (e = e.rgb(), new G(e.r, e.g, e.b, e.opacity)) : new G();
+}
+function ma(e, t, n, r) {
+	return arguments.length === 1 ? pa(e) : new G(e, t, n, r ?? 1);
 }
 function G(e, t, n, r) {
 	this.r = +e, this.g = +t, this.b = +n, this.opacity = +r;
 }
-Ui(G, fa, Wi(Gi, {
+Gi(G, ma, Ki(qi, {
 	brighter(e) {
-		return e = e == null ? qi : qi ** +e, new G(this.r * e, this.g * e, this.b * e, this.opacity);
+		return e = e == null ? Yi : Yi ** +e, new G(this.r * e, this.g * e, this.b * e, this.opacity);
 	},
 	darker(e) {
-		return e = e == null ? Ki : Ki ** +e, new G(this.r * e, this.g * e, this.b * e, this.opacity);
+		return e = e == null ? Ji : Ji ** +e, new G(this.r * e, this.g * e, this.b * e, this.opacity);
 	},
 	rgb() {
 		return this;
 	},
 	clamp() {
-		return new G(_a(this.r), _a(this.g), _a(this.b), ga(this.opacity));
+		return new G(ya(this.r), ya(this.g), ya(this.b), va(this.opacity));
 	},
 	displayable() {
 		return -.5 <= this.r && this.r < 255.5 && -.5 <= this.g && this.g < 255.5 && -.5 <= this.b && this.b < 255.5 && 0 <= this.opacity && this.opacity <= 1;
 	},
-	hex: pa,
-	formatHex: pa,
-	formatHex8: ma,
-	formatRgb: ha,
-	toString: ha
+	hex: ha,
+	formatHex: ha,
+	formatHex8: ga,
+	formatRgb: _a,
+	toString: _a
 }));
-function pa() {
-	return `#${va(this.r)}${va(this.g)}${va(this.b)}`;
-}
-function ma() {
-	return `#${va(this.r)}${va(this.g)}${va(this.b)}${va((isNaN(this.opacity) ? 1 : this.opacity) * 255)}`;
-}
 function ha() {
-	let e = ga(this.opacity);
-	return `${e === 1 ? "rgb(" : "rgba("}${_a(this.r)}, ${_a(this.g)}, ${_a(this.b)}${e === 1 ? ")" : `, ${e})`}`;
+	return `#${ba(this.r)}${ba(this.g)}${ba(this.b)}`;
 }
-function ga(e) {
-	return isNaN(e) ? 1 : Math.max(0, Math.min(1, e));
+function ga() {
+	return `#${ba(this.r)}${ba(this.g)}${ba(this.b)}${ba((isNaN(this.opacity) ? 1 : this.opacity) * 255)}`;
 }
-function _a(e) {
-	return Math.max(0, Math.min(255, Math.round(e) || 0));
+function _a() {
+	let e = va(this.opacity);
+	return `${e === 1 ? "rgb(" : "rgba("}${ya(this.r)}, ${ya(this.g)}, ${ya(this.b)}${e === 1 ? ")" : `, ${e})`}`;
 }
 function va(e) {
-	return e = _a(e), (e < 16 ? "0" : "") + e.toString(16);
+	return isNaN(e) ? 1 : Math.max(0, Math.min(1, e));
 }
-function ya(e, t, n, r) {
-	return r <= 0 ? e = t = n = NaN : n <= 0 || n >= 1 ? e = t = NaN : t <= 0 && (e = NaN), new K(e, t, n, r);
+function ya(e) {
+	return Math.max(0, Math.min(255, Math.round(e) || 0));
 }
 function ba(e) {
+	return e = ya(e), (e < 16 ? "0" : "") + e.toString(16);
+}
+function xa(e, t, n, r) {
+	return r <= 0 ? e = t = n = NaN : n <= 0 || n >= 1 ? e = t = NaN : t <= 0 && (e = NaN), new K(e, t, n, r);
+}
+function Sa(e) {
 	if (e instanceof K) return new K(e.h, e.s, e.l, e.opacity);
-	if (e instanceof Gi || (e = ca(e)), !e) return new K();
+	if (e instanceof qi || (e = ua(e)), !e) return new K();
 	if (e instanceof K) return e;
 	e = e.rgb();
 	var t = e.r / 255, n = e.g / 255, r = e.b / 255, i = Math.min(t, n, r), a = Math.max(t, n, r), o = NaN, s = a - i, c = (a + i) / 2;
 	return s ? (o = t === a ? (n - r) / s + (n < r) * 6 : n === a ? (r - t) / s + 2 : (t - n) / s + 4, s /= c < .5 ? a + i : 2 - a - i, o *= 60) : s = c > 0 && c < 1 ? 0 : o, new K(o, s, c, e.opacity);
 }
-function xa(e, t, n, r) {
-	return arguments.length === 1 ? ba(e) : new K(e, t, n, r ?? 1);
+function Ca(e, t, n, r) {
+	return arguments.length === 1 ? Sa(e) : new K(e, t, n, r ?? 1);
 }
 function K(e, t, n, r) {
 	this.h = +e, this.s = +t, this.l = +n, this.opacity = +r;
 }
-Ui(K, xa, Wi(Gi, {
+Gi(K, Ca, Ki(qi, {
 	brighter(e) {
-		return e = e == null ? qi : qi ** +e, new K(this.h, this.s, this.l * e, this.opacity);
+		return e = e == null ? Yi : Yi ** +e, new K(this.h, this.s, this.l * e, this.opacity);
 	},
 	darker(e) {
-		return e = e == null ? Ki : Ki ** +e, new K(this.h, this.s, this.l * e, this.opacity);
+		return e = e == null ? Ji : Ji ** +e, new K(this.h, this.s, this.l * e, this.opacity);
 	},
 	rgb() {
 		var e = this.h % 360 + (this.h < 0) * 360, t = isNaN(e) || isNaN(this.s) ? 0 : this.s, n = this.l, r = n + (n < .5 ? n : 1 - n) * t, i = 2 * n - r;
-		return new G(wa(e >= 240 ? e - 240 : e + 120, i, r), wa(e, i, r), wa(e < 120 ? e + 240 : e - 120, i, r), this.opacity);
+		return new G(Ea(e >= 240 ? e - 240 : e + 120, i, r), Ea(e, i, r), Ea(e < 120 ? e + 240 : e - 120, i, r), this.opacity);
 	},
 	clamp() {
-		return new K(Sa(this.h), Ca(this.s), Ca(this.l), ga(this.opacity));
+		return new K(wa(this.h), Ta(this.s), Ta(this.l), va(this.opacity));
 	},
 	displayable() {
 		return (0 <= this.s && this.s <= 1 || isNaN(this.s)) && 0 <= this.l && this.l <= 1 && 0 <= this.opacity && this.opacity <= 1;
 	},
 	formatHsl() {
-		let e = ga(this.opacity);
-		return `${e === 1 ? "hsl(" : "hsla("}${Sa(this.h)}, ${Ca(this.s) * 100}%, ${Ca(this.l) * 100}%${e === 1 ? ")" : `, ${e})`}`;
+		let e = va(this.opacity);
+		return `${e === 1 ? "hsl(" : "hsla("}${wa(this.h)}, ${Ta(this.s) * 100}%, ${Ta(this.l) * 100}%${e === 1 ? ")" : `, ${e})`}`;
 	}
 }));
-function Sa(e) {
+function wa(e) {
 	return e = (e || 0) % 360, e < 0 ? e + 360 : e;
 }
-function Ca(e) {
+function Ta(e) {
 	return Math.max(0, Math.min(1, e || 0));
 }
-function wa(e, t, n) {
+function Ea(e, t, n) {
 	return (e < 60 ? t + (n - t) * e / 60 : e < 180 ? n : e < 240 ? t + (n - t) * (240 - e) / 60 : t) * 255;
 }
-var Ta = Math.PI / 180, Ea = 180 / Math.PI, Da = 18, Oa = .96422, ka = 1, Aa = .82521, ja = 4 / 29, Ma = 6 / 29, Na = 3 * Ma * Ma, Pa = Ma * Ma * Ma;
-function Fa(e) {
+var Da = Math.PI / 180, Oa = 180 / Math.PI, ka = 18, Aa = .96422, ja = 1, Ma = .82521, Na = 4 / 29, Pa = 6 / 29, Fa = 3 * Pa * Pa, Ia = Pa * Pa * Pa;
+function La(e) {
 	if (e instanceof q) return new q(e.l, e.a, e.b, e.opacity);
-	if (e instanceof J) return Ua(e);
-	e instanceof G || (e = da(e));
-	var t = Ba(e.r), n = Ba(e.g), r = Ba(e.b), i = La((.2225045 * t + .7168786 * n + .0606169 * r) / ka), a, o;
-	return t === n && n === r ? a = o = i : (a = La((.4360747 * t + .3850649 * n + .1430804 * r) / Oa), o = La((.0139322 * t + .0971045 * n + .7141733 * r) / Aa)), new q(116 * i - 16, 500 * (a - i), 200 * (i - o), e.opacity);
+	if (e instanceof Ga) return Ka(e);
+	e instanceof G || (e = pa(e));
+	var t = Ha(e.r), n = Ha(e.g), r = Ha(e.b), i = za((.2225045 * t + .7168786 * n + .0606169 * r) / ja), a, o;
+	return t === n && n === r ? a = o = i : (a = za((.4360747 * t + .3850649 * n + .1430804 * r) / Aa), o = za((.0139322 * t + .0971045 * n + .7141733 * r) / Ma)), new q(116 * i - 16, 500 * (a - i), 200 * (i - o), e.opacity);
 }
-function Ia(e, t, n, r) {
-	return arguments.length === 1 ? Fa(e) : new q(e, t, n, r ?? 1);
+function Ra(e, t, n, r) {
+	return arguments.length === 1 ? La(e) : new q(e, t, n, r ?? 1);
 }
 function q(e, t, n, r) {
 	this.l = +e, this.a = +t, this.b = +n, this.opacity = +r;
 }
-Ui(q, Ia, Wi(Gi, {
+Gi(q, Ra, Ki(qi, {
 	brighter(e) {
-		return new q(this.l + Da * (e ?? 1), this.a, this.b, this.opacity);
+		return new q(this.l + ka * (e ?? 1), this.a, this.b, this.opacity);
 	},
 	darker(e) {
-		return new q(this.l - Da * (e ?? 1), this.a, this.b, this.opacity);
+		return new q(this.l - ka * (e ?? 1), this.a, this.b, this.opacity);
 	},
 	rgb() {
 		var e = (this.l + 16) / 116, t = isNaN(this.a) ? e : e + this.a / 500, n = isNaN(this.b) ? e : e - this.b / 200;
-		return t = Oa * Ra(t), e = ka * Ra(e), n = Aa * Ra(n), new G(za(3.1338561 * t - 1.6168667 * e - .4906146 * n), za(-.9787684 * t + 1.9161415 * e + .033454 * n), za(.0719453 * t - .2289914 * e + 1.4052427 * n), this.opacity);
+		return t = Aa * Ba(t), e = ja * Ba(e), n = Ma * Ba(n), new G(Va(3.1338561 * t - 1.6168667 * e - .4906146 * n), Va(-.9787684 * t + 1.9161415 * e + .033454 * n), Va(.0719453 * t - .2289914 * e + 1.4052427 * n), this.opacity);
 	}
 }));
-function La(e) {
-	return e > Pa ? e ** (1 / 3) : e / Na + ja;
-}
-function Ra(e) {
-	return e > Ma ? e * e * e : Na * (e - ja);
-}
 function za(e) {
-	return 255 * (e <= .0031308 ? 12.92 * e : 1.055 * e ** (1 / 2.4) - .055);
+	return e > Ia ? e ** (1 / 3) : e / Fa + Na;
 }
 function Ba(e) {
-	return (e /= 255) <= .04045 ? e / 12.92 : ((e + .055) / 1.055) ** 2.4;
+	return e > Pa ? e * e * e : Fa * (e - Na);
 }
 function Va(e) {
-	if (e instanceof J) return new J(e.h, e.c, e.l, e.opacity);
-	if (e instanceof q || (e = Fa(e)), e.a === 0 && e.b === 0) return new J(NaN, 0 < e.l && e.l < 100 ? 0 : NaN, e.l, e.opacity);
-	var t = Math.atan2(e.b, e.a) * Ea;
-	return new J(t < 0 ? t + 360 : t, Math.sqrt(e.a * e.a + e.b * e.b), e.l, e.opacity);
+	return 255 * (e <= .0031308 ? 12.92 * e : 1.055 * e ** (1 / 2.4) - .055);
 }
-function Ha(e, t, n, r) {
-	return arguments.length === 1 ? Va(e) : new J(e, t, n, r ?? 1);
-}
-function J(e, t, n, r) {
-	this.h = +e, this.c = +t, this.l = +n, this.opacity = +r;
+function Ha(e) {
+	return (e /= 255) <= .04045 ? e / 12.92 : ((e + .055) / 1.055) ** 2.4;
 }
 function Ua(e) {
+	if (e instanceof Ga) return new Ga(e.h, e.c, e.l, e.opacity);
+	if (e instanceof q || (e = La(e)), e.a === 0 && e.b === 0) return new Ga(NaN, 0 < e.l && e.l < 100 ? 0 : NaN, e.l, e.opacity);
+	var t = Math.atan2(e.b, e.a) * Oa;
+	return new Ga(t < 0 ? t + 360 : t, Math.sqrt(e.a * e.a + e.b * e.b), e.l, e.opacity);
+}
+function Wa(e, t, n, r) {
+	return arguments.length === 1 ? Ua(e) : new Ga(e, t, n, r ?? 1);
+}
+function Ga(e, t, n, r) {
+	this.h = +e, this.c = +t, this.l = +n, this.opacity = +r;
+}
+function Ka(e) {
 	if (isNaN(e.h)) return new q(e.l, 0, 0, e.opacity);
-	var t = e.h * Ta;
+	var t = e.h * Da;
 	return new q(e.l, Math.cos(t) * e.c, Math.sin(t) * e.c, e.opacity);
 }
-Ui(J, Ha, Wi(Gi, {
+Gi(Ga, Wa, Ki(qi, {
 	brighter(e) {
-		return new J(this.h, this.c, this.l + Da * (e ?? 1), this.opacity);
+		return new Ga(this.h, this.c, this.l + ka * (e ?? 1), this.opacity);
 	},
 	darker(e) {
-		return new J(this.h, this.c, this.l - Da * (e ?? 1), this.opacity);
+		return new Ga(this.h, this.c, this.l - ka * (e ?? 1), this.opacity);
 	},
 	rgb() {
-		return Ua(this).rgb();
+		return Ka(this).rgb();
 	}
 }));
-var Wa = -.14861, Ga = 1.78277, Ka = -.29227, qa = -.90649, Ja = 1.97294, Ya = Ja * qa, Xa = Ja * Ga, Za = Ga * Ka - qa * Wa;
-function Qa(e) {
-	if (e instanceof eo) return new eo(e.h, e.s, e.l, e.opacity);
-	e instanceof G || (e = da(e));
-	var t = e.r / 255, n = e.g / 255, r = e.b / 255, i = (Za * r + Ya * t - Xa * n) / (Za + Ya - Xa), a = r - i, o = (Ja * (n - i) - Ka * a) / qa, s = Math.sqrt(o * o + a * a) / (Ja * i * (1 - i)), c = s ? Math.atan2(o, a) * Ea - 120 : NaN;
-	return new eo(c < 0 ? c + 360 : c, s, i, e.opacity);
+var qa = -.14861, Ja = 1.78277, Ya = -.29227, Xa = -.90649, Za = 1.97294, Qa = Za * Xa, $a = Za * Ja, eo = Ja * Ya - Xa * qa;
+function to(e) {
+	if (e instanceof ro) return new ro(e.h, e.s, e.l, e.opacity);
+	e instanceof G || (e = pa(e));
+	var t = e.r / 255, n = e.g / 255, r = e.b / 255, i = (eo * r + Qa * t - $a * n) / (eo + Qa - $a), a = r - i, o = (Za * (n - i) - Ya * a) / Xa, s = Math.sqrt(o * o + a * a) / (Za * i * (1 - i)), c = s ? Math.atan2(o, a) * Oa - 120 : NaN;
+	return new ro(c < 0 ? c + 360 : c, s, i, e.opacity);
 }
-function $a(e, t, n, r) {
-	return arguments.length === 1 ? Qa(e) : new eo(e, t, n, r ?? 1);
+function no(e, t, n, r) {
+	return arguments.length === 1 ? to(e) : new ro(e, t, n, r ?? 1);
 }
-function eo(e, t, n, r) {
+function ro(e, t, n, r) {
 	this.h = +e, this.s = +t, this.l = +n, this.opacity = +r;
 }
-Ui(eo, $a, Wi(Gi, {
+Gi(ro, no, Ki(qi, {
 	brighter(e) {
-		return e = e == null ? qi : qi ** +e, new eo(this.h, this.s, this.l * e, this.opacity);
+		return e = e == null ? Yi : Yi ** +e, new ro(this.h, this.s, this.l * e, this.opacity);
 	},
 	darker(e) {
-		return e = e == null ? Ki : Ki ** +e, new eo(this.h, this.s, this.l * e, this.opacity);
+		return e = e == null ? Ji : Ji ** +e, new ro(this.h, this.s, this.l * e, this.opacity);
 	},
 	rgb() {
-		var e = isNaN(this.h) ? 0 : (this.h + 120) * Ta, t = +this.l, n = isNaN(this.s) ? 0 : this.s * t * (1 - t), r = Math.cos(e), i = Math.sin(e);
-		return new G(255 * (t + n * (Wa * r + Ga * i)), 255 * (t + n * (Ka * r + qa * i)), 255 * (t + Ja * r * n), this.opacity);
+		var e = isNaN(this.h) ? 0 : (this.h + 120) * Da, t = +this.l, n = isNaN(this.s) ? 0 : this.s * t * (1 - t), r = Math.cos(e), i = Math.sin(e);
+		return new G(255 * (t + n * (qa * r + Ja * i)), 255 * (t + n * (Ya * r + Xa * i)), 255 * (t + Za * r * n), this.opacity);
 	}
 }));
-var to = (e) => () => e;
-function no(e, t) {
+var io = (e) => () => e;
+function ao(e, t) {
 	return function(n) {
 		return e + n * t;
 	};
 }
-function ro(e, t, n) {
+function oo(e, t, n) {
 	return e **= +n, t = t ** +n - e, n = 1 / n, function(r) {
 		return (e + r * t) ** +n;
 	};
 }
-function io(e, t) {
+function so(e, t) {
 	var n = t - e;
-	return n ? no(e, n > 180 || n < -180 ? n - 360 * Math.round(n / 360) : n) : to(isNaN(e) ? t : e);
+	return n ? ao(e, n > 180 || n < -180 ? n - 360 * Math.round(n / 360) : n) : io(isNaN(e) ? t : e);
 }
-function ao(e) {
-	return (e = +e) == 1 ? Y : function(t, n) {
-		return n - t ? ro(t, n, e) : to(isNaN(t) ? n : t);
+function co(e) {
+	return (e = +e) == 1 ? J : function(t, n) {
+		return n - t ? oo(t, n, e) : io(isNaN(t) ? n : t);
 	};
 }
-function Y(e, t) {
+function J(e, t) {
 	var n = t - e;
-	return n ? no(e, n) : to(isNaN(e) ? t : e);
+	return n ? ao(e, n) : io(isNaN(e) ? t : e);
 }
-var oo = (function e(t) {
-	var n = ao(t);
+var lo = (function e(t) {
+	var n = co(t);
 	function r(e, t) {
-		var r = n((e = fa(e)).r, (t = fa(t)).r), i = n(e.g, t.g), a = n(e.b, t.b), o = Y(e.opacity, t.opacity);
+		var r = n((e = ma(e)).r, (t = ma(t)).r), i = n(e.g, t.g), a = n(e.b, t.b), o = J(e.opacity, t.opacity);
 		return function(t) {
 			return e.r = r(t), e.g = i(t), e.b = a(t), e.opacity = o(t), e + "";
 		};
 	}
 	return r.gamma = e, r;
 })(1);
-function so(e, t) {
+function uo(e, t) {
 	t ||= [];
 	var n = e ? Math.min(t.length, e.length) : 0, r = t.slice(), i;
 	return function(a) {
@@ -2884,63 +2987,63 @@ function so(e, t) {
 		return r;
 	};
 }
-function co(e) {
+function fo(e) {
 	return ArrayBuffer.isView(e) && !(e instanceof DataView);
 }
-function lo(e, t) {
-	for (var n = t ? t.length : 0, r = e ? Math.min(n, e.length) : 0, i = Array(r), a = Array(n), o = 0; o < r; ++o) i[o] = vo(e[o], t[o]);
+function po(e, t) {
+	for (var n = t ? t.length : 0, r = e ? Math.min(n, e.length) : 0, i = Array(r), a = Array(n), o = 0; o < r; ++o) i[o] = xo(e[o], t[o]);
 	for (; o < n; ++o) a[o] = t[o];
 	return function(e) {
 		for (o = 0; o < r; ++o) a[o] = i[o](e);
 		return a;
 	};
 }
-function uo(e, t) {
+function mo(e, t) {
 	var n = /* @__PURE__ */ new Date();
 	return e = +e, t = +t, function(r) {
 		return n.setTime(e * (1 - r) + t * r), n;
 	};
 }
-function X(e, t) {
+function Y(e, t) {
 	return e = +e, t = +t, function(n) {
 		return e * (1 - n) + t * n;
 	};
 }
-function fo(e, t) {
+function ho(e, t) {
 	var n = {}, r = {}, i;
-	for (i in typeof e == "object" && e || (e = {}), typeof t == "object" && t || (t = {}), t) i in e ? n[i] = vo(e[i], t[i]) : r[i] = t[i];
+	for (i in typeof e == "object" && e || (e = {}), typeof t == "object" && t || (t = {}), t) i in e ? n[i] = xo(e[i], t[i]) : r[i] = t[i];
 	return function(e) {
 		for (i in n) r[i] = n[i](e);
 		return r;
 	};
 }
-var po = /[-+]?(?:\d+\.?\d*|\.?\d+)(?:[eE][-+]?\d+)?/g, mo = new RegExp(po.source, "g");
-function ho(e) {
+var go = /[-+]?(?:\d+\.?\d*|\.?\d+)(?:[eE][-+]?\d+)?/g, _o = new RegExp(go.source, "g");
+function vo(e) {
 	return function() {
 		return e;
 	};
 }
-function go(e) {
+function yo(e) {
 	return function(t) {
 		return e(t) + "";
 	};
 }
-function _o(e, t) {
-	var n = po.lastIndex = mo.lastIndex = 0, r, i, a, o = -1, s = [], c = [];
-	for (e += "", t += ""; (r = po.exec(e)) && (i = mo.exec(t));) (a = i.index) > n && (a = t.slice(n, a), s[o] ? s[o] += a : s[++o] = a), (r = r[0]) === (i = i[0]) ? s[o] ? s[o] += i : s[++o] = i : (s[++o] = null, c.push({
+function bo(e, t) {
+	var n = go.lastIndex = _o.lastIndex = 0, r, i, a, o = -1, s = [], c = [];
+	for (e += "", t += ""; (r = go.exec(e)) && (i = _o.exec(t));) (a = i.index) > n && (a = t.slice(n, a), s[o] ? s[o] += a : s[++o] = a), (r = r[0]) === (i = i[0]) ? s[o] ? s[o] += i : s[++o] = i : (s[++o] = null, c.push({
 		i: o,
-		x: X(r, i)
-	})), n = mo.lastIndex;
-	return n < t.length && (a = t.slice(n), s[o] ? s[o] += a : s[++o] = a), s.length < 2 ? c[0] ? go(c[0].x) : ho(t) : (t = c.length, function(e) {
+		x: Y(r, i)
+	})), n = _o.lastIndex;
+	return n < t.length && (a = t.slice(n), s[o] ? s[o] += a : s[++o] = a), s.length < 2 ? c[0] ? yo(c[0].x) : vo(t) : (t = c.length, function(e) {
 		for (var n = 0, r; n < t; ++n) s[(r = c[n]).i] = r.x(e);
 		return s.join("");
 	});
 }
-function vo(e, t) {
+function xo(e, t) {
 	var n = typeof t, r;
-	return t == null || n === "boolean" ? to(t) : (n === "number" ? X : n === "string" ? (r = ca(t)) ? (t = r, oo) : _o : t instanceof ca ? oo : t instanceof Date ? uo : co(t) ? so : Array.isArray(t) ? lo : typeof t.valueOf != "function" && typeof t.toString != "function" || isNaN(t) ? fo : X)(e, t);
+	return t == null || n === "boolean" ? io(t) : (n === "number" ? Y : n === "string" ? (r = ua(t)) ? (t = r, lo) : bo : t instanceof ua ? lo : t instanceof Date ? mo : fo(t) ? uo : Array.isArray(t) ? po : typeof t.valueOf != "function" && typeof t.toString != "function" || isNaN(t) ? ho : Y)(e, t);
 }
-var yo = 180 / Math.PI, bo = {
+var So = 180 / Math.PI, Co = {
 	translateX: 0,
 	translateY: 0,
 	rotate: 0,
@@ -2948,26 +3051,26 @@ var yo = 180 / Math.PI, bo = {
 	scaleX: 1,
 	scaleY: 1
 };
-function xo(e, t, n, r, i, a) {
+function wo(e, t, n, r, i, a) {
 	var o, s, c;
 	return (o = Math.sqrt(e * e + t * t)) && (e /= o, t /= o), (c = e * n + t * r) && (n -= e * c, r -= t * c), (s = Math.sqrt(n * n + r * r)) && (n /= s, r /= s, c /= s), e * r < t * n && (e = -e, t = -t, c = -c, o = -o), {
 		translateX: i,
 		translateY: a,
-		rotate: Math.atan2(t, e) * yo,
-		skewX: Math.atan(c) * yo,
+		rotate: Math.atan2(t, e) * So,
+		skewX: Math.atan(c) * So,
 		scaleX: o,
 		scaleY: s
 	};
 }
-var So;
-function Co(e) {
+var To;
+function Eo(e) {
 	let t = new (typeof DOMMatrix == "function" ? DOMMatrix : WebKitCSSMatrix)(e + "");
-	return t.isIdentity ? bo : xo(t.a, t.b, t.c, t.d, t.e, t.f);
+	return t.isIdentity ? Co : wo(t.a, t.b, t.c, t.d, t.e, t.f);
 }
-function wo(e) {
-	return e == null || (So ||= document.createElementNS("http://www.w3.org/2000/svg", "g"), So.setAttribute("transform", e), !(e = So.transform.baseVal.consolidate())) ? bo : (e = e.matrix, xo(e.a, e.b, e.c, e.d, e.e, e.f));
+function Do(e) {
+	return e == null || (To ||= document.createElementNS("http://www.w3.org/2000/svg", "g"), To.setAttribute("transform", e), !(e = To.transform.baseVal.consolidate())) ? Co : (e = e.matrix, wo(e.a, e.b, e.c, e.d, e.e, e.f));
 }
-function To(e, t, n, r) {
+function Oo(e, t, n, r) {
 	function i(e) {
 		return e.length ? e.pop() + " " : "";
 	}
@@ -2976,23 +3079,23 @@ function To(e, t, n, r) {
 			var c = o.push("translate(", null, t, null, n);
 			s.push({
 				i: c - 4,
-				x: X(e, i)
+				x: Y(e, i)
 			}, {
 				i: c - 2,
-				x: X(r, a)
+				x: Y(r, a)
 			});
 		} else (i || a) && o.push("translate(" + i + t + a + n);
 	}
 	function o(e, t, n, a) {
 		e === t ? t && n.push(i(n) + "rotate(" + t + r) : (e - t > 180 ? t += 360 : t - e > 180 && (e += 360), a.push({
 			i: n.push(i(n) + "rotate(", null, r) - 2,
-			x: X(e, t)
+			x: Y(e, t)
 		}));
 	}
 	function s(e, t, n, a) {
 		e === t ? t && n.push(i(n) + "skewX(" + t + r) : a.push({
 			i: n.push(i(n) + "skewX(", null, r) - 2,
-			x: X(e, t)
+			x: Y(e, t)
 		});
 	}
 	function c(e, t, n, r, a, o) {
@@ -3000,10 +3103,10 @@ function To(e, t, n, r) {
 			var s = a.push(i(a) + "scale(", null, ",", null, ")");
 			o.push({
 				i: s - 4,
-				x: X(e, n)
+				x: Y(e, n)
 			}, {
 				i: s - 2,
-				x: X(t, r)
+				x: Y(t, r)
 			});
 		} else (n !== 1 || r !== 1) && a.push(i(a) + "scale(" + n + "," + r + ")");
 	}
@@ -3015,20 +3118,20 @@ function To(e, t, n, r) {
 		};
 	};
 }
-var Eo = To(Co, "px, ", "px)", "deg)"), Do = To(wo, ", ", ")", ")"), Oo = 1e-12;
-function ko(e) {
+var ko = Oo(Eo, "px, ", "px)", "deg)"), Ao = Oo(Do, ", ", ")", ")"), jo = 1e-12;
+function Mo(e) {
 	return ((e = Math.exp(e)) + 1 / e) / 2;
 }
-function Ao(e) {
+function No(e) {
 	return ((e = Math.exp(e)) - 1 / e) / 2;
 }
-function jo(e) {
+function Po(e) {
 	return ((e = Math.exp(2 * e)) - 1) / (e + 1);
 }
-var Mo = (function e(t, n, r) {
+var Fo = (function e(t, n, r) {
 	function i(e, i) {
 		var a = e[0], o = e[1], s = e[2], c = i[0], l = i[1], u = i[2], d = c - a, f = l - o, p = d * d + f * f, m, h;
-		if (p < Oo) h = Math.log(u / s) / t, m = function(e) {
+		if (p < jo) h = Math.log(u / s) / t, m = function(e) {
 			return [
 				a + e * d,
 				o + e * f,
@@ -3038,11 +3141,11 @@ var Mo = (function e(t, n, r) {
 		else {
 			var g = Math.sqrt(p), _ = (u * u - s * s + r * p) / (2 * s * n * g), v = (u * u - s * s - r * p) / (2 * u * n * g), y = Math.log(Math.sqrt(_ * _ + 1) - _);
 			h = (Math.log(Math.sqrt(v * v + 1) - v) - y) / t, m = function(e) {
-				var r = e * h, i = ko(y), c = s / (n * g) * (i * jo(t * r + y) - Ao(y));
+				var r = e * h, i = Mo(y), c = s / (n * g) * (i * Po(t * r + y) - No(y));
 				return [
 					a + c * d,
 					o + c * f,
-					s * i / ko(t * r + y)
+					s * i / Mo(t * r + y)
 				];
 			};
 		}
@@ -3053,17 +3156,17 @@ var Mo = (function e(t, n, r) {
 		return e(n, r, r * r);
 	}, i;
 })(Math.SQRT2, 2, 4);
-function No(e, t) {
-	var n = Y((e = Ia(e)).l, (t = Ia(t)).l), r = Y(e.a, t.a), i = Y(e.b, t.b), a = Y(e.opacity, t.opacity);
+function Io(e, t) {
+	var n = J((e = Ra(e)).l, (t = Ra(t)).l), r = J(e.a, t.a), i = J(e.b, t.b), a = J(e.opacity, t.opacity);
 	return function(t) {
 		return e.l = n(t), e.a = r(t), e.b = i(t), e.opacity = a(t), e + "";
 	};
 }
-function Po(e) {
+function Lo(e) {
 	return (function t(n) {
 		n = +n;
 		function r(t, r) {
-			var i = e((t = $a(t)).h, (r = $a(r)).h), a = Y(t.s, r.s), o = Y(t.l, r.l), s = Y(t.opacity, r.opacity);
+			var i = e((t = no(t)).h, (r = no(r)).h), a = J(t.s, r.s), o = J(t.l, r.l), s = J(t.opacity, r.opacity);
 			return function(e) {
 				return t.h = i(e), t.s = a(e), t.l = o(e ** +n), t.opacity = s(e), t + "";
 			};
@@ -3071,9 +3174,9 @@ function Po(e) {
 		return r.gamma = t, r;
 	})(1);
 }
-Po(io), Po(Y);
-function Fo(e, t) {
-	t === void 0 && (t = e, e = vo);
+Lo(so), Lo(J);
+function Ro(e, t) {
+	t === void 0 && (t = e, e = xo);
 	for (var n = 0, r = t.length - 1, i = t[0], a = Array(r < 0 ? 0 : r); n < r;) a[n] = e(i, i = t[++n]);
 	return function(e) {
 		var t = Math.max(0, Math.min(r - 1, Math.floor(e *= r)));
@@ -3081,223 +3184,223 @@ function Fo(e, t) {
 	};
 }
 // node_modules/d3-timer/dist/d3-timer.mjs
-var Io = 0, Lo = 0, Ro = 0, zo = 1e3, Bo, Vo, Ho = 0, Uo = 0, Wo = 0, Go = typeof performance == "object" && performance.now ? performance : Date, Ko = typeof window == "object" && window.requestAnimationFrame ? window.requestAnimationFrame.bind(window) : function(e) {
+var zo = 0, Bo = 0, Vo = 0, Ho = 1e3, Uo, Wo, Go = 0, Ko = 0, qo = 0, Jo = typeof performance == "object" && performance.now ? performance : Date, Yo = typeof window == "object" && window.requestAnimationFrame ? window.requestAnimationFrame.bind(window) : function(e) {
 	setTimeout(e, 17);
 };
-function qo() {
-	return Uo ||= (Ko(Jo), Go.now() + Wo);
-}
-function Jo() {
-	Uo = 0;
-}
-function Yo() {
-	this._call = this._time = this._next = null;
-}
-Yo.prototype = Xo.prototype = {
-	constructor: Yo,
-	restart: function(e, t, n) {
-		if (typeof e != "function") throw TypeError("callback is not a function");
-		n = (n == null ? qo() : +n) + (t == null ? 0 : +t), !this._next && Vo !== this && (Vo ? Vo._next = this : Bo = this, Vo = this), this._call = e, this._time = n, ts();
-	},
-	stop: function() {
-		this._call && (this._call = null, this._time = Infinity, ts());
-	}
-};
-function Xo(e, t, n) {
-	var r = new Yo();
-	return r.restart(e, t, n), r;
+function Xo() {
+	return Ko ||= (Yo(Zo), Jo.now() + qo);
 }
 function Zo() {
-	qo(), ++Io;
-	for (var e = Bo, t; e;) (t = Uo - e._time) >= 0 && e._call.call(void 0, t), e = e._next;
-	--Io;
+	Ko = 0;
 }
 function Qo() {
-	Uo = (Ho = Go.now()) + Wo, Io = Lo = 0;
-	try {
-		Zo();
-	} finally {
-		Io = 0, es(), Uo = 0;
-	}
+	this._call = this._time = this._next = null;
 }
-function $o() {
-	var e = Go.now(), t = e - Ho;
-	t > zo && (Wo -= t, Ho = e);
+Qo.prototype = $o.prototype = {
+	constructor: Qo,
+	restart: function(e, t, n) {
+		if (typeof e != "function") throw TypeError("callback is not a function");
+		n = (n == null ? Xo() : +n) + (t == null ? 0 : +t), !this._next && Wo !== this && (Wo ? Wo._next = this : Uo = this, Wo = this), this._call = e, this._time = n, is();
+	},
+	stop: function() {
+		this._call && (this._call = null, this._time = Infinity, is());
+	}
+};
+function $o(e, t, n) {
+	var r = new Qo();
+	return r.restart(e, t, n), r;
 }
 function es() {
-	for (var e, t = Bo, n, r = Infinity; t;) t._call ? (r > t._time && (r = t._time), e = t, t = t._next) : (n = t._next, t._next = null, t = e ? e._next = n : Bo = n);
-	Vo = e, ts(r);
+	Xo(), ++zo;
+	for (var e = Uo, t; e;) (t = Ko - e._time) >= 0 && e._call.call(void 0, t), e = e._next;
+	--zo;
 }
-function ts(e) {
-	Io || (Lo &&= clearTimeout(Lo), e - Uo > 24 ? (e < Infinity && (Lo = setTimeout(Qo, Math.ceil(e - Go.now() - Wo) + 1)), Ro &&= clearInterval(Ro)) : (Ro ||= (Ho = Go.now(), setInterval($o, zo)), Io = 1, Ko(Qo)));
+function ts() {
+	Ko = (Go = Jo.now()) + qo, zo = Bo = 0;
+	try {
+		es();
+	} finally {
+		zo = 0, rs(), Ko = 0;
+	}
 }
-function ns(e, t, n) {
-	var r = new Yo();
+function ns() {
+	var e = Jo.now(), t = e - Go;
+	t > Ho && (qo -= t, Go = e);
+}
+function rs() {
+	for (var e, t = Uo, n, r = Infinity; t;) t._call ? (r > t._time && (r = t._time), e = t, t = t._next) : (n = t._next, t._next = null, t = e ? e._next = n : Uo = n);
+	Wo = e, is(r);
+}
+function is(e) {
+	zo || (Bo &&= clearTimeout(Bo), e - Ko > 24 ? (e < Infinity && (Bo = setTimeout(ts, Math.ceil(e - Jo.now() - qo) + 1)), Vo &&= clearInterval(Vo)) : (Vo ||= (Go = Jo.now(), setInterval(ns, Ho)), zo = 1, Yo(ts)));
+}
+function as(e, t, n) {
+	var r = new Qo();
 	return t = t == null ? 0 : +t, r.restart((n) => {
 		r.stop(), e(n + t);
 	}, t, n), r;
 }
 // node_modules/d3-ease/dist/d3-ease.mjs
-function rs(e) {
+function os(e) {
 	return ((e *= 2) <= 1 ? e * e * e : (e -= 2) * e * e + 2) / 2;
 }
-var is = 3;
+var ss = 3;
 (function e(t) {
 	t = +t;
 	function n(e) {
 		return e ** +t;
 	}
 	return n.exponent = e, n;
-})(is), (function e(t) {
+})(ss), (function e(t) {
 	t = +t;
 	function n(e) {
 		return 1 - (1 - e) ** t;
 	}
 	return n.exponent = e, n;
-})(is), (function e(t) {
+})(ss), (function e(t) {
 	t = +t;
 	function n(e) {
 		return ((e *= 2) <= 1 ? e ** +t : 2 - (2 - e) ** t) / 2;
 	}
 	return n.exponent = e, n;
-})(is);
-function as(e) {
+})(ss);
+function cs(e) {
 	return (2 ** (-10 * e) - .0009765625) * 1.0009775171065494;
 }
-var os = 4 / 11;
-1 / os / os;
-var ss = 1.70158;
+var ls = 4 / 11;
+1 / ls / ls;
+var us = 1.70158;
 (function e(t) {
 	t = +t;
 	function n(e) {
 		return (e = +e) * e * (t * (e - 1) + e);
 	}
 	return n.overshoot = e, n;
-})(ss), (function e(t) {
+})(us), (function e(t) {
 	t = +t;
 	function n(e) {
 		return --e * e * ((e + 1) * t + e) + 1;
 	}
 	return n.overshoot = e, n;
-})(ss), (function e(t) {
+})(us), (function e(t) {
 	t = +t;
 	function n(e) {
 		return ((e *= 2) < 1 ? e * e * ((t + 1) * e - t) : (e -= 2) * e * ((t + 1) * e + t) + 2) / 2;
 	}
 	return n.overshoot = e, n;
-})(ss);
-var cs = 2 * Math.PI, ls = 1, us = .3;
+})(us);
+var ds = 2 * Math.PI, fs = 1, ps = .3;
 (function e(t, n) {
-	var r = Math.asin(1 / (t = Math.max(1, t))) * (n /= cs);
+	var r = Math.asin(1 / (t = Math.max(1, t))) * (n /= ds);
 	function i(e) {
-		return t * as(- --e) * Math.sin((r - e) / n);
+		return t * cs(- --e) * Math.sin((r - e) / n);
 	}
 	return i.amplitude = function(t) {
-		return e(t, n * cs);
+		return e(t, n * ds);
 	}, i.period = function(n) {
 		return e(t, n);
 	}, i;
-})(ls, us), (function e(t, n) {
-	var r = Math.asin(1 / (t = Math.max(1, t))) * (n /= cs);
+})(fs, ps), (function e(t, n) {
+	var r = Math.asin(1 / (t = Math.max(1, t))) * (n /= ds);
 	function i(e) {
-		return 1 - t * as(e = +e) * Math.sin((e + r) / n);
+		return 1 - t * cs(e = +e) * Math.sin((e + r) / n);
 	}
 	return i.amplitude = function(t) {
-		return e(t, n * cs);
+		return e(t, n * ds);
 	}, i.period = function(n) {
 		return e(t, n);
 	}, i;
-})(ls, us), (function e(t, n) {
-	var r = Math.asin(1 / (t = Math.max(1, t))) * (n /= cs);
+})(fs, ps), (function e(t, n) {
+	var r = Math.asin(1 / (t = Math.max(1, t))) * (n /= ds);
 	function i(e) {
-		return ((e = e * 2 - 1) < 0 ? t * as(-e) * Math.sin((r - e) / n) : 2 - t * as(e) * Math.sin((r + e) / n)) / 2;
+		return ((e = e * 2 - 1) < 0 ? t * cs(-e) * Math.sin((r - e) / n) : 2 - t * cs(e) * Math.sin((r + e) / n)) / 2;
 	}
 	return i.amplitude = function(t) {
-		return e(t, n * cs);
+		return e(t, n * ds);
 	}, i.period = function(n) {
 		return e(t, n);
 	}, i;
-})(ls, us);
+})(fs, ps);
 // node_modules/d3-transition/dist/d3-transition.mjs
-var ds = Ni("start", "end", "cancel", "interrupt"), fs = [], ps = 0, ms = 1, hs = 2, gs = 3, _s = 4, vs = 5, ys = 6;
-function bs(e, t, n, r, i, a) {
+var ms = Fi("start", "end", "cancel", "interrupt"), hs = [], gs = 0, _s = 1, vs = 2, ys = 3, bs = 4, xs = 5, Ss = 6;
+function Cs(e, t, n, r, i, a) {
 	var o = e.__transition;
 	if (!o) e.__transition = {};
 	else if (n in o) return;
-	Ss(e, n, {
+	Ts(e, n, {
 		name: t,
 		index: r,
 		group: i,
-		on: ds,
-		tween: fs,
+		on: ms,
+		tween: hs,
 		time: a.time,
 		delay: a.delay,
 		duration: a.duration,
 		ease: a.ease,
 		timer: null,
-		state: ps
+		state: gs
 	});
 }
-function xs(e, t) {
-	var n = Q(e, t);
-	if (n.state > ps) throw Error("too late; already scheduled");
+function ws(e, t) {
+	var n = Z(e, t);
+	if (n.state > gs) throw Error("too late; already scheduled");
+	return n;
+}
+function X(e, t) {
+	var n = Z(e, t);
+	if (n.state > ys) throw Error("too late; already running");
 	return n;
 }
 function Z(e, t) {
-	var n = Q(e, t);
-	if (n.state > gs) throw Error("too late; already running");
-	return n;
-}
-function Q(e, t) {
 	var n = e.__transition;
 	if (!n || !(n = n[t])) throw Error("transition not found");
 	return n;
 }
-function Ss(e, t, n) {
+function Ts(e, t, n) {
 	var r = e.__transition, i;
-	r[t] = n, n.timer = Xo(a, 0, n.time);
+	r[t] = n, n.timer = $o(a, 0, n.time);
 	function a(e) {
-		n.state = ms, n.timer.restart(o, n.delay, n.time), n.delay <= e && o(e - n.delay);
+		n.state = _s, n.timer.restart(o, n.delay, n.time), n.delay <= e && o(e - n.delay);
 	}
 	function o(a) {
 		var l, u, d, f;
-		if (n.state !== ms) return c();
+		if (n.state !== _s) return c();
 		for (l in r) if (f = r[l], f.name === n.name) {
-			if (f.state === gs) return ns(o);
-			f.state === _s ? (f.state = ys, f.timer.stop(), f.on.call("interrupt", e, e.__data__, f.index, f.group), delete r[l]) : +l < t && (f.state = ys, f.timer.stop(), f.on.call("cancel", e, e.__data__, f.index, f.group), delete r[l]);
+			if (f.state === ys) return as(o);
+			f.state === bs ? (f.state = Ss, f.timer.stop(), f.on.call("interrupt", e, e.__data__, f.index, f.group), delete r[l]) : +l < t && (f.state = Ss, f.timer.stop(), f.on.call("cancel", e, e.__data__, f.index, f.group), delete r[l]);
 		}
-		if (ns(function() {
-			n.state === gs && (n.state = _s, n.timer.restart(s, n.delay, n.time), s(a));
-		}), n.state = hs, n.on.call("start", e, e.__data__, n.index, n.group), n.state === hs) {
-			for (n.state = gs, i = Array(d = n.tween.length), l = 0, u = -1; l < d; ++l) (f = n.tween[l].value.call(e, e.__data__, n.index, n.group)) && (i[++u] = f);
+		if (as(function() {
+			n.state === ys && (n.state = bs, n.timer.restart(s, n.delay, n.time), s(a));
+		}), n.state = vs, n.on.call("start", e, e.__data__, n.index, n.group), n.state === vs) {
+			for (n.state = ys, i = Array(d = n.tween.length), l = 0, u = -1; l < d; ++l) (f = n.tween[l].value.call(e, e.__data__, n.index, n.group)) && (i[++u] = f);
 			i.length = u + 1;
 		}
 	}
 	function s(t) {
-		for (var r = t < n.duration ? n.ease.call(null, t / n.duration) : (n.timer.restart(c), n.state = vs, 1), a = -1, o = i.length; ++a < o;) i[a].call(e, r);
-		n.state === vs && (n.on.call("end", e, e.__data__, n.index, n.group), c());
+		for (var r = t < n.duration ? n.ease.call(null, t / n.duration) : (n.timer.restart(c), n.state = xs, 1), a = -1, o = i.length; ++a < o;) i[a].call(e, r);
+		n.state === xs && (n.on.call("end", e, e.__data__, n.index, n.group), c());
 	}
 	function c() {
-		for (var i in n.state = ys, n.timer.stop(), delete r[t], r) return;
+		for (var i in n.state = Ss, n.timer.stop(), delete r[t], r) return;
 		delete e.__transition;
 	}
 }
-function Cs(e, t) {
+function Es(e, t) {
 	var n = e.__transition, r, i, a = !0, o;
 	if (n) {
-		for (o in t = t == null ? null : t + "", n) (r = n[o]).name === t ? (i = r.state > hs && r.state < vs, r.state = ys, r.timer.stop(), r.on.call(i ? "interrupt" : "cancel", e, e.__data__, r.index, r.group), delete n[o]) : a = !1;
+		for (o in t = t == null ? null : t + "", n) (r = n[o]).name === t ? (i = r.state > vs && r.state < xs, r.state = Ss, r.timer.stop(), r.on.call(i ? "interrupt" : "cancel", e, e.__data__, r.index, r.group), delete n[o]) : a = !1;
 		a && delete e.__transition;
 	}
 }
-function ws(e) {
+function Ds(e) {
 	return this.each(function() {
-		Cs(this, e);
+		Es(this, e);
 	});
 }
-function Ts(e, t) {
+function Os(e, t) {
 	var n, r;
 	return function() {
-		var i = Z(this, e), a = i.tween;
+		var i = X(this, e), a = i.tween;
 		if (a !== n) {
 			r = n = a;
 			for (var o = 0, s = r.length; o < s; ++o) if (r[o].name === t) {
@@ -3308,11 +3411,11 @@ function Ts(e, t) {
 		i.tween = r;
 	};
 }
-function Es(e, t, n) {
+function ks(e, t, n) {
 	var r, i;
 	if (typeof n != "function") throw Error();
 	return function() {
-		var a = Z(this, e), o = a.tween;
+		var a = X(this, e), o = a.tween;
 		if (o !== r) {
 			i = (r = o).slice();
 			for (var s = {
@@ -3327,384 +3430,384 @@ function Es(e, t, n) {
 		a.tween = i;
 	};
 }
-function Ds(e, t) {
+function As(e, t) {
 	var n = this._id;
 	if (e += "", arguments.length < 2) {
-		for (var r = Q(this.node(), n).tween, i = 0, a = r.length, o; i < a; ++i) if ((o = r[i]).name === e) return o.value;
+		for (var r = Z(this.node(), n).tween, i = 0, a = r.length, o; i < a; ++i) if ((o = r[i]).name === e) return o.value;
 		return null;
 	}
-	return this.each((t == null ? Ts : Es)(n, e, t));
+	return this.each((t == null ? Os : ks)(n, e, t));
 }
-function Os(e, t, n) {
+function js(e, t, n) {
 	var r = e._id;
 	return e.each(function() {
-		var e = Z(this, r);
+		var e = X(this, r);
 		(e.value ||= {})[t] = n.apply(this, arguments);
 	}), function(e) {
-		return Q(e, r).value[t];
+		return Z(e, r).value[t];
 	};
 }
-function ks(e, t) {
+function Ms(e, t) {
 	var n;
-	return (typeof t == "number" ? X : t instanceof ca ? oo : (n = ca(t)) ? (t = n, oo) : _o)(e, t);
+	return (typeof t == "number" ? Y : t instanceof ua ? lo : (n = ua(t)) ? (t = n, lo) : bo)(e, t);
 }
-function As(e) {
+function Ns(e) {
 	return function() {
 		this.removeAttribute(e);
 	};
 }
-function js(e) {
+function Ps(e) {
 	return function() {
 		this.removeAttributeNS(e.space, e.local);
 	};
 }
-function Ms(e, t, n) {
+function Fs(e, t, n) {
 	var r, i = n + "", a;
 	return function() {
 		var o = this.getAttribute(e);
 		return o === i ? null : o === r ? a : a = t(r = o, n);
 	};
 }
-function Ns(e, t, n) {
+function Is(e, t, n) {
 	var r, i = n + "", a;
 	return function() {
 		var o = this.getAttributeNS(e.space, e.local);
 		return o === i ? null : o === r ? a : a = t(r = o, n);
 	};
 }
-function Ps(e, t, n) {
+function Ls(e, t, n) {
 	var r, i, a;
 	return function() {
 		var o, s = n(this), c;
 		return s == null ? void this.removeAttribute(e) : (o = this.getAttribute(e), c = s + "", o === c ? null : o === r && c === i ? a : (i = c, a = t(r = o, s)));
 	};
 }
-function Fs(e, t, n) {
+function Rs(e, t, n) {
 	var r, i, a;
 	return function() {
 		var o, s = n(this), c;
 		return s == null ? void this.removeAttributeNS(e.space, e.local) : (o = this.getAttributeNS(e.space, e.local), c = s + "", o === c ? null : o === r && c === i ? a : (i = c, a = t(r = o, s)));
 	};
 }
-function Is(e, t) {
-	var n = An(e), r = n === "transform" ? Do : ks;
-	return this.attrTween(e, typeof t == "function" ? (n.local ? Fs : Ps)(n, r, Os(this, "attr." + e, t)) : t == null ? (n.local ? js : As)(n) : (n.local ? Ns : Ms)(n, r, t));
+function zs(e, t) {
+	var n = Mn(e), r = n === "transform" ? Ao : Ms;
+	return this.attrTween(e, typeof t == "function" ? (n.local ? Rs : Ls)(n, r, js(this, "attr." + e, t)) : t == null ? (n.local ? Ps : Ns)(n) : (n.local ? Is : Fs)(n, r, t));
 }
-function Ls(e, t) {
+function Bs(e, t) {
 	return function(n) {
 		this.setAttribute(e, t.call(this, n));
 	};
 }
-function Rs(e, t) {
+function Vs(e, t) {
 	return function(n) {
 		this.setAttributeNS(e.space, e.local, t.call(this, n));
 	};
 }
-function zs(e, t) {
+function Hs(e, t) {
 	var n, r;
 	function i() {
 		var i = t.apply(this, arguments);
-		return i !== r && (n = (r = i) && Rs(e, i)), n;
+		return i !== r && (n = (r = i) && Vs(e, i)), n;
 	}
 	return i._value = t, i;
 }
-function Bs(e, t) {
+function Us(e, t) {
 	var n, r;
 	function i() {
 		var i = t.apply(this, arguments);
-		return i !== r && (n = (r = i) && Ls(e, i)), n;
+		return i !== r && (n = (r = i) && Bs(e, i)), n;
 	}
 	return i._value = t, i;
 }
-function Vs(e, t) {
+function Ws(e, t) {
 	var n = "attr." + e;
 	if (arguments.length < 2) return (n = this.tween(n)) && n._value;
 	if (t == null) return this.tween(n, null);
 	if (typeof t != "function") throw Error();
-	var r = An(e);
-	return this.tween(n, (r.local ? zs : Bs)(r, t));
-}
-function Hs(e, t) {
-	return function() {
-		xs(this, e).delay = +t.apply(this, arguments);
-	};
-}
-function Us(e, t) {
-	return t = +t, function() {
-		xs(this, e).delay = t;
-	};
-}
-function Ws(e) {
-	var t = this._id;
-	return arguments.length ? this.each((typeof e == "function" ? Hs : Us)(t, e)) : Q(this.node(), t).delay;
+	var r = Mn(e);
+	return this.tween(n, (r.local ? Hs : Us)(r, t));
 }
 function Gs(e, t) {
 	return function() {
-		Z(this, e).duration = +t.apply(this, arguments);
+		ws(this, e).delay = +t.apply(this, arguments);
 	};
 }
 function Ks(e, t) {
 	return t = +t, function() {
-		Z(this, e).duration = t;
+		ws(this, e).delay = t;
 	};
 }
 function qs(e) {
 	var t = this._id;
-	return arguments.length ? this.each((typeof e == "function" ? Gs : Ks)(t, e)) : Q(this.node(), t).duration;
+	return arguments.length ? this.each((typeof e == "function" ? Gs : Ks)(t, e)) : Z(this.node(), t).delay;
 }
 function Js(e, t) {
-	if (typeof t != "function") throw Error();
 	return function() {
-		Z(this, e).ease = t;
+		X(this, e).duration = +t.apply(this, arguments);
 	};
 }
-function Ys(e) {
-	var t = this._id;
-	return arguments.length ? this.each(Js(t, e)) : Q(this.node(), t).ease;
+function Ys(e, t) {
+	return t = +t, function() {
+		X(this, e).duration = t;
+	};
 }
-function Xs(e, t) {
+function Xs(e) {
+	var t = this._id;
+	return arguments.length ? this.each((typeof e == "function" ? Js : Ys)(t, e)) : Z(this.node(), t).duration;
+}
+function Zs(e, t) {
+	if (typeof t != "function") throw Error();
+	return function() {
+		X(this, e).ease = t;
+	};
+}
+function Qs(e) {
+	var t = this._id;
+	return arguments.length ? this.each(Zs(t, e)) : Z(this.node(), t).ease;
+}
+function $s(e, t) {
 	return function() {
 		var n = t.apply(this, arguments);
 		if (typeof n != "function") throw Error();
-		Z(this, e).ease = n;
+		X(this, e).ease = n;
 	};
 }
-function Zs(e) {
+function ec(e) {
 	if (typeof e != "function") throw Error();
-	return this.each(Xs(this._id, e));
+	return this.each($s(this._id, e));
 }
-function Qs(e) {
-	typeof e != "function" && (e = Hn(e));
+function tc(e) {
+	typeof e != "function" && (e = Wn(e));
 	for (var t = this._groups, n = t.length, r = Array(n), i = 0; i < n; ++i) for (var a = t[i], o = a.length, s = r[i] = [], c, l = 0; l < o; ++l) (c = a[l]) && e.call(c, c.__data__, l, a) && s.push(c);
-	return new Dc(r, this._parents, this._name, this._id);
+	return new Ac(r, this._parents, this._name, this._id);
 }
-function $s(e) {
+function nc(e) {
 	if (e._id !== this._id) throw Error();
 	for (var t = this._groups, n = e._groups, r = t.length, i = n.length, a = Math.min(r, i), o = Array(r), s = 0; s < a; ++s) for (var c = t[s], l = n[s], u = c.length, d = o[s] = Array(u), f, p = 0; p < u; ++p) (f = c[p] || l[p]) && (d[p] = f);
 	for (; s < r; ++s) o[s] = t[s];
-	return new Dc(o, this._parents, this._name, this._id);
+	return new Ac(o, this._parents, this._name, this._id);
 }
-function ec(e) {
+function rc(e) {
 	return (e + "").trim().split(/^|\s+/).every(function(e) {
 		var t = e.indexOf(".");
 		return t >= 0 && (e = e.slice(0, t)), !e || e === "start";
 	});
 }
-function tc(e, t, n) {
-	var r, i, a = ec(t) ? xs : Z;
+function ic(e, t, n) {
+	var r, i, a = rc(t) ? ws : X;
 	return function() {
 		var o = a(this, e), s = o.on;
 		s !== r && (i = (r = s).copy()).on(t, n), o.on = i;
 	};
 }
-function nc(e, t) {
+function ac(e, t) {
 	var n = this._id;
-	return arguments.length < 2 ? Q(this.node(), n).on.on(e) : this.each(tc(n, e, t));
+	return arguments.length < 2 ? Z(this.node(), n).on.on(e) : this.each(ic(n, e, t));
 }
-function rc(e) {
+function oc(e) {
 	return function() {
 		var t = this.parentNode;
 		for (var n in this.__transition) if (+n !== e) return;
 		t && t.removeChild(this);
 	};
 }
-function ic() {
-	return this.on("end.remove", rc(this._id));
+function sc() {
+	return this.on("end.remove", oc(this._id));
 }
-function ac(e) {
+function cc(e) {
 	var t = this._name, n = this._id;
-	typeof e != "function" && (e = Fn(e));
-	for (var r = this._groups, i = r.length, a = Array(i), o = 0; o < i; ++o) for (var s = r[o], c = s.length, l = a[o] = Array(c), u, d, f = 0; f < c; ++f) (u = s[f]) && (d = e.call(u, u.__data__, f, s)) && ("__data__" in u && (d.__data__ = u.__data__), l[f] = d, bs(l[f], t, n, f, l, Q(u, n)));
-	return new Dc(a, this._parents, t, n);
+	typeof e != "function" && (e = Ln(e));
+	for (var r = this._groups, i = r.length, a = Array(i), o = 0; o < i; ++o) for (var s = r[o], c = s.length, l = a[o] = Array(c), u, d, f = 0; f < c; ++f) (u = s[f]) && (d = e.call(u, u.__data__, f, s)) && ("__data__" in u && (d.__data__ = u.__data__), l[f] = d, Cs(l[f], t, n, f, l, Z(u, n)));
+	return new Ac(a, this._parents, t, n);
 }
-function oc(e) {
+function lc(e) {
 	var t = this._name, n = this._id;
-	typeof e != "function" && (e = zn(e));
+	typeof e != "function" && (e = Vn(e));
 	for (var r = this._groups, i = r.length, a = [], o = [], s = 0; s < i; ++s) for (var c = r[s], l = c.length, u, d = 0; d < l; ++d) if (u = c[d]) {
-		for (var f = e.call(u, u.__data__, d, c), p, m = Q(u, n), h = 0, g = f.length; h < g; ++h) (p = f[h]) && bs(p, t, n, h, f, m);
+		for (var f = e.call(u, u.__data__, d, c), p, m = Z(u, n), h = 0, g = f.length; h < g; ++h) (p = f[h]) && Cs(p, t, n, h, f, m);
 		a.push(f), o.push(u);
 	}
-	return new Dc(a, o, t, n);
+	return new Ac(a, o, t, n);
 }
-var sc = wi.prototype.constructor;
-function cc() {
-	return new sc(this._groups, this._parents);
+var uc = Ei.prototype.constructor;
+function dc() {
+	return new uc(this._groups, this._parents);
 }
-function lc(e, t) {
+function fc(e, t) {
 	var n, r, i;
 	return function() {
-		var a = Mr(this, e), o = (this.style.removeProperty(e), Mr(this, e));
+		var a = Pr(this, e), o = (this.style.removeProperty(e), Pr(this, e));
 		return a === o ? null : a === n && o === r ? i : i = t(n = a, r = o);
 	};
 }
-function uc(e) {
+function pc(e) {
 	return function() {
 		this.style.removeProperty(e);
 	};
 }
-function dc(e, t, n) {
+function mc(e, t, n) {
 	var r, i = n + "", a;
 	return function() {
-		var o = Mr(this, e);
+		var o = Pr(this, e);
 		return o === i ? null : o === r ? a : a = t(r = o, n);
 	};
 }
-function fc(e, t, n) {
+function hc(e, t, n) {
 	var r, i, a;
 	return function() {
-		var o = Mr(this, e), s = n(this), c = s + "";
-		return s ?? (c = s = (this.style.removeProperty(e), Mr(this, e))), o === c ? null : o === r && c === i ? a : (i = c, a = t(r = o, s));
+		var o = Pr(this, e), s = n(this), c = s + "";
+		return s ?? (c = s = (this.style.removeProperty(e), Pr(this, e))), o === c ? null : o === r && c === i ? a : (i = c, a = t(r = o, s));
 	};
 }
-function pc(e, t) {
+function gc(e, t) {
 	var n, r, i, a = "style." + t, o = "end." + a, s;
 	return function() {
-		var c = Z(this, e), l = c.on, u = c.value[a] == null ? s ||= uc(t) : void 0;
+		var c = X(this, e), l = c.on, u = c.value[a] == null ? s ||= pc(t) : void 0;
 		(l !== n || i !== u) && (r = (n = l).copy()).on(o, i = u), c.on = r;
 	};
 }
-function mc(e, t, n) {
-	var r = (e += "") == "transform" ? Eo : ks;
-	return t == null ? this.styleTween(e, lc(e, r)).on("end.style." + e, uc(e)) : typeof t == "function" ? this.styleTween(e, fc(e, r, Os(this, "style." + e, t))).each(pc(this._id, e)) : this.styleTween(e, dc(e, r, t), n).on("end.style." + e, null);
+function _c(e, t, n) {
+	var r = (e += "") == "transform" ? ko : Ms;
+	return t == null ? this.styleTween(e, fc(e, r)).on("end.style." + e, pc(e)) : typeof t == "function" ? this.styleTween(e, hc(e, r, js(this, "style." + e, t))).each(gc(this._id, e)) : this.styleTween(e, mc(e, r, t), n).on("end.style." + e, null);
 }
-function hc(e, t, n) {
+function vc(e, t, n) {
 	return function(r) {
 		this.style.setProperty(e, t.call(this, r), n);
 	};
 }
-function gc(e, t, n) {
+function yc(e, t, n) {
 	var r, i;
 	function a() {
 		var a = t.apply(this, arguments);
-		return a !== i && (r = (i = a) && hc(e, a, n)), r;
+		return a !== i && (r = (i = a) && vc(e, a, n)), r;
 	}
 	return a._value = t, a;
 }
-function _c(e, t, n) {
+function bc(e, t, n) {
 	var r = "style." + (e += "");
 	if (arguments.length < 2) return (r = this.tween(r)) && r._value;
 	if (t == null) return this.tween(r, null);
 	if (typeof t != "function") throw Error();
-	return this.tween(r, gc(e, t, n ?? ""));
+	return this.tween(r, yc(e, t, n ?? ""));
 }
-function vc(e) {
+function xc(e) {
 	return function() {
 		this.textContent = e;
 	};
 }
-function yc(e) {
+function Sc(e) {
 	return function() {
 		var t = e(this);
 		this.textContent = t ?? "";
 	};
 }
-function bc(e) {
-	return this.tween("text", typeof e == "function" ? yc(Os(this, "text", e)) : vc(e == null ? "" : e + ""));
+function Cc(e) {
+	return this.tween("text", typeof e == "function" ? Sc(js(this, "text", e)) : xc(e == null ? "" : e + ""));
 }
-function xc(e) {
+function wc(e) {
 	return function(t) {
 		this.textContent = e.call(this, t);
 	};
 }
-function Sc(e) {
+function Tc(e) {
 	var t, n;
 	function r() {
 		var r = e.apply(this, arguments);
-		return r !== n && (t = (n = r) && xc(r)), t;
+		return r !== n && (t = (n = r) && wc(r)), t;
 	}
 	return r._value = e, r;
 }
-function Cc(e) {
+function Ec(e) {
 	var t = "text";
 	if (arguments.length < 1) return (t = this.tween(t)) && t._value;
 	if (e == null) return this.tween(t, null);
 	if (typeof e != "function") throw Error();
-	return this.tween(t, Sc(e));
+	return this.tween(t, Tc(e));
 }
-function wc() {
-	for (var e = this._name, t = this._id, n = Oc(), r = this._groups, i = r.length, a = 0; a < i; ++a) for (var o = r[a], s = o.length, c, l = 0; l < s; ++l) if (c = o[l]) {
-		var u = Q(c, t);
-		bs(c, e, n, l, o, {
+function Dc() {
+	for (var e = this._name, t = this._id, n = jc(), r = this._groups, i = r.length, a = 0; a < i; ++a) for (var o = r[a], s = o.length, c, l = 0; l < s; ++l) if (c = o[l]) {
+		var u = Z(c, t);
+		Cs(c, e, n, l, o, {
 			time: u.time + u.delay + u.duration,
 			delay: 0,
 			duration: u.duration,
 			ease: u.ease
 		});
 	}
-	return new Dc(r, this._parents, e, n);
+	return new Ac(r, this._parents, e, n);
 }
-function Tc() {
+function Oc() {
 	var e, t, n = this, r = n._id, i = n.size();
 	return new Promise(function(a, o) {
 		var s = { value: o }, c = { value: function() {
 			--i === 0 && a();
 		} };
 		n.each(function() {
-			var n = Z(this, r), i = n.on;
+			var n = X(this, r), i = n.on;
 			i !== e && (t = (e = i).copy(), t._.cancel.push(s), t._.interrupt.push(s), t._.end.push(c)), n.on = t;
 		}), i === 0 && a();
 	});
 }
-var Ec = 0;
-function Dc(e, t, n, r) {
+var kc = 0;
+function Ac(e, t, n, r) {
 	this._groups = e, this._parents = t, this._name = n, this._id = r;
 }
-function Oc() {
-	return ++Ec;
+function jc() {
+	return ++kc;
 }
-var kc = wi.prototype;
-Dc.prototype = {
-	constructor: Dc,
-	select: ac,
-	selectAll: oc,
-	selectChild: kc.selectChild,
-	selectChildren: kc.selectChildren,
-	filter: Qs,
-	merge: $s,
-	selection: cc,
-	transition: wc,
-	call: kc.call,
-	nodes: kc.nodes,
-	node: kc.node,
-	size: kc.size,
-	empty: kc.empty,
-	each: kc.each,
-	on: nc,
-	attr: Is,
-	attrTween: Vs,
-	style: mc,
-	styleTween: _c,
-	text: bc,
-	textTween: Cc,
-	remove: ic,
-	tween: Ds,
-	delay: Ws,
-	duration: qs,
-	ease: Ys,
-	easeVarying: Zs,
-	end: Tc,
-	[Symbol.iterator]: kc[Symbol.iterator]
+var Q = Ei.prototype;
+Ac.prototype = {
+	constructor: Ac,
+	select: cc,
+	selectAll: lc,
+	selectChild: Q.selectChild,
+	selectChildren: Q.selectChildren,
+	filter: tc,
+	merge: nc,
+	selection: dc,
+	transition: Dc,
+	call: Q.call,
+	nodes: Q.nodes,
+	node: Q.node,
+	size: Q.size,
+	empty: Q.empty,
+	each: Q.each,
+	on: ac,
+	attr: zs,
+	attrTween: Ws,
+	style: _c,
+	styleTween: bc,
+	text: Cc,
+	textTween: Ec,
+	remove: sc,
+	tween: As,
+	delay: qs,
+	duration: Xs,
+	ease: Qs,
+	easeVarying: ec,
+	end: Oc,
+	[Symbol.iterator]: Q[Symbol.iterator]
 };
-var Ac = {
+var Mc = {
 	time: null,
 	delay: 0,
 	duration: 250,
-	ease: rs
+	ease: os
 };
-function jc(e, t) {
+function Nc(e, t) {
 	for (var n; !(n = e.__transition) || !(n = n[t]);) if (!(e = e.parentNode)) throw Error(`transition ${t} not found`);
 	return n;
 }
-function Mc(e) {
+function Pc(e) {
 	var t, n;
-	e instanceof Dc ? (t = e._id, e = e._name) : (t = Oc(), (n = Ac).time = qo(), e = e == null ? null : e + "");
-	for (var r = this._groups, i = r.length, a = 0; a < i; ++a) for (var o = r[a], s = o.length, c, l = 0; l < s; ++l) (c = o[l]) && bs(c, e, t, l, o, n || jc(c, t));
-	return new Dc(r, this._parents, e, t);
+	e instanceof Ac ? (t = e._id, e = e._name) : (t = jc(), (n = Mc).time = Xo(), e = e == null ? null : e + "");
+	for (var r = this._groups, i = r.length, a = 0; a < i; ++a) for (var o = r[a], s = o.length, c, l = 0; l < s; ++l) (c = o[l]) && Cs(c, e, t, l, o, n || Nc(c, t));
+	return new Ac(r, this._parents, e, t);
 }
-wi.prototype.interrupt = ws, wi.prototype.transition = Mc;
+Ei.prototype.interrupt = Ds, Ei.prototype.transition = Pc;
 // node_modules/d3-zoom/dist/d3-zoom.mjs
-var Nc = (e) => () => e;
-function Pc(e, { sourceEvent: t, target: n, transform: r, dispatch: i }) {
+var Fc = (e) => () => e;
+function Ic(e, { sourceEvent: t, target: n, transform: r, dispatch: i }) {
 	Object.defineProperties(this, {
 		type: {
 			value: e,
@@ -3729,16 +3832,16 @@ function Pc(e, { sourceEvent: t, target: n, transform: r, dispatch: i }) {
 		_: { value: i }
 	});
 }
-function Fc(e, t, n) {
+function $(e, t, n) {
 	this.k = e, this.x = t, this.y = n;
 }
-Fc.prototype = {
-	constructor: Fc,
+$.prototype = {
+	constructor: $,
 	scale: function(e) {
-		return e === 1 ? this : new Fc(this.k * e, this.x, this.y);
+		return e === 1 ? this : new $(this.k * e, this.x, this.y);
 	},
 	translate: function(e, t) {
-		return e === 0 & t === 0 ? this : new Fc(this.k, this.x + this.k * e, this.y + this.k * t);
+		return e === 0 & t === 0 ? this : new $(this.k, this.x + this.k * e, this.y + this.k * t);
 	},
 	apply: function(e) {
 		return [e[0] * this.k + this.x, e[1] * this.k + this.y];
@@ -3768,46 +3871,46 @@ Fc.prototype = {
 		return "translate(" + this.x + "," + this.y + ") scale(" + this.k + ")";
 	}
 };
-var Ic = new Fc(1, 0, 0);
-Lc.prototype = Fc.prototype;
-function Lc(e) {
-	for (; !e.__zoom;) if (!(e = e.parentNode)) return Ic;
+var Lc = new $(1, 0, 0);
+Rc.prototype = $.prototype;
+function Rc(e) {
+	for (; !e.__zoom;) if (!(e = e.parentNode)) return Lc;
 	return e.__zoom;
 }
-function Rc(e) {
+function zc(e) {
 	e.stopImmediatePropagation();
 }
-function zc(e) {
+function Bc(e) {
 	e.preventDefault(), e.stopImmediatePropagation();
 }
-function Bc(e) {
+function Vc(e) {
 	return (!e.ctrlKey || e.type === "wheel") && !e.button;
 }
-function Vc() {
+function Hc() {
 	var e = this;
 	return e instanceof SVGElement ? (e = e.ownerSVGElement || e, e.hasAttribute("viewBox") ? (e = e.viewBox.baseVal, [[e.x, e.y], [e.x + e.width, e.y + e.height]]) : [[0, 0], [e.width.baseVal.value, e.height.baseVal.value]]) : [[0, 0], [e.clientWidth, e.clientHeight]];
 }
-function Hc() {
-	return this.__zoom || Ic;
+function Uc() {
+	return this.__zoom || Lc;
 }
-function Uc(e) {
+function Wc(e) {
 	return -e.deltaY * (e.deltaMode === 1 ? .05 : e.deltaMode ? 1 : .002) * (e.ctrlKey ? 10 : 1);
 }
-function Wc() {
+function Gc() {
 	return navigator.maxTouchPoints || "ontouchstart" in this;
 }
-function Gc(e, t, n) {
+function Kc(e, t, n) {
 	var r = e.invertX(t[0][0]) - n[0][0], i = e.invertX(t[1][0]) - n[1][0], a = e.invertY(t[0][1]) - n[0][1], o = e.invertY(t[1][1]) - n[1][1];
 	return e.translate(i > r ? (r + i) / 2 : Math.min(0, r) || Math.max(0, i), o > a ? (a + o) / 2 : Math.min(0, a) || Math.max(0, o));
 }
-function Kc() {
-	var e = Bc, t = Vc, n = Gc, r = Uc, i = Wc, a = [0, Infinity], o = [[-Infinity, -Infinity], [Infinity, Infinity]], s = 250, c = Mo, l = Ni("start", "zoom", "end"), u, d, f, p = 500, m = 150, h = 0, g = 10;
+function qc() {
+	var e = Vc, t = Hc, n = Kc, r = Wc, i = Gc, a = [0, Infinity], o = [[-Infinity, -Infinity], [Infinity, Infinity]], s = 250, c = Fo, l = Fi("start", "zoom", "end"), u, d, f, p = 500, m = 150, h = 0, g = 10;
 	function _(e) {
-		e.property("__zoom", Hc).on("wheel.zoom", w, { passive: !1 }).on("mousedown.zoom", T).on("dblclick.zoom", E).filter(i).on("touchstart.zoom", D).on("touchmove.zoom", ee).on("touchend.zoom touchcancel.zoom", O).style("-webkit-tap-highlight-color", "rgba(0,0,0,0)");
+		e.property("__zoom", Uc).on("wheel.zoom", w, { passive: !1 }).on("mousedown.zoom", T).on("dblclick.zoom", E).filter(i).on("touchstart.zoom", D).on("touchmove.zoom", ee).on("touchend.zoom touchcancel.zoom", O).style("-webkit-tap-highlight-color", "rgba(0,0,0,0)");
 	}
 	_.transform = function(e, t, n, r) {
 		var i = e.selection ? e.selection() : e;
-		i.property("__zoom", Hc), e === i ? i.interrupt().each(function() {
+		i.property("__zoom", Uc), e === i ? i.interrupt().each(function() {
 			S(this, arguments).event(r).start().zoom(null, typeof t == "function" ? t.apply(this, arguments) : t).end();
 		}) : x(e, t, n, r);
 	}, _.scaleBy = function(e, t, n, r) {
@@ -3826,15 +3929,15 @@ function Kc() {
 	}, _.translateTo = function(e, r, i, a, s) {
 		_.transform(e, function() {
 			var e = t.apply(this, arguments), s = this.__zoom, c = a == null ? b(e) : typeof a == "function" ? a.apply(this, arguments) : a;
-			return n(Ic.translate(c[0], c[1]).scale(s.k).translate(typeof r == "function" ? -r.apply(this, arguments) : -r, typeof i == "function" ? -i.apply(this, arguments) : -i), e, o);
+			return n(Lc.translate(c[0], c[1]).scale(s.k).translate(typeof r == "function" ? -r.apply(this, arguments) : -r, typeof i == "function" ? -i.apply(this, arguments) : -i), e, o);
 		}, a, s);
 	};
 	function v(e, t) {
-		return t = Math.max(a[0], Math.min(a[1], t)), t === e.k ? e : new Fc(t, e.x, e.y);
+		return t = Math.max(a[0], Math.min(a[1], t)), t === e.k ? e : new $(t, e.x, e.y);
 	}
 	function y(e, t, n) {
 		var r = t[0] - n[0] * e.k, i = t[1] - n[1] * e.k;
-		return r === e.x && i === e.y ? e : new Fc(e.k, r, i);
+		return r === e.x && i === e.y ? e : new $(e.k, r, i);
 	}
 	function b(e) {
 		return [(+e[0][0] + +e[1][0]) / 2, (+e[0][1] + +e[1][1]) / 2];
@@ -3850,7 +3953,7 @@ function Kc() {
 				if (e === 1) e = f;
 				else {
 					var t = p(e), n = u / t[2];
-					e = new Fc(n, l[0] - t[0] * n, l[1] - t[1] * n);
+					e = new $(n, l[0] - t[0] * n, l[1] - t[1] * n);
 				}
 				o.zoom(null, e);
 			};
@@ -3876,8 +3979,8 @@ function Kc() {
 			return --this.active === 0 && (delete this.that.__zooming, this.emit("end")), this;
 		},
 		emit: function(e) {
-			var t = Ei(this.that).datum();
-			l.call(e, this.that, new Pc(e, {
+			var t = Oi(this.that).datum();
+			l.call(e, this.that, new Ic(e, {
 				sourceEvent: this.sourceEvent,
 				target: _,
 				transform: this.that.__zoom,
@@ -3887,53 +3990,53 @@ function Kc() {
 	};
 	function w(t, ...i) {
 		if (!e.apply(this, arguments)) return;
-		var s = S(this, i).event(t), c = this.__zoom, l = Math.max(a[0], Math.min(a[1], c.k * 2 ** r.apply(this, arguments))), u = ji(t);
+		var s = S(this, i).event(t), c = this.__zoom, l = Math.max(a[0], Math.min(a[1], c.k * 2 ** r.apply(this, arguments))), u = Ni(t);
 		if (s.wheel) (s.mouse[0][0] !== u[0] || s.mouse[0][1] !== u[1]) && (s.mouse[1] = c.invert(s.mouse[0] = u)), clearTimeout(s.wheel);
 		else if (c.k === l) return;
-		else s.mouse = [u, c.invert(u)], Cs(this), s.start();
-		zc(t), s.wheel = setTimeout(d, m), s.zoom("mouse", n(y(v(c, l), s.mouse[0], s.mouse[1]), s.extent, o));
+		else s.mouse = [u, c.invert(u)], Es(this), s.start();
+		Bc(t), s.wheel = setTimeout(d, m), s.zoom("mouse", n(y(v(c, l), s.mouse[0], s.mouse[1]), s.extent, o));
 		function d() {
 			s.wheel = null, s.end();
 		}
 	}
 	function T(t, ...r) {
 		if (f || !e.apply(this, arguments)) return;
-		var i = t.currentTarget, a = S(this, r, !0).event(t), s = Ei(t.view).on("mousemove.zoom", d, !0).on("mouseup.zoom", p, !0), c = ji(t, i), l = t.clientX, u = t.clientY;
-		Bi(t.view), Rc(t), a.mouse = [c, this.__zoom.invert(c)], Cs(this), a.start();
+		var i = t.currentTarget, a = S(this, r, !0).event(t), s = Oi(t.view).on("mousemove.zoom", d, !0).on("mouseup.zoom", p, !0), c = Ni(t, i), l = t.clientX, u = t.clientY;
+		Hi(t.view), zc(t), a.mouse = [c, this.__zoom.invert(c)], Es(this), a.start();
 		function d(e) {
-			if (zc(e), !a.moved) {
+			if (Bc(e), !a.moved) {
 				var t = e.clientX - l, r = e.clientY - u;
 				a.moved = t * t + r * r > h;
 			}
-			a.event(e).zoom("mouse", n(y(a.that.__zoom, a.mouse[0] = ji(e, i), a.mouse[1]), a.extent, o));
+			a.event(e).zoom("mouse", n(y(a.that.__zoom, a.mouse[0] = Ni(e, i), a.mouse[1]), a.extent, o));
 		}
 		function p(e) {
-			s.on("mousemove.zoom mouseup.zoom", null), Vi(e.view, a.moved), zc(e), a.event(e).end();
+			s.on("mousemove.zoom mouseup.zoom", null), Ui(e.view, a.moved), Bc(e), a.event(e).end();
 		}
 	}
 	function E(r, ...i) {
 		if (e.apply(this, arguments)) {
-			var a = this.__zoom, c = ji(r.changedTouches ? r.changedTouches[0] : r, this), l = a.invert(c), u = a.k * (r.shiftKey ? .5 : 2), d = n(y(v(a, u), c, l), t.apply(this, i), o);
-			zc(r), s > 0 ? Ei(this).transition().duration(s).call(x, d, c, r) : Ei(this).call(_.transform, d, c, r);
+			var a = this.__zoom, c = Ni(r.changedTouches ? r.changedTouches[0] : r, this), l = a.invert(c), u = a.k * (r.shiftKey ? .5 : 2), d = n(y(v(a, u), c, l), t.apply(this, i), o);
+			Bc(r), s > 0 ? Oi(this).transition().duration(s).call(x, d, c, r) : Oi(this).call(_.transform, d, c, r);
 		}
 	}
 	function D(t, ...n) {
 		if (e.apply(this, arguments)) {
 			var r = t.touches, i = r.length, a = S(this, n, t.changedTouches.length === i).event(t), o, s, c, l;
-			for (Rc(t), s = 0; s < i; ++s) c = r[s], l = ji(c, this), l = [
+			for (zc(t), s = 0; s < i; ++s) c = r[s], l = Ni(c, this), l = [
 				l,
 				this.__zoom.invert(l),
 				c.identifier
 			], a.touch0 ? !a.touch1 && a.touch0[2] !== l[2] && (a.touch1 = l, a.taps = 0) : (a.touch0 = l, o = !0, a.taps = 1 + !!u);
 			u &&= clearTimeout(u), o && (a.taps < 2 && (d = l[0], u = setTimeout(function() {
 				u = null;
-			}, p)), Cs(this), a.start());
+			}, p)), Es(this), a.start());
 		}
 	}
 	function ee(e, ...t) {
 		if (this.__zooming) {
 			var r = S(this, t).event(e), i = e.changedTouches, a = i.length, s, c, l, u;
-			for (zc(e), s = 0; s < a; ++s) c = i[s], l = ji(c, this), r.touch0 && r.touch0[2] === c.identifier ? r.touch0[0] = l : r.touch1 && r.touch1[2] === c.identifier && (r.touch1[0] = l);
+			for (Bc(e), s = 0; s < a; ++s) c = i[s], l = Ni(c, this), r.touch0 && r.touch0[2] === c.identifier ? r.touch0[0] = l : r.touch1 && r.touch1[2] === c.identifier && (r.touch1[0] = l);
 			if (c = r.that.__zoom, r.touch1) {
 				var d = r.touch0[0], f = r.touch0[1], p = r.touch1[0], m = r.touch1[1], h = (h = p[0] - d[0]) * h + (h = p[1] - d[1]) * h, g = (g = m[0] - f[0]) * g + (g = m[1] - f[1]) * g;
 				c = v(c, Math.sqrt(h / g)), l = [(d[0] + p[0]) / 2, (d[1] + p[1]) / 2], u = [(f[0] + m[0]) / 2, (f[1] + m[1]) / 2];
@@ -3945,24 +4048,24 @@ function Kc() {
 	function O(e, ...t) {
 		if (this.__zooming) {
 			var n = S(this, t).event(e), r = e.changedTouches, i = r.length, a, o;
-			for (Rc(e), f && clearTimeout(f), f = setTimeout(function() {
+			for (zc(e), f && clearTimeout(f), f = setTimeout(function() {
 				f = null;
 			}, p), a = 0; a < i; ++a) o = r[a], n.touch0 && n.touch0[2] === o.identifier ? delete n.touch0 : n.touch1 && n.touch1[2] === o.identifier && delete n.touch1;
 			if (n.touch1 && !n.touch0 && (n.touch0 = n.touch1, delete n.touch1), n.touch0) n.touch0[1] = this.__zoom.invert(n.touch0[0]);
-			else if (n.end(), n.taps === 2 && (o = ji(o, this), Math.hypot(d[0] - o[0], d[1] - o[1]) < g)) {
-				var s = Ei(this).on("dblclick.zoom");
+			else if (n.end(), n.taps === 2 && (o = Ni(o, this), Math.hypot(d[0] - o[0], d[1] - o[1]) < g)) {
+				var s = Oi(this).on("dblclick.zoom");
 				s && s.apply(this, arguments);
 			}
 		}
 	}
 	return _.wheelDelta = function(e) {
-		return arguments.length ? (r = typeof e == "function" ? e : Nc(+e), _) : r;
+		return arguments.length ? (r = typeof e == "function" ? e : Fc(+e), _) : r;
 	}, _.filter = function(t) {
-		return arguments.length ? (e = typeof t == "function" ? t : Nc(!!t), _) : e;
+		return arguments.length ? (e = typeof t == "function" ? t : Fc(!!t), _) : e;
 	}, _.touchable = function(e) {
-		return arguments.length ? (i = typeof e == "function" ? e : Nc(!!e), _) : i;
+		return arguments.length ? (i = typeof e == "function" ? e : Fc(!!e), _) : i;
 	}, _.extent = function(e) {
-		return arguments.length ? (t = typeof e == "function" ? e : Nc([[+e[0][0], +e[0][1]], [+e[1][0], +e[1][1]]]), _) : t;
+		return arguments.length ? (t = typeof e == "function" ? e : Fc([[+e[0][0], +e[0][1]], [+e[1][0], +e[1][1]]]), _) : t;
 	}, _.scaleExtent = function(e) {
 		return arguments.length ? (a[0] = +e[0], a[1] = +e[1], _) : [a[0], a[1]];
 	}, _.translateExtent = function(e) {
@@ -3983,7 +4086,7 @@ function Kc() {
 	}, _;
 }
 // src/marks/color.ts
-var qc = {
+var Jc = {
 	light: [
 		"#ffffff",
 		"#c3d9ee",
@@ -3998,10 +4101,10 @@ var qc = {
 		"#a9a3a8",
 		"#fde67a"
 	]
-}, Jc = 256, Yc = 4;
-function Xc(e, t, n) {
-	let r = Fo(No, qc[n]), i = new Uint8ClampedArray(Jc * 4), a = [];
-	for (let e = 0; e < Jc; e++) {
+}, Yc = 256, Xc = 4;
+function Zc(e, t, n) {
+	let r = Ro(Io, Jc[n]), i = new Uint8ClampedArray(Yc * 4), a = [];
+	for (let e = 0; e < Yc; e++) {
 		let t = r(e / 255);
 		a.push(t);
 		let [n, o, s] = t.match(/[\d.]+/g).map(Number);
@@ -4015,7 +4118,7 @@ function Xc(e, t, n) {
 	let o = e > 0 ? e : 1, s = (e) => {
 		if (!(e > 0)) return 0;
 		let n = Math.min(1, e / o);
-		return t ? Math.max(0, 1 + Math.log10(n) / Yc) : n;
+		return t ? Math.max(0, 1 + Math.log10(n) / Xc) : n;
 	};
 	return {
 		most: o,
@@ -4025,7 +4128,7 @@ function Xc(e, t, n) {
 		css: (e) => a[Math.round(s(e) * 255)]
 	};
 }
-function Zc(e, t) {
+function Qc(e, t) {
 	let n = Math.round(e.place(t) * 255) * 4, r = (e) => e <= 10 ? e / 3294 : ((e / 255 + .055) / 1.055) ** 2.4, [i, a, o] = [
 		0,
 		1,
@@ -4033,7 +4136,7 @@ function Zc(e, t) {
 	].map((t) => r(e.table[n + t]));
 	return .2126 * i + .7152 * a + .0722 * o > .18 ? "#000000" : "#ffffff";
 }
-function Qc(e, t, n, r) {
+function $c(e, t, n, r) {
 	let i = new ImageData(n, t), a = new Uint32Array(i.data.buffer), o = new Uint32Array(r.table.buffer);
 	if (r.isLog) for (let t = 0; t < e.length; t++) a[t] = o[Math.round(r.place(e[t]) * 255)];
 	else {
@@ -4043,11 +4146,11 @@ function Qc(e, t, n, r) {
 	return i;
 }
 // src/tiles/visible.ts
-function $c(e, t, n, r) {
+function el(e, t, n, r) {
 	let i = Math.max(0, Math.ceil(Math.log2(Math.max(n, r) / 256)));
 	return Math.min(i, Math.max(0, Math.floor(Math.log2(1 / (e * t)))));
 }
-function el(e, t, n, r) {
+function tl(e, t, n, r) {
 	let i = 256 * 2 ** t, a = (t, n, r) => [Math.max(0, Math.floor(-t / e.scale / i)), Math.min(Math.ceil(r / i), Math.ceil((n - t) / e.scale / i))], [o, s] = a(e.top, e.height, n), [c, l] = a(e.left, e.width, r), u = [];
 	for (let e = o; e < s; e++) for (let n = c; n < l; n++) u.push({
 		level: t,
@@ -4057,11 +4160,11 @@ function el(e, t, n, r) {
 	let d = [(o + s - 1) / 2, (c + l - 1) / 2], f = ({ y: e, x: t }) => Math.hypot(e - d[0], t - d[1]);
 	return u.sort((e, t) => f(e) - f(t));
 }
-var tl = ({ level: e, y: t, x: n }) => `${e}/${t}/${n}`, nl = ({ level: e, y: t, x: n }) => ({
+var nl = ({ level: e, y: t, x: n }) => `${e}/${t}/${n}`, rl = ({ level: e, y: t, x: n }) => ({
 	level: e + 1,
 	y: t >> 1,
 	x: n >> 1
-}), rl = class {
+}), il = class {
 	load;
 	changed;
 	most;
@@ -4072,14 +4175,14 @@ var tl = ({ level: e, y: t, x: n }) => `${e}/${t}/${n}`, nl = ({ level: e, y: t,
 		this.load = e, this.changed = t, this.most = n;
 	}
 	get(e) {
-		let t = tl(e), n = this.known.get(t);
+		let t = nl(e), n = this.known.get(t);
 		return n && (this.known.delete(t), this.known.set(t, n)), n;
 	}
 	want(e) {
-		let t = new Set(e.map(tl));
+		let t = new Set(e.map(nl));
 		for (let [e, n] of this.asked) t.has(e) || (n.abort(), this.asked.delete(e));
 		for (let t of e) {
-			let e = tl(t);
+			let e = nl(t);
 			if (this.known.has(e) || this.asked.has(e)) continue;
 			let n = new AbortController();
 			this.asked.set(e, n), this.load(t, n.signal).then((t) => {
@@ -4090,10 +4193,10 @@ var tl = ({ level: e, y: t, x: n }) => `${e}/${t}/${n}`, nl = ({ level: e, y: t,
 		}
 	}
 	put(e, t) {
-		this.known.set(e, t), this.bytes += il(t);
+		this.known.set(e, t), this.bytes += al(t);
 		for (let [e, t] of this.known) {
 			if (this.bytes <= this.most) break;
-			this.known.delete(e), this.bytes -= il(t);
+			this.known.delete(e), this.bytes -= al(t);
 		}
 	}
 	get isWaiting() {
@@ -4103,61 +4206,75 @@ var tl = ({ level: e, y: t, x: n }) => `${e}/${t}/${n}`, nl = ({ level: e, y: t,
 		this.want([]), this.known.clear(), this.bytes = 0;
 	}
 };
-function il(e) {
+function al(e) {
 	return e.mean.byteLength + (e.max === e.mean ? 0 : e.max.byteLength);
 }
 // src/views/legend.tsx
-function al({ model: e }) {
-	let { log: t, hide: n, pool: r, heads: i } = e.store.state.value, a = e.scale(), o = [
+function ol({ scale: e }) {
+	let t = [
 		0,
 		.25,
 		.5,
 		.75,
 		1
-	], s = (e) => t ? a.most * 10 ** (4 * (e - 1)) : a.most * e, c = o.map((e) => `rgb(${[
+	], n = (t) => e.isLog ? e.most * 10 ** (4 * (t - 1)) : e.most * t, r = t.map((t) => `rgb(${[
 		0,
 		1,
 		2
-	].map((t) => a.table[Math.round(e * 255) * 4 + t]).join(" ")})`), l = [
-		t && "log scale",
-		n === "special" && "special tokens hidden, rows renormalised",
-		n === "first" && "first token hidden, rows renormalised",
-		i.length > 1 && `mean of ${i.length} heads`,
-		r === "max" ? "maximum where cells are smaller than a pixel" : "mean where cells are smaller than a pixel"
-	].filter(Boolean);
-	return /* @__PURE__ */ H("div", {
+	].map((n) => e.table[Math.round(t * 255) * 4 + n]).join(" ")})`), [i, a] = [`${e.isLog ? "≤ " : ""}${V(n(0))}`, V(n(1))];
+	return /* @__PURE__ */ H("span", {
 		class: "legend",
 		children: [
-			/* @__PURE__ */ H("span", { children: V(s(0)) }),
+			i,
 			/* @__PURE__ */ H("span", {
 				class: "ramp",
 				role: "img",
-				"aria-label": `From ${V(s(0))} to ${V(s(1))}`,
-				style: { background: `linear-gradient(to right, ${c.join(", ")})` }
+				"aria-label": `Colours from ${i} to ${a}${e.isLog ? ", logarithmic" : ""}`,
+				style: { background: `linear-gradient(to right, ${r.join(", ")})` }
 			}),
-			/* @__PURE__ */ H("span", { children: V(s(1)) }),
-			/* @__PURE__ */ H("small", { children: l.join(" · ") })
+			a
 		]
 	});
 }
+function sl({ model: e, isPooled: t }) {
+	let { log: n, hide: r, pool: i, heads: a } = e.store.state.value, o = [
+		n && "log scale",
+		r === "special" && "special tokens hidden, rows renormalised",
+		r === "first" && "first token hidden, rows renormalised",
+		a.length > 1 && `mean of ${a.length} heads`,
+		t && (i === "max" ? "each pixel the maximum of its weights" : "each pixel the mean of its weights")
+	].filter(Boolean);
+	return /* @__PURE__ */ H("span", {
+		class: "legend",
+		children: [/* @__PURE__ */ H(ol, { scale: e.scale() }), /* @__PURE__ */ H("small", { children: o.join(" · ") })]
+	});
+}
 // src/views/matrix.tsx
-var $ = 110, ol = 64, sl = 1e6, cl = class {
+var cl = 64, ll = 1e6, ul = class {
 	canvas;
 	model;
 	rows;
 	columns;
+	isPooled;
 	cache;
 	images = /* @__PURE__ */ new WeakMap();
-	transform = Ic;
+	transform = Lc;
+	labels;
 	frame = 0;
-	constructor(e, t, n, r) {
-		this.canvas = e, this.model = t, this.rows = n, this.columns = r;
-		let i = He(() => t.store.lens.value);
-		this.cache = new rl((e, n) => t.source.tile(i, e.level, e.y, e.x, n), () => this.draw());
+	constructor(e, t, n, r, i) {
+		this.canvas = e, this.model = t, this.rows = n, this.columns = r, this.isPooled = i;
+		let a = We(() => t.store.lens.value);
+		this.cache = new il((e, n) => t.source.tile(a, e.level, e.y, e.x, n), () => this.draw()), this.labels = this.room();
+	}
+	room() {
+		let e = this.canvas.getContext("2d");
+		e.font = `14px ${getComputedStyle(this.canvas).fontFamily}`;
+		let t = [...this.model.queryWords.peek().slice(0, 500), ...this.model.keyWords.peek().slice(0, 500)], n = Math.max(0, ...t.map((t) => e.measureText(t.slice(0, 40)).width));
+		return Math.ceil(Math.min(n + 12, 120, this.canvas.clientWidth / 4));
 	}
 	get fit() {
 		let { clientWidth: e, clientHeight: t } = this.canvas;
-		return Math.min(ol, (e - $) / this.columns, (t - $) / this.rows);
+		return Math.min(cl, (e - this.labels) / this.columns, (t - this.labels) / this.rows);
 	}
 	get port() {
 		let { k: e, x: t, y: n } = this.transform, { clientWidth: r, clientHeight: i } = this.canvas;
@@ -4165,14 +4282,14 @@ var $ = 110, ol = 64, sl = 1e6, cl = class {
 			scale: this.fit * e,
 			left: t,
 			top: n,
-			width: r - $,
-			height: i - $
+			width: r - this.labels,
+			height: i - this.labels
 		};
 	}
 	cellAt(e, t) {
 		let { scale: n, left: r, top: i } = this.port;
-		if (e < $ || t < $) return null;
-		let [a, o] = [Math.floor((e - $ - r) / n), Math.floor((t - $ - i) / n)];
+		if (e < this.labels || t < this.labels) return null;
+		let [a, o] = [Math.floor((e - this.labels - r) / n), Math.floor((t - this.labels - i) / n)];
 		return o >= 0 && o < this.rows && a >= 0 && a < this.columns ? {
 			query: o,
 			key: a
@@ -4184,45 +4301,45 @@ var $ = 110, ol = 64, sl = 1e6, cl = class {
 	drawNow() {
 		let { canvas: e, model: t } = this, n = window.devicePixelRatio || 1, [r, i] = [e.clientWidth, e.clientHeight];
 		(e.width !== Math.round(r * n) || e.height !== Math.round(i * n)) && (e.width = Math.round(r * n), e.height = Math.round(i * n));
-		let a = e.getContext("2d"), o = getComputedStyle(e), s = t.store.state.peek(), c = He(() => t.scale()), l = this.port;
+		let a = e.getContext("2d"), o = getComputedStyle(e), s = t.store.state.peek(), c = We(() => t.scale()), l = this.port;
 		a.setTransform(n, 0, 0, n, 0, 0), a.clearRect(0, 0, r, i), a.imageSmoothingEnabled = !1;
-		let u = $c(l.scale, n, this.rows, this.columns), d = {
-			level: $c(0, 1, this.rows, this.columns),
+		let u = el(l.scale, n, this.rows, this.columns), d = {
+			level: el(0, 1, this.rows, this.columns),
 			y: 0,
 			x: 0
-		}, f = el(l, u, this.rows, this.columns);
-		this.cache.want([d, ...f.filter((e) => tl(e) !== tl(d))]);
+		}, f = tl(l, u, this.rows, this.columns);
+		this.cache.want([d, ...f.filter((e) => nl(e) !== nl(d))]);
 		let p = this.cache.get(d);
 		if (p) {
 			let e = 0;
 			for (let t of s.pool === "max" || !d.level ? p.max : p.mean) t > e && (e = t);
 			e !== t.most.peek() && (t.most.value = e);
 		}
-		a.save(), a.beginPath(), a.rect($, $, l.width, l.height), a.clip();
+		a.save(), a.beginPath(), a.rect(this.labels, this.labels, l.width, l.height), a.clip();
 		for (let e of f) this.drawTile(a, e, l, c, s.pool);
-		this.drawSelection(a, l, o), a.restore(), this.drawLabels(a, l, o), e.dataset.level = String(u), e.dataset.waiting = String(this.cache.isWaiting);
+		this.drawSelection(a, l, o), a.restore(), this.drawLabels(a, l, o), this.isPooled.value = u > 0, e.dataset.level = String(u), e.dataset.waiting = String(this.cache.isWaiting);
 	}
 	drawTile(e, t, n, r, i) {
 		let a = 256 * 2 ** t.level, o = t, s = this.cache.get(o);
-		for (; !s && o.level < 24;) o = nl(o), s = this.cache.get(o);
+		for (; !s && o.level < 24;) o = rl(o), s = this.cache.get(o);
 		if (!s) return;
 		let c = this.image(s, r, i), l = o.level - t.level, u = 256 / 2 ** l, d = (t.x - (o.x << l)) * u, f = (t.y - (o.y << l)) * u, p = Math.min(u, s.columns - d), m = Math.min(u, s.rows - f);
 		if (p <= 0 || m <= 0) return;
-		let h = a / u * n.scale, g = (e, t) => $ + t + e * n.scale, [_, v] = [g(t.x * a, n.left), g(t.y * a, n.top)];
+		let h = a / u * n.scale, g = (e, t) => this.labels + t + e * n.scale, [_, v] = [g(t.x * a, n.left), g(t.y * a, n.top)];
 		e.drawImage(c, d, f, p, m, _, v, p * h, m * h);
 	}
 	image(e, t, n) {
 		let r = `${n} ${t.isLog} ${t.most} ${t.table[0]}`, i = this.images.get(e);
 		if (i?.key === r) return i.bitmap;
 		let a = document.createElement("canvas");
-		return a.width = e.columns, a.height = e.rows, a.getContext("2d").putImageData(Qc(e[n], e.rows, e.columns, t), 0, 0), this.images.set(e, {
+		return a.width = e.columns, a.height = e.rows, a.getContext("2d").putImageData($c(e[n], e.rows, e.columns, t), 0, 0), this.images.set(e, {
 			key: r,
 			bitmap: a
 		}), a;
 	}
 	drawSelection(e, t, n) {
-		let { query: r, key: i } = this.model.store.state.peek(), a = this.model.store.hover.peek(), o = (e, n) => [$ + t.left + e * t.scale, (n - e) * t.scale], s = (e, n) => [$ + t.top + e * t.scale, (n - e) * t.scale], c = [$, t.width];
-		e.lineWidth = 1, e.strokeStyle = n.getPropertyValue("--line"), a.query !== null && ul(e, c, s(a.query, a.query + 1)), a.key !== null && ul(e, o(a.key, a.key + 1), [$, t.height]), e.lineWidth = 2, e.strokeStyle = n.getPropertyValue("--query"), r && ul(e, c, s(...r)), e.strokeStyle = n.getPropertyValue("--key"), i && ul(e, o(...i), [$, t.height]);
+		let { query: r, key: i } = this.model.store.state.peek(), a = this.model.store.hover.peek(), o = (e, n) => [this.labels + t.left + e * t.scale, (n - e) * t.scale], s = (e, n) => [this.labels + t.top + e * t.scale, (n - e) * t.scale], c = [this.labels + Math.max(0, t.left), Math.min(t.width, t.left + this.columns * t.scale) - Math.max(0, t.left)], l = [this.labels + Math.max(0, t.top), Math.min(t.height, t.top + this.rows * t.scale) - Math.max(0, t.top)];
+		e.lineWidth = 1, e.strokeStyle = n.getPropertyValue("--line"), a.query !== null && fl(e, c, s(a.query, a.query + 1)), a.key !== null && fl(e, o(a.key, a.key + 1), l), e.lineWidth = 2, e.strokeStyle = n.getPropertyValue("--query"), r && fl(e, c, s(...r)), e.strokeStyle = n.getPropertyValue("--key"), i && fl(e, o(...i), l);
 	}
 	drawLabels(e, t, n) {
 		let { model: r } = this, i = Math.max(10, Math.min(14, t.scale - 2));
@@ -4230,17 +4347,17 @@ var $ = 110, ol = 64, sl = 1e6, cl = class {
 		let a = Math.max(1, Math.ceil((i + 3) / t.scale)), { query: o, key: s } = r.store.state.peek(), c = r.store.hover.peek(), [l, u] = [r.queryWords.peek(), r.keyWords.peek()], d = (e, t, r, i) => n.getPropertyValue(t && e >= t[0] && e < t[1] ? i : r === e ? "--ink" : "--quiet"), f = (e) => Math.max(0, Math.floor(-e / t.scale));
 		e.textAlign = "right";
 		for (let n = f(t.top); n < l.length; n++) {
-			let r = $ + t.top + (n + .5) * t.scale;
-			if (r > $ + t.height) break;
+			let r = this.labels + t.top + (n + .5) * t.scale;
+			if (r > this.labels + t.height) break;
 			let i = o && n === o[0] || c.query === n;
-			r < $ || n % a !== 0 && !i || !i && a > 1 && ll(n, a, o, c.query) || (e.fillStyle = d(n, o, c.query, "--query"), e.fillText(dl(e, l[n]), 104, r));
+			r < this.labels || n % a !== 0 && !i || !i && a > 1 && dl(n, a, o, c.query) || (e.fillStyle = d(n, o, c.query, "--query"), e.fillText(pl(e, l[n], this.labels), this.labels - 6, r));
 		}
 		e.textAlign = "left";
 		for (let n = f(t.left); n < u.length; n++) {
-			let r = $ + t.left + (n + .5) * t.scale;
-			if (r > $ + t.width) break;
+			let r = this.labels + t.left + (n + .5) * t.scale;
+			if (r > this.labels + t.width) break;
 			let i = s && n === s[0] || c.key === n;
-			r < $ || n % a !== 0 && !i || !i && a > 1 && ll(n, a, s, c.key) || (e.save(), e.translate(r, 104), e.rotate(-Math.PI / 2), e.fillStyle = d(n, s, c.key, "--key"), e.fillText(dl(e, u[n]), 0, 0), e.restore());
+			r < this.labels || n % a !== 0 && !i || !i && a > 1 && dl(n, a, s, c.key) || (e.save(), e.translate(r, this.labels - 6), e.rotate(-Math.PI / 2), e.fillStyle = d(n, s, c.key, "--key"), e.fillText(pl(e, u[n], this.labels), 0, 0), e.restore());
 		}
 	}
 	get sight() {
@@ -4253,17 +4370,17 @@ var $ = 110, ol = 64, sl = 1e6, cl = class {
 		};
 	}
 	svg() {
-		let { model: e, canvas: t } = this, n = this.port, r = getComputedStyle(t), { from: i, rows: a, first: o, columns: s } = this.sight, c = document.createElement("canvas"), l = Math.min(n.width, s * n.scale), u = Math.min(n.height, a * n.scale), d = window.devicePixelRatio || 1, [f, p] = [$ + Math.max(0, n.left), $ + Math.max(0, n.top)];
+		let { model: e, canvas: t } = this, n = this.port, r = getComputedStyle(t), { from: i, rows: a, first: o, columns: s } = this.sight, c = document.createElement("canvas"), l = Math.min(n.width, s * n.scale), u = Math.min(n.height, a * n.scale), d = window.devicePixelRatio || 1, [f, p] = [this.labels + Math.max(0, n.left), this.labels + Math.max(0, n.top)];
 		c.width = Math.max(1, Math.round(l * d)), c.height = Math.max(1, Math.round(u * d)), c.getContext("2d").drawImage(t, f * d, p * d, l * d, u * d, 0, 0, c.width, c.height);
 		let [m, h] = [e.queryWords.peek(), e.keyWords.peek()], g = Math.max(8, Math.min(14, n.scale - 2)), _ = Math.max(1, Math.ceil((g + 3) / n.scale)), v = r.getPropertyValue("--ink"), y = [];
-		for (let e = Math.ceil(i / _) * _; e < i + a; e += _) y.push(`<text x="104" y="${$ + n.top + (e + .5) * n.scale}" dy="0.35em" text-anchor="end">${Ft(m[e].slice(0, 40))}</text>`);
-		for (let e = Math.ceil(o / _) * _; e < o + s; e += _) y.push(`<text transform="translate(${$ + n.left + (e + .5) * n.scale} 104) rotate(-90)" dy="0.35em">${Ft(h[e].slice(0, 40))}</text>`);
-		let [b, x] = [f + l + 10, p + u + 10];
+		for (let e = Math.ceil(i / _) * _; e < i + a; e += _) y.push(`<text x="${this.labels - 6}" y="${this.labels + n.top + (e + .5) * n.scale}" dy="0.35em" text-anchor="end">${It(m[e].slice(0, 40))}</text>`);
+		for (let e = Math.ceil(o / _) * _; e < o + s; e += _) y.push(`<text transform="translate(${this.labels + n.left + (e + .5) * n.scale} ${this.labels - 6}) rotate(-90)" dy="0.35em">${It(h[e].slice(0, 40))}</text>`);
+		let [b, x] = [f + l + 16, p + u + 16];
 		return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${b} ${x}" width="${b}" height="${x}" font-family="sans-serif" font-size="${g}" fill="${v}"><rect width="${b}" height="${x}" fill="${r.getPropertyValue("--paper")}"/><image x="${f}" y="${p}" width="${l}" height="${u}" href="${c.toDataURL()}"/>${y.join("")}</svg>`;
 	}
 	async table() {
 		let { from: e, rows: t, first: n, columns: r } = this.sight;
-		if (t * r > sl) throw Error(`${t * r} weights are in sight: zoom in to at most ${sl}`);
+		if (t * r > ll) throw Error(`${t * r} weights are in sight: zoom in to at most ${ll}`);
 		let [i, a] = [this.model.queryWords.peek(), this.model.keyWords.peek()], o = this.model.store.lens.peek(), s = [["", ...a.slice(n, n + r)]];
 		for (let a = e; a < e + t; a++) {
 			let e = await this.model.source.rows(o, a, a + 1);
@@ -4275,64 +4392,64 @@ var $ = 110, ol = 64, sl = 1e6, cl = class {
 		cancelAnimationFrame(this.frame), this.cache.close();
 	}
 };
-function ll(e, t, n, r) {
+function dl(e, t, n, r) {
 	return [n?.[0] ?? null, r].some((n) => n !== null && Math.abs(n - e) < t);
 }
-function ul(e, [t, n], [r, i]) {
+function fl(e, [t, n], [r, i]) {
 	e.strokeRect(t - .5, r - .5, Math.max(2, n + 1), Math.max(2, i + 1));
 }
-function dl(e, t) {
-	if (e.measureText(t.slice(0, 60)).width <= 100 && t.length <= 60) return t;
-	let n = [...t.slice(0, 60)];
-	for (; n.length && e.measureText(`${n.join("")}…`).width > 100;) n.pop();
-	return `${n.join("")}…`;
+function pl(e, t, n) {
+	if (e.measureText(t.slice(0, 60)).width <= n - 10 && t.length <= 60) return t;
+	let r = [...t.slice(0, 60)];
+	for (; r.length && e.measureText(`${r.join("")}…`).width > n - 10;) r.pop();
+	return `${r.join("")}…`;
 }
-function fl({ model: e }) {
-	let t = ke(null), n = ke(R("")).current, [r, i] = [e.queryWords.value.length, e.keyWords.value.length], a = e.store.lens.value;
-	return F(() => {
-		let n = t.current, a = new cl(n, e, r, i), { store: o } = e;
-		e.kept.value = a;
-		let s = Kc().scaleExtent([1, Math.max(1, ol / a.fit)]).extent(() => [[0, 0], [n.clientWidth - $, n.clientHeight - $]]).translateExtent([[0, 0], [a.fit * i, a.fit * r]]).on("zoom", ({ transform: e }) => {
-			a.transform = e, a.draw();
-		}), c = Ei(n);
-		c.call(s).on("dblclick.zoom", null);
-		let l = B(() => {
-			o.state.value, o.hover.value, e.ground.value, e.most.value, a.draw();
-		}), u = new ResizeObserver(() => a.draw());
-		u.observe(n);
-		let d = (e) => {
+function ml({ model: e }) {
+	let t = Ae(null), n = B(""), r = B(!1), i = Me(), [a, o] = [e.queryWords.value.length, e.keyWords.value.length], s = e.store.lens.value;
+	return P(() => {
+		let n = t.current, i = new ul(n, e, a, o, r), { store: s } = e;
+		e.kept.value = i;
+		let c = qc().scaleExtent([1, Math.max(1, cl / i.fit)]).extent(() => [[0, 0], [n.clientWidth - i.labels, n.clientHeight - i.labels]]).translateExtent([[0, 0], [i.fit * o, i.fit * a]]).on("zoom", ({ transform: e }) => {
+			i.transform = e, i.draw();
+		}), l = Oi(n);
+		l.call(c).on("dblclick.zoom", null);
+		let u = z(() => {
+			s.state.value, s.hover.value, e.ground.value, e.most.value, i.draw();
+		}), d = new ResizeObserver(() => i.draw());
+		d.observe(n);
+		let f = (e) => {
 			let { left: t, top: r } = n.getBoundingClientRect();
-			o.hover.value = a.cellAt(e.clientX - t, e.clientY - r) ?? {
+			s.hover.value = i.cellAt(e.clientX - t, e.clientY - r) ?? {
 				query: null,
 				key: null
 			};
-		}, f = () => {
-			o.hover.value = {
+		}, p = () => {
+			s.hover.value = {
 				query: null,
 				key: null
 			};
-		}, p = (e) => {
-			let { left: t, top: r } = n.getBoundingClientRect(), i = a.cellAt(e.clientX - t, e.clientY - r);
-			i && o.set({
-				query: [i.query, i.query + 1],
-				key: [i.key, i.key + 1]
-			});
 		}, m = (e) => {
+			let { left: t, top: r } = n.getBoundingClientRect(), a = i.cellAt(e.clientX - t, e.clientY - r);
+			a && s.set({
+				query: [a.query, a.query + 1],
+				key: [a.key, a.key + 1]
+			});
+		}, h = (e) => {
 			let t = {
 				"+": 1.5,
 				"-": 1 / 1.5,
 				0: 0
 			}[e.detail];
-			t === 0 ? c.call(s.transform, Ic) : t && c.call(s.scaleBy, t);
+			t === 0 ? l.call(c.transform, Lc) : t && l.call(c.scaleBy, t);
 		};
-		return n.addEventListener("pointermove", d), n.addEventListener("pointerleave", f), n.addEventListener("click", p), n.addEventListener("zoom-by", m), () => {
-			l(), u.disconnect(), c.on(".zoom", null), n.removeEventListener("pointermove", d), n.removeEventListener("pointerleave", f), n.removeEventListener("click", p), n.removeEventListener("zoom-by", m), e.kept.value = null, a.close();
+		return n.addEventListener("pointermove", f), n.addEventListener("pointerleave", p), n.addEventListener("click", m), n.addEventListener("zoom-by", h), () => {
+			u(), d.disconnect(), l.on(".zoom", null), n.removeEventListener("pointermove", f), n.removeEventListener("pointerleave", p), n.removeEventListener("click", m), n.removeEventListener("zoom-by", h), e.kept.value = null, i.close();
 		};
 	}, [
+		s,
 		a,
-		r,
-		i
-	]), F(() => B(() => {
+		o
+	]), P(() => z(() => {
 		let { query: t, key: r } = e.store.state.value, i = e.store.hover.value, [a, o] = [i.query ?? t?.[0], i.key ?? r?.[0]];
 		if (a === void 0 || o === void 0) {
 			n.value = "";
@@ -4350,18 +4467,28 @@ function fl({ model: e }) {
 			tabIndex: 0,
 			role: "grid",
 			"aria-label": "Weights: queries down, keys across",
-			"aria-rowcount": r,
-			"aria-colcount": i,
-			"aria-describedby": "cell"
+			"aria-rowcount": a,
+			"aria-colcount": o,
+			"aria-activedescendant": i,
+			children: /* @__PURE__ */ H("div", {
+				role: "row",
+				children: /* @__PURE__ */ H("div", {
+					role: "gridcell",
+					id: i,
+					children: n.value || "no cell is selected"
+				})
+			})
 		}), /* @__PURE__ */ H("figcaption", { children: [/* @__PURE__ */ H("output", {
-			id: "cell",
 			"aria-live": "polite",
 			children: n.value || "Point at a cell, or use the arrow keys."
-		}), /* @__PURE__ */ H(al, { model: e })] })]
+		}), /* @__PURE__ */ H(sl, {
+			model: e,
+			isPooled: r.value
+		})] })]
 	});
 }
 // src/views/overview.tsx
-var pl = {
+var hl = {
 	layer: "layer and head",
 	look: "what the selection looks at",
 	entropy: "entropy, focused first",
@@ -4369,18 +4496,18 @@ var pl = {
 	first: "attention to the first token",
 	previous: "attention to the token before"
 };
-function ml({ model: e }) {
-	let { store: t, source: n } = e, { sort: r, heads: i } = t.state.value, a = e.statistics.value, o = new Map((e.looks.value ?? []).map((e) => [e.head.join("."), e])), s = (e) => {
+function gl({ model: e }) {
+	let { store: t, source: n } = e, { heads: r, sort: i, sorted: a } = t.state.value, o = i === "look" && !e.looks.value ? "layer" : i, s = e.statistics.value, c = new Map((e.looks.value ?? []).map((e) => [e.head.join("."), e])), l = (e) => {
 		let t = e.join(".");
-		if (r === "look") return o.get(t)?.weight ?? -1;
-		let n = a.get(t);
-		return !n || r === "layer" ? 0 : r === "entropy" ? -n.entropy : n[r];
-	}, c = e.heads;
-	r !== "layer" && c.sort((e, t) => s(t) - s(e));
-	let l = Math.max(...n.info.layers.map((e) => e.heads.length));
-	function u(n, r) {
-		let a = n.join("."), o = i.filter((e) => e.join(".") !== a);
-		r ? o.length < i.length ? t.set({ heads: o.length ? o : i }) : hl(e, n) && t.set({ heads: [...i, n] }) : t.set({ heads: [n] });
+		if (o === "look") return c.get(t)?.weight ?? -1;
+		let n = s.get(t);
+		return !n || o === "layer" ? 0 : o === "entropy" ? -n.entropy : n[o];
+	}, u = e.heads, d = o === "layer" || !a;
+	d || u.sort((e, t) => l(t) - l(e));
+	let f = [...new Set(u.map(([e]) => e))], p = Math.max(...f.map((e) => n.info.layers[e].heads.length)), m = Math.max(1e-9, ...u.map((e) => Math.abs(l(e)))), h = s.values().next().value?.sampled;
+	function g(n, i) {
+		let a = n.join("."), o = r.filter((e) => e.join(".") !== a);
+		i ? o.length < r.length ? t.set({ heads: o.length ? o : r }) : _l(e, n) && t.set({ heads: [...r, n] }) : t.set({ heads: [n] });
 	}
 	return /* @__PURE__ */ H("nav", {
 		class: "overview",
@@ -4389,87 +4516,118 @@ function ml({ model: e }) {
 			/* @__PURE__ */ H("label", {
 				class: "field",
 				children: ["Heads by", /* @__PURE__ */ H("select", {
-					value: r,
+					value: i,
 					onChange: (e) => t.set({ sort: e.currentTarget.value }),
-					children: vt.map((t) => /* @__PURE__ */ H("option", {
-						value: t,
-						disabled: t === "look" && !e.looks.value,
-						children: pl[t]
+					children: yt.map((e) => /* @__PURE__ */ H("option", {
+						value: e,
+						children: hl[e]
 					}))
 				})]
 			}),
+			o !== "layer" && /* @__PURE__ */ H("label", {
+				class: "field",
+				children: [/* @__PURE__ */ H("input", {
+					type: "checkbox",
+					checked: a,
+					onChange: (e) => t.set({ sorted: e.currentTarget.checked })
+				}), "in this order"]
+			}),
 			/* @__PURE__ */ H("ol", {
-				class: `heads${r === "layer" ? " is-grid" : ""}`,
-				style: r === "layer" ? { gridTemplateColumns: `repeat(${l}, minmax(0, 1fr))` } : void 0,
-				children: c.map((t) => {
-					let n = t.join("."), s = i.findIndex((e) => e.join(".") === n);
+				class: `heads${d ? " is-grid" : ""}`,
+				style: d ? { gridTemplateColumns: `auto repeat(${p}, minmax(0, 1fr))` } : void 0,
+				children: [d && f.map((e, t) => /* @__PURE__ */ H("li", {
+					class: "quiet",
+					"aria-hidden": "true",
+					style: {
+						gridRow: t + 1,
+						gridColumn: 1
+					},
+					children: n.info.layers[e].label
+				})), u.map((t) => {
+					let n = t.join("."), i = r.findIndex((e) => e.join(".") === n);
 					return /* @__PURE__ */ H("li", {
-						style: r === "layer" ? {
-							gridRow: t[0] + 1,
-							gridColumn: t[1] + 1
+						style: d ? {
+							gridRow: f.indexOf(t[0]) + 1,
+							gridColumn: t[1] + 2
 						} : void 0,
-						children: /* @__PURE__ */ H(gl, {
+						children: /* @__PURE__ */ H(vl, {
 							model: e,
 							head: t,
-							statistics: a.get(n),
-							look: o.get(n),
-							isChosen: s >= 0,
-							onChoose: (e) => u(t, e)
+							sort: o,
+							share: o === "layer" ? 0 : Math.abs(l(t)) / m,
+							isShort: d,
+							statistics: s.get(n),
+							look: c.get(n),
+							isChosen: i >= 0,
+							onChoose: (e) => g(t, e)
 						})
 					}, n);
-				})
+				})]
 			}),
 			/* @__PURE__ */ H("p", {
 				class: "hint",
-				children: "Ctrl-click (⌘) for several heads, averaged."
+				children: [
+					"Ctrl-click (⌘) for several heads, averaged. Thumbnails show maxima",
+					h && h[0] < h[1] ? `, and all numbers are, of ${h[0]} of ${h[1]} rows` : "",
+					"."
+				]
 			})
 		]
 	});
 }
-function hl(e, [t]) {
+function _l(e, [t]) {
 	let { layers: n } = e.source.info, r = n[e.store.now.heads[0][0]];
 	return n[t].queries === r.queries && n[t].keys === r.keys;
 }
-function gl({ model: e, head: t, statistics: n, look: r, isChosen: i, onChoose: a }) {
-	let o = on(e.source.info, t), { sort: s } = e.store.state.value, c = e.keyWords.value, l = {
+function vl({ model: e, head: t, statistics: n, look: r, sort: i, share: a, isShort: o, isChosen: s, onChoose: c }) {
+	let l = sn(e.source.info, t), u = e.keyWords.value, d = Zc(1, !1, e.ground.value), f = {
 		layer: null,
-		look: r ? `${c[r.key] ?? ""} ${V(r.weight)}` : null,
+		look: r ? `${u[r.key] ?? ""} ${V(r.weight)}` : null,
 		entropy: n ? `${n.entropy.toFixed(2)} nats` : null,
 		distance: n ? `${n.distance.toFixed(1)} away` : null,
 		first: n ? V(n.first) : null,
 		previous: n ? V(n.previous) : null
-	}, u = n ? `entropy ${n.entropy.toFixed(2)} nats, distance ${n.distance.toFixed(1)}, first token ${V(n.first)}, token before ${V(n.previous)}` + (n.sampled[0] < n.sampled[1] ? `; from ${n.sampled[0]} of ${n.sampled[1]} rows` : "") : "being computed";
+	}, p = n ? `entropy ${n.entropy.toFixed(2)} nats, distance ${n.distance.toFixed(1)}, first token ${V(n.first)}, token before ${V(n.previous)}` + (n.sampled[0] < n.sampled[1] ? `; from ${n.sampled[0]} of ${n.sampled[1]} rows` : "") : "being computed";
 	return /* @__PURE__ */ H("button", {
 		type: "button",
-		class: `head${i ? " is-chosen" : ""}`,
-		"aria-pressed": i,
-		"aria-label": `${o}${l[s] ? `, ${l[s]}` : ""}`,
-		title: `${o}: ${u}`,
-		onClick: (e) => a(e.ctrlKey || e.metaKey || e.shiftKey),
+		class: `head${s ? " is-chosen" : ""}`,
+		"aria-pressed": s,
+		title: `${l}: ${p}`,
+		onClick: (e) => c(e.ctrlKey || e.metaKey || e.shiftKey),
 		children: [
-			/* @__PURE__ */ H(_l, {
+			/* @__PURE__ */ H(yl, {
 				model: e,
 				statistics: n
 			}),
 			/* @__PURE__ */ H("span", {
 				class: "name",
-				children: o
+				style: i === "layer" ? void 0 : {
+					background: d.css(a),
+					color: Qc(d, a)
+				},
+				children: o ? /* @__PURE__ */ H(T, { children: [/* @__PURE__ */ H("span", {
+					class: "unseen",
+					children: l
+				}), /* @__PURE__ */ H("span", {
+					"aria-hidden": "true",
+					children: e.source.info.layers[t[0]].heads[t[1]]
+				})] }) : l
 			}),
-			l[s] && /* @__PURE__ */ H("span", {
-				class: "says",
-				children: l[s]
+			f[i] && /* @__PURE__ */ H("span", {
+				class: o ? "unseen" : "says",
+				children: [" ", f[i]]
 			})
 		]
 	});
 }
-function _l({ model: e, statistics: t }) {
-	let n = ke(null), [r, i] = [e.ground.value, e.store.state.value.log];
-	return F(() => {
+function yl({ model: e, statistics: t }) {
+	let n = Ae(null), [r, i] = [e.ground.value, e.store.state.value.log];
+	return P(() => {
 		let e = n.current?.getContext("2d");
 		if (!e || !t) return;
 		let [a, o] = t.side, s = 0;
 		for (let e of t.thumbnail) e > s && (s = e);
-		e.canvas.width = o, e.canvas.height = a, e.putImageData(Qc(t.thumbnail, a, o, Xc(s, i, r)), 0, 0);
+		e.canvas.width = o, e.canvas.height = a, e.putImageData($c(t.thumbnail, a, o, Zc(s, i, r)), 0, 0);
 	}, [
 		t,
 		r,
@@ -4483,36 +4641,54 @@ function _l({ model: e, statistics: t }) {
 		height: 1
 	});
 }
-// src/weights/cells.ts
-function vl(e, t, n) {
-	let r = e && e.pieces.length === t ? e : null;
-	if (!r || n === "pieces") {
-		let e = Array.from({ length: t }, (e, t) => [t, t + 1]);
+// src/data/texts.ts
+function bl(e, t, n, r) {
+	if (!e) {
+		let e = Array.from({ length: n }, (e, t) => [t, t + 1]);
 		return {
+			names: e.map(([e]) => `${t + e}`),
 			spans: e,
-			special: e.map((e, t) => r?.special[t] ?? !1)
+			special: e.map(() => !1)
 		};
 	}
-	let i = [];
-	return r.word_of.forEach((e, t) => {
-		e < 0 || (i[e] ? i[e][1] = t + 1 : i[e] = [t, t + 1]);
-	}), {
-		spans: i,
-		special: r.word_special
-	};
+	if (r === "pieces") {
+		let r = Array.from({ length: n }, (e, t) => [t, t + 1]);
+		return {
+			names: e.pieces.slice(t, t + n),
+			spans: r,
+			special: e.special.slice(t, t + n)
+		};
+	}
+	let i = {
+		names: [],
+		spans: [],
+		special: []
+	}, a = -1;
+	for (let r = 0; r < n; r++) {
+		let n = e.word_of[t + r];
+		n < 0 || (n !== a && (i.names.push(e.words[n]), i.special.push(e.word_special[n]), i.spans.push([r, r]), a = n), i.spans[i.spans.length - 1][1] = r + 1);
+	}
+	return i;
+}
+var xl = /* @__PURE__ */ new WeakMap();
+function Sl(e, t, n, r, i) {
+	let { sides: a, queries: o, keys: s } = e.layers[t], c = n ? s : o, [l, u] = a[n] ?? [null, 0], d = `${l} ${u} ${c} ${r} ${i}`, f = xl.get(e);
+	f || xl.set(e, f = /* @__PURE__ */ new Map());
+	let p = f.get(d);
+	return p || f.set(d, p = bl(l && (e.texts[l]?.[r] ?? null), u, c, i)), p;
 }
 // src/views/products.tsx
-var [yl, bl, xl] = [
+var [Cl, wl, Tl] = [
 	640,
 	260,
 	130
 ];
-function Sl({ model: e }) {
-	let { store: t, source: n } = e, { heads: r, query: i, key: a, text: o, unit: s } = t.state.value, c = pt(null), [l] = r, u = n.info.layers[l[0]], d = n.info.texts?.[o] ?? null, f = (e, t) => e && vl(d, t, s).spans[e[0]]?.[0], [p, m] = [f(i, u.queries), f(a, u.keys)];
-	F(() => {
-		if (c.value = null, typeof p != "number" || typeof m != "number") return;
+function El({ model: e }) {
+	let { store: t, source: n } = e, { heads: r, query: i, key: a, text: o, unit: s } = t.state.value, c = B(null), [l] = r, u = (e, t) => e && Sl(n.info, l[0], t, o, s).spans[e[0]]?.[0], [d, f] = [u(i, 0), u(a, 1)];
+	P(() => {
+		if (c.value = null, typeof d != "number" || typeof f != "number") return;
 		let e = !1;
-		return n.products(l, o, p, m).then((t) => {
+		return n.products(l, o, d, f).then((t) => {
 			e || (c.value = t);
 		}), () => {
 			e = !0;
@@ -4520,181 +4696,247 @@ function Sl({ model: e }) {
 	}, [
 		l,
 		o,
-		p,
-		m
+		d,
+		f
 	]);
-	let h = ke(null);
-	if (F(() => {
+	let p = Ae(null);
+	if (P(() => {
 		let t = c.value?.products;
 		if (t) return e.kept.value = {
-			svg: () => jt(h.current, Mt(h.current)),
+			svg: () => Mt(p.current, Nt(p.current)),
 			table: async () => [["dimension", "scale · q · k"], ...Array.from(t, (e, t) => [t, e])]
 		}, () => {
 			e.kept.value = null;
 		};
-	}, [c.value]), typeof p != "number" || typeof m != "number") return /* @__PURE__ */ H("p", {
+	}, [c.value]), typeof d != "number" || typeof f != "number") return /* @__PURE__ */ H("p", {
 		class: "empty",
 		children: "Choose a word (query) and another that it looks at (key, with Alt): then this shows what each dimension of q·k adds to their score."
 	});
-	let g = (e, t) => d && d.pieces.length === t ? d.pieces[e] : `${e}`, _ = c.value;
-	if (!_) return /* @__PURE__ */ H("p", {
+	let m = (e, t) => cn(Sl(n.info, l[0], t, o, "pieces").names[e]), h = c.value;
+	if (!h) return /* @__PURE__ */ H("p", {
 		class: "empty",
 		children: "…"
 	});
-	if (!_.products) return /* @__PURE__ */ H("p", {
+	if (!h.products) return /* @__PURE__ */ H("p", {
 		class: "empty",
 		children: "Of this layer only the weights were kept, not q and k."
 	});
-	let v = _.products, y = v.reduce((e, t) => e + t, 0), b = Math.max(1e-9, ...v.map(Math.abs)), x = (yl - 40) / v.length, S = (e) => e / b * (xl - 24), C = [...v.keys()].sort((e, t) => Math.abs(v[t]) - Math.abs(v[e])).slice(0, 3).map((e) => `${e} (${v[e].toFixed(2)})`);
+	let g = h.products, _ = g.reduce((e, t) => e + t, 0), v = Math.max(1e-9, ...g.map(Math.abs)), y = (Cl - 40) / g.length, b = (e) => e / v * (Tl - 24), x = [...g.keys()].sort((e, t) => Math.abs(g[t]) - Math.abs(g[e])).slice(0, 3).map((e) => `${e} (${g[e].toFixed(2)})`);
 	return /* @__PURE__ */ H("figure", {
 		class: "products",
 		children: [/* @__PURE__ */ H("svg", {
-			ref: h,
-			viewBox: `0 0 ${yl} ${bl}`,
+			ref: p,
+			viewBox: `0 0 ${Cl} ${wl}`,
 			role: "img",
-			"aria-label": `What each of ${v.length} dimensions adds to the score ${y.toFixed(3)}`,
+			"aria-label": `What each of ${g.length} dimensions adds to the score ${_.toFixed(3)}`,
 			children: [
 				/* @__PURE__ */ H("line", {
 					x1: "30",
-					x2: yl - 10,
-					y1: xl,
-					y2: xl,
+					x2: Cl - 10,
+					y1: Tl,
+					y2: Tl,
 					class: "axis"
 				}),
-				Array.from(v, (e, t) => /* @__PURE__ */ H("rect", {
-					x: 30 + t * x + x * .1,
-					width: x * .8,
-					y: e > 0 ? xl - S(e) : xl,
-					height: Math.max(.5, Math.abs(S(e))),
+				Array.from(g, (e, t) => /* @__PURE__ */ H("rect", {
+					x: 30 + t * y + y * .1,
+					width: y * .8,
+					y: e > 0 ? Tl - b(e) : Tl,
+					height: Math.max(.5, Math.abs(b(e))),
 					class: e > 0 ? "adds" : "takes",
 					children: /* @__PURE__ */ H("title", { children: `dimension ${t}: ${e.toFixed(4)}` })
 				})),
 				/* @__PURE__ */ H("text", {
 					x: "4",
 					y: "22",
-					children: `+${b.toFixed(2)}`
+					children: `+${v.toFixed(2)}`
 				}),
 				/* @__PURE__ */ H("text", {
 					x: "4",
-					y: bl - 12,
-					children: `−${b.toFixed(2)}`
+					y: wl - 12,
+					children: `−${v.toFixed(2)}`
 				})
 			]
-		}), /* @__PURE__ */ H("figcaption", { children: [
-			on(n.info, l),
-			": ",
-			/* @__PURE__ */ H("bdi", { children: g(p, u.queries) }),
-			" → ",
-			/* @__PURE__ */ H("bdi", { children: g(m, u.keys) }),
-			", scale · Σ q·k = ",
-			y.toFixed(3),
-			" over ",
-			v.length,
-			" dimensions, which makes the weight",
-			" ",
-			/* @__PURE__ */ H("strong", { children: V(_.weight) }),
-			". Most of it from dimensions ",
-			C.join(", "),
-			".",
-			s === "words" && " Of a word with several pieces the first is shown."
-		] })]
+		}), /* @__PURE__ */ H("figcaption", {
+			class: "text",
+			children: [
+				sn(n.info, l),
+				": ",
+				/* @__PURE__ */ H("bdi", { children: m(d, 0) }),
+				" → ",
+				/* @__PURE__ */ H("bdi", { children: m(f, 1) }),
+				", scale · Σ q·k = ",
+				_.toFixed(3),
+				" over ",
+				g.length,
+				" dimensions, which makes the weight",
+				" ",
+				/* @__PURE__ */ H("strong", { children: V(h.weight) }),
+				". Most of it from dimensions ",
+				x.join(", "),
+				".",
+				s === "words" && " Of a word with several pieces the first is shown."
+			]
+		})]
 	});
 }
 // src/views/words.tsx
-function Cl({ model: e }) {
-	let { store: t } = e, { query: n, key: r } = t.state.value, i = !n && !!r, a = e.isSelf.value;
+var Dl = 300;
+function Ol({ model: e }) {
+	let { store: t } = e, { query: n, key: r } = t.state.value, i = !n && !!r, a = e.isSelf.value, o = i ? e.column.value : e.row.value;
 	return /* @__PURE__ */ H("section", {
 		class: "words",
 		"aria-label": "The text",
-		children: [
-			!a && /* @__PURE__ */ H(wl, {
+		children: [/* @__PURE__ */ H("div", {
+			class: "lines",
+			children: [!a && /* @__PURE__ */ H(Al, {
 				model: e,
 				side: "query",
 				label: "from"
-			}),
-			/* @__PURE__ */ H(wl, {
+			}), /* @__PURE__ */ H(Al, {
 				model: e,
 				side: a ? i ? "key-self" : "self" : "key",
 				label: a ? null : "to"
-			}),
-			/* @__PURE__ */ H("p", {
-				class: "hint",
-				"aria-live": "polite",
-				children: n ? `Shaded by what “${un(e.queryWords.value, n)}” looks at.` : r ? `Shaded by what looks at “${un(e.keyWords.value, r)}”.` : "Choose a word to see what it looks at; hold Alt (or ⌥) for what looks at it."
-			})
-		]
+			})]
+		}), /* @__PURE__ */ H("div", {
+			class: "below",
+			children: [
+				/* @__PURE__ */ H("p", {
+					class: "hint",
+					"aria-live": "polite",
+					children: n ? `Shaded by what “${ln(e.queryWords.value, n)}” looks at` : r ? `Shaded by what looks at “${ln(e.keyWords.value, r)}”` : "Choose a word to see what it looks at; with Alt (⌥), what looks at it. Drag over several."
+				}),
+				(n || r) && o && /* @__PURE__ */ H(ol, { scale: Zc(jl(o), t.state.value.log, e.ground.value) }),
+				/* @__PURE__ */ H(kl, { model: e })
+			]
+		})]
 	});
 }
-function wl({ model: e, side: t, label: n }) {
-	let { store: r } = e, { query: i, key: a } = r.state.value, o = t === "query" ? e.queryWords.value : e.keyWords.value, s = t === "query" || t === "key-self" ? e.column.value : e.row.value, c = s && s.length === o.length ? s : null, l = Xc(c ? Math.max(...Tl(c)) : 1, r.state.value.log, e.ground.value), u = ke(null), d = t === "query" || t === "self" || t === "key-self";
-	function f(e, n) {
-		let o = t === "key" || n.altKey, s = o ? a : i, c = n.shiftKey && u.current !== null ? Math.min(u.current, e) : e, l = n.shiftKey && u.current !== null ? Math.max(u.current, e) + 1 : e + 1;
-		n.shiftKey || (u.current = e);
-		let d = s && s[0] === c && s[1] === l ? null : [c, l];
-		r.set(o ? { key: d } : { query: d });
+function kl({ model: e }) {
+	let t = B("");
+	function n(n) {
+		let r = n.toLocaleLowerCase(), i = e.queryWords.value, a = (e.store.now.query?.[0] ?? -1) + 1;
+		for (let n = 0; r && n < i.length; n++) {
+			let o = (a + n) % i.length;
+			if (i[o].toLocaleLowerCase().includes(r)) {
+				t.value = `word ${o + 1} of ${i.length}`, e.store.set({ query: [o, o + 1] });
+				return;
+			}
+		}
+		t.value = r ? "no such word" : "";
 	}
-	return /* @__PURE__ */ H("p", {
+	return /* @__PURE__ */ H("form", {
+		class: "find",
+		role: "search",
+		onSubmit: (e) => {
+			e.preventDefault(), n(e.currentTarget.querySelector("input").value);
+		},
+		children: [/* @__PURE__ */ H("input", {
+			type: "search",
+			"aria-label": "Find a word",
+			placeholder: "find a word  /",
+			onKeyDown: (e) => {
+				e.key === "Escape" && e.currentTarget.blur();
+			}
+		}), /* @__PURE__ */ H("span", {
+			role: "status",
+			class: "hint",
+			children: t.value
+		})]
+	});
+}
+function Al({ model: e, side: t, label: n }) {
+	let { store: r } = e, { query: i, key: a } = r.state.value, o = t === "query" ? e.queryWords.value : e.keyWords.value, s = t === "query" ? e.querySpecial.value : e.keySpecial.value, c = t === "query" || t === "key-self" ? e.column.value : e.row.value, l = c && c.length === o.length ? c : null, u = Zc(l ? jl(l) : 1, r.state.value.log, e.ground.value), d = Ae(null), f = t !== "key", p = e.hasPatches.value[t === "query" ? 0 : 1], m = B(0), h = f ? i ?? a : a;
+	P(() => {
+		let [e] = h ?? [m.peek()];
+		(e < m.peek() || e >= m.peek() + Dl) && (m.value = Math.max(0, e - Dl / 2));
+	}, [h?.[0], o]);
+	let g = Math.min(m.value, Math.max(0, o.length - Dl));
+	function _(e, n) {
+		let o = t === "key" || n.altKey, s = o ? a : i, c = n.shiftKey && d.current !== null ? Math.min(d.current, e) : e, l = n.shiftKey && d.current !== null ? Math.max(d.current, e) + 1 : e + 1;
+		n.shiftKey || (d.current = e);
+		let u = s && s[0] === c && s[1] === l ? null : [c, l];
+		r.set(o ? { key: u } : { query: u });
+	}
+	return /* @__PURE__ */ H(T, { children: [/* @__PURE__ */ H("p", {
 		class: "line",
 		children: [n && /* @__PURE__ */ H("span", {
 			class: "side",
 			children: n
-		}), o.map((e, n) => {
-			let o = c ? c[n] : 0, s = d && i !== null && n >= i[0] && n < i[1], p = t !== "query" && a !== null && n >= a[0] && n < a[1];
+		}), o.slice(g, g + Dl).map((e, n) => {
+			let o = g + n;
+			if (p && !s[o]) return null;
+			let c = l ? l[o] : 0, m = f && i !== null && o >= i[0] && o < i[1], h = t !== "query" && a !== null && o >= a[0] && o < a[1];
 			return /* @__PURE__ */ H("button", {
 				type: "button",
-				class: `chip${s ? " is-query" : ""}${p ? " is-key" : ""}`,
-				"aria-pressed": s || p,
-				title: c ? `${e}: ${V(o)}` : e,
-				style: c ? {
-					background: l.css(o),
-					color: Zc(l, o)
+				class: `chip${m ? " is-query" : ""}${h ? " is-key" : ""}`,
+				"aria-pressed": m || h,
+				title: l ? `${e}: ${V(c)}` : e,
+				style: l ? {
+					background: u.css(c),
+					color: Qc(u, c)
 				} : void 0,
-				onClick: (e) => f(n, e),
+				onClick: (e) => _(o, e),
 				onMouseDown: (e) => {
-					e.button === 0 && !e.shiftKey && (u.current = n);
+					e.button === 0 && !e.shiftKey && (d.current = o);
 				},
 				onMouseUp: (e) => {
-					u.current !== null && u.current !== n && !e.shiftKey && f(n, {
+					d.current !== null && d.current !== o && !e.shiftKey && _(o, {
 						altKey: e.altKey,
 						shiftKey: !0
 					});
 				},
-				onMouseEnter: () => r.hover.value = d ? {
-					query: n,
+				onMouseEnter: () => r.hover.value = f ? {
+					query: o,
 					key: null
 				} : {
 					query: null,
-					key: n
+					key: o
 				},
 				onMouseLeave: () => r.hover.value = {
 					query: null,
 					key: null
 				},
 				children: /* @__PURE__ */ H("bdi", { children: e })
-			});
+			}, o);
 		})]
-	});
+	}), o.length > Dl && !p && /* @__PURE__ */ H("label", {
+		class: "field",
+		children: [
+			g + 1,
+			"–",
+			g + Dl,
+			" of ",
+			o.length,
+			/* @__PURE__ */ H("input", {
+				type: "range",
+				min: 0,
+				max: o.length - Dl,
+				value: g,
+				onInput: (e) => m.value = Number(e.currentTarget.value)
+			})
+		]
+	})] });
 }
-function Tl(e) {
+function jl(e) {
 	let t = 0;
 	for (let n of e) n > t && (t = n);
-	return [t];
+	return t;
 }
 // src/views/app.tsx
-var El = {
+var Ml = {
 	matrix: "Matrix",
 	arcs: "Arcs",
 	products: "q·k",
 	image: "Image"
-}, Dl = {
+}, Nl = {
 	nothing: "nothing",
 	special: "special tokens",
 	first: "first token"
 };
-function Ol({ model: e }) {
-	let { store: t, source: n } = e, r = ke(null), i = pt(!1), a = t.state.value, o = _t.filter((e) => e !== "image");
-	return F(() => {
-		let t = (t) => Cn(t, e, r.current, () => i.value = !i.value), n = r.current;
+function Pl({ model: e }) {
+	let { store: t, source: n } = e, r = Ae(null), i = B(!1), a = t.state.value, o = e.views.value, s = o.includes(a.view) ? a.view : "matrix";
+	return P(() => {
+		let t = (t) => Sn(t, e, r.current, () => i.value = !i.value), n = r.current;
 		return n.ownerDocument.addEventListener("keydown", t), () => n.ownerDocument.removeEventListener("keydown", t);
 	}, [e]), /* @__PURE__ */ H("div", {
 		ref: r,
@@ -4708,9 +4950,9 @@ function Ol({ model: e }) {
 				"aria-haspopup": "dialog",
 				children: "Keys, and what weights do not show"
 			})] }),
-			/* @__PURE__ */ H(ml, { model: e }),
+			/* @__PURE__ */ H(gl, { model: e }),
 			/* @__PURE__ */ H("main", { children: [
-				/* @__PURE__ */ H(Cl, { model: e }),
+				/* @__PURE__ */ H(Ol, { model: e }),
 				/* @__PURE__ */ H("div", {
 					class: "tabs",
 					role: "tablist",
@@ -4718,28 +4960,28 @@ function Ol({ model: e }) {
 					children: o.map((e) => /* @__PURE__ */ H("button", {
 						type: "button",
 						role: "tab",
-						"aria-selected": a.view === e,
-						tabIndex: a.view === e ? 0 : -1,
+						"aria-selected": e === s,
 						onClick: () => t.set({ view: e }),
-						children: El[e]
+						children: Ml[e]
 					}))
 				}),
 				/* @__PURE__ */ H("section", {
 					role: "tabpanel",
-					"aria-label": El[a.view],
+					"aria-label": Ml[s],
 					class: "view",
 					children: [
-						a.view === "matrix" && /* @__PURE__ */ H(fl, { model: e }),
-						a.view === "arcs" && /* @__PURE__ */ H(_n, { model: e }),
-						a.view === "products" && /* @__PURE__ */ H(Sl, { model: e })
+						s === "matrix" && /* @__PURE__ */ H(ml, { model: e }),
+						s === "arcs" && /* @__PURE__ */ H(gn, { model: e }),
+						s === "products" && /* @__PURE__ */ H(El, { model: e }),
+						s === "image" && /* @__PURE__ */ H(Tn, { model: e })
 					]
 				})
 			] }),
-			/* @__PURE__ */ H(En, { model: e }),
+			/* @__PURE__ */ H(On, { model: e }),
 			/* @__PURE__ */ H("footer", {
 				"aria-label": "How it is shown",
 				children: [
-					/* @__PURE__ */ H(kl, {
+					/* @__PURE__ */ H(Fl, {
 						label: "by",
 						value: a.unit,
 						options: {
@@ -4752,7 +4994,7 @@ function Ol({ model: e }) {
 							key: null
 						})
 					}),
-					/* @__PURE__ */ H(kl, {
+					/* @__PURE__ */ H(Fl, {
 						label: "scale",
 						value: a.log ? "log" : "linear",
 						options: {
@@ -4761,13 +5003,13 @@ function Ol({ model: e }) {
 						},
 						onChange: (e) => t.set({ log: e === "log" })
 					}),
-					/* @__PURE__ */ H(kl, {
+					/* @__PURE__ */ H(Fl, {
 						label: "hide",
 						value: a.hide,
-						options: Object.fromEntries(yt.map((e) => [e, Dl[e]])),
+						options: Object.fromEntries(bt.map((e) => [e, Nl[e]])),
 						onChange: (e) => t.set({ hide: e })
 					}),
-					/* @__PURE__ */ H(kl, {
+					/* @__PURE__ */ H(Fl, {
 						label: "zoomed out",
 						value: a.pool,
 						options: {
@@ -4792,7 +5034,7 @@ function Ol({ model: e }) {
 							})
 						]
 					}),
-					n.info.batch > 1 && /* @__PURE__ */ H(kl, {
+					n.info.batch > 1 && /* @__PURE__ */ H(Fl, {
 						label: "text",
 						value: `${a.text}`,
 						options: Object.fromEntries(Array.from({ length: n.info.batch }, (e, t) => [`${t}`, `${t + 1} of ${n.info.batch}`])),
@@ -4802,13 +5044,13 @@ function Ol({ model: e }) {
 							key: null
 						})
 					}),
-					/* @__PURE__ */ H(kl, {
+					/* @__PURE__ */ H(Fl, {
 						label: "theme",
 						value: a.theme,
-						options: Object.fromEntries(bt.map((e) => [e, e])),
+						options: Object.fromEntries(xt.map((e) => [e, e])),
 						onChange: (e) => t.set({ theme: e })
 					}),
-					/* @__PURE__ */ H(bn, { model: e })
+					/* @__PURE__ */ H(yn, { model: e })
 				]
 			}),
 			e.error.value && /* @__PURE__ */ H("p", {
@@ -4816,11 +5058,11 @@ function Ol({ model: e }) {
 				class: "error",
 				children: e.error.value
 			}),
-			i.value && /* @__PURE__ */ H(wn, { onClose: () => i.value = !1 })
+			i.value && /* @__PURE__ */ H(Cn, { onClose: () => i.value = !1 })
 		]
 	});
 }
-function kl({ label: e, value: t, options: n, onChange: r }) {
+function Fl({ label: e, value: t, options: n, onChange: r }) {
 	return /* @__PURE__ */ H("label", {
 		class: "field",
 		children: [e, /* @__PURE__ */ H("select", {
@@ -4834,33 +5076,56 @@ function kl({ label: e, value: t, options: n, onChange: r }) {
 	});
 }
 // src/views/model.ts
-var Al = class {
+function Il(e, t) {
+	let n = (e, n) => t.layers[e].queries === t.layers[n].queries && t.layers[e].keys === t.layers[n].keys, r = e.heads.filter(([e, n]) => n < (t.layers[e]?.heads.length ?? 0)), i = r.filter(([e]) => n(e, r[0][0])), a = e.text < t.batch ? e.text : 0, [[o]] = i.length ? i : St.heads, s = (n, r) => {
+		let i = Sl(t, o, r, a, e.unit).names.length;
+		return n && n[0] < i ? [n[0], Math.min(n[1], i)] : null;
+	};
+	return {
+		...e,
+		heads: i.length ? i : St.heads,
+		text: a,
+		query: s(e.query, 0),
+		key: s(e.key, 1)
+	};
+}
+var Ll = class {
 	store;
 	source;
 	systemIsDark;
 	queryWords;
 	keyWords;
+	querySpecial;
 	keySpecial;
 	isSelf;
 	step;
+	picture;
+	hasPatches;
+	views;
 	ground;
-	row = R(null);
-	column = R(null);
-	most = R(1);
-	looks = R(null);
-	statistics = R(/* @__PURE__ */ new Map());
-	error = R(null);
-	kept = R(null);
+	row = L(null);
+	column = L(null);
+	most = L(1);
+	looks = L(null);
+	statistics = L(/* @__PURE__ */ new Map());
+	error = L(null);
+	kept = L(null);
 	stops = [];
 	constructor(e, t, n) {
 		this.store = e, this.source = t, this.systemIsDark = n;
-		let { info: r } = t, i = z(() => r.layers[e.state.value.heads[0][0]]);
-		this.step = z(() => i.value.call);
-		let a = z(() => r.texts?.[e.state.value.text] ?? null), o = z(() => e.state.value.unit);
-		this.queryWords = z(() => cn(a.value, i.value.queries, o.value)), this.keyWords = z(() => cn(a.value, i.value.keys, o.value)), this.keySpecial = z(() => ln(a.value, i.value.keys, o.value)), this.isSelf = z(() => i.value.queries === i.value.keys), this.ground = z(() => {
+		let { info: r } = t, i = R(() => r.layers[e.state.value.heads[0][0]]);
+		this.step = R(() => i.value.call);
+		let a = (t) => R(() => {
+			let { heads: n, text: i, unit: a } = e.state.value;
+			return Sl(r, n[0][0], t, i, a);
+		}), [o, s] = [a(0), a(1)];
+		this.queryWords = R(() => o.value.names.map(cn)), this.keyWords = R(() => s.value.names.map(cn)), this.querySpecial = R(() => o.value.special), this.keySpecial = R(() => s.value.special), this.isSelf = R(() => `${i.value.sides[0]}` == `${i.value.sides[1]}` && i.value.queries === i.value.keys), this.picture = R(() => r.pictures?.[e.state.value.text] ?? null), this.hasPatches = R(() => {
+			let e = this.picture.value, t = e ? e.first + e.grid[0] * e.grid[1] : -1;
+			return [o.value.names.length === t, s.value.names.length === t];
+		}), this.views = R(() => vt.filter((e) => e !== "image" || this.hasPatches.value[1])), this.ground = R(() => {
 			let { theme: t } = e.state.value;
 			return t === "system" ? n.value ? "dark" : "light" : t;
-		}), this.keep();
+		}), this.ask();
 	}
 	get heads() {
 		let e = this.step.value;
@@ -4881,19 +5146,22 @@ var Al = class {
 		});
 	}
 	scale(e = this.most.value) {
-		return Xc(e, this.store.state.value.log, this.ground.value);
+		return Zc(e, this.store.state.value.log, this.ground.value);
 	}
-	keep() {
-		let { store: e, source: t } = this, n = (e) => this.stops.push(B(() => {
+	ask() {
+		let { store: e, source: t } = this, n = (e) => this.stops.push(z(() => {
 			let t = new AbortController();
 			return e(t.signal)?.catch((e) => {
 				e.name !== "AbortError" && (this.error.value = e.message);
 			}), () => t.abort();
-		}));
+		})), r = R(() => {
+			let { query: t, key: n } = e.hover.value;
+			return t !== null && n === null && !e.key.value ? [t, t + 1] : null;
+		});
 		n((n) => {
-			let [r, i] = [e.lens.value, e.query.value];
-			if (!i) this.row.value = null;
-			else return t.rows(r, ...i, n).then((e) => void (this.row.value = e));
+			let [i, a] = [e.lens.value, e.query.value ?? r.value];
+			if (!a) this.row.value = null;
+			else return t.rows(i, ...a, n).then((e) => void (this.row.value = e));
 		}), n((n) => {
 			let [r, i] = [e.lens.value, e.key.value];
 			if (!i) this.column.value = null;
@@ -4919,34 +5187,34 @@ var Al = class {
 	}
 };
 // src/host/mount.tsx
-function jl(e, t, n) {
-	let r = new Ot(Dt(n, xt)), i = window.matchMedia("(prefers-color-scheme: dark)"), a = R(i.matches), o = () => a.value = i.matches;
+function Rl(e, t, n) {
+	let r = new kt(Ot(n, St), (e) => Il(e, t.info)), i = window.matchMedia("(prefers-color-scheme: dark)"), a = L(i.matches), o = () => a.value = i.matches;
 	i.addEventListener("change", o);
-	let s = new Al(r, t, a);
-	return e.textContent = "", me(/* @__PURE__ */ H(Ol, { model: s }), e), {
+	let s = new Ll(r, t, a);
+	return e.textContent = "", he(/* @__PURE__ */ H(Pl, { model: s }), e), {
 		model: s,
 		close() {
-			me(null, e), s.close(), t.close(), i.removeEventListener("change", o);
+			he(null, e), s.close(), t.close(), i.removeEventListener("change", o);
 		}
 	};
 }
-async function Ml(e) {
+async function zl(e) {
 	let t = document.getElementById("clearhead");
 	try {
-		let { source: n, start: r } = await e(), { model: i } = jl(t, n, r);
-		i.store.follow(window), B(() => void (document.documentElement.dataset.theme = i.ground.value)), document.title = `${n.info.title} – clearhead`;
+		let { source: n, start: r } = await e(), { model: i } = Rl(t, n, r);
+		i.store.follow(window), z(() => void (document.documentElement.dataset.theme = i.ground.value)), document.title = `${n.info.title} – clearhead`;
 	} catch (e) {
 		t.textContent = e instanceof Error ? e.message : String(e), t.setAttribute("role", "alert");
 	}
 }
 // src/host/page.ts
-function Nl(e) {
+function Bl(e) {
 	let t = Uint8Array.fromBase64;
 	return t ? t(e) : Uint8Array.from(atob(e), (e) => e.charCodeAt(0));
 }
-function Pl() {
-	return Ml(async () => {
-		let e = (e) => document.getElementById(e)?.textContent ?? "", t = JSON.parse(e("options")), n = await r(Nl(e("capture").trim()), t.words);
+function Vl() {
+	return zl(async () => {
+		let e = (e) => document.getElementById(e)?.textContent ?? "", t = JSON.parse(e("options")), n = await r(Bl(e("capture").trim()), t);
 		return document.getElementById("capture")?.remove(), {
 			source: n,
 			start: t.start
@@ -4954,4 +5222,4 @@ function Pl() {
 	});
 }
 // src/host/viewer.ts
-({ page: Pl })[document.documentElement.dataset.host ?? ""]?.();
+({ page: Vl })[document.documentElement.dataset.host ?? ""]?.();

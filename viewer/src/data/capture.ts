@@ -110,29 +110,32 @@ export class Capture {
     const place = this.places[name];
     if (!place) throw new CaptureError(`the capture lacks the tensor ${name}`);
     const [from, to] = place.data_offsets;
-    const found = { shape: place.shape, data: numbers(this.bytes.slice(this.start + from, this.start + to), place.dtype) };
+    const bytes = this.bytes.subarray(this.start + from, this.start + to) as Uint8Array<ArrayBuffer>;
+    // Where the numbers lie as the processor wants them, they are read in place.
+    const found = { shape: place.shape, data: numbers(bytes.byteOffset % 8 ? bytes.slice() : bytes, place.dtype) };
     this.decoded.set(name, found);
     return found;
   }
 }
 
-/** Bytes, little-endian and in memory of their own, as numbers. */
+/** Bytes, little-endian and at a place that 8 divides, as numbers. */
 export function numbers(bytes: Uint8Array<ArrayBuffer>, dtype: string): ArrayLike<number> {
+  const { buffer, byteOffset: start, byteLength: size } = bytes;
   switch (dtype) {
     case "F32":
-      return new Float32Array(bytes.buffer);
+      return new Float32Array(buffer, start, size / 4);
     case "F64":
-      return new Float64Array(bytes.buffer);
+      return new Float64Array(buffer, start, size / 8);
     case "I32":
-      return new Int32Array(bytes.buffer);
+      return new Int32Array(buffer, start, size / 4);
     case "I64":
-      return Float64Array.from(new BigInt64Array(bytes.buffer), Number);
+      return Float64Array.from(new BigInt64Array(buffer, start, size / 8), Number);
     case "BOOL":
       return bytes;
     case "BF16":
-      return new Float32Array(Uint32Array.from(new Uint16Array(bytes.buffer), (x) => x << 16).buffer);
+      return new Float32Array(Uint32Array.from(new Uint16Array(buffer, start, size / 2), (x) => x << 16).buffer);
     case "F16":
-      return Float32Array.from(new Uint16Array(bytes.buffer), half);
+      return Float32Array.from(new Uint16Array(buffer, start, size / 2), half);
     default:
       throw new CaptureError(`the capture has numbers of the kind ${dtype}, which is not known here`);
   }

@@ -6,7 +6,11 @@ import { fill } from "./mount";
 
 function bytesOf(text: string): Uint8Array<ArrayBuffer> {
   const from = (Uint8Array as unknown as { fromBase64?: (text: string) => Uint8Array<ArrayBuffer> }).fromBase64;
-  return from ? from(text) : Uint8Array.from(atob(text), (x) => x.charCodeAt(0));
+  if (from) return from(text);
+  const letters = atob(text);
+  const bytes = new Uint8Array(letters.length);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = letters.charCodeAt(i);
+  return bytes;
 }
 
 export function page(): Promise<void> {

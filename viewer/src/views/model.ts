@@ -23,6 +23,9 @@ export function fitted(state: State, info: Info): State {
   return { ...state, heads: heads.length ? heads : START.heads, text, query: within(state.query, 0), key: within(state.key, 1) };
 }
 
+/** Milliseconds between two times that the overview shows what came in. */
+const BETWEEN = 60;
+
 /** A store, its source, and what follows from both. */
 export class Model {
   readonly queryWords: ReadonlySignal<string[]>;
@@ -155,10 +158,18 @@ export class Model {
       const lens = store.whole.value;
       this.step.value;
       this.statistics.value = new Map();
+      const found = new Map<string, Statistics>();
+      // Shown several at a time, since each time the whole overview is drawn.
+      let isDue = false;
+      const show = () => {
+        isDue = false;
+        if (!signal.aborted) this.statistics.value = new Map(found);
+      };
       return Promise.all(
         this.heads.map(async (head) => {
-          const found = await source.statistics(head, lens, signal);
-          this.statistics.value = new Map(this.statistics.peek()).set(head.join("."), found);
+          found.set(head.join("."), await source.statistics(head, lens, signal));
+          if (!isDue) setTimeout(show, BETWEEN);
+          isDue = true;
         }),
       ).then(() => undefined);
     });

@@ -3,10 +3,18 @@
 import type { Capture } from "../data/capture";
 import { type Info, type Lens, type Span, type Statistics, TILE, type Tile } from "../data/source";
 import { type Groups, groupsOf } from "../data/texts";
+import { Pyramid } from "./pyramid";
 import { Weights } from "./weights";
 
 const THUMBNAIL = 48;
 const SAMPLE = 96;
+/** So many weights are computed at once, so that they stay in the processor's cache. */
+const CHUNK = 2 ** 16;
+
+/** Tiles of this level are made at once, of 1,024 × 1,024 weights. */
+const STEP = 2;
+
+const range = (from: number, count: number): number[] => Array.from({ length: count }, (_, i) => from + i);
 
 /** What a lens shows, as a matrix of cells. */
 export class Cells {
@@ -16,7 +24,13 @@ export class Cells {
   private readonly hidden: number[];
   private readonly isSelf: boolean;
 
-  constructor(capture: Capture, info: Info, lens: Lens) {
+  constructor(
+    capture: Capture,
+    info: Info,
+    lens: Lens,
+    /** Keeps what coarse tiles are made of. */
+    private readonly pyramid = new Pyramid(),
+  ) {
     const { layers } = capture.header;
     this.maps = lens.heads.map(([layer, head]) => ({ weights: new Weights(capture, layers[layer].map, lens.text), head }));
     const [[layer]] = lens.heads;
@@ -28,44 +42,64 @@ export class Cells {
     this.hidden = lens.hide === "nothing" ? [] : this.columns.spans.map((_, g) => g).filter(taken);
   }
 
-  /** The cells of some rows and columns. */
-  block(from: number, rows: number, first: number, columns: number): Float32Array {
-    const found = new Float32Array(rows * columns);
-    for (const map of this.maps) this.add(found, map, from, rows, first, columns);
+  /** The cells of some rows, and of columns that follow one another. */
+  block(rows: readonly number[], first: number, columns: number): Float32Array {
+    const found = new Float32Array(rows.length * columns);
+    const start = this.columns.spans[first][0];
+    const width = this.columns.spans[first + columns - 1][1] - start;
+    const most = Math.max(4, Math.ceil(CHUNK / width));
+    for (const map of this.maps) {
+      for (let r = 0; r < rows.length; ) {
+        const [tokens, from] = [[] as number[], r];
+        for (; r < rows.length && tokens.length < most; r++) {
+          const [a, b] = this.rows.spans[rows[r]];
+          for (let token = a; token < b; token++) tokens.push(token);
+        }
+        const weights = map.weights.rows(map.head, tokens, start, width);
+        const left = this.hidden.length ? this.left(map, tokens) : null;
+        this.add(found.subarray(from * columns, r * columns), rows.slice(from, r), weights, left, first, columns);
+      }
+    }
     if (this.maps.length > 1) for (let i = 0; i < found.length; i++) found[i] /= this.maps.length;
     return found;
   }
 
-  private add(into: Float32Array, map: Cells["maps"][number], from: number, rows: number, first: number, columns: number) {
-    const firstToken = this.columns.spans[first][0];
-    const width = this.columns.spans[first + columns - 1][1] - firstToken;
-    for (let r = 0; r < rows; r++) {
-      const [start, stop] = this.rows.spans[from + r];
-      const tile = map.weights.tile(map.head, start, stop - start, firstToken, width);
-      const left = this.hidden.length ? this.left(map, start, stop) : null;
-      for (let t = 0; t < stop - start; t++) {
-        const factor = (left ? (left[t] > 1e-6 ? 1 / left[t] : 0) : 1) / (stop - start);
+  /** Adds the weights of the tokens of some rows: the mean over a row's tokens, the sum over a column's. */
+  private add(into: Float32Array, rows: readonly number[], weights: Float32Array, left: Float32Array | null, first: number, columns: number) {
+    const { spans } = this.columns;
+    const start = spans[first][0];
+    const width = spans[first + columns - 1][1] - start;
+    let token = 0;
+    rows.forEach((row, r) => {
+      const count = this.rows.spans[row][1] - this.rows.spans[row][0];
+      for (let t = 0; t < count; t++, token++) {
+        const factor = (left ? (left[token] > 1e-6 ? 1 / left[token] : 0) : 1) / count;
+        const line = token * width;
+        if (width === columns) {
+          for (let c = 0; c < columns; c++) into[r * columns + c] += weights[line + c] * factor; // every column is one token
+          continue;
+        }
         for (let c = 0; c < columns; c++) {
-          const [a, b] = this.columns.spans[first + c];
+          const [a, b] = spans[first + c];
           let sum = 0;
-          for (let j = a; j < b; j++) sum += tile[t * width + j - firstToken];
+          for (let j = a; j < b; j++) sum += weights[line + j - start];
           into[r * columns + c] += sum * factor;
         }
       }
-    }
-    if (this.hidden.length) {
-      const taken = new Set(this.hidden);
-      for (let c = 0; c < columns; c++) if (taken.has(first + c)) for (let r = 0; r < rows; r++) into[r * columns + c] = 0;
+    });
+    for (const group of this.hidden) {
+      const c = group - first;
+      if (c >= 0 && c < columns) for (let r = 0; r < rows.length; r++) into[r * columns + c] = 0;
     }
   }
 
   /** What each token's row keeps without the hidden keys. */
-  private left(map: Cells["maps"][number], start: number, stop: number): Float32Array {
-    const left = new Float32Array(stop - start).fill(1);
+  private left(map: Cells["maps"][number], tokens: readonly number[]): Float32Array {
+    const left = new Float32Array(tokens.length).fill(1);
     for (const group of this.hidden) {
       const [a, b] = this.columns.spans[group];
-      const taken = map.weights.tile(map.head, start, stop - start, a, b - a);
-      taken.forEach((weight, i) => (left[Math.floor(i / (b - a))] -= weight));
+      const taken = map.weights.rows(map.head, tokens, a, b - a);
+      for (let i = 0; i < taken.length; i++) left[Math.floor(i / (b - a))] -= taken[i];
     }
     return left;
   }
@@ -73,7 +107,7 @@ export class Cells {
   /** The mean of some rows. */
   meanOfRows(from: number, to: number): Float32Array {
     const width = this.columns.spans.length;
-    const block = this.block(from, to - from, 0, width);
+    const block = this.block(range(from, to - from), 0, width);
     return Float32Array.from({ length: width }, (_, c) => {
       let sum = 0;
       for (let r = 0; r < to - from; r++) sum += block[r * width + c];
@@ -84,7 +118,7 @@ export class Cells {
   /** The sum of some columns. */
   sumOfColumns(from: number, to: number): Float32Array {
     const height = this.rows.spans.length;
-    const block = this.block(0, height, from, to - from);
+    const block = this.block(range(0, height), from, to - from);
     return Float32Array.from({ length: height }, (_, r) => {
       let sum = 0;
       for (let c = 0; c < to - from; c++) sum += block[r * (to - from) + c];
@@ -94,7 +128,7 @@ export class Cells {
 
   /** How hard the queries look at the keys; without keys at the one, not special and not themselves, that gets most. */
   look(query: Span, key: Span | null): [weight: number, key: number] {
-    if (key) return [this.sum(this.block(query[0], query[1] - query[0], key[0], key[1] - key[0])) / (query[1] - query[0]), key[0]];
+    if (key) return [this.sum(this.block(range(query[0], query[1] - query[0]), key[0], key[1] - key[0])) / (query[1] - query[0]), key[0]];
     const row = this.meanOfRows(...query);
     const shift = this.columns.spans.length - this.rows.spans.length; // the last query stands at the last key
     let best = -1;
@@ -109,38 +143,44 @@ export class Cells {
     return numbers.reduce((a, b) => a + b, 0);
   }
 
+  /** A tile; those of level 1 and more are made of four of the level below, which are kept. */
   tile(level: number, y: number, x: number): Tile {
+    const made = this.pyramid.get(level, y, x);
+    if (made) return made;
     const size = 2 ** level;
     const [height, width] = [this.rows.spans.length, this.columns.spans.length];
     const [top, left] = [y * TILE * size, x * TILE * size];
-    const columns = Math.min(TILE * size, width - left);
     const rows = Math.ceil(Math.min(TILE * size, height - top) / size);
-    const across = Math.ceil(columns / size);
-    const mean = new Float32Array(rows * across);
-    const max = level ? new Float32Array(rows * across) : mean;
+    const columns = Math.ceil(Math.min(TILE * size, width - left) / size);
     if (!level) {
-      mean.set(this.block(top, rows, left, columns));
-      return { rows, columns: across, mean, max };
+      const mean = this.block(range(top, rows), left, columns);
+      return { rows, columns, mean, max: mean };
     }
-    for (let r = 0; r < rows; r++) {
-      const count = Math.min(size, height - top - r * size);
-      const band = this.block(top + r * size, count, left, columns);
-      for (let c = 0; c < across; c++) {
-        const stop = Math.min((c + 1) * size, columns);
-        let sum = 0;
-        let most = 0;
-        for (let i = 0; i < count; i++) {
-          for (let j = c * size; j < stop; j++) {
-            const weight = band[i * columns + j];
-            sum += weight;
-            if (weight > most) most = weight;
-          }
-        }
-        mean[r * across + c] = sum / (count * (stop - c * size));
-        max[r * across + c] = most;
-      }
+    const found: Tile = { rows, columns, mean: new Float32Array(rows * columns), max: new Float32Array(rows * columns) };
+    for (const [below, right] of this.below(level, y, x)) {
+      const [r, c] = [below - 2 * y, right - 2 * x].map((half) => (half * TILE) / 2);
+      pool(this.tile(level - 1, below, right), found, r, c, [height - top, width - left], size);
     }
-    return { rows, columns: across, mean, max };
+    this.pyramid.put(level, y, x, found);
+    return found;
+  }
+
+  /** A part of a tile that has to be made before it, if there is one: larger tiles are made in steps. */
+  missing(level: number, y: number, x: number): [level: number, y: number, x: number] | null {
+    if (level <= STEP || this.pyramid.get(level, y, x)) return null;
+    for (const [below, right] of this.below(level, y, x)) {
+      const found = this.missing(level - 1, below, right);
+      if (found) return found;
+      if (level - 1 === STEP && !this.pyramid.get(STEP, below, right)) return [STEP, below, right];
+    }
+    return null;
+  }
+
+  /** The tiles of the level below that make up this one. */
+  private below(level: number, y: number, x: number): [y: number, x: number][] {
+    const size = TILE * 2 ** (level - 1);
+    const those: [number, number][] = [[2 * y, 2 * x], [2 * y, 2 * x + 1], [2 * y + 1, 2 * x], [2 * y + 1, 2 * x + 1]];
+    return those.filter(([r, c]) => r * size < this.rows.spans.length && c * size < this.columns.spans.length);
   }
 
   /** Numbers of the whole, of at most so many rows evenly spread. */
@@ -149,22 +189,57 @@ export class Cells {
     const count = Math.min(height, SAMPLE);
     const side: [number, number] = [Math.min(height, THUMBNAIL), Math.min(width, THUMBNAIL)];
     const thumbnail = new Float32Array(side[0] * side[1]);
+    const chosen = range(0, count).map((n) => Math.floor(((n + 0.5) * height) / count));
+    const places = Uint8Array.from({ length: width }, (_, j) => Math.floor((j * side[1]) / width));
+    const block = this.block(chosen, 0, width);
     let [entropy, distance, first, previous] = [0, 0, 0, 0];
-    for (let n = 0; n < count; n++) {
-      const i = Math.floor(((n + 0.5) * height) / count);
-      const row = this.block(i, 1, 0, width);
+    chosen.forEach((i, n) => {
       const at = i + width - height; // the last query stands at the last key
-      const y = Math.floor((i * side[0]) / height);
-      row.forEach((weight, j) => {
+      const line = n * width;
+      const start = Math.floor((i * side[0]) / height) * side[1];
+      for (let j = 0; j < width; j++) {
+        const weight = block[line + j];
         if (weight > 0) entropy -= weight * Math.log(weight);
         distance += weight * Math.abs(j - at);
-        const place = y * side[1] + Math.floor((j * side[1]) / width);
+        const place = start + places[j];
         if (weight > thumbnail[place]) thumbnail[place] = weight;
-      });
-      first += row[0];
-      if (at > 0) previous += row[at - 1] ?? 0;
-    }
+      }
+      first += block[line];
+      if (at > 0 && at <= width) previous += block[line + at - 1];
+    });
     const sampled: [number, number] = [count, height];
     return { entropy: entropy / count, distance: distance / count, first: first / count, previous: previous / count, sampled, thumbnail, side };
+  }
+}
+
+/** Pools 2 × 2 pixels of `from` into one of `into`, whose pixels are `size` cells wide, less at the end of the whole. */
+function pool(from: Tile, into: Tile, top: number, left: number, [height, width]: [number, number], size: number): void {
+  const half = size / 2;
+  for (let r = 0; 2 * r < from.rows; r++) {
+    const above = Math.min(half, height - (top + r) * size);
+    const below = Math.max(0, Math.min(half, height - (top + r) * size - half));
+    for (let c = 0; 2 * c < from.columns; c++) {
+      const before = Math.min(half, width - (left + c) * size);
+      const after = Math.max(0, Math.min(half, width - (left + c) * size - half));
+      const at = 2 * r * from.columns + 2 * c;
+      const under = at + from.columns;
+      const place = (top + r) * into.columns + left + c;
+      let sum = from.mean[at] * above * before;
+      let most = from.max[at];
+      if (after) {
+        sum += from.mean[at + 1] * above * after;
+        most = Math.max(most, from.max[at + 1]);
+      }
+      if (below) {
+        sum += from.mean[under] * below * before;
+        most = Math.max(most, from.max[under]);
+      }
+      if (after && below) {
+        sum += from.mean[under + 1] * below * after;
+        most = Math.max(most, from.max[under + 1]);
+      }
+      into.mean[place] = sum / ((above + below) * (before + after));
+      into.max[place] = most;
+    }
   }
 }

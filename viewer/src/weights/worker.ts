@@ -3,6 +3,7 @@
 import { type Beside, Capture } from "../data/capture";
 import type { Head, Info, Lens, Look, Span } from "../data/source";
 import { Cells } from "./cells";
+import { Pyramid } from "./pyramid";
 import { Weights } from "./weights";
 
 export type Question =
@@ -27,6 +28,24 @@ interface Request {
 
 let capture: Capture;
 let info: Info;
+/** The coarse tiles of the lens that tiles were asked of last. */
+let pyramid = new Pyramid();
+let pyramidOf = "";
+
+function seen(lens: Lens): Cells {
+  const now = JSON.stringify(lens);
+  if (now !== pyramidOf) [pyramid, pyramidOf] = [new Pyramid(), now];
+  return new Cells(capture, info, lens, pyramid);
+}
+
+/** Does a part of the work that takes long; whether there was one. */
+function advanced(question: Question): boolean {
+  if (question.kind !== "tile") return false;
+  const cells = seen(question.lens);
+  const part = cells.missing(question.level, question.y, question.x);
+  if (part) cells.tile(...part);
+  return part !== null;
+}
 
 function infoOf(): Info {
   const { header } = capture;
@@ -74,7 +93,7 @@ function answer(question: Question): unknown {
     case "columns":
       return new Cells(capture, info, question.lens).sumOfColumns(question.from, question.to);
     case "tile":
-      return new Cells(capture, info, question.lens).tile(question.level, question.y, question.x);
+      return seen(question.lens).tile(question.level, question.y, question.x);
     case "looks":
       return looks(question.lens, question.query, question.key);
     case "statistics":
@@ -82,7 +101,7 @@ function answer(question: Question): unknown {
     case "products": {
       const { head, text, query, key } = question;
       const weights = new Weights(capture, capture.header.layers[head[0]].map, text);
-      return { products: weights.products(head[1], query, key), weight: weights.tile(head[1], query, 1, key, 1)[0] };
+      return { products: weights.products(head[1], query, key), weight: weights.rows(head[1], [query], key, 1)[0] };
     }
   }
 }
@@ -101,11 +120,12 @@ port2.onmessage = () => {
   }
   const reply: Answer = { id: next.id };
   try {
-    reply.value = answer(next.question);
+    if (advanced(next.question)) soon.push(next);
+    else reply.value = answer(next.question);
   } catch (error) {
     reply.error = error instanceof Error ? error.message : String(error);
   }
-  self.postMessage(reply);
+  if (soon.at(-1) !== next) self.postMessage(reply);
   port1.postMessage(null); // back to the queue by way of the event loop, so that requests can be taken back
 };
 

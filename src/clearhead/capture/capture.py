@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
+from clearhead.capture.figures import Figures
 from clearhead.capture.sides import Picture, Side, sides
 from clearhead.capture.tokens import Tokens
 from clearhead.errors import InputError, UnknownLayerError
@@ -78,7 +79,7 @@ class Layer:
 
 
 @dataclass
-class Capture(_Maps):
+class Capture(Figures, _Maps):
     """The maps of one run, by module path in order of execution.
 
     A module that ran several times (generation, shared layers) has its further calls under ``path@1``, ``path@2``, …;

@@ -53,7 +53,7 @@ def sides(capture: Capture, layer: Layer) -> tuple[Side | None, Side | None]:
         return rows, Side("source_tokens", 0) if keys == source else None
     if own is None:
         return None, None
-    if queries <= keys <= own and (len(calls) > 1 or own - keys <= 1):
+    if queries <= keys <= own and (len(calls) > 1 or (queries == keys and own - keys == 1)):
         return Side("tokens", keys - queries), Side("tokens", 0)
     return Side("tokens", 0) if queries == own else None, Side("tokens", 0) if keys == own else None
 

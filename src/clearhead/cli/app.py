@@ -47,6 +47,10 @@ Figure = Annotated[
     Path | None,
     typer.Option("--figure", metavar="OUT", help="Write a picture: .png, .svg or .pdf; one head, or the grid of all."),
 ]
+Html = Annotated[Path | None, typer.Option("--html", metavar="OUT", help="Write the interactive page: OUT.html.")]
+Open = Annotated[
+    bool, typer.Option("--open", help="Open the page in a browser; without --html it is kept in a temporary file.")
+]
 Save = Annotated[Path | None, typer.Option("--save", metavar="OUT", help="Write the capture: OUT.safetensors.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
@@ -74,6 +78,8 @@ def look(
     top: Top = 8,
     pieces: Pieces = False,
     figure: Figure = None,
+    html: Html = None,
+    open_page: Open = False,
     save: Save = None,
     as_json: Json = False,
     file: Annotated[str | None, typer.Option("--file", metavar="F|-", help="Read the text from a file, or -.")] = None,
@@ -81,7 +87,7 @@ def look(
 ) -> None:
     """Run a pretrained Transformer on TEXT and show which words its heads look at."""
     given = text_of(text, file)
-    _check_outputs(figure, save)
+    _check_outputs(figure, html, save)
     with busy("Loading the model …"):
         from clearhead.capture.look import look as run
         from clearhead.models.files import DEFAULT_MODEL
@@ -93,7 +99,7 @@ def look(
     if capture.provenance["truncated"]:
         kept = len(capture.labels())
         _say(f"note: the text was cut off after {kept} tokens")
-    _show(capture, source, target, head, top, pieces, figure, save, as_json)
+    _show(capture, source, target, head, top, pieces, figure, html, open_page, save, as_json)
 
 
 @app.command("open")
@@ -105,16 +111,18 @@ def open_(
     top: Top = 8,
     pieces: Pieces = False,
     figure: Figure = None,
+    html: Html = None,
+    open_page: Open = False,
     save: Save = None,
     as_json: Json = False,
     text: Annotated[int, typer.Option("--text", min=0, help="Which text of the capture, from 0.")] = 0,
 ) -> None:
     """Show a capture that was saved; neither the model nor transformers is needed."""
-    _check_outputs(figure, save)
+    _check_outputs(figure, html, save)
     from clearhead.capture.format import open_capture
 
     capture = open_capture(run)
-    _show(capture, source, target, head, top, pieces, figure, save, as_json, text)
+    _show(capture, source, target, head, top, pieces, figure, html, open_page, save, as_json, text)
 
 
 app.command()(of_models.generate)
@@ -157,7 +165,7 @@ def _say(message: str) -> None:
     typer.echo(message, err=True)
 
 
-def _check_outputs(figure: Path | None, save: Path | None) -> None:
+def _check_outputs(figure: Path | None, html: Path | None, save: Path | None) -> None:
     """What would fail at the end fails before any work is done."""
     if figure is not None:
         import importlib.util
@@ -168,7 +176,11 @@ def _check_outputs(figure: Path | None, save: Path | None) -> None:
         check_format(figure)
         if importlib.util.find_spec("matplotlib") is None:
             raise MissingPackageError("figures need matplotlib: pip install 'clearhead[plot]'")
-    for path in (figure, save):
+    if html is not None:
+        from clearhead.views.formats import check_page
+
+        check_page(html)
+    for path in (figure, html, save):
         if path is None:
             continue
         if path.is_dir():
@@ -185,39 +197,94 @@ def _show(
     top: int,
     pieces: bool,
     figure: Path | None,
+    html: Path | None,
+    open_page: bool,
     save: Path | None,
     as_json: bool,
     text: int = 0,
 ) -> None:
-    from clearhead.analysis import strongest_looks
     from clearhead.files import write_together
 
     whole = capture
-    if not pieces and capture.tokens is not None:
-        capture = capture.words()
     if head is not None:
         layer, place = capture.head(head)
         head = layer.label(layer.heads[place])
         capture = capture.select(layers=layer.name, heads=layer.heads[place])
-    looks = strongest_looks(capture, source, target, text=text)
+    # Of one token, or of cross-attention, there is a picture though there are no looks.
+    has_picture = figure is not None or html is not None or open_page
+    capture, looks = _looks(capture, source, target, pieces, text, may_lack=has_picture and not as_json)
     files: list[tuple[Path, Callable[[str], None]]] = []
     if save is not None:
         from clearhead.capture.format import writer
 
         files.append((save, writer(whole)))
     if figure is not None:
-        from clearhead.views.figure import figure_writer, grid_figure, head_figure
+        from clearhead.views.figure import figure_writer, grid, heatmap, plain_figure
 
-        drawn = (
-            grid_figure(capture, text=text, source=looks.source)
-            if head is None
-            else head_figure(capture, head, text=text, source=looks.source)
-        )
+        row = None if looks is None else looks.source
+        if head is None:
+            panels = grid(capture, text=text, source=row, new=plain_figure)
+            drawn: Any = next(panel for panel in panels.flat if panel is not None).figure
+        else:
+            drawn = heatmap(capture, head, text=text, source=row, new=plain_figure).figure
         files.append((figure, figure_writer(drawn, figure)))
+    if html is not None or open_page:
+        from clearhead.views.page import page_writer, start_of
+
+        start = start_of(
+            whole,
+            heads=head if looks is None or head is not None else looks.heads[0].head,
+            source=None if looks is None else looks.source,
+            target=None if looks is None or target is None else looks.heads[0].target,
+            text=text,
+            unit="pieces" if pieces else "words",
+        )
+        write_page = page_writer(whole, start=start)
+        html = _kept() if html is None else html
+        files.append((html, write_page))
     write_together(files)
-    for kind, path in (("capture", save), ("picture", figure)):
+    for kind, path in (("capture", save), ("picture", figure), ("page", html)):
         if path is not None:
             _say(f"{kind}: {path}")
+    if looks is not None:
+        _print(capture, looks, top, head, pieces, as_json, text)
+    if open_page and html is not None:
+        sys.stdout.flush()
+        _open(html)
+
+
+def _looks(
+    capture: Capture, source: str | None, target: str | None, pieces: bool, text: int, *, may_lack: bool
+) -> tuple[Capture, Looks | None]:
+    """The capture by what is shown of it, and its looks; with ``may_lack`` none where it is of a kind without them."""
+    from clearhead.analysis import strongest_looks
+
+    try:
+        if not pieces and capture.tokens is not None:
+            capture = capture.words()
+        return capture, strongest_looks(capture, source, target, text=text)
+    except InputError as error:
+        if not may_lack or source is not None or target is not None:
+            raise
+        _say(f"note: there is no table: {error}")
+        return capture, None
+
+
+def _kept() -> Path:
+    """A place for a page that nobody named, which stays until the system clears its temporary files."""
+    import tempfile
+
+    return Path(tempfile.mkdtemp(prefix="clearhead-")) / "page.html"
+
+
+def _open(path: Path) -> None:
+    import webbrowser
+
+    if not webbrowser.open(path.resolve().as_uri()):
+        raise InputError(f"there is no browser to open {path} with: open it yourself, or name a browser in BROWSER")
+
+
+def _print(capture: Capture, looks: Looks, top: int, head: str | None, pieces: bool, as_json: bool, text: int) -> None:
     if as_json:
         typer.echo(json.dumps(_record(capture, looks, top, head, text), ensure_ascii=False, indent=2, allow_nan=False))
         return

@@ -7,16 +7,27 @@ import hashlib
 import html
 import json
 import tempfile
+from collections.abc import Callable, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+from urllib.parse import urlencode
 
-from clearhead.capture import Capture, Tokens
+import torch
+
+from clearhead.analysis.cells import check_choice, check_text
+from clearhead.analysis.looks import find_label
+from clearhead.capture import Capture, Layer, Tokens
 from clearhead.capture.format import writer
 from clearhead.capture.sides import Side
+from clearhead.errors import InputError, NotFiniteError
 from clearhead.files import write_whole
+from clearhead.maps.words import WordMap
 
-__all__ = ["beside", "page", "write_page"]
+__all__ = ["beside", "page", "page_writer", "start_of", "write_page"]
+
+# In base64. Chromium holds no text of more than 2²⁹ characters, and it is read as one.
+_MOST_CHARACTERS = 500_000_000
 
 
 def page(capture: Capture, *, start: str = "") -> str:
@@ -24,17 +35,33 @@ def page(capture: Capture, *, start: str = "") -> str:
 
     Args:
         capture: What is to be looked at.
-        start: What is selected at first, as the page's own address says it after #.
+        start: What is selected at first, as the page's own address says it after #; :func:`start_of` writes it.
+
+    Raises:
+        InputError: No maps, or more than a browser can open.
+        NotFiniteError: Weights that are NaN, for which the page has no sign.
 
     """
+    if not capture.layers:
+        raise InputError("the capture holds no maps: there is nothing to look at")
+    held = {x.data_ptr(): x.nbytes for layer in capture.layers for part, x in layer.map.tensors().items()
+            if part not in ("values", "output")}  # fmt: skip
+    _check_size(
+        sum(held.values())
+    )  # before anything is written; what functions compute is written out and counted then
     bundle = files("clearhead.views") / "bundle"
     script = (bundle / "viewer.js").read_text(encoding="utf-8")
     style = (bundle / "viewer.css").read_text(encoding="utf-8") + "html, body, #clearhead { height: 100%; margin: 0; }"
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "capture"
-        writer(capture, checks=False)(str(path))
-        data = base64.b64encode(path.read_bytes()).decode()
-    options = json.dumps(beside(capture) | {"start": start}, ensure_ascii=False).replace("<", "\\u003c")
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "capture"
+            writer(capture, checks=False)(str(path))
+            _check_size(path.stat().st_size)
+            _check_finite(capture, path)
+            data = base64.b64encode(path.read_bytes()).decode()
+    except OSError as error:
+        raise InputError(f"cannot write the capture to a temporary file: {error.strerror or error}") from None
+    options = json.dumps(beside(capture) | {"start": start}).replace("<", "\\u003c")
     policy = "; ".join(
         [
             "default-src 'none'",
@@ -46,7 +73,8 @@ def page(capture: Capture, *, start: str = "") -> str:
             "form-action 'none'",
         ]
     )
-    title = html.escape(str(capture.provenance.get("model") or "a model"))
+    model = str(capture.provenance.get("model") or "a model")
+    title = html.escape(model.encode(errors="replace").decode())  # a folder's name need not be Unicode
     return f"""<!doctype html>
 <html lang="en" data-host="page">
 <head>
@@ -88,7 +116,113 @@ def _digest(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
+def _check_size(count: int) -> None:
+    if count * 4 // 3 > _MOST_CHARACTERS:
+        raise InputError(
+            f"a page of this capture would have {count * 4 / 3e6:,.0f} MB, and browsers open none of more than "
+            f"{_MOST_CHARACTERS // 10**6} MB: select() fewer layers or heads, or save() it and use clearhead serve"
+        )
+
+
+def _check_finite(capture: Capture, path: Path) -> None:
+    """Raise where a weight is NaN or infinite. Weights are computed only where something in the file is."""
+    from safetensors import safe_open
+
+    with safe_open(path, framework="pt") as file:
+        tensors = ((name.partition(".")[2], file.get_tensor(name)) for name in file.keys())  # noqa: SIM118
+        # −∞ is no oddity in what is added to scores, nor as the normalizer of a row that may attend to nothing.
+        usual = ("lse", "bias")
+        odd = any(bool((~x.isfinite() & ~((x == -torch.inf) & (part in usual))).any()) for part, x in tensors)
+    for layer in capture.layers if odd else ():
+        if any(not bool(tile.weights.isfinite().all()) for tile in layer.map.tiles()):
+            raise NotFiniteError(
+                f"the attention of {layer.label()} ({layer.path}) is not finite, and the page has no sign for that: "
+                "select() the other layers; heatmap() shows where it is NaN"
+            )
+
+
+def page_writer(capture: Capture, *, start: str = "") -> Callable[[str], None]:
+    """What writes the page to the path that it is called with; all that can be wrong with it is found before."""
+    text = page(capture, start=start)
+
+    def write(part: str) -> None:
+        Path(part).write_text(text, encoding="utf-8")
+
+    return write
+
+
 def write_page(capture: Capture, path: str | Path, *, start: str = "") -> None:
     """Write the page; the file appears whole, or what was there stays."""
-    text = page(capture, start=start)
-    write_whole(Path(path), lambda part: Path(part).write_text(text, encoding="utf-8"))
+    write_whole(Path(path), page_writer(capture, start=start))
+
+
+def start_of(
+    capture: Capture,
+    *,
+    heads: str | Sequence[str] | None = None,
+    source: int | str | None = None,
+    target: int | str | None = None,
+    view: Literal["matrix", "arcs", "products", "image"] = "matrix",
+    text: int = 0,
+    unit: Literal["words", "pieces"] = "words",
+    log: bool = False,
+    hide: Literal["nothing", "special", "first"] = "nothing",
+    theme: Literal["system", "light", "dark"] = "system",
+) -> str:
+    """What is selected, as the address of the page says it after #: its numbers are those of the capture.
+
+    Args:
+        capture: What the page shows.
+        heads: ``L3H1``, or several.
+        source: The query, by number or word.
+        target: The key, by number or word.
+        view: Of the chosen heads.
+        text: Which text of the batch.
+        unit: Words, or the model's tokens.
+        log: Whether colours are by the logarithm.
+        hide: Keys to take out.
+        theme: Of the page.
+
+    Raises:
+        UnknownLayerError: No such head.
+        UnknownWordError: No such word.
+        InputError: No maps or no such text.
+
+    """
+    if not capture.layers:
+        raise InputError("the capture holds no maps: there is nothing to look at")
+    for name, value, known in (
+        ("view", view, ("matrix", "arcs", "products", "image")),
+        ("unit", unit, ("words", "pieces")),
+        ("hide", hide, ("nothing", "special", "first")),
+        ("theme", theme, ("system", "light", "dark")),
+    ):
+        check_choice(name, value, known)
+    names = [heads] if isinstance(heads, str) else list(heads or ())
+    found = [capture.head(name) for name in names]
+    chosen = [layer for layer, _ in found] or capture.layers[:1]
+    check_text(text, chosen)
+    parts: dict[str, str] = {}
+    if found:
+        numbers = [next(n for n, x in enumerate(capture.layers) if x is layer) for layer, _ in found]
+        parts["h"] = ",".join(f"{number}.{place}" for number, (_, place) in zip(numbers, found, strict=True))
+    for letter, axis, wanted in (("q", 2, source), ("k", 3, target)):
+        if wanted is not None:
+            labels = _labels(capture, chosen[0], text, axis, unit)
+            parts[letter] = str(find_label(wanted, labels, list(range(len(labels)))))
+    switches = {"v": (view, "matrix"), "t": (str(text), "0"), "u": (unit, "words"), "hide": (hide, "nothing"),
+                "theme": (theme, "system")}  # fmt: skip
+    parts |= {letter: value for letter, (value, usual) in switches.items() if value != usual}
+    if log:
+        parts["log"] = "1"
+    return urlencode(parts, safe=",")
+
+
+def _labels(capture: Capture, layer: Layer, text: int, axis: int, unit: str) -> list[str]:
+    """What the page calls the queries (axis 2) or keys (3) of a layer, whose tensors are by token in any case."""
+    amap = layer.map
+    size = (amap.by_token if isinstance(amap, WordMap) else amap).shape[axis]
+    tokens = capture.tokens[text] if capture.tokens is not None and text < len(capture.tokens) else None
+    if tokens is None or len(tokens) != size:
+        return [str(n) for n in range(size)]
+    return list(tokens.words if unit == "words" else tokens.pieces)

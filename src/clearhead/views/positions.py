@@ -11,7 +11,7 @@ from torch import Tensor
 from clearhead.errors import InputError
 from clearhead.positions import ALiBi, Bias, Learned, RelativeBias, Rotary, Sinusoidal
 from clearhead.shapes import whole_number
-from clearhead.views.figure import _figure
+from clearhead.views.figure import plain_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -67,7 +67,7 @@ def _codes(code: Sinusoidal | Learned, length: int) -> Figure:
         values = code.table[:length]
     else:
         values = code(torch.arange(length))
-    figure = _figure((5.6, 4.2))
+    figure = plain_figure((5.6, 4.2))
     axes = figure.add_subplot()
     most = float(values.abs().max()) or 1.0
     image = axes.imshow(_array(values), cmap=_SIGNED, vmin=-most, vmax=most, aspect="auto", interpolation="nearest")
@@ -83,7 +83,7 @@ def _rotary(rotary: Rotary, length: int, head_dim: int) -> Figure:
     angles = rotary.angles(positions, head_dim)
     alike = torch.ones(1, 1, length, head_dim, dtype=torch.float64) / head_dim**0.5
     turned = rotary.rotate(alike, positions)[0, 0]
-    figure = _figure((8.4, 3.8))
+    figure = plain_figure((8.4, 3.8))
     figure.suptitle(fill(f"{rotary!r}, head_dim={head_dim}", 110), fontsize=9, x=0.01, ha="left")
     heat, line = figure.subplots(1, 2)
     image = heat.imshow(_array(angles.cos()), cmap=_SIGNED, vmin=-1, vmax=1, aspect="auto", interpolation="nearest")
@@ -99,7 +99,7 @@ def _rotary(rotary: Rotary, length: int, head_dim: int) -> Figure:
 
 
 def _bias(bias: Bias, length: int) -> Figure:
-    figure = _figure((6.4, 3.8))
+    figure = plain_figure((6.4, 3.8))
     from matplotlib.ticker import MaxNLocator
 
     whole = getattr(bias, "bias", bias)  # of which these may be some heads

@@ -1,0 +1,210 @@
+"""The matrix that a picture of heads shows: of one head or the mean of several, with keys taken out or all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from clearhead.capture.capture import Capture, Layer
+from clearhead.capture.sides import Side
+from clearhead.capture.tokens import Tokens
+from clearhead.errors import InputError
+from clearhead.maps import AttentionMap
+from clearhead.maps.base import by_block
+from clearhead.maps.stored import StoredMap
+from clearhead.maps.words import WordMap
+
+__all__ = ["Cells", "Hide", "cells_of", "check_choice", "check_text", "side_of"]
+
+Hide = Literal["nothing", "special", "first"]
+
+_ROWS_AT_ONCE = 2**22  # weights that exist at once while blocks are made of them
+_NOTHING_LEFT = 1e-6  # a row with less than this on the keys that stay is 0, not rounding errors blown up
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Weights of one text, or blocks of them, with what their sides are called."""
+
+    weights: Tensor
+    """(rows, columns), float32 on the CPU."""
+    block: int
+    """Each cell stands for block × block weights."""
+    queries: tuple[str, ...]
+    """What the queries in sight are called, one for each query, not for each cell."""
+    keys: tuple[str, ...]
+    first: tuple[int, int]
+    """The number of the first query and of the first key in sight."""
+    size: tuple[int, int]
+    """How many queries and keys there are in all."""
+    heads: tuple[str, ...]
+    """Whose mean it is: ``L3H1``."""
+    hidden: int
+    """How many keys were taken out, after which rows sum to 1 again."""
+
+
+def cells_of(
+    capture: Capture,
+    heads: Sequence[str],
+    *,
+    text: int = 0,
+    hide: Hide = "nothing",
+    queries: range | None = None,
+    keys: range | None = None,
+    most: int | None = None,
+    pool: Literal["mean", "max"] = "mean",
+) -> Cells:
+    """The weights of heads as a picture shows them, by token or, of :meth:`Capture.words`, by word.
+
+    Args:
+        capture: Of self-attention or cross-attention.
+        heads: ``["L3H1"]``; the mean of several.
+        text: Which text of the batch.
+        hide: Keys to take out: ``special`` tokens and padding, or the ``first`` key. What is left of each token's row
+            is divided by its sum, so that it sums to 1 again.
+        queries: Which rows, by number; None for all.
+        keys: Which columns.
+        most: Above this many rows or columns, blocks of equal size are averaged.
+        pool: Or ``max``, their largest weight is shown.
+
+    Raises:
+        UnknownLayerError: A head that the capture does not have.
+        InputError: No head, no such text or rows, or heads of maps of different sizes.
+        LargeMapError: Keys are hidden in a map of more than 2²⁸ weights.
+
+    """
+    check_choice("hide", hide, ("nothing", "special", "first"))
+    check_choice("pool", pool, ("mean", "max"))
+    found = [capture.head(name) for name in heads]
+    if not found:
+        raise InputError("no head is named; heads are called like L3H1, layer 3 head 1, from 0")
+    names = tuple(layer.label(layer.heads[place]) for layer, place in found)
+    first = found[0][0]
+    check_text(text, [layer for layer, _ in found])
+    labels = [side_of(capture, text, first, axis) for axis in (2, 3)]
+    for name, (layer, _) in zip(names, found, strict=True):
+        if layer.shape[2:] != first.shape[2:]:
+            raise InputError(
+                f"{names[0]} and {name} have maps of {_by(first)} and {_by(layer)} (queries × keys), which have no mean"
+            )
+    rows, columns = (
+        _in_sight(asked, len(side), name)
+        for asked, side, name in zip((queries, keys), labels, ("queries", "keys"), strict=True)
+    )
+    special = _special_keys(capture, text, first) if hide == "special" else ([0] if hide == "first" else [])
+    maps = [_one_head(layer.map.select_heads([place]), text, special) for layer, place in found]
+    block = 1 if most is None else max(1, -(-max(len(rows), len(columns)) // most))
+    return Cells(
+        _blocks(maps, rows, columns, block, pool),
+        block,
+        tuple(labels[0][rows.start : rows.stop]),
+        tuple(labels[1][columns.start : columns.stop]),
+        (rows.start, columns.start),
+        (len(labels[0]), len(labels[1])),
+        names,
+        len(special),
+    )
+
+
+def check_choice(name: str, value: str, known: Sequence[str]) -> None:
+    """Raise InputError unless an option has one of its values."""
+    if value not in known:
+        raise InputError(f"{name} is one of {', '.join(known)}; got {value!r}")
+
+
+def check_text(text: int, layers: Sequence[Layer]) -> None:
+    """Raise InputError unless all these layers have a text with this number."""
+    count = min(layer.shape[0] for layer in layers)
+    if not 0 <= text < count:
+        raise InputError(f"the capture holds {count} texts, numbered from 0; there is no text {text}")
+
+
+def side_of(capture: Capture, text: int, layer: Layer, axis: int) -> list[str]:
+    """What the queries (axis 2) or the keys (3) of a layer are called.
+
+    They are tokens or words where it is known which (:meth:`Capture.sides`), else numbers.
+    """
+    size = layer.shape[axis]
+    numbers = [str(n) for n in range(size)]
+    if capture.unit == "words":  # of a batch they are as large as the text with most words needs
+        return capture.labels(text) if len(capture.labels(text)) <= size else numbers
+    side, texts = _texts(capture, layer, axis)
+    if side is None or text >= len(texts):
+        return numbers
+    return list(texts[text].pieces[side.first : side.first + size])
+
+
+def _texts(capture: Capture, layer: Layer, axis: int) -> tuple[Side | None, list[Tokens]]:
+    side = capture.sides(layer)[axis - 2]
+    return side, [] if side is None else (getattr(capture, side.of) or [])
+
+
+def _special_keys(capture: Capture, text: int, layer: Layer) -> list[int]:
+    if capture.unit == "words":
+        return [n for n, is_special in enumerate(capture.special(text)) if is_special]
+    side, texts = _texts(capture, layer, 3)
+    if side is None or text >= len(texts):
+        return []
+    tokens, keys = texts[text], range(side.first, side.first + layer.shape[3])
+    return [n - side.first for n in keys if tokens.special[n] or tokens.padding[n]]
+
+
+def _by(layer: Layer) -> str:
+    return f"{layer.shape[2]} × {layer.shape[3]}"
+
+
+def _in_sight(asked: range | None, count: int, name: str) -> range:
+    if asked is None:
+        return range(count)
+    if asked.step != 1 or not 0 <= asked.start < asked.stop <= count:
+        raise InputError(f"the map has the {name} range({count}), of which {asked} is no part")
+    return asked
+
+
+def _one_head(amap: AttentionMap, text: int, hidden: Sequence[int]) -> tuple[AttentionMap, int]:
+    """A map, and the place in its batch, of one head without the hidden keys."""
+    if not hidden:
+        return amap, text
+    words = isinstance(amap, WordMap)
+    by_token = amap.by_token if isinstance(amap, WordMap) else amap
+    weights = by_token[text : text + 1]
+    if isinstance(amap, WordMap):
+        gone = torch.isin(amap.key_words[text], torch.tensor(hidden, device=amap.device))
+    else:
+        gone = torch.zeros(weights.shape[-1], dtype=torch.bool, device=amap.device)
+        gone[list(hidden)] = True
+    # Row by row of tokens, before words are made of them: so each token of a word counts for as much as the others.
+    weights = weights.masked_fill(gone, 0.0)
+    left = weights.sum(-1, keepdim=True)
+    made = StoredMap(torch.where(left <= _NOTHING_LEFT, 0.0, weights / left))
+    if not words:
+        return made, 0
+    assert isinstance(amap, WordMap)
+    return WordMap(made, amap.query_words[text : text + 1], amap.key_words[text : text + 1]), 0
+
+
+def _blocks(
+    maps: Sequence[tuple[AttentionMap, int]], rows: range, columns: range, size: int, pool: Literal["mean", "max"]
+) -> Tensor:
+    """The mean of the maps, in blocks, a band of rows at a time."""
+    step = max(1, _ROWS_AT_ONCE // max(1, len(columns) * size)) * size
+    bands = []
+    for start in range(rows.start, rows.stop, step):
+        stop = min(start + step, rows.stop)
+        parts = [amap[text, 0, start:stop, columns.start : columns.stop] for amap, text in maps]
+        band = torch.stack([part.detach().float().cpu() for part in parts]).mean(0)
+        if size > 1:
+            band = by_block(by_block(band, -1, range(band.shape[1]), size, pool), -2, range(band.shape[0]), size, pool)
+            if pool == "mean":
+                band /= torch.outer(_counts(stop - start, size), _counts(len(columns), size))
+        bands.append(band)
+    return torch.cat(bands)
+
+
+def _counts(count: int, size: int) -> Tensor:
+    """How many places each block of ``size`` holds; the last one may hold fewer."""
+    return torch.tensor([min(size, count - start) for start in range(0, count, size)], dtype=torch.float32)

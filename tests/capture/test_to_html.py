@@ -159,7 +159,7 @@ def test_a_page_that_no_browser_opens_is_refused(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(InputError, match=r"would have 0 MB, .*select\(\) fewer layers or heads, or save\(\) it"):
         capture.to_html()
     monkeypatch.setattr(pages, "_MOST_CHARACTERS", 100)
-    monkeypatch.setattr(pages, "writer", None)  # it is refused before anything is written
+    monkeypatch.setattr(pages, "carried", None)  # it is refused before anything is written
     with pytest.raises(InputError, match="browsers open none of more than"):
         capture.to_html()
 

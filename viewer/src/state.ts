@@ -117,6 +117,9 @@ export class Store {
   readonly query: ReadonlySignal<Span | null>;
   readonly key: ReadonlySignal<Span | null>;
 
+  /** Whether the address of the page is this state, so that it can be sent to others. */
+  readonly isAddress = signal(false);
+
   /**
    * @param start What is selected at first.
    * @param fitted A state as far as it fits what is shown: addresses come from anywhere.
@@ -143,14 +146,24 @@ export class Store {
     this.state.value = this.fitted({ ...this.state.peek(), ...change });
   }
 
+  /** The state as a text, without what is as at the start. */
+  get hash(): string {
+    return toHash(this.state.value, this.start);
+  }
+
+  set hash(text: string) {
+    this.state.value = this.fitted(fromHash(text, this.start));
+  }
+
   /** Keeps the address and the state the same; gives what ends that. */
   follow(window: Window): () => void {
     const read = () => {
-      this.state.value = this.fitted(fromHash(window.location.hash, this.start));
+      this.hash = window.location.hash;
     };
     read();
+    this.isAddress.value = true;
     const stop = effect(() => {
-      const hash = toHash(this.state.value, this.start);
+      const { hash } = this;
       const shown = window.location.hash.replace(/^#/, "");
       if (hash !== shown) window.history.pushState(null, "", hash ? `#${hash}` : window.location.pathname + window.location.search);
     });

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import cache, partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -279,6 +280,27 @@ class Capture(Figures, _Maps):
         from clearhead.capture.format import save
 
         save(self, Path(path))
+
+    def widget(self, *, height: int = 600, selection: str = "") -> Any:
+        """The interactive viewer in a notebook (Jupyter, JupyterLab, VS Code, marimo), as a cell's last expression.
+
+        Two-way: ``widget.selection`` says what is selected, and may be set; see
+        :class:`clearhead.views.widget.CaptureWidget`.
+
+        Args:
+            height: In pixels; ``widget.height`` changes it.
+            selection: What is selected at first, as a page's address says it after #: ``h=3.1&q=8`` for layer 3,
+                head 1, from word 8.
+
+        Raises:
+            MissingPackageError: anywidget is not installed (``pip install 'clearhead[notebook]'``).
+            LargeMapError: The capture takes more than 256 MiB.
+            InputError: The height is below 200.
+
+        """
+        # By name: what shows captures stands above them, and is loaded by who wants to see one.
+        views = import_module("clearhead.views.widget")
+        return views.CaptureWidget(self, height=height, selection=selection)
 
 
 def _same(amap: AttentionMap) -> AttentionMap:

@@ -6,25 +6,21 @@ import base64
 import hashlib
 import html
 import json
-import tempfile
 from collections.abc import Callable, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import urlencode
-
-import torch
 
 from clearhead.analysis.cells import check_choice, check_text
 from clearhead.analysis.looks import find_label
-from clearhead.capture import Capture, Layer, Tokens
-from clearhead.capture.format import writer
-from clearhead.capture.sides import Side
-from clearhead.errors import InputError, NotFiniteError
+from clearhead.capture import Capture, Layer
+from clearhead.errors import InputError
 from clearhead.files import write_whole
 from clearhead.maps.words import WordMap
+from clearhead.views.carried import carried
 
-__all__ = ["beside", "page", "page_writer", "start_of", "write_page"]
+__all__ = ["page", "page_writer", "start_of", "write_page"]
 
 # In base64. Chromium holds no text of more than 2²⁹ characters, and it is read as one.
 _MOST_CHARACTERS = 500_000_000
@@ -52,16 +48,10 @@ def page(capture: Capture, *, start: str = "") -> str:
     bundle = files("clearhead.views") / "bundle"
     script = (bundle / "viewer.js").read_text(encoding="utf-8")
     style = (bundle / "viewer.css").read_text(encoding="utf-8") + "html, body, #clearhead { height: 100%; margin: 0; }"
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "capture"
-            writer(capture, checks=False)(str(path))
-            _check_size(path.stat().st_size)
-            _check_finite(capture, path)
-            data = base64.b64encode(path.read_bytes()).decode()
-    except OSError as error:
-        raise InputError(f"cannot write the capture to a temporary file: {error.strerror or error}") from None
-    options = json.dumps(beside(capture) | {"start": start}).replace("<", "\\u003c")
+    content, beside = carried(capture)
+    _check_size(len(content))
+    data = base64.b64encode(content).decode()
+    options = json.dumps(beside | {"start": start}).replace("<", "\\u003c")
     policy = "; ".join(
         [
             "default-src 'none'",
@@ -95,23 +85,6 @@ def page(capture: Capture, *, start: str = "") -> str:
 """
 
 
-def beside(capture: Capture) -> dict[str, Any]:
-    """What follows from a capture by rules that the viewer does not have: words, and which tokens stand where."""
-
-    def words(texts: list[Tokens] | None) -> list[dict[str, Any]] | None:
-        if texts is None:
-            return None
-        return [{"words": x.words, "word_of": x.word_of, "word_special": x.word_special} for x in texts]
-
-    def placed(side: Side | None) -> list[Any] | None:
-        return None if side is None else [side.of, side.first]
-
-    return {
-        "words": {"tokens": words(capture.tokens), "source_tokens": words(capture.source_tokens)},
-        "sides": [[placed(side) for side in capture.sides(layer)] for layer in capture.layers],
-    }
-
-
 def _digest(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
@@ -122,23 +95,6 @@ def _check_size(count: int) -> None:
             f"a page of this capture would have {count * 4 / 3e6:,.0f} MB, and browsers open none of more than "
             f"{_MOST_CHARACTERS // 10**6} MB: select() fewer layers or heads, or save() it and use clearhead serve"
         )
-
-
-def _check_finite(capture: Capture, path: Path) -> None:
-    """Raise where a weight is NaN or infinite. Weights are computed only where something in the file is."""
-    from safetensors import safe_open
-
-    with safe_open(path, framework="pt") as file:
-        tensors = ((name.partition(".")[2], file.get_tensor(name)) for name in file.keys())  # noqa: SIM118
-        # −∞ is no oddity in what is added to scores, nor as the normalizer of a row that may attend to nothing.
-        usual = ("lse", "bias")
-        odd = any(bool((~x.isfinite() & ~((x == -torch.inf) & (part in usual))).any()) for part, x in tensors)
-    for layer in capture.layers if odd else ():
-        if any(not bool(tile.weights.isfinite().all()) for tile in layer.map.tiles()):
-            raise NotFiniteError(
-                f"the attention of {layer.label()} ({layer.path}) is not finite, and the page has no sign for that: "
-                "select() the other layers; heatmap() shows where it is NaN"
-            )
 
 
 def page_writer(capture: Capture, *, start: str = "") -> Callable[[str], None]:

@@ -1,11 +1,12 @@
 /** Puts a viewer into an element: what the three hosts have in common. */
 
-import { effect, signal } from "@preact/signals";
+import { effect } from "@preact/signals";
 import { render } from "preact";
 import type { Source } from "../data/source";
 import { fromHash, START, Store } from "../state";
 import { App } from "../views/app";
 import { fitted, Model } from "../views/model";
+import { surroundings } from "./ground";
 
 export interface Mounted {
   model: Model;
@@ -15,12 +16,10 @@ export interface Mounted {
 /** Shows what `source` has; `start` is what is selected at first, as an address says it after #. */
 export function mount(root: HTMLElement, source: Source, start: string): Mounted {
   const store = new Store(fromHash(start, START), (state) => fitted(state, source.info));
-  const dark = window.matchMedia("(prefers-color-scheme: dark)");
-  const isDark = signal(dark.matches);
-  const follow = () => (isDark.value = dark.matches);
-  dark.addEventListener("change", follow);
-  const model = new Model(store, source, isDark);
+  const ground = surroundings(root.ownerDocument);
+  const model = new Model(store, source, ground.isDark);
   root.textContent = "";
+  root.classList.add("clearhead-root");
   render(<App model={model} />, root);
   return {
     model,
@@ -28,7 +27,7 @@ export function mount(root: HTMLElement, source: Source, start: string): Mounted
       render(null, root);
       model.close();
       source.close();
-      dark.removeEventListener("change", follow);
+      ground.close();
     },
   };
 }

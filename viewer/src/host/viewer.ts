@@ -2,7 +2,10 @@
 
 import "../style.css";
 import { page } from "./page";
+import { render } from "./widget";
 
 const hosts: Record<string, () => Promise<void>> = { page };
 
 void hosts[document.documentElement.dataset.host ?? ""]?.();
+
+export default { render };

@@ -27,9 +27,10 @@ export function App({ model }: { model: Model }) {
   const view = views.includes(state.view) ? state.view : "matrix";
   useEffect(() => {
     const listen = (event: KeyboardEvent) => onKey(event, model, root.current!, () => (isHelp.value = !isHelp.value));
-    const element = root.current!;
-    element.ownerDocument.addEventListener("keydown", listen);
-    return () => element.ownerDocument.removeEventListener("keydown", listen);
+    // All of a page; of a notebook only the widget that has the focus, which is a root by itself.
+    const place = root.current!.getRootNode() as Document | ShadowRoot;
+    place.addEventListener("keydown", listen as EventListener);
+    return () => place.removeEventListener("keydown", listen as EventListener);
   }, [model]);
   return (
     <div ref={root} class="clearhead" data-theme={model.ground.value}>

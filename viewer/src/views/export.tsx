@@ -39,9 +39,11 @@ export function Export({ model }: { model: Model }) {
           {kind.toUpperCase()}
         </button>
       ))}
-      <button type="button" onClick={() => void keep("link")}>
-        Link
-      </button>
+      {model.store.isAddress.value && (
+        <button type="button" onClick={() => void keep("link")}>
+          Link
+        </button>
+      )}
       <span role="status" class="quiet">
         {said.value}
       </span>

@@ -1,34 +1,536 @@
+// src/data/capture.ts
+var e = class extends Error {}, t = class {
+	bytes;
+	beside;
+	header;
+	places;
+	decoded = /* @__PURE__ */ new Map();
+	constructor(t, n) {
+		this.bytes = t, this.beside = n;
+		let r = t.length < 8 ? Infinity : Number(new DataView(t.buffer, t.byteOffset).getBigUint64(0, !0));
+		if (8 + r > t.length) throw new e("this is no capture: it is no whole safetensors file");
+		let i = JSON.parse(new TextDecoder().decode(t.subarray(8, 8 + r))), a = i.__metadata__;
+		if (!a?.clearhead) throw new e("this is no capture: the safetensors file has no clearhead header");
+		if (this.header = JSON.parse(a.clearhead), this.header.version !== 1) throw new e(`the capture has the format version ${this.header.version}; this viewer reads 1`);
+		delete i.__metadata__, this.places = i, this.start = 8 + r;
+		for (let e of ["tokens", "source_tokens"]) this.header[e]?.forEach((t, r) => Object.assign(t, n.words[e]?.[r]));
+	}
+	start;
+	tensor(t) {
+		let r = this.decoded.get(t);
+		if (r) return r;
+		let i = this.places[t];
+		if (!i) throw new e(`the capture lacks the tensor ${t}`);
+		let [a, o] = i.data_offsets, s = this.bytes.subarray(this.start + a, this.start + o), c = {
+			shape: i.shape,
+			data: n(s.byteOffset % 8 ? s.slice() : s, i.dtype)
+		};
+		return this.decoded.set(t, c), c;
+	}
+};
+function n(t, n) {
+	let { buffer: i, byteOffset: a, byteLength: o } = t;
+	switch (n) {
+		case "F32": return new Float32Array(i, a, o / 4);
+		case "F64": return new Float64Array(i, a, o / 8);
+		case "I32": return new Int32Array(i, a, o / 4);
+		case "I64": return Float64Array.from(new BigInt64Array(i, a, o / 8), Number);
+		case "BOOL": return t;
+		case "BF16": return new Float32Array(Uint32Array.from(new Uint16Array(i, a, o / 2), (e) => e << 16).buffer);
+		case "F16": return Float32Array.from(new Uint16Array(i, a, o / 2), r);
+		default: throw new e(`the capture has numbers of the kind ${n}, which is not known here`);
+	}
+}
+function r(e) {
+	let t = e & 32768 ? -1 : 1, n = e >> 10 & 31, r = e & 1023;
+	return n === 31 ? r ? NaN : t * Infinity : t * (n ? 2 ** (n - 15) * (1 + r / 1024) : 2 ** -24 * r);
+}
+// src/data/texts.ts
+function i(e, t, n, r) {
+	if (!e) {
+		let e = Array.from({ length: n }, (e, t) => [t, t + 1]);
+		return {
+			names: e.map(([e]) => `${t + e}`),
+			spans: e,
+			special: e.map(() => !1)
+		};
+	}
+	if (r === "pieces") {
+		let r = Array.from({ length: n }, (e, t) => [t, t + 1]);
+		return {
+			names: e.pieces.slice(t, t + n),
+			spans: r,
+			special: e.special.slice(t, t + n)
+		};
+	}
+	let i = {
+		names: [],
+		spans: [],
+		special: []
+	}, a = -1;
+	for (let r = 0; r < n; r++) {
+		let n = e.word_of[t + r];
+		n < 0 || (n !== a && (i.names.push(e.words[n]), i.special.push(e.word_special[n]), i.spans.push([r, r]), a = n), i.spans[i.spans.length - 1][1] = r + 1);
+	}
+	return i;
+}
+var a = /* @__PURE__ */ new WeakMap();
+function o(e, t, n, r, o) {
+	let { sides: s, queries: c, keys: l } = e.layers[t], u = n ? l : c, [d, f] = s[n] ?? [null, 0], p = `${d} ${f} ${u} ${r} ${o}`, m = a.get(e);
+	m || a.set(e, m = /* @__PURE__ */ new Map());
+	let h = m.get(p);
+	return h || m.set(p, h = i(d && (e.texts[d]?.[r] ?? null), f, u, o)), h;
+}
+// src/weights/pyramid.ts
+var s = class {
+	most;
+	levels = [];
+	bytes = 0;
+	constructor(e = 96 * 2 ** 20) {
+		this.most = e;
+	}
+	get(e, t, n) {
+		return this.levels[e]?.get(`${t}/${n}`);
+	}
+	put(e, t, n, r) {
+		for (; this.levels.length <= e;) this.levels.push(/* @__PURE__ */ new Map());
+		this.levels[e].set(`${t}/${n}`, r), this.bytes += c(r);
+		for (let e of this.levels) for (let [t, n] of e) {
+			if (this.bytes <= this.most) return;
+			e.delete(t), this.bytes -= c(n);
+		}
+	}
+}, c = (e) => e.mean.byteLength + e.max.byteLength;
+// src/weights/weights.ts
+function l(e, t, n, r) {
+	let [i, a, o] = e;
+	return ((i === 1 ? 0 : t) * a + (a === 1 ? 0 : n)) * o + (o === 1 ? 0 : r);
+}
+function u(e, t) {
+	if (t.kind === "both") {
+		let n = t.parts.map((t) => u(e, t));
+		return (e, t, r, i, a) => n.forEach((n) => n(e, t, r, i, a));
+	}
+	if (t.kind === "explicit") {
+		let { shape: n, data: r } = e.tensor(t.allowed);
+		return (e, t, i, a, o) => {
+			let s = l(n, t, i, a) * n[3] + o;
+			for (let t = 0; t < e.length; t++) r[s + t] === 0 && (e[t] = 0);
+		};
+	}
+	let n = e.tensor(t.starts), r = e.tensor(t.stops), i = t.present === void 0 ? null : e.tensor(t.present);
+	return (e, t, a, o, s) => {
+		if (e.fill(0, 0, Math.max(0, n.data[l(n.shape, t, a, o)] - s)), e.fill(0, Math.max(0, r.data[l(r.shape, t, a, o)] - s)), !i) return;
+		let [c, u, d] = i.shape, f = ((c === 1 ? 0 : t) * u + (u === 1 ? 0 : a)) * d + s;
+		for (let t = 0; t < e.length; t++) i.data[f + t] === 0 && (e[t] = 0);
+	};
+}
+var d = 4, f = class {
+	capture;
+	header;
+	batch;
+	queries;
+	keys;
+	forbid;
+	constructor(e, t, n) {
+		this.capture = e, this.header = t, this.batch = n, [, , this.queries, this.keys] = t.shape, this.forbid = t.mask && t.kind === "factored" ? u(e, t.mask) : null;
+	}
+	part(e) {
+		let t = this.header.tensors[e];
+		return t === void 0 ? null : this.capture.tensor(t);
+	}
+	rows(e, t, n, r) {
+		let i = new Float32Array(t.length * r), { header: a, batch: o } = this, [, s, c, u] = a.shape;
+		if (a.kind === "stored") {
+			let { data: a } = this.part("weights");
+			for (let l = 0; l < t.length; l++) {
+				let d = ((o * s + e) * c + t[l]) * u + n;
+				i.set(a.subarray(d, d + r), l * r);
+			}
+			return i;
+		}
+		let f = this.part("q"), m = this.part("k"), h = this.part("lse").data, g = this.part("bias"), _ = f.shape[3], v = Math.floor(e / (s / m.shape[1])), y = ((o * m.shape[1] + v) * u + n) * _, b = (o * s + e) * c, x = new Float64Array(d * _), S = new Float64Array(d * r), C = this.forbid && new Uint8Array(r);
+		for (let s = 0; s < t.length; s += d) {
+			let c = Math.min(d, t.length - s);
+			for (let e = 0; e < c; e++) {
+				let n = (b + t[s + e]) * _;
+				for (let t = 0; t < _; t++) x[t * d + e] = a.scale * f.data[n + t];
+			}
+			p(x, m.data, y, S, r);
+			for (let f = 0; f < c; f++) {
+				let c = t[s + f], p = h[b + c];
+				if (p === -Infinity) continue;
+				C && this.forbid(C.fill(1), o, e, c, n);
+				let m = g ? l(g.shape, o, e, c) * u + n : 0, _ = (s + f) * r;
+				if (a.softcap === null && !g && !C) for (let e = 0; e < r; e++) i[_ + e] = Math.exp(S[e * d + f] - p);
+				else for (let e = 0; e < r; e++) {
+					if (C && C[e] === 0) continue;
+					let t = S[e * d + f];
+					a.softcap !== null && (t = a.softcap * Math.tanh(t / a.softcap)), g && (t += g.data[m + e]), i[_ + e] = Math.exp(t - p);
+				}
+			}
+		}
+		return i;
+	}
+	products(e, t, n) {
+		let r = this.part("q"), i = this.part("k");
+		if (!r || !i || this.header.kind === "stored") return null;
+		let [, a, o, s] = this.header.shape, c = r.shape[3], l = Math.floor(e / (a / i.shape[1])), u = ((this.batch * a + e) * o + t) * c, d = ((this.batch * i.shape[1] + l) * s + n) * c;
+		return Float32Array.from({ length: c }, (e, t) => this.header.scale * r.data[u + t] * i.data[d + t]);
+	}
+};
+function p(e, t, n, r, i) {
+	let a = n;
+	for (let n = 0; n < i; n++) {
+		let [i, o, s, c] = [
+			0,
+			0,
+			0,
+			0
+		];
+		for (let n = 0; n < e.length; n += d, a++) {
+			let r = t[a];
+			i += e[n] * r, o += e[n + 1] * r, s += e[n + 2] * r, c += e[n + 3] * r;
+		}
+		r[n * d] = i, r[n * d + 1] = o, r[n * d + 2] = s, r[n * d + 3] = c;
+	}
+}
+// src/weights/cells.ts
+var m = 48, h = 96, g = 2 ** 16, _ = 2, v = (e, t) => Array.from({ length: t }, (t, n) => e + n), y = class {
+	pyramid;
+	rows;
+	columns;
+	maps;
+	hidden;
+	isSelf;
+	constructor(e, t, n, r = new s()) {
+		this.pyramid = r;
+		let { layers: i } = e.header;
+		this.maps = n.heads.map(([t, r]) => ({
+			weights: new f(e, i[t].map, n.text),
+			head: r
+		}));
+		let [[a]] = n.heads, [c, l] = t.layers[a].sides;
+		this.isSelf = c?.[0] === l?.[0], this.rows = o(t, a, 0, n.text, n.unit), this.columns = o(t, a, 1, n.text, n.unit);
+		let u = n.hide === "special" ? (e) => this.columns.special[e] : (e) => e === 0;
+		this.hidden = n.hide === "nothing" ? [] : this.columns.spans.map((e, t) => t).filter(u);
+	}
+	block(e, t, n) {
+		let r = new Float32Array(e.length * n), i = this.columns.spans[t][0], a = this.columns.spans[t + n - 1][1] - i, o = Math.max(4, Math.ceil(g / a));
+		for (let s of this.maps) for (let c = 0; c < e.length;) {
+			let [l, u] = [[], c];
+			for (; c < e.length && l.length < o; c++) {
+				let [t, n] = this.rows.spans[e[c]];
+				for (let e = t; e < n; e++) l.push(e);
+			}
+			let d = s.weights.rows(s.head, l, i, a), f = this.hidden.length ? this.left(s, l) : null;
+			this.add(r.subarray(u * n, c * n), e.slice(u, c), d, f, t, n);
+		}
+		if (this.maps.length > 1) for (let e = 0; e < r.length; e++) r[e] /= this.maps.length;
+		return r;
+	}
+	add(e, t, n, r, i, a) {
+		let { spans: o } = this.columns, s = o[i][0], c = o[i + a - 1][1] - s, l = 0;
+		t.forEach((t, u) => {
+			let d = this.rows.spans[t][1] - this.rows.spans[t][0];
+			for (let t = 0; t < d; t++, l++) {
+				let t = (r ? r[l] > 1e-6 ? 1 / r[l] : 0 : 1) / d, f = l * c;
+				if (c === a) for (let r = 0; r < a; r++) e[u * a + r] += n[f + r] * t;
+				else for (let r = 0; r < a; r++) {
+					let [c, l] = o[i + r], d = 0;
+					for (let e = c; e < l; e++) d += n[f + e - s];
+					e[u * a + r] += d * t;
+				}
+			}
+		});
+		for (let n of this.hidden) {
+			let r = n - i;
+			if (r >= 0 && r < a) for (let n = 0; n < t.length; n++) e[n * a + r] = 0;
+		}
+	}
+	left(e, t) {
+		let n = new Float32Array(t.length).fill(1);
+		for (let r of this.hidden) {
+			let [i, a] = this.columns.spans[r], o = e.weights.rows(e.head, t, i, a - i);
+			for (let e = 0; e < o.length; e++) n[Math.floor(e / (a - i))] -= o[e];
+		}
+		return n;
+	}
+	meanOfRows(e, t) {
+		let n = this.columns.spans.length, r = this.block(v(e, t - e), 0, n);
+		return Float32Array.from({ length: n }, (i, a) => {
+			let o = 0;
+			for (let i = 0; i < t - e; i++) o += r[i * n + a];
+			return o / (t - e);
+		});
+	}
+	sumOfColumns(e, t) {
+		let n = this.rows.spans.length, r = this.block(v(0, n), e, t - e);
+		return Float32Array.from({ length: n }, (n, i) => {
+			let a = 0;
+			for (let n = 0; n < t - e; n++) a += r[i * (t - e) + n];
+			return a;
+		});
+	}
+	look(e, t) {
+		if (t) return [this.sum(this.block(v(e[0], e[1] - e[0]), t[0], t[1] - t[0])) / (e[1] - e[0]), t[0]];
+		let n = this.meanOfRows(...e), r = this.columns.spans.length - this.rows.spans.length, i = -1;
+		return n.forEach((t, a) => {
+			!(this.isSelf && a - r >= e[0] && a - r < e[1]) && !this.columns.special[a] && (i < 0 || t > n[i]) && (i = a);
+		}), i < 0 ? [0, 0] : [n[i], i];
+	}
+	sum(e) {
+		return e.reduce((e, t) => e + t, 0);
+	}
+	tile(e, t, n) {
+		let r = this.pyramid.get(e, t, n);
+		if (r) return r;
+		let i = 2 ** e, [a, o] = [this.rows.spans.length, this.columns.spans.length], [s, c] = [t * 256 * i, n * 256 * i], l = Math.ceil(Math.min(256 * i, a - s) / i), u = Math.ceil(Math.min(256 * i, o - c) / i);
+		if (!e) {
+			let e = this.block(v(s, l), c, u);
+			return {
+				rows: l,
+				columns: u,
+				mean: e,
+				max: e
+			};
+		}
+		let d = {
+			rows: l,
+			columns: u,
+			mean: new Float32Array(l * u),
+			max: new Float32Array(l * u)
+		};
+		for (let [r, l] of this.below(e, t, n)) {
+			let [u, f] = [r - 2 * t, l - 2 * n].map((e) => e * 256 / 2);
+			b(this.tile(e - 1, r, l), d, u, f, [a - s, o - c], i);
+		}
+		return this.pyramid.put(e, t, n, d), d;
+	}
+	missing(e, t, n) {
+		if (e <= _ || this.pyramid.get(e, t, n)) return null;
+		for (let [r, i] of this.below(e, t, n)) {
+			let t = this.missing(e - 1, r, i);
+			if (t) return t;
+			if (e - 1 === _ && !this.pyramid.get(_, r, i)) return [
+				_,
+				r,
+				i
+			];
+		}
+		return null;
+	}
+	below(e, t, n) {
+		let r = 256 * 2 ** (e - 1);
+		return [
+			[2 * t, 2 * n],
+			[2 * t, 2 * n + 1],
+			[2 * t + 1, 2 * n],
+			[2 * t + 1, 2 * n + 1]
+		].filter(([e, t]) => e * r < this.rows.spans.length && t * r < this.columns.spans.length);
+	}
+	statistics() {
+		let [e, t] = [this.rows.spans.length, this.columns.spans.length], n = Math.min(e, h), r = [Math.min(e, m), Math.min(t, m)], i = new Float32Array(r[0] * r[1]), a = v(0, n).map((t) => Math.floor((t + .5) * e / n)), o = Uint8Array.from({ length: t }, (e, n) => Math.floor(n * r[1] / t)), s = this.block(a, 0, t), [c, l, u, d] = [
+			0,
+			0,
+			0,
+			0
+		];
+		a.forEach((n, a) => {
+			let f = n + t - e, p = a * t, m = Math.floor(n * r[0] / e) * r[1];
+			for (let e = 0; e < t; e++) {
+				let t = s[p + e];
+				t > 0 && (c -= t * Math.log(t)), l += t * Math.abs(e - f);
+				let n = m + o[e];
+				t > i[n] && (i[n] = t);
+			}
+			u += s[p], f > 0 && f <= t && (d += s[p + f - 1]);
+		});
+		let f = [n, e];
+		return {
+			entropy: c / n,
+			distance: l / n,
+			first: u / n,
+			previous: d / n,
+			sampled: f,
+			thumbnail: i,
+			side: r
+		};
+	}
+};
+function b(e, t, n, r, [i, a], o) {
+	let s = o / 2;
+	for (let c = 0; 2 * c < e.rows; c++) {
+		let l = Math.min(s, i - (n + c) * o), u = Math.max(0, Math.min(s, i - (n + c) * o - s));
+		for (let i = 0; 2 * i < e.columns; i++) {
+			let d = Math.min(s, a - (r + i) * o), f = Math.max(0, Math.min(s, a - (r + i) * o - s)), p = 2 * c * e.columns + 2 * i, m = p + e.columns, h = (n + c) * t.columns + r + i, g = e.mean[p] * l * d, _ = e.max[p];
+			f && (g += e.mean[p + 1] * l * f, _ = Math.max(_, e.max[p + 1])), u && (g += e.mean[m] * u * d, _ = Math.max(_, e.max[m])), f && u && (g += e.mean[m + 1] * u * f, _ = Math.max(_, e.max[m + 1])), t.mean[h] = g / ((l + u) * (d + f)), t.max[h] = _;
+		}
+	}
+}
+// src/weights/answers.ts
+function x({ header: e, beside: t }) {
+	let n = new Set(e.layers.filter((e) => e.call > 0).map((e) => e.number));
+	return {
+		title: String(e.provenance.model ?? "a model"),
+		provenance: e.provenance,
+		texts: {
+			tokens: e.tokens,
+			source_tokens: e.source_tokens ?? null
+		},
+		pictures: e.pictures ?? null,
+		batch: e.layers[0]?.map.shape[0] ?? 0,
+		layers: e.layers.map(({ path: e, call: r, number: i, heads: a, map: o }, s) => ({
+			path: e,
+			call: r,
+			number: i,
+			heads: a,
+			label: `L${i}${r || n.has(i) ? `@${r}` : ""}`,
+			queries: o.shape[2],
+			keys: o.shape[3],
+			hasProducts: o.kind === "factored",
+			sides: t.sides[s]
+		}))
+	};
+}
+var S = class {
+	capture;
+	info;
+	pyramid = new s();
+	pyramidOf = "";
+	constructor(e) {
+		this.capture = e, this.info = x(e);
+	}
+	cells(e) {
+		return new y(this.capture, this.info, e);
+	}
+	tiles(e) {
+		let t = JSON.stringify(e);
+		return t !== this.pyramidOf && ([this.pyramid, this.pyramidOf] = [new s(), t]), new y(this.capture, this.info, e, this.pyramid);
+	}
+	advance(e) {
+		if (e.kind !== "tile") return !1;
+		let t = this.tiles(e.lens), n = t.missing(e.level, e.y, e.x);
+		return n && t.tile(...n), n !== null;
+	}
+	to(e) {
+		switch (e.kind) {
+			case "rows": return this.cells(e.lens).meanOfRows(e.from, e.to);
+			case "columns": return this.cells(e.lens).sumOfColumns(e.from, e.to);
+			case "tile": return this.tiles(e.lens).tile(e.level, e.y, e.x);
+			case "looks": return this.looks(e.lens, e.query, e.key);
+			case "statistics": return this.cells(e.lens).statistics();
+			case "products": {
+				let { head: t, text: n, query: r, key: i } = e, a = new f(this.capture, this.capture.header.layers[t[0]].map, n);
+				return {
+					products: a.products(t[1], r, i),
+					weight: a.rows(t[1], [r], i, 1)[0]
+				};
+			}
+		}
+	}
+	looks(e, t, n) {
+		let { layers: r } = this.capture.header, i = r[e.heads[0][0]].map.shape;
+		return r.flatMap(({ map: r }, a) => r.shape[2] !== i[2] || r.shape[3] !== i[3] ? [] : Array.from({ length: r.shape[1] }, (r, i) => {
+			let [o, s] = this.cells({
+				...e,
+				heads: [[a, i]]
+			}).look(t, n);
+			return {
+				head: [a, i],
+				weight: o,
+				key: s
+			};
+		}));
+	}
+};
+function C(e) {
+	let n, r = [], i = [], a = !1;
+	function o(e) {
+		return e.kind === "open" ? (n = new S(new t(e.bytes, e.beside)), n.info) : n.to(e);
+	}
+	let { port1: s, port2: c } = new MessageChannel();
+	return c.onmessage = () => {
+		let t = r.shift() ?? i.shift();
+		if (!t?.question) {
+			a = !1;
+			return;
+		}
+		let { id: c, question: l } = t;
+		try {
+			l.kind !== "open" && n.advance(l) ? r.push(t) : e({
+				id: c,
+				value: o(l)
+			});
+		} catch (t) {
+			e({
+				id: c,
+				error: t instanceof Error ? t.message : String(t)
+			});
+		}
+		s.postMessage(null);
+	}, (e) => {
+		if (e.question) (e.question.kind === "statistics" ? i : r).push(e), a || (a = !0, s.postMessage(null));
+		else for (let t of [r, i]) {
+			let n = t.findIndex(({ id: t }) => t === e.id);
+			n >= 0 && t.splice(n, 1);
+		}
+	};
+}
 // src/weights/worker.ts?worker&inline
-var e = "(function(){var e=class extends Error{},t=class{bytes;beside;header;places;decoded=/* @__PURE__ */ new Map;constructor(t,n){this.bytes=t,this.beside=n;let r=t.length<8?1/0:Number(new DataView(t.buffer,t.byteOffset).getBigUint64(0,!0));if(8+r>t.length)throw new e(`this is no capture: it is no whole safetensors file`);let i=JSON.parse(new TextDecoder().decode(t.subarray(8,8+r))),a=i.__metadata__;if(!a?.clearhead)throw new e(`this is no capture: the safetensors file has no clearhead header`);if(this.header=JSON.parse(a.clearhead),this.header.version!==1)throw new e(`the capture has the format version ${this.header.version}; this viewer reads 1`);delete i.__metadata__,this.places=i,this.start=8+r;for(let e of[`tokens`,`source_tokens`])this.header[e]?.forEach((t,r)=>Object.assign(t,n.words[e]?.[r]))}start;tensor(t){let r=this.decoded.get(t);if(r)return r;let i=this.places[t];if(!i)throw new e(`the capture lacks the tensor ${t}`);let[a,o]=i.data_offsets,s=this.bytes.subarray(this.start+a,this.start+o),c={shape:i.shape,data:n(s.byteOffset%8?s.slice():s,i.dtype)};return this.decoded.set(t,c),c}};function n(t,n){let{buffer:i,byteOffset:a,byteLength:o}=t;switch(n){case`F32`:return new Float32Array(i,a,o/4);case`F64`:return new Float64Array(i,a,o/8);case`I32`:return new Int32Array(i,a,o/4);case`I64`:return Float64Array.from(new BigInt64Array(i,a,o/8),Number);case`BOOL`:return t;case`BF16`:return new Float32Array(Uint32Array.from(new Uint16Array(i,a,o/2),e=>e<<16).buffer);case`F16`:return Float32Array.from(new Uint16Array(i,a,o/2),r);default:throw new e(`the capture has numbers of the kind ${n}, which is not known here`)}}function r(e){let t=e&32768?-1:1,n=e>>10&31,r=e&1023;return n===31?r?NaN:t*(1/0):t*(n?2**(n-15)*(1+r/1024):2**-24*r)}function i(e,t,n,r){if(!e){let e=Array.from({length:n},(e,t)=>[t,t+1]);return{names:e.map(([e])=>`${t+e}`),spans:e,special:e.map(()=>!1)}}if(r===`pieces`){let r=Array.from({length:n},(e,t)=>[t,t+1]);return{names:e.pieces.slice(t,t+n),spans:r,special:e.special.slice(t,t+n)}}let i={names:[],spans:[],special:[]},a=-1;for(let r=0;r<n;r++){let n=e.word_of[t+r];n<0||(n!==a&&(i.names.push(e.words[n]),i.special.push(e.word_special[n]),i.spans.push([r,r]),a=n),i.spans[i.spans.length-1][1]=r+1)}return i}let a=/* @__PURE__ */ new WeakMap;function o(e,t,n,r,o){let{sides:s,queries:c,keys:l}=e.layers[t],u=n?l:c,[d,f]=s[n]??[null,0],p=`${d} ${f} ${u} ${r} ${o}`,m=a.get(e);m||a.set(e,m=/* @__PURE__ */ new Map);let h=m.get(p);return h||m.set(p,h=i(d&&(e.texts[d]?.[r]??null),f,u,o)),h}var s=class{most;levels=[];bytes=0;constructor(e=96*2**20){this.most=e}get(e,t,n){return this.levels[e]?.get(`${t}/${n}`)}put(e,t,n,r){for(;this.levels.length<=e;)this.levels.push(/* @__PURE__ */ new Map);this.levels[e].set(`${t}/${n}`,r),this.bytes+=c(r);for(let e of this.levels)for(let[t,n]of e){if(this.bytes<=this.most)return;e.delete(t),this.bytes-=c(n)}}};let c=e=>e.mean.byteLength+e.max.byteLength;function l(e,t,n,r){let[i,a,o]=e;return((i===1?0:t)*a+(a===1?0:n))*o+(o===1?0:r)}function u(e,t){if(t.kind===`both`){let n=t.parts.map(t=>u(e,t));return(e,t,r,i,a)=>n.forEach(n=>n(e,t,r,i,a))}if(t.kind===`explicit`){let{shape:n,data:r}=e.tensor(t.allowed);return(e,t,i,a,o)=>{let s=l(n,t,i,a)*n[3]+o;for(let t=0;t<e.length;t++)r[s+t]===0&&(e[t]=0)}}let n=e.tensor(t.starts),r=e.tensor(t.stops),i=t.present===void 0?null:e.tensor(t.present);return(e,t,a,o,s)=>{if(e.fill(0,0,Math.max(0,n.data[l(n.shape,t,a,o)]-s)),e.fill(0,Math.max(0,r.data[l(r.shape,t,a,o)]-s)),!i)return;let[c,u,d]=i.shape,f=((c===1?0:t)*u+(u===1?0:a))*d+s;for(let t=0;t<e.length;t++)i.data[f+t]===0&&(e[t]=0)}}var d=class{capture;header;batch;queries;keys;forbid;constructor(e,t,n){this.capture=e,this.header=t,this.batch=n,[,,this.queries,this.keys]=t.shape,this.forbid=t.mask&&t.kind===`factored`?u(e,t.mask):null}part(e){let t=this.header.tensors[e];return t===void 0?null:this.capture.tensor(t)}rows(e,t,n,r){let i=new Float32Array(t.length*r),{header:a,batch:o}=this,[,s,c,u]=a.shape;if(a.kind===`stored`){let{data:a}=this.part(`weights`);for(let l=0;l<t.length;l++){let d=((o*s+e)*c+t[l])*u+n;i.set(a.subarray(d,d+r),l*r)}return i}let d=this.part(`q`),p=this.part(`k`),m=this.part(`lse`).data,h=this.part(`bias`),g=d.shape[3],_=Math.floor(e/(s/p.shape[1])),v=((o*p.shape[1]+_)*u+n)*g,y=(o*s+e)*c,b=new Float64Array(4*g),x=new Float64Array(4*r),S=this.forbid&&new Uint8Array(r);for(let s=0;s<t.length;s+=4){let c=Math.min(4,t.length-s);for(let e=0;e<c;e++){let n=(y+t[s+e])*g;for(let t=0;t<g;t++)b[t*4+e]=a.scale*d.data[n+t]}f(b,p.data,v,x,r);for(let d=0;d<c;d++){let c=t[s+d],f=m[y+c];if(f===-1/0)continue;S&&this.forbid(S.fill(1),o,e,c,n);let p=h?l(h.shape,o,e,c)*u+n:0,g=(s+d)*r;if(a.softcap===null&&!h&&!S)for(let e=0;e<r;e++)i[g+e]=Math.exp(x[e*4+d]-f);else for(let e=0;e<r;e++){if(S&&S[e]===0)continue;let t=x[e*4+d];a.softcap!==null&&(t=a.softcap*Math.tanh(t/a.softcap)),h&&(t+=h.data[p+e]),i[g+e]=Math.exp(t-f)}}}return i}products(e,t,n){let r=this.part(`q`),i=this.part(`k`);if(!r||!i||this.header.kind===`stored`)return null;let[,a,o,s]=this.header.shape,c=r.shape[3],l=Math.floor(e/(a/i.shape[1])),u=((this.batch*a+e)*o+t)*c,d=((this.batch*i.shape[1]+l)*s+n)*c;return Float32Array.from({length:c},(e,t)=>this.header.scale*r.data[u+t]*i.data[d+t])}};function f(e,t,n,r,i){let a=n;for(let n=0;n<i;n++){let[i,o,s,c]=[0,0,0,0];for(let n=0;n<e.length;n+=4,a++){let r=t[a];i+=e[n]*r,o+=e[n+1]*r,s+=e[n+2]*r,c+=e[n+3]*r}r[n*4]=i,r[n*4+1]=o,r[n*4+2]=s,r[n*4+3]=c}}let p=2**16,m=(e,t)=>Array.from({length:t},(t,n)=>e+n);var h=class{pyramid;rows;columns;maps;hidden;isSelf;constructor(e,t,n,r=new s){this.pyramid=r;let{layers:i}=e.header;this.maps=n.heads.map(([t,r])=>({weights:new d(e,i[t].map,n.text),head:r}));let[[a]]=n.heads,[c,l]=t.layers[a].sides;this.isSelf=c?.[0]===l?.[0],this.rows=o(t,a,0,n.text,n.unit),this.columns=o(t,a,1,n.text,n.unit);let u=n.hide===`special`?e=>this.columns.special[e]:e=>e===0;this.hidden=n.hide===`nothing`?[]:this.columns.spans.map((e,t)=>t).filter(u)}block(e,t,n){let r=new Float32Array(e.length*n),i=this.columns.spans[t][0],a=this.columns.spans[t+n-1][1]-i,o=Math.max(4,Math.ceil(p/a));for(let s of this.maps)for(let c=0;c<e.length;){let[l,u]=[[],c];for(;c<e.length&&l.length<o;c++){let[t,n]=this.rows.spans[e[c]];for(let e=t;e<n;e++)l.push(e)}let d=s.weights.rows(s.head,l,i,a),f=this.hidden.length?this.left(s,l):null;this.add(r.subarray(u*n,c*n),e.slice(u,c),d,f,t,n)}if(this.maps.length>1)for(let e=0;e<r.length;e++)r[e]/=this.maps.length;return r}add(e,t,n,r,i,a){let{spans:o}=this.columns,s=o[i][0],c=o[i+a-1][1]-s,l=0;t.forEach((t,u)=>{let d=this.rows.spans[t][1]-this.rows.spans[t][0];for(let t=0;t<d;t++,l++){let t=(r?r[l]>1e-6?1/r[l]:0:1)/d,f=l*c;if(c===a)for(let r=0;r<a;r++)e[u*a+r]+=n[f+r]*t;else for(let r=0;r<a;r++){let[c,l]=o[i+r],d=0;for(let e=c;e<l;e++)d+=n[f+e-s];e[u*a+r]+=d*t}}});for(let n of this.hidden){let r=n-i;if(r>=0&&r<a)for(let n=0;n<t.length;n++)e[n*a+r]=0}}left(e,t){let n=new Float32Array(t.length).fill(1);for(let r of this.hidden){let[i,a]=this.columns.spans[r],o=e.weights.rows(e.head,t,i,a-i);for(let e=0;e<o.length;e++)n[Math.floor(e/(a-i))]-=o[e]}return n}meanOfRows(e,t){let n=this.columns.spans.length,r=this.block(m(e,t-e),0,n);return Float32Array.from({length:n},(i,a)=>{let o=0;for(let i=0;i<t-e;i++)o+=r[i*n+a];return o/(t-e)})}sumOfColumns(e,t){let n=this.rows.spans.length,r=this.block(m(0,n),e,t-e);return Float32Array.from({length:n},(n,i)=>{let a=0;for(let n=0;n<t-e;n++)a+=r[i*(t-e)+n];return a})}look(e,t){if(t)return[this.sum(this.block(m(e[0],e[1]-e[0]),t[0],t[1]-t[0]))/(e[1]-e[0]),t[0]];let n=this.meanOfRows(...e),r=this.columns.spans.length-this.rows.spans.length,i=-1;return n.forEach((t,a)=>{!(this.isSelf&&a-r>=e[0]&&a-r<e[1])&&!this.columns.special[a]&&(i<0||t>n[i])&&(i=a)}),i<0?[0,0]:[n[i],i]}sum(e){return e.reduce((e,t)=>e+t,0)}tile(e,t,n){let r=this.pyramid.get(e,t,n);if(r)return r;let i=2**e,[a,o]=[this.rows.spans.length,this.columns.spans.length],[s,c]=[t*256*i,n*256*i],l=Math.ceil(Math.min(256*i,a-s)/i),u=Math.ceil(Math.min(256*i,o-c)/i);if(!e){let e=this.block(m(s,l),c,u);return{rows:l,columns:u,mean:e,max:e}}let d={rows:l,columns:u,mean:new Float32Array(l*u),max:new Float32Array(l*u)};for(let[r,l]of this.below(e,t,n)){let[u,f]=[r-2*t,l-2*n].map(e=>e*256/2);g(this.tile(e-1,r,l),d,u,f,[a-s,o-c],i)}return this.pyramid.put(e,t,n,d),d}missing(e,t,n){if(e<=2||this.pyramid.get(e,t,n))return null;for(let[r,i]of this.below(e,t,n)){let t=this.missing(e-1,r,i);if(t)return t;if(e-1==2&&!this.pyramid.get(2,r,i))return[2,r,i]}return null}below(e,t,n){let r=256*2**(e-1);return[[2*t,2*n],[2*t,2*n+1],[2*t+1,2*n],[2*t+1,2*n+1]].filter(([e,t])=>e*r<this.rows.spans.length&&t*r<this.columns.spans.length)}statistics(){let[e,t]=[this.rows.spans.length,this.columns.spans.length],n=Math.min(e,96),r=[Math.min(e,48),Math.min(t,48)],i=new Float32Array(r[0]*r[1]),a=m(0,n).map(t=>Math.floor((t+.5)*e/n)),o=Uint8Array.from({length:t},(e,n)=>Math.floor(n*r[1]/t)),s=this.block(a,0,t),[c,l,u,d]=[0,0,0,0];a.forEach((n,a)=>{let f=n+t-e,p=a*t,m=Math.floor(n*r[0]/e)*r[1];for(let e=0;e<t;e++){let t=s[p+e];t>0&&(c-=t*Math.log(t)),l+=t*Math.abs(e-f);let n=m+o[e];t>i[n]&&(i[n]=t)}u+=s[p],f>0&&f<=t&&(d+=s[p+f-1])});let f=[n,e];return{entropy:c/n,distance:l/n,first:u/n,previous:d/n,sampled:f,thumbnail:i,side:r}}};function g(e,t,n,r,[i,a],o){let s=o/2;for(let c=0;2*c<e.rows;c++){let l=Math.min(s,i-(n+c)*o),u=Math.max(0,Math.min(s,i-(n+c)*o-s));for(let i=0;2*i<e.columns;i++){let d=Math.min(s,a-(r+i)*o),f=Math.max(0,Math.min(s,a-(r+i)*o-s)),p=2*c*e.columns+2*i,m=p+e.columns,h=(n+c)*t.columns+r+i,g=e.mean[p]*l*d,_=e.max[p];f&&(g+=e.mean[p+1]*l*f,_=Math.max(_,e.max[p+1])),u&&(g+=e.mean[m]*u*d,_=Math.max(_,e.max[m])),f&&u&&(g+=e.mean[m+1]*u*f,_=Math.max(_,e.max[m+1])),t.mean[h]=g/((l+u)*(d+f)),t.max[h]=_}}}let _,v,y=new s,b=``;function x(e){let t=JSON.stringify(e);return t!==b&&([y,b]=[new s,t]),new h(_,v,e,y)}function S(e){if(e.kind!==`tile`)return!1;let t=x(e.lens),n=t.missing(e.level,e.y,e.x);return n&&t.tile(...n),n!==null}function C(){let{header:e}=_,t=new Set(e.layers.filter(e=>e.call>0).map(e=>e.number));return{title:String(e.provenance.model??`a model`),provenance:e.provenance,texts:{tokens:e.tokens,source_tokens:e.source_tokens??null},pictures:e.pictures??null,batch:e.layers[0]?.map.shape[0]??0,layers:e.layers.map(({path:e,call:n,number:r,heads:i,map:a},o)=>({path:e,call:n,number:r,heads:i,label:`L${r}${n||t.has(r)?`@${n}`:``}`,queries:a.shape[2],keys:a.shape[3],hasProducts:a.kind===`factored`,sides:_.beside.sides[o]}))}}function w(e,t,n){let[r]=e.heads,i=_.header.layers[r[0]].map.shape;return _.header.layers.flatMap(({map:r},a)=>r.shape[2]!==i[2]||r.shape[3]!==i[3]?[]:Array.from({length:r.shape[1]},(r,i)=>{let[o,s]=new h(_,v,{...e,heads:[[a,i]]}).look(t,n);return{head:[a,i],weight:o,key:s}}))}function T(e){switch(e.kind){case`open`:return _=new t(e.bytes,e.beside),v=C(),v;case`rows`:return new h(_,v,e.lens).meanOfRows(e.from,e.to);case`columns`:return new h(_,v,e.lens).sumOfColumns(e.from,e.to);case`tile`:return x(e.lens).tile(e.level,e.y,e.x);case`looks`:return w(e.lens,e.query,e.key);case`statistics`:return new h(_,v,e.lens).statistics();case`products`:{let{head:t,text:n,query:r,key:i}=e,a=new d(_,_.header.layers[t[0]].map,n);return{products:a.products(t[1],r,i),weight:a.rows(t[1],[r],i,1)[0]}}}}let E=[],D=[],O=!1,{port1:k,port2:A}=new MessageChannel;A.onmessage=()=>{let e=E.shift()??D.shift();if(!e?.question){O=!1;return}let t={id:e.id};try{S(e.question)?E.push(e):t.value=T(e.question)}catch(e){t.error=e instanceof Error?e.message:String(e)}E.at(-1)!==e&&self.postMessage(t),k.postMessage(null)},self.onmessage=({data:e})=>{if(e.question)(e.question.kind===`statistics`?D:E).push(e),O||(O=!0,k.postMessage(null));else for(let t of[E,D]){let n=t.findIndex(({id:t})=>t===e.id);n>=0&&t.splice(n,1)}}})();", t = typeof self < "u" && self.Blob && new Blob(["(self.URL || self.webkitURL).revokeObjectURL(self.location.href);", e], { type: "text/javascript;charset=utf-8" });
-function n(n) {
-	let r;
+var w = "(function(){var e=class extends Error{},t=class{bytes;beside;header;places;decoded=/* @__PURE__ */ new Map;constructor(t,n){this.bytes=t,this.beside=n;let r=t.length<8?1/0:Number(new DataView(t.buffer,t.byteOffset).getBigUint64(0,!0));if(8+r>t.length)throw new e(`this is no capture: it is no whole safetensors file`);let i=JSON.parse(new TextDecoder().decode(t.subarray(8,8+r))),a=i.__metadata__;if(!a?.clearhead)throw new e(`this is no capture: the safetensors file has no clearhead header`);if(this.header=JSON.parse(a.clearhead),this.header.version!==1)throw new e(`the capture has the format version ${this.header.version}; this viewer reads 1`);delete i.__metadata__,this.places=i,this.start=8+r;for(let e of[`tokens`,`source_tokens`])this.header[e]?.forEach((t,r)=>Object.assign(t,n.words[e]?.[r]))}start;tensor(t){let r=this.decoded.get(t);if(r)return r;let i=this.places[t];if(!i)throw new e(`the capture lacks the tensor ${t}`);let[a,o]=i.data_offsets,s=this.bytes.subarray(this.start+a,this.start+o),c={shape:i.shape,data:n(s.byteOffset%8?s.slice():s,i.dtype)};return this.decoded.set(t,c),c}};function n(t,n){let{buffer:i,byteOffset:a,byteLength:o}=t;switch(n){case`F32`:return new Float32Array(i,a,o/4);case`F64`:return new Float64Array(i,a,o/8);case`I32`:return new Int32Array(i,a,o/4);case`I64`:return Float64Array.from(new BigInt64Array(i,a,o/8),Number);case`BOOL`:return t;case`BF16`:return new Float32Array(Uint32Array.from(new Uint16Array(i,a,o/2),e=>e<<16).buffer);case`F16`:return Float32Array.from(new Uint16Array(i,a,o/2),r);default:throw new e(`the capture has numbers of the kind ${n}, which is not known here`)}}function r(e){let t=e&32768?-1:1,n=e>>10&31,r=e&1023;return n===31?r?NaN:t*(1/0):t*(n?2**(n-15)*(1+r/1024):2**-24*r)}function i(e,t,n,r){if(!e){let e=Array.from({length:n},(e,t)=>[t,t+1]);return{names:e.map(([e])=>`${t+e}`),spans:e,special:e.map(()=>!1)}}if(r===`pieces`){let r=Array.from({length:n},(e,t)=>[t,t+1]);return{names:e.pieces.slice(t,t+n),spans:r,special:e.special.slice(t,t+n)}}let i={names:[],spans:[],special:[]},a=-1;for(let r=0;r<n;r++){let n=e.word_of[t+r];n<0||(n!==a&&(i.names.push(e.words[n]),i.special.push(e.word_special[n]),i.spans.push([r,r]),a=n),i.spans[i.spans.length-1][1]=r+1)}return i}let a=/* @__PURE__ */ new WeakMap;function o(e,t,n,r,o){let{sides:s,queries:c,keys:l}=e.layers[t],u=n?l:c,[d,f]=s[n]??[null,0],p=`${d} ${f} ${u} ${r} ${o}`,m=a.get(e);m||a.set(e,m=/* @__PURE__ */ new Map);let h=m.get(p);return h||m.set(p,h=i(d&&(e.texts[d]?.[r]??null),f,u,o)),h}var s=class{most;levels=[];bytes=0;constructor(e=96*2**20){this.most=e}get(e,t,n){return this.levels[e]?.get(`${t}/${n}`)}put(e,t,n,r){for(;this.levels.length<=e;)this.levels.push(/* @__PURE__ */ new Map);this.levels[e].set(`${t}/${n}`,r),this.bytes+=c(r);for(let e of this.levels)for(let[t,n]of e){if(this.bytes<=this.most)return;e.delete(t),this.bytes-=c(n)}}};let c=e=>e.mean.byteLength+e.max.byteLength;function l(e,t,n,r){let[i,a,o]=e;return((i===1?0:t)*a+(a===1?0:n))*o+(o===1?0:r)}function u(e,t){if(t.kind===`both`){let n=t.parts.map(t=>u(e,t));return(e,t,r,i,a)=>n.forEach(n=>n(e,t,r,i,a))}if(t.kind===`explicit`){let{shape:n,data:r}=e.tensor(t.allowed);return(e,t,i,a,o)=>{let s=l(n,t,i,a)*n[3]+o;for(let t=0;t<e.length;t++)r[s+t]===0&&(e[t]=0)}}let n=e.tensor(t.starts),r=e.tensor(t.stops),i=t.present===void 0?null:e.tensor(t.present);return(e,t,a,o,s)=>{if(e.fill(0,0,Math.max(0,n.data[l(n.shape,t,a,o)]-s)),e.fill(0,Math.max(0,r.data[l(r.shape,t,a,o)]-s)),!i)return;let[c,u,d]=i.shape,f=((c===1?0:t)*u+(u===1?0:a))*d+s;for(let t=0;t<e.length;t++)i.data[f+t]===0&&(e[t]=0)}}var d=class{capture;header;batch;queries;keys;forbid;constructor(e,t,n){this.capture=e,this.header=t,this.batch=n,[,,this.queries,this.keys]=t.shape,this.forbid=t.mask&&t.kind===`factored`?u(e,t.mask):null}part(e){let t=this.header.tensors[e];return t===void 0?null:this.capture.tensor(t)}rows(e,t,n,r){let i=new Float32Array(t.length*r),{header:a,batch:o}=this,[,s,c,u]=a.shape;if(a.kind===`stored`){let{data:a}=this.part(`weights`);for(let l=0;l<t.length;l++){let d=((o*s+e)*c+t[l])*u+n;i.set(a.subarray(d,d+r),l*r)}return i}let d=this.part(`q`),p=this.part(`k`),m=this.part(`lse`).data,h=this.part(`bias`),g=d.shape[3],_=Math.floor(e/(s/p.shape[1])),v=((o*p.shape[1]+_)*u+n)*g,y=(o*s+e)*c,b=new Float64Array(4*g),x=new Float64Array(4*r),S=this.forbid&&new Uint8Array(r);for(let s=0;s<t.length;s+=4){let c=Math.min(4,t.length-s);for(let e=0;e<c;e++){let n=(y+t[s+e])*g;for(let t=0;t<g;t++)b[t*4+e]=a.scale*d.data[n+t]}f(b,p.data,v,x,r);for(let d=0;d<c;d++){let c=t[s+d],f=m[y+c];if(f===-1/0)continue;S&&this.forbid(S.fill(1),o,e,c,n);let p=h?l(h.shape,o,e,c)*u+n:0,g=(s+d)*r;if(a.softcap===null&&!h&&!S)for(let e=0;e<r;e++)i[g+e]=Math.exp(x[e*4+d]-f);else for(let e=0;e<r;e++){if(S&&S[e]===0)continue;let t=x[e*4+d];a.softcap!==null&&(t=a.softcap*Math.tanh(t/a.softcap)),h&&(t+=h.data[p+e]),i[g+e]=Math.exp(t-f)}}}return i}products(e,t,n){let r=this.part(`q`),i=this.part(`k`);if(!r||!i||this.header.kind===`stored`)return null;let[,a,o,s]=this.header.shape,c=r.shape[3],l=Math.floor(e/(a/i.shape[1])),u=((this.batch*a+e)*o+t)*c,d=((this.batch*i.shape[1]+l)*s+n)*c;return Float32Array.from({length:c},(e,t)=>this.header.scale*r.data[u+t]*i.data[d+t])}};function f(e,t,n,r,i){let a=n;for(let n=0;n<i;n++){let[i,o,s,c]=[0,0,0,0];for(let n=0;n<e.length;n+=4,a++){let r=t[a];i+=e[n]*r,o+=e[n+1]*r,s+=e[n+2]*r,c+=e[n+3]*r}r[n*4]=i,r[n*4+1]=o,r[n*4+2]=s,r[n*4+3]=c}}let p=2**16,m=(e,t)=>Array.from({length:t},(t,n)=>e+n);var h=class{pyramid;rows;columns;maps;hidden;isSelf;constructor(e,t,n,r=new s){this.pyramid=r;let{layers:i}=e.header;this.maps=n.heads.map(([t,r])=>({weights:new d(e,i[t].map,n.text),head:r}));let[[a]]=n.heads,[c,l]=t.layers[a].sides;this.isSelf=c?.[0]===l?.[0],this.rows=o(t,a,0,n.text,n.unit),this.columns=o(t,a,1,n.text,n.unit);let u=n.hide===`special`?e=>this.columns.special[e]:e=>e===0;this.hidden=n.hide===`nothing`?[]:this.columns.spans.map((e,t)=>t).filter(u)}block(e,t,n){let r=new Float32Array(e.length*n),i=this.columns.spans[t][0],a=this.columns.spans[t+n-1][1]-i,o=Math.max(4,Math.ceil(p/a));for(let s of this.maps)for(let c=0;c<e.length;){let[l,u]=[[],c];for(;c<e.length&&l.length<o;c++){let[t,n]=this.rows.spans[e[c]];for(let e=t;e<n;e++)l.push(e)}let d=s.weights.rows(s.head,l,i,a),f=this.hidden.length?this.left(s,l):null;this.add(r.subarray(u*n,c*n),e.slice(u,c),d,f,t,n)}if(this.maps.length>1)for(let e=0;e<r.length;e++)r[e]/=this.maps.length;return r}add(e,t,n,r,i,a){let{spans:o}=this.columns,s=o[i][0],c=o[i+a-1][1]-s,l=0;t.forEach((t,u)=>{let d=this.rows.spans[t][1]-this.rows.spans[t][0];for(let t=0;t<d;t++,l++){let t=(r?r[l]>1e-6?1/r[l]:0:1)/d,f=l*c;if(c===a)for(let r=0;r<a;r++)e[u*a+r]+=n[f+r]*t;else for(let r=0;r<a;r++){let[c,l]=o[i+r],d=0;for(let e=c;e<l;e++)d+=n[f+e-s];e[u*a+r]+=d*t}}});for(let n of this.hidden){let r=n-i;if(r>=0&&r<a)for(let n=0;n<t.length;n++)e[n*a+r]=0}}left(e,t){let n=new Float32Array(t.length).fill(1);for(let r of this.hidden){let[i,a]=this.columns.spans[r],o=e.weights.rows(e.head,t,i,a-i);for(let e=0;e<o.length;e++)n[Math.floor(e/(a-i))]-=o[e]}return n}meanOfRows(e,t){let n=this.columns.spans.length,r=this.block(m(e,t-e),0,n);return Float32Array.from({length:n},(i,a)=>{let o=0;for(let i=0;i<t-e;i++)o+=r[i*n+a];return o/(t-e)})}sumOfColumns(e,t){let n=this.rows.spans.length,r=this.block(m(0,n),e,t-e);return Float32Array.from({length:n},(n,i)=>{let a=0;for(let n=0;n<t-e;n++)a+=r[i*(t-e)+n];return a})}look(e,t){if(t)return[this.sum(this.block(m(e[0],e[1]-e[0]),t[0],t[1]-t[0]))/(e[1]-e[0]),t[0]];let n=this.meanOfRows(...e),r=this.columns.spans.length-this.rows.spans.length,i=-1;return n.forEach((t,a)=>{!(this.isSelf&&a-r>=e[0]&&a-r<e[1])&&!this.columns.special[a]&&(i<0||t>n[i])&&(i=a)}),i<0?[0,0]:[n[i],i]}sum(e){return e.reduce((e,t)=>e+t,0)}tile(e,t,n){let r=this.pyramid.get(e,t,n);if(r)return r;let i=2**e,[a,o]=[this.rows.spans.length,this.columns.spans.length],[s,c]=[t*256*i,n*256*i],l=Math.ceil(Math.min(256*i,a-s)/i),u=Math.ceil(Math.min(256*i,o-c)/i);if(!e){let e=this.block(m(s,l),c,u);return{rows:l,columns:u,mean:e,max:e}}let d={rows:l,columns:u,mean:new Float32Array(l*u),max:new Float32Array(l*u)};for(let[r,l]of this.below(e,t,n)){let[u,f]=[r-2*t,l-2*n].map(e=>e*256/2);g(this.tile(e-1,r,l),d,u,f,[a-s,o-c],i)}return this.pyramid.put(e,t,n,d),d}missing(e,t,n){if(e<=2||this.pyramid.get(e,t,n))return null;for(let[r,i]of this.below(e,t,n)){let t=this.missing(e-1,r,i);if(t)return t;if(e-1==2&&!this.pyramid.get(2,r,i))return[2,r,i]}return null}below(e,t,n){let r=256*2**(e-1);return[[2*t,2*n],[2*t,2*n+1],[2*t+1,2*n],[2*t+1,2*n+1]].filter(([e,t])=>e*r<this.rows.spans.length&&t*r<this.columns.spans.length)}statistics(){let[e,t]=[this.rows.spans.length,this.columns.spans.length],n=Math.min(e,96),r=[Math.min(e,48),Math.min(t,48)],i=new Float32Array(r[0]*r[1]),a=m(0,n).map(t=>Math.floor((t+.5)*e/n)),o=Uint8Array.from({length:t},(e,n)=>Math.floor(n*r[1]/t)),s=this.block(a,0,t),[c,l,u,d]=[0,0,0,0];a.forEach((n,a)=>{let f=n+t-e,p=a*t,m=Math.floor(n*r[0]/e)*r[1];for(let e=0;e<t;e++){let t=s[p+e];t>0&&(c-=t*Math.log(t)),l+=t*Math.abs(e-f);let n=m+o[e];t>i[n]&&(i[n]=t)}u+=s[p],f>0&&f<=t&&(d+=s[p+f-1])});let f=[n,e];return{entropy:c/n,distance:l/n,first:u/n,previous:d/n,sampled:f,thumbnail:i,side:r}}};function g(e,t,n,r,[i,a],o){let s=o/2;for(let c=0;2*c<e.rows;c++){let l=Math.min(s,i-(n+c)*o),u=Math.max(0,Math.min(s,i-(n+c)*o-s));for(let i=0;2*i<e.columns;i++){let d=Math.min(s,a-(r+i)*o),f=Math.max(0,Math.min(s,a-(r+i)*o-s)),p=2*c*e.columns+2*i,m=p+e.columns,h=(n+c)*t.columns+r+i,g=e.mean[p]*l*d,_=e.max[p];f&&(g+=e.mean[p+1]*l*f,_=Math.max(_,e.max[p+1])),u&&(g+=e.mean[m]*u*d,_=Math.max(_,e.max[m])),f&&u&&(g+=e.mean[m+1]*u*f,_=Math.max(_,e.max[m+1])),t.mean[h]=g/((l+u)*(d+f)),t.max[h]=_}}}function _({header:e,beside:t}){let n=new Set(e.layers.filter(e=>e.call>0).map(e=>e.number));return{title:String(e.provenance.model??`a model`),provenance:e.provenance,texts:{tokens:e.tokens,source_tokens:e.source_tokens??null},pictures:e.pictures??null,batch:e.layers[0]?.map.shape[0]??0,layers:e.layers.map(({path:e,call:r,number:i,heads:a,map:o},s)=>({path:e,call:r,number:i,heads:a,label:`L${i}${r||n.has(i)?`@${r}`:``}`,queries:o.shape[2],keys:o.shape[3],hasProducts:o.kind===`factored`,sides:t.sides[s]}))}}var v=class{capture;info;pyramid=new s;pyramidOf=``;constructor(e){this.capture=e,this.info=_(e)}cells(e){return new h(this.capture,this.info,e)}tiles(e){let t=JSON.stringify(e);return t!==this.pyramidOf&&([this.pyramid,this.pyramidOf]=[new s,t]),new h(this.capture,this.info,e,this.pyramid)}advance(e){if(e.kind!==`tile`)return!1;let t=this.tiles(e.lens),n=t.missing(e.level,e.y,e.x);return n&&t.tile(...n),n!==null}to(e){switch(e.kind){case`rows`:return this.cells(e.lens).meanOfRows(e.from,e.to);case`columns`:return this.cells(e.lens).sumOfColumns(e.from,e.to);case`tile`:return this.tiles(e.lens).tile(e.level,e.y,e.x);case`looks`:return this.looks(e.lens,e.query,e.key);case`statistics`:return this.cells(e.lens).statistics();case`products`:{let{head:t,text:n,query:r,key:i}=e,a=new d(this.capture,this.capture.header.layers[t[0]].map,n);return{products:a.products(t[1],r,i),weight:a.rows(t[1],[r],i,1)[0]}}}}looks(e,t,n){let{layers:r}=this.capture.header,i=r[e.heads[0][0]].map.shape;return r.flatMap(({map:r},a)=>r.shape[2]!==i[2]||r.shape[3]!==i[3]?[]:Array.from({length:r.shape[1]},(r,i)=>{let[o,s]=this.cells({...e,heads:[[a,i]]}).look(t,n);return{head:[a,i],weight:o,key:s}}))}};function y(e){let n,r=[],i=[],a=!1;function o(e){return e.kind===`open`?(n=new v(new t(e.bytes,e.beside)),n.info):n.to(e)}let{port1:s,port2:c}=new MessageChannel;return c.onmessage=()=>{let t=r.shift()??i.shift();if(!t?.question){a=!1;return}let{id:c,question:l}=t;try{l.kind!==`open`&&n.advance(l)?r.push(t):e({id:c,value:o(l)})}catch(t){e({id:c,error:t instanceof Error?t.message:String(t)})}s.postMessage(null)},e=>{if(e.question)(e.question.kind===`statistics`?i:r).push(e),a||(a=!0,s.postMessage(null));else for(let t of[r,i]){let n=t.findIndex(({id:t})=>t===e.id);n>=0&&t.splice(n,1)}}}let b=y(e=>self.postMessage(e));self.onmessage=({data:e})=>b(e),self.postMessage(null)})();", T = typeof self < "u" && self.Blob && new Blob(["(self.URL || self.webkitURL).revokeObjectURL(self.location.href);", w], { type: "text/javascript;charset=utf-8" });
+function E(e) {
+	let t;
 	try {
-		if (r = t && (self.URL || self.webkitURL).createObjectURL(t), !r) throw "";
-		let e = new Worker(r, { name: n?.name });
-		return e.addEventListener("error", () => {
-			(self.URL || self.webkitURL).revokeObjectURL(r);
-		}), e;
+		if (t = T && (self.URL || self.webkitURL).createObjectURL(T), !t) throw "";
+		let n = new Worker(t, { name: e?.name });
+		return n.addEventListener("error", () => {
+			(self.URL || self.webkitURL).revokeObjectURL(t);
+		}), n;
 	} catch {
-		return new Worker("data:text/javascript;charset=utf-8," + encodeURIComponent(e), { name: n?.name });
+		return new Worker("data:text/javascript;charset=utf-8," + encodeURIComponent(w), { name: e?.name });
 	}
 }
 // src/weights/local.ts
-async function r(e, t) {
-	let r = new n(), i = /* @__PURE__ */ new Map(), a = 0;
-	r.onmessage = ({ data: e }) => {
-		let t = i.get(e.id);
-		i.delete(e.id), e.error === void 0 ? t?.done(e.value) : t?.fail(Error(e.error));
+async function D(e) {
+	let t = null;
+	try {
+		t = new E(), await O(t);
+	} catch {
+		t?.terminate();
+		let n = C(e), r = !1;
+		return {
+			send: (e) => r || n(e),
+			close: () => void (r = !0)
+		};
+	}
+	let n = t;
+	return n.onmessage = ({ data: t }) => e(t), {
+		send: (e, t = []) => n.postMessage(e, t),
+		close: () => n.terminate()
 	};
-	let o = (e, t, n = []) => new Promise((o, s) => {
-		let c = ++a;
-		i.set(c, {
+}
+function O(e) {
+	return new Promise((t, n) => {
+		e.onmessage = () => t(), e.onerror = (e) => {
+			e.preventDefault(), n(Error(e.message));
+		};
+	});
+}
+async function ee(e, t) {
+	let n = /* @__PURE__ */ new Map(), r = 0, { send: i, close: a } = await D((e) => {
+		let t = n.get(e.id);
+		n.delete(e.id), e.error === void 0 ? t?.done(e.value) : t?.fail(Error(e.error));
+	}), o = (e, t, a = []) => new Promise((o, s) => {
+		let c = ++r;
+		n.set(c, {
 			done: o,
 			fail: s
-		}), r.postMessage({
+		}), i({
 			id: c,
 			question: e
-		}, n), t?.addEventListener("abort", () => {
-			i.delete(c) && (r.postMessage({
+		}, a), t?.addEventListener("abort", () => {
+			n.delete(c) && (i({
 				id: c,
 				question: null
 			}), s(new DOMException("no longer wanted", "AbortError")));
@@ -39,7 +541,9 @@ async function r(e, t) {
 			kind: "open",
 			bytes: e,
 			beside: t
-		}, void 0, [e.buffer]),
+		}, void 0, [e.buffer]).catch((e) => {
+			throw a(), e;
+		}),
 		rows: (e, t, n, r) => o({
 			kind: "rows",
 			lens: e,
@@ -79,21 +583,21 @@ async function r(e, t) {
 				heads: [e]
 			}
 		}, n),
-		close: () => r.terminate()
+		close: a
 	};
 }
 // node_modules/preact/dist/preact.mjs
-var i, a, o, s, c, l, u, d, f, p, m, h = Symbol.for("pv"), g = {}, _ = [], v = /^m(i|n|o|s|text|space)$/, y = Array.isArray, b = _.slice, x = Object.assign;
-function S(e) {
+var k, te, ne, re, ie, ae, oe, se, ce, le, ue, de = Symbol.for("pv"), fe = {}, pe = [], me = /^m(i|n|o|s|text|space)$/, he = Array.isArray, ge = pe.slice, _e = Object.assign;
+function ve(e) {
 	e && e.parentNode && e.remove();
 }
-function C(e, t, n) {
+function ye(e, t, n) {
 	var r, i, a, o = {}, s = arguments.length;
 	for (a in t) a == "key" ? r = t[a] : a == "ref" && typeof e != "function" ? i = t[a] : o[a] = t[a];
-	return s > 2 && (o.children = s > 3 ? b.call(arguments, 2) : n), w(e, o, r, i, null);
+	return s > 2 && (o.children = s > 3 ? ge.call(arguments, 2) : n), be(e, o, r, i, null);
 }
-function w(e, t, n, r, o) {
-	var s = {
+function be(e, t, n, r, i) {
+	var a = {
 		type: e,
 		props: t,
 		key: n,
@@ -103,73 +607,73 @@ function w(e, t, n, r, o) {
 		__b: 0,
 		__e: null,
 		__c: null,
-		constructor: h,
-		__v: o || ++a,
+		constructor: de,
+		__v: i || ++te,
 		__i: -1,
 		__u: 0
 	};
-	return !o && i.vnode && i.vnode(s), s;
+	return !i && k.vnode && k.vnode(a), a;
 }
-function T(e) {
+function A(e) {
 	return e.children;
 }
-function E(e, t) {
+function xe(e, t) {
 	this.props = e, this.context = t, this.__g = 0;
 }
-function D(e, t) {
-	if (t == null) return e.__ && D(e.__, e.__i + 1);
+function Se(e, t) {
+	if (t == null) return e.__ && Se(e.__, e.__i + 1);
 	for (var n; t < e.__k.length; t++) if ((n = e.__k[t]) && n.__e) return n.__e;
-	return typeof e.type != "function" || e.props.__P ? null : D(e);
+	return typeof e.type != "function" || e.props.__P ? null : Se(e);
 }
-function ee(e) {
-	var t, n = e.__v, r = n.__e, a = [], o = [], s = e.__P;
-	s && ((t = x({ constructor: h }, n)).__v = n.__v + 1, i.vnode && i.vnode(t), se(s, t, n, e.__n, s.namespaceURI, 32 & n.__u ? [r] : null, a, r || D(n), 32 & n.__u, o), t.__v = n.__v, t.__.__k[t.__i] = t, ue(a, t, o), n.__ = n.__e = null, t.__e != r && O(t));
+function Ce(e) {
+	var t, n = e.__v, r = n.__e, i = [], a = [], o = e.__P;
+	o && ((t = _e({ constructor: de }, n)).__v = n.__v + 1, k.vnode && k.vnode(t), Pe(o, t, n, e.__n, o.namespaceURI, 32 & n.__u ? [r] : null, i, r || Se(n), 32 & n.__u, a), t.__v = n.__v, t.__.__k[t.__i] = t, Le(i, t, a), n.__ = n.__e = null, t.__e != r && we(t));
 }
-function O(e) {
+function we(e) {
 	if ((e = e.__) && e.__c && !e.props.__P) return e.__e = null, e.__k.some(function(t) {
 		return t && (e.__e = t.__e);
-	}), O(e);
+	}), we(e);
 }
-function te(e) {
-	(8 & e.__g || (e.__g |= 8, s.push(e), l++)) && c == i.debounceRendering || ((c = i.debounceRendering) || queueMicrotask)(ne);
+function Te(e) {
+	(8 & e.__g || (e.__g |= 8, re.push(e), ae++)) && ie == k.debounceRendering || ((ie = k.debounceRendering) || queueMicrotask)(Ee);
 }
-function ne() {
+function Ee() {
 	try {
-		for (var e, t = 1; s.length;) s.length > t && s.sort(u), e = s.shift(), t = s.length, 8 & e.__g && ee(e);
+		for (var e, t = 1; re.length;) re.length > t && re.sort(oe), e = re.shift(), t = re.length, 8 & e.__g && Ce(e);
 	} finally {
-		(l = s.length) && (c || queueMicrotask)(ne);
+		(ae = re.length) && (ie || queueMicrotask)(Ee);
 	}
 }
-function re(e, t, n, r, i, a, o, s, c, l, u) {
-	var d, f, p, m, h, v, y = r.__k || _, b = t.length;
-	for (c = ie(n, t, y, c, b), d = 0; d < b; d++) (p = n.__k[d]) != null && (f = ~p.__i && y[p.__i] || g, p.__i = d, v = se(e, p, f, i, a, o, s, c, l, u), m = p.__e, (f.ref != p.ref || 8 & f.__u) && (f.ref && fe(f.ref, null, p, f), p.ref && u.push(p.ref, p.__c || m, p)), h ||= m, 4 & p.__u ? (c = ae(p, c, e, !f.__v), f.__e && (f.__e = null)) : typeof p.type == "function" && v !== void 0 ? c = v : m && (c = m.nextSibling), p.__u &= -21);
+function De(e, t, n, r, i, a, o, s, c, l, u) {
+	var d, f, p, m, h, g, _ = r.__k || pe, v = t.length;
+	for (c = Oe(n, t, _, c, v), d = 0; d < v; d++) (p = n.__k[d]) != null && (f = ~p.__i && _[p.__i] || fe, p.__i = d, g = Pe(e, p, f, i, a, o, s, c, l, u), m = p.__e, (f.ref != p.ref || 8 & f.__u) && (f.ref && ze(f.ref, null, p, f), p.ref && u.push(p.ref, p.__c || m, p)), h ||= m, 4 & p.__u ? (c = ke(p, c, e, !f.__v), f.__e && (f.__e = null)) : typeof p.type == "function" && g !== void 0 ? c = g : m && (c = m.nextSibling), p.__u &= -21);
 	return n.__e = h, c;
 }
-function ie(e, t, n, r, i) {
-	var a, o, s, c, l, u, d, f, p, m = n.length, g = m, _ = 0, v = 0, b = e.__k = Array(i);
-	for (a = 0; a < i; a++) (o = t[a]) != null && typeof o != "boolean" && typeof o != "function" ? (typeof o != "object" || o.constructor === String ? o = b[a] = w(null, o) : y(o) ? o = b[a] = w(T, { children: o }) : o.constructor === h && o.__b ? o = b[a] = w(o.type, o.props, o.key, o.ref, o.__v) : b[a] = o, c = a + _, o.__ = e, o.__b = e.__b + 1, s = null, ~(l = o.__i = oe(o, n, c, g)) && (g--, (s = n[l]) && (s.__u |= 2)), s && s.__v ? (o.__u |= 16, l == c - 1 ? _-- : l == c + 1 ? _++ : l != c && (l > c ? _-- : _++, v = 1)) : (~l || (i > m ? _-- : i < m && _++), typeof o.type != "function" && (o.__u |= 4))) : b[a] = null;
-	if (v) {
-		for (u = [], d = [], a = 0; a < i; a++) if ((o = b[a]) && 16 & o.__u) {
-			for (_ = 0, f = u.length; _ < f;) u[p = _ + f >> 1] < o.__i ? _ = p + 1 : f = p;
-			u[_] = o.__i, d[a] = _ + 1;
+function Oe(e, t, n, r, i) {
+	var a, o, s, c, l, u, d, f, p, m = n.length, h = m, g = 0, _ = 0, v = e.__k = Array(i);
+	for (a = 0; a < i; a++) (o = t[a]) != null && typeof o != "boolean" && typeof o != "function" ? (typeof o != "object" || o.constructor === String ? o = v[a] = be(null, o) : he(o) ? o = v[a] = be(A, { children: o }) : o.constructor === de && o.__b ? o = v[a] = be(o.type, o.props, o.key, o.ref, o.__v) : v[a] = o, c = a + g, o.__ = e, o.__b = e.__b + 1, s = null, ~(l = o.__i = Ae(o, n, c, h)) && (h--, (s = n[l]) && (s.__u |= 2)), s && s.__v ? (o.__u |= 16, l == c - 1 ? g-- : l == c + 1 ? g++ : l != c && (l > c ? g-- : g++, _ = 1)) : (~l || (i > m ? g-- : i < m && g++), typeof o.type != "function" && (o.__u |= 4))) : v[a] = null;
+	if (_) {
+		for (u = [], d = [], a = 0; a < i; a++) if ((o = v[a]) && 16 & o.__u) {
+			for (g = 0, f = u.length; g < f;) u[p = g + f >> 1] < o.__i ? g = p + 1 : f = p;
+			u[g] = o.__i, d[a] = g + 1;
 		}
-		for (_ = u.length; a--;) d[a] && (d[a] == _ ? _-- : b[a].__u |= 4);
+		for (g = u.length; a--;) d[a] && (d[a] == g ? g-- : v[a].__u |= 4);
 	}
-	if (g) for (a = 0; a < m; a++) !(s = n[a]) || 2 & s.__u || (s.__e == r && (r = D(s)), pe(s, s));
+	if (h) for (a = 0; a < m; a++) !(s = n[a]) || 2 & s.__u || (s.__e == r && (r = Se(s)), Be(s, s));
 	return r;
 }
-function ae(e, t, n, r) {
+function ke(e, t, n, r) {
 	var i, a, o, s;
 	if (typeof e.type == "function") {
 		if (e.props.__P) return t;
-		if (i = e.__k) for (a = 0; a < i.length; a++) i[a] && (i[a].__ = e, t = ae(i[a], t, n, !1));
+		if (i = e.__k) for (a = 0; a < i.length; a++) i[a] && (i[a].__ = e, t = ke(i[a], t, n, !1));
 		return t;
 	}
-	for (t && !t.parentNode && (t = D(e)) && !t.parentNode && (t = null), o = e.__e, s = t; s && s.nodeType == 8;) s = s.nextSibling;
+	for (t && !t.parentNode && (t = Se(e)) && !t.parentNode && (t = null), o = e.__e, s = t; s && s.nodeType == 8;) s = s.nextSibling;
 	for (o != s && (!r && n.moveBefore && o.parentNode ? n.moveBefore(o, t) : n.insertBefore(o, t || null)), t = o; (t &&= t.nextSibling) && t.nodeType == 8 && !t.data.startsWith("$s"););
 	return t;
 }
-function oe(e, t, n, r) {
+function Ae(e, t, n, r) {
 	var i, a = e.key, o = e.type, s = t[n], c = s && !(2 & s.__u);
 	if (s === null && a == null || c && a == s.key && o == s.type) return n;
 	if (r > +!!c) {
@@ -178,18 +682,18 @@ function oe(e, t, n, r) {
 	}
 	return -1;
 }
-function k(e, t, n) {
+function je(e, t, n) {
 	n ??= "", t[0] == "-" ? e.setProperty(t, n) : e[t] = n;
 }
-function A(e, t, n, r, i) {
+function Me(e, t, n, r, i) {
 	var a, o;
 	if (t == "style") {
 		if (typeof n == "string") e.style.cssText = n;
 		else {
-			if (typeof r == "string" && (e.style.cssText = r = ""), r) for (t in r) n && t in n || k(e.style, t);
-			if (n) for (t in n) r && n[t] == r[t] || k(e.style, t, n[t]);
+			if (typeof r == "string" && (e.style.cssText = r = ""), r) for (t in r) n && t in n || je(e.style, t);
+			if (n) for (t in n) r && n[t] == r[t] || je(e.style, t, n[t]);
 		}
-	} else if (t[0] == "o" && t[1] == "n") typeof n != "function" && (n = null), typeof r != "function" && (r = null), (e.__e ||= {})[t] = n, n && r || (o = m[t] || (m[t] = j(t)), (e.__a ||= {})[t] = p, a = t != (t = t.replace(f, "$1")), (t = t.slice(2))[0] < "a" && (t = t.toLowerCase()), n ? e.addEventListener(t, o, a) : e.removeEventListener(t, o, a));
+	} else if (t[0] == "o" && t[1] == "n") typeof n != "function" && (n = null), typeof r != "function" && (r = null), (e.__e ||= {})[t] = n, n && r || (o = ue[t] || (ue[t] = Ne(t)), (e.__a ||= {})[t] = le, a = t != (t = t.replace(ce, "$1")), (t = t.slice(2))[0] < "a" && (t = t.toLowerCase()), n ? e.addEventListener(t, o, a) : e.removeEventListener(t, o, a));
 	else {
 		if (i == "http://www.w3.org/2000/svg") t = t.replace(/xlink(H|:h)/, "h").replace(/sName$/, "s");
 		else if (t != "width" && t != "height" && t != "href" && t != "list" && t != "form" && t != "tabIndex" && t != "download" && t != "rowSpan" && t != "colSpan" && t != "role" && t != "popover" && t in e) try {
@@ -200,68 +704,68 @@ function A(e, t, n, r, i) {
 		n == null || !1 === n && t[4] != "-" ? e.removeAttribute(t) : e.setAttribute(t, t == "popover" && n == 1 ? "" : n);
 	}
 }
-function j(e) {
+function Ne(e) {
 	return function(t) {
 		var n = this.__e;
 		if (n) {
-			if (n = n[e], t[d] == null) t[d] = p++;
-			else if (t[d] < this.__a[e]) return;
-			return n(i.event ? i.event(t) : t);
+			if (n = n[e], t[se] == null) t[se] = le++;
+			else if (t[se] < this.__a[e]) return;
+			return n(k.event ? k.event(t) : t);
 		}
 	};
 }
-function se(e, t, n, r, a, o, s, c, l, u) {
-	var d, f, p, m, g, v, b, C, w, ee, O, te, ne, ie, ae, oe, k, A, j = t.type;
-	if (t.constructor !== h) return null;
-	128 & n.__u && (l = 32 & n.__u, d = n.__c.__z) && (t.__u |= l, f = o = [], d.nodeType == 8 ? c = ce(d, o) : o.push(d), c = o[0] || c), (d = i.__b) && d(t);
-	n: if (typeof j == "function") {
-		p = s.length;
+function Pe(e, t, n, r, i, a, o, s, c, l) {
+	var u, d, f, p, m, h, g, _, v, y, b, x, S, C, w, T, E, D, O = t.type;
+	if (t.constructor !== de) return null;
+	128 & n.__u && (c = 32 & n.__u, u = n.__c.__z) && (t.__u |= c, d = a = [], u.nodeType == 8 ? s = Fe(u, a) : a.push(u), s = a[0] || s), (u = k.__b) && u(t);
+	n: if (typeof O == "function") {
+		f = o.length;
 		try {
-			if (C = t.props, w = (d = j.prototype) && d.render, ee = (d = j.contextType) && r[d.__c], O = d ? ee ? ee.props.value : d.__ : r, (m = n.__c) ? (t.__c = m, 2 & m.__g && (m.__g |= 1)) : (w ? t.__c = m = new j(C, O) : (t.__c = m = new E(C, O), m.constructor = j, m.render = me), ee && ee.sub(m), m.state || (m.state = {}), m.__n = r, m.__g |= 8, m.__h = [], m.__k = []), w && (m.__s || (m.__s = m.state), j.getDerivedStateFromProps && (m.__s == m.state && (m.__s = x({}, m.__s)), x(m.__s, j.getDerivedStateFromProps(C, m.__s)))), g = m.props, v = m.state, m.__v = t, n.__c) {
-				if (C !== g && w && !j.getDerivedStateFromProps && m.componentWillReceiveProps && m.componentWillReceiveProps(C, O), t.__v == n.__v && !(8 & m.__g) || !(4 & m.__g) && m.shouldComponentUpdate && !1 === m.shouldComponentUpdate(C, m.__s, O)) {
-					t.__v != n.__v && (m.props = C, m.state = m.__s, m.__g &= -9), t.__e = n.__e, t.__k = n.__k, t.__k.some(function(e) {
+			if (_ = t.props, v = (u = O.prototype) && u.render, y = (u = O.contextType) && r[u.__c], b = u ? y ? y.props.value : u.__ : r, (p = n.__c) ? (t.__c = p, 2 & p.__g && (p.__g |= 1)) : (v ? t.__c = p = new O(_, b) : (t.__c = p = new xe(_, b), p.constructor = O, p.render = Ve), y && y.sub(p), p.state || (p.state = {}), p.__n = r, p.__g |= 8, p.__h = [], p.__k = []), v && (p.__s || (p.__s = p.state), O.getDerivedStateFromProps && (p.__s == p.state && (p.__s = _e({}, p.__s)), _e(p.__s, O.getDerivedStateFromProps(_, p.__s)))), m = p.props, h = p.state, p.__v = t, n.__c) {
+				if (_ !== m && v && !O.getDerivedStateFromProps && p.componentWillReceiveProps && p.componentWillReceiveProps(_, b), t.__v == n.__v && !(8 & p.__g) || !(4 & p.__g) && p.shouldComponentUpdate && !1 === p.shouldComponentUpdate(_, p.__s, b)) {
+					t.__v != n.__v && (p.props = _, p.state = p.__s, p.__g &= -9), t.__e = n.__e, t.__k = n.__k, t.__k.some(function(e) {
 						e && (e.__ = t);
-					}), _.push.apply(m.__h, m.__k), m.__k = [], m.__h.length && s.push(m), c = D(n);
+					}), pe.push.apply(p.__h, p.__k), p.__k = [], p.__h.length && o.push(p), s = Se(n);
 					break n;
 				}
-				m.componentWillUpdate && m.componentWillUpdate(C, m.__s, O), w && m.componentDidUpdate && m.__h.push(function() {
-					m.componentDidUpdate(g, v, b);
+				p.componentWillUpdate && p.componentWillUpdate(_, p.__s, b), v && p.componentDidUpdate && p.__h.push(function() {
+					p.componentDidUpdate(m, h, g);
 				});
-			} else w && !j.getDerivedStateFromProps && m.componentWillMount && m.componentWillMount(), w && m.componentDidMount && m.__h.push(m.componentDidMount);
-			m.context = O, m.props = C, m.__P = e, m.__g &= -5, te = i.__r, ne = w ? 25 : 0;
+			} else v && !O.getDerivedStateFromProps && p.componentWillMount && p.componentWillMount(), v && p.componentDidMount && p.__h.push(p.componentDidMount);
+			p.context = b, p.props = _, p.__P = e, p.__g &= -5, x = k.__r, S = v ? 25 : 0;
 			do
-				m.__g &= -9, te && te(t), d = m.render(m.props, m.state = m.__s, m.context);
-			while (8 & m.__g && ++ne < 25);
-			w && (_.push.apply(m.__h, m.__k), m.__k = []), m.state = m.__s, m.getChildContext && (r = x({}, r, m.getChildContext())), w && n.__c && m.getSnapshotBeforeUpdate && (b = m.getSnapshotBeforeUpdate(g, v)), ie = d && d.type === T && d.key == null ? d.props.children : d, C.__P && (d = c, a = (e = C.__P).namespaceURI, l = o = null, n.props && n.props.__P != e && (n.__k.some(function(e) {
-				e && pe(e, e);
-			}), n.__k = null), c = n.__k ? D(n, 0) : null), c = re(e, y(ie) ? ie : [ie], t, n, r, a, o, s, c, l, u), C.__P && (t.__e = null, c = d), t.__u &= -161, f && f.some(S), m.__h.length && s.push(m), 1 & m.__g && (m.__g &= -4);
+				p.__g &= -9, x && x(t), u = p.render(p.props, p.state = p.__s, p.context);
+			while (8 & p.__g && ++S < 25);
+			v && (pe.push.apply(p.__h, p.__k), p.__k = []), p.state = p.__s, p.getChildContext && (r = _e({}, r, p.getChildContext())), v && n.__c && p.getSnapshotBeforeUpdate && (g = p.getSnapshotBeforeUpdate(m, h)), C = u && u.type === A && u.key == null ? u.props.children : u, _.__P && (u = s, i = (e = _.__P).namespaceURI, c = a = null, n.props && n.props.__P != e && (n.__k.some(function(e) {
+				e && Be(e, e);
+			}), n.__k = null), s = n.__k ? Se(n, 0) : null), s = De(e, he(C) ? C : [C], t, n, r, i, a, o, s, c, l), _.__P && (t.__e = null, s = u), t.__u &= -161, d && d.some(ve), p.__h.length && o.push(p), 1 & p.__g && (p.__g &= -4);
 		} catch (e) {
-			if (s.length = p, t.__v = null, l || o) {
+			if (o.length = f, t.__v = null, c || a) {
 				if (e && e.then) {
-					if (t.__u |= 128 | l, o) {
-						for (~(k = o.indexOf(c || void 0)) || (k = o.length); (A = o[k - 1]) && A.nodeType == 8;) k--;
-						for (; k < o.length; k++) if (A = o[k]) {
-							if (o[k] = null, ae) {
-								if (A == oe) break;
+					if (t.__u |= 128 | c, a) {
+						for (~(E = a.indexOf(s || void 0)) || (E = a.length); (D = a[E - 1]) && D.nodeType == 8;) E--;
+						for (; E < a.length; E++) if (D = a[E]) {
+							if (a[E] = null, w) {
+								if (D == T) break;
 							} else {
-								if (A.nodeType != 8) break;
-								A.data.startsWith("$s") && (oe = ce(ae = A));
+								if (D.nodeType != 8) break;
+								D.data.startsWith("$s") && (T = Fe(w = D));
 							}
 						}
 					}
-					if (!ae) {
-						for (; c && c.nodeType == 8 && c.nextSibling;) c = c.nextSibling;
-						ae = c;
+					if (!w) {
+						for (; s && s.nodeType == 8 && s.nextSibling;) s = s.nextSibling;
+						w = s;
 					}
-					(d = ce(ae = t.__c.__z || (t.__c.__z = ae))) ? (t.__e = ae, c = d) : t.__e = c, c &&= c.nextSibling;
-				} else o && o.some(S);
+					(u = Fe(w = t.__c.__z || (t.__c.__z = w))) ? (t.__e = w, s = u) : t.__e = s, s &&= s.nextSibling;
+				} else a && a.some(ve);
 			} else t.__e = n.__e;
-			t.__k ||= n.__k || [], e && e.then || le(t), i.__e(e, t, n);
+			t.__k ||= n.__k || [], e && e.then || Ie(t), k.__e(e, t, n);
 		}
-	} else c = t.__e = de(n.__e, t, n, r, a, o, s, l, u, e);
-	return (d = i.diffed) && d(t), c;
+	} else s = t.__e = Re(n.__e, t, n, r, i, a, o, c, l, e);
+	return (u = k.diffed) && u(t), s;
 }
-function ce(e, t) {
+function Fe(e, t) {
 	if (e && e.nodeType == 8 && e.data.startsWith("$s")) for (var n = 1; e = e.nextSibling;) {
 		if (e.nodeType == 8) {
 			if (e.data.startsWith("$s")) n++;
@@ -270,69 +774,69 @@ function ce(e, t) {
 		t && t.push(e);
 	}
 }
-function le(e) {
-	e && (e.__c && (e.__c.__g |= 4), e.__k && e.__k.some(le));
+function Ie(e) {
+	e && (e.__c && (e.__c.__g |= 4), e.__k && e.__k.some(Ie));
 }
-function ue(e, t, n) {
-	for (var r = 0; r < n.length;) fe(n[r++], n[r++], n[r++]);
-	i.__c && i.__c(t, e), e.some(function(t) {
+function Le(e, t, n) {
+	for (var r = 0; r < n.length;) ze(n[r++], n[r++], n[r++]);
+	k.__c && k.__c(t, e), e.some(function(t) {
 		try {
 			e = t.__h, t.__h = [], e.some(function(e) {
 				e.call(t);
 			});
 		} catch (e) {
-			i.__e(e, t.__v);
+			k.__e(e, t.__v);
 		}
 	});
 }
-function de(e, t, n, r, a, o, s, c, l, u) {
-	var d, f, p, m, h, _, x, C, w = n.props || g, T = t.props, E = t.type;
-	if (E == "svg" ? a = "http://www.w3.org/2000/svg" : E == "math" ? a = "http://www.w3.org/1998/Math/MathML" : a ||= "http://www.w3.org/1999/xhtml", o) {
-		for (d = 0; d < o.length; d++) if ((h = o[d]) && (E ? h.localName == E : h.nodeType == 3)) {
-			e = h, o[d] = null;
+function Re(e, t, n, r, i, a, o, s, c, l) {
+	var u, d, f, p, m, h, g, _, v = n.props || fe, y = t.props, b = t.type;
+	if (b == "svg" ? i = "http://www.w3.org/2000/svg" : b == "math" ? i = "http://www.w3.org/1998/Math/MathML" : i ||= "http://www.w3.org/1999/xhtml", a) {
+		for (u = 0; u < a.length; u++) if ((m = a[u]) && (b ? m.localName == b : m.nodeType == 3)) {
+			e = m, a[u] = null;
 			break;
 		}
 	}
 	if (!e) {
-		if (C = u.ownerDocument || document, !E) return C.createTextNode(T);
-		e = C.createElementNS(a, E, T.is ? T : u), c &&= (i.__m && i.__m(t, o), !1), o = null;
+		if (_ = l.ownerDocument || document, !b) return _.createTextNode(y);
+		e = _.createElementNS(i, b, y.is ? y : l), s &&= (k.__m && k.__m(t, a), !1), a = null;
 	}
-	if (E) {
-		if (u = E == "template" && e.content || e, o = E == "textarea" && T.defaultValue != null ? null : o && b.call(u.childNodes), !c && o) for (w = {}, d = 0; d < e.attributes.length; d++) w[(h = e.attributes[d]).name] = h.value;
-		for (d in w) h = w[d], d == "dangerouslySetInnerHTML" ? p = h : d == "children" || d in T || d == "value" && "defaultValue" in T || d == "checked" && "defaultChecked" in T || A(e, d, null, h, a);
-		for (d in T) h = T[d], d == "children" ? m = h : d == "dangerouslySetInnerHTML" ? f = h : d == "value" ? _ = h : d == "checked" ? x = h : c && typeof h != "function" || w[d] === h || A(e, d, h, w[d], a);
-		f ? (c || p && (f.__html == p.__html || f.__html == e.innerHTML) || (e.innerHTML = f.__html), t.__k = []) : (p && (e.textContent = ""), (E == "foreignObject" || a == "http://www.w3.org/1998/Math/MathML" && v.test(E)) && (a = "http://www.w3.org/1999/xhtml"), re(u, y(m) ? m : [m], t, n, r, a, o, s, o ? o[0] : n.__k && D(n, 0), c, l), o && o.some(S)), c && E != "textarea" || (d = "value", E == "progress" && _ == null ? e.removeAttribute(d) : _ == null || _ === e[d] && (E != "progress" || _) || A(e, d, _, w[d], a), d = "checked", x != null && x != e[d] && A(e, d, x, w[d], a));
-	} else w === T || c && e.data == T || (e.data = T);
+	if (b) {
+		if (l = b == "template" && e.content || e, a = b == "textarea" && y.defaultValue != null ? null : a && ge.call(l.childNodes), !s && a) for (v = {}, u = 0; u < e.attributes.length; u++) v[(m = e.attributes[u]).name] = m.value;
+		for (u in v) m = v[u], u == "dangerouslySetInnerHTML" ? f = m : u == "children" || u in y || u == "value" && "defaultValue" in y || u == "checked" && "defaultChecked" in y || Me(e, u, null, m, i);
+		for (u in y) m = y[u], u == "children" ? p = m : u == "dangerouslySetInnerHTML" ? d = m : u == "value" ? h = m : u == "checked" ? g = m : s && typeof m != "function" || v[u] === m || Me(e, u, m, v[u], i);
+		d ? (s || f && (d.__html == f.__html || d.__html == e.innerHTML) || (e.innerHTML = d.__html), t.__k = []) : (f && (e.textContent = ""), (b == "foreignObject" || i == "http://www.w3.org/1998/Math/MathML" && me.test(b)) && (i = "http://www.w3.org/1999/xhtml"), De(l, he(p) ? p : [p], t, n, r, i, a, o, a ? a[0] : n.__k && Se(n, 0), s, c), a && a.some(ve)), s && b != "textarea" || (u = "value", b == "progress" && h == null ? e.removeAttribute(u) : h == null || h === e[u] && (b != "progress" || h) || Me(e, u, h, v[u], i), u = "checked", g != null && g != e[u] && Me(e, u, g, v[u], i));
+	} else v === y || s && e.data == y || (e.data = y);
 	return e;
 }
-function fe(e, t, n, r) {
+function ze(e, t, n, r) {
 	try {
 		typeof e == "function" ? t ? t.__x = e(t) || 1 : (r &&= r.__c || r.__e) && (t = r.__x) && (r.__x = null, typeof t == "function" ? t() : e(null)) : e.current = t;
 	} catch (e) {
-		i.__e(e, n);
+		k.__e(e, n);
 	}
 }
-function pe(e, t, n) {
-	var r, a, o, s;
-	if (i.unmount && i.unmount(e), !(r = e.ref) || r.current && r.current != e.__e || fe(r, null, t, e), r = e.__c) {
+function Be(e, t, n) {
+	var r, i, a, o;
+	if (k.unmount && k.unmount(e), !(r = e.ref) || r.current && r.current != e.__e || ze(r, null, t, e), r = e.__c) {
 		if (r.componentWillUnmount) try {
 			r.componentWillUnmount();
 		} catch (e) {
-			i.__e(e, t);
+			k.__e(e, t);
 		}
 		r.__P = r.__n = null;
 	}
-	if (r = e.__k) for (s = 0; s < r.length; s++) r[s] && pe(r[s], t, typeof e.type != "function" || n && !e.props.__P);
-	!n && (r = e.__c) && (r = r.__z) && (a = ce(r, o = [])) && (r == e.__e && o.some(S), S(a), S(r)), n || S(e.__e), e.__e = e.__c = e.__ = null;
+	if (r = e.__k) for (o = 0; o < r.length; o++) r[o] && Be(r[o], t, typeof e.type != "function" || n && !e.props.__P);
+	!n && (r = e.__c) && (r = r.__z) && (i = Fe(r, a = [])) && (r == e.__e && a.some(ve), ve(i), ve(r)), n || ve(e.__e), e.__e = e.__c = e.__ = null;
 }
-function me(e, t, n) {
+function Ve(e, t, n) {
 	return this.constructor(e, n);
 }
-function he(e, t) {
-	var n, r, a, o;
-	i.__ && i.__(e, t), t.nodeType == 9 && (t = t.documentElement), r = (n = e && 32 & e.__u) ? null : t.__k, t.__k = w(T, { children: [e] }), a = [], o = [], se(t, t.__k, r || g, g, t.namespaceURI, r ? null : t.firstChild ? b.call(t.childNodes) : null, a, r ? r.__e : t.firstChild, n, o), ue(a, t.__k, o), t.__k.props.children = null;
+function He(e, t) {
+	var n, r, i, a;
+	k.__ && k.__(e, t), t.nodeType == 9 && (t = t.documentElement), r = (n = e && 32 & e.__u) ? null : t.__k, t.__k = be(A, { children: [e] }), i = [], a = [], Pe(t, t.__k, r || fe, fe, t.namespaceURI, r ? null : t.firstChild ? ge.call(t.childNodes) : null, i, r ? r.__e : t.firstChild, n, a), Le(i, t.__k, a), t.__k.props.children = null;
 }
-i = { __e: function(e, t, n, r) {
+k = { __e: function(e, t, n, r) {
 	for (var i, a, o; t = t.__;) if ((i = t.__c) && !(1 & i.__g)) {
 		i.__g |= 4;
 		try {
@@ -341,97 +845,97 @@ i = { __e: function(e, t, n, r) {
 			e = t;
 		}
 	}
-	throw l = 0, e;
-} }, a = 0, o = function(e) {
-	return e != null && e.constructor === h;
-}, E.prototype.setState = function(e, t) {
+	throw ae = 0, e;
+} }, te = 0, ne = function(e) {
+	return e != null && e.constructor === de;
+}, xe.prototype.setState = function(e, t) {
 	var n = this.__s;
-	n && n != this.state || (n = this.__s = x({}, this.state)), typeof e == "function" && (e = e(x({}, n), this.props)), e && (x(n, e), this.__v && (t && this.__k.push(t), te(this)));
-}, E.prototype.forceUpdate = function(e) {
-	this.__v && (this.__g |= 4, e && this.__h.push(e), te(this));
-}, E.prototype.render = T, s = [], l = 0, u = function(e, t) {
+	n && n != this.state || (n = this.__s = _e({}, this.state)), typeof e == "function" && (e = e(_e({}, n), this.props)), e && (_e(n, e), this.__v && (t && this.__k.push(t), Te(this)));
+}, xe.prototype.forceUpdate = function(e) {
+	this.__v && (this.__g |= 4, e && this.__h.push(e), Te(this));
+}, xe.prototype.render = A, re = [], ae = 0, oe = function(e, t) {
 	return e.__v.__b - t.__v.__b;
-}, d = Symbol(), f = /(PointerCapture)$|Capture$/i, p = 0, m = {};
+}, se = Symbol(), ce = /(PointerCapture)$|Capture$/i, le = 0, ue = {};
 // node_modules/preact/hooks/dist/hooks.mjs
-var ge, M, _e, ve, ye = Object.is, be = 0, xe = [], Se = [], N = i, Ce = N.__b, we = N.__r, Te = N.diffed, Ee = N.__c, De = N.unmount, Oe = N.__;
-function ke(e, t) {
-	N.__h && N.__h(M, e, be || t), be = 0;
-	var n = M.__H || (M.__H = {
+var Ue, j, We, Ge, Ke = Object.is, qe = 0, Je = [], Ye = [], M = k, Xe = M.__b, Ze = M.__r, Qe = M.diffed, $e = M.__c, et = M.unmount, tt = M.__;
+function nt(e, t) {
+	M.__h && M.__h(j, e, qe || t), qe = 0;
+	var n = j.__H || (j.__H = {
 		__: [],
 		__h: []
 	});
 	return e >= n.__.length && n.__.push({}), n.__[e];
 }
-function P(e, t) {
-	var n = ke(ge++, 3);
-	!N.__s && ze(n.__H, t) && (n.__P = !0, n.__ = e, n.u = t, M.__H.__h.push(n));
+function N(e, t) {
+	var n = nt(Ue++, 3);
+	!M.__s && ft(n.__H, t) && (n.__P = !0, n.__ = e, n.u = t, j.__H.__h.push(n));
 }
-function Ae(e) {
-	return be = 5, je(function() {
+function rt(e) {
+	return qe = 5, it(function() {
 		return { current: e };
 	}, []);
 }
-function je(e, t) {
-	var n = ke(ge++, 7);
-	return ze(n.__H, t) && (n.__ = e(), n.__H = t), n.__;
+function it(e, t) {
+	var n = nt(Ue++, 7);
+	return ft(n.__H, t) && (n.__ = e(), n.__H = t), n.__;
 }
-function Me() {
-	var e = ke(ge++, 11);
+function at() {
+	var e = nt(Ue++, 11);
 	if (!e.__) {
-		for (var t = M.__v; !t.__m && t.__;) t = t.__;
+		for (var t = j.__v; !t.__m && t.__;) t = t.__;
 		var n = t.__m || (t.__m = [0, 0]);
 		e.__ = "P" + n[0] + "-" + n[1]++;
 	}
 	return e.__;
 }
-function Ne() {
+function ot() {
 	var e;
 	do {
-		for (; e = Se.shift();) try {
-			Le(e);
+		for (; e = Ye.shift();) try {
+			ut(e);
 		} catch (t) {
-			N.__e(t, { __: (e = e.__P) && e.__v });
+			M.__e(t, { __: (e = e.__P) && e.__v });
 		}
-		for (; e = xe.shift();) {
+		for (; e = Je.shift();) {
 			var t = e.__H;
 			if (e.__P && t) try {
-				t.__h.some(Le), t.__h.some(Re), t.__h = [];
+				t.__h.some(ut), t.__h.some(dt), t.__h = [];
 			} catch (n) {
-				t.__h = [], N.__e(n, e.__v);
+				t.__h = [], M.__e(n, e.__v);
 			}
 		}
-	} while (Se.length);
+	} while (Ye.length);
 }
-N.__b = function(e) {
-	M = null, Ce && Ce(e);
-}, N.__ = function(e, t) {
-	e && t.__k && t.__k.__m && (e.__m = t.__k.__m), Oe && Oe(e, t);
-}, N.__r = function(e) {
-	we && we(e), ge = 0;
-	var t = (M = e.__c).__H;
-	t && (_e == M ? M.__h = [] : (t.__h.some(Le), t.__h.some(Re), ge = 0), t.__h = [], t.__.some(function(e) {
+M.__b = function(e) {
+	j = null, Xe && Xe(e);
+}, M.__ = function(e, t) {
+	e && t.__k && t.__k.__m && (e.__m = t.__k.__m), tt && tt(e, t);
+}, M.__r = function(e) {
+	Ze && Ze(e), Ue = 0;
+	var t = (j = e.__c).__H;
+	t && (We == j ? j.__h = [] : (t.__h.some(ut), t.__h.some(dt), Ue = 0), t.__h = [], t.__.some(function(e) {
 		e.__N && (e.__ = e.__N), e.u = e.__N = void 0;
-	})), _e = M;
-}, N.diffed = function(e) {
-	Te && Te(e);
+	})), We = j;
+}, M.diffed = function(e) {
+	Qe && Qe(e);
 	var t = e.__c;
-	t && t.__H && (t.__H.__h.length && Ie(xe.push(t)), t.__H.__.some(function(e) {
+	t && t.__H && (t.__H.__h.length && lt(Je.push(t)), t.__H.__.some(function(e) {
 		e.u && (e.__H = e.u);
-	})), _e = M = null;
-}, N.__c = function(e, t) {
+	})), We = j = null;
+}, M.__c = function(e, t) {
 	t.some(function(e) {
 		try {
-			e.__h.some(Le), e.__h = e.__h.filter(function(e) {
-				return !e.__ || Re(e);
+			e.__h.some(ut), e.__h = e.__h.filter(function(e) {
+				return !e.__ || dt(e);
 			});
 		} catch (t) {
 			e.__h = [function() {
 				throw t;
 			}];
 		}
-	}), Ee && Ee(e, t);
-}, N.unmount = function(e) {
-	De && De(e);
+	}), $e && $e(e, t);
+}, M.unmount = function(e) {
+	et && et(e);
 	var t, n, r = e.__c;
 	r && r.__H && (r.__H.__.some(function(r) {
 		try {
@@ -440,54 +944,54 @@ N.__b = function(e) {
 					for (n = e.__; n && (!n.__c || !n.__c.__P);) n = n.__;
 					n &&= n.__c;
 				}
-				r.__P = n, Ie(Se.push(r));
-			} else Le(r);
+				r.__P = n, lt(Ye.push(r));
+			} else ut(r);
 		} catch (e) {
 			t = e;
 		}
-	}), r.__H = void 0, t && N.__e(t, r.__v));
+	}), r.__H = void 0, t && M.__e(t, r.__v));
 };
-var Pe = typeof requestAnimationFrame == "function";
-function Fe(e) {
+var st = typeof requestAnimationFrame == "function";
+function ct(e) {
 	var t, n = function() {
-		clearTimeout(r), Pe && cancelAnimationFrame(t), setTimeout(e);
+		clearTimeout(r), st && cancelAnimationFrame(t), setTimeout(e);
 	}, r = setTimeout(n, 35);
-	Pe && (t = requestAnimationFrame(n));
+	st && (t = requestAnimationFrame(n));
 }
-function Ie(e) {
-	e != 1 && ve == N.requestAnimationFrame || ((ve = N.requestAnimationFrame) || Fe)(Ne);
+function lt(e) {
+	e != 1 && Ge == M.requestAnimationFrame || ((Ge = M.requestAnimationFrame) || ct)(ot);
 }
-function Le(e) {
-	var t = M, n = e.__c;
-	typeof n == "function" && (e.__c = void 0, n()), M = t;
+function ut(e) {
+	var t = j, n = e.__c;
+	typeof n == "function" && (e.__c = void 0, n()), j = t;
 }
-function Re(e) {
-	var t = M;
-	e.__c = e.__(), M = t;
+function dt(e) {
+	var t = j;
+	e.__c = e.__(), j = t;
 }
-function ze(e, t) {
+function ft(e, t) {
 	return !e || e.length != t.length || t.some(function(t, n) {
-		return !ye(t, e[n]);
+		return !Ke(t, e[n]);
 	});
 }
 // node_modules/@preact/signals-core/dist/signals-core.module.js
-var Be = Symbol.for("preact-signals");
-function Ve() {
-	if (Ke > 1) Ke--;
+var pt = Symbol.for("preact-signals");
+function mt() {
+	if (F > 1) F--;
 	else {
 		var e, t = !1;
 		for ((function() {
-			var e = Xe;
-			for (Xe = void 0; e !== void 0;) {
+			var e = St;
+			for (St = void 0; e !== void 0;) {
 				var t = e.S;
 				if (t.v === e.v) for (var n = t.t; n !== void 0; n = n.x) n.i === e.i && (n.i = t.i);
 				e = e.o;
 			}
-		})(); Ge !== void 0;) {
-			var n = Ge;
-			for (Ge = void 0, qe++; n !== void 0;) {
+		})(); vt !== void 0;) {
+			var n = vt;
+			for (vt = void 0, yt++; n !== void 0;) {
 				var r = n.u;
-				if (n.u = void 0, n.f &= -3, !(8 & n.f) && $e(n)) try {
+				if (n.u = void 0, n.f &= -3, !(8 & n.f) && Tt(n)) try {
 					n.c();
 				} catch (n) {
 					t ||= (e = n, !0);
@@ -495,53 +999,53 @@ function Ve() {
 				n = r;
 			}
 		}
-		if (qe = 0, Ke--, t) throw e;
+		if (yt = 0, F--, t) throw e;
 	}
 }
-function He(e) {
-	if (Ke > 0) return e();
-	Ye = ++Je, Ke++;
+function ht(e) {
+	if (F > 0) return e();
+	xt = ++bt, F++;
 	try {
 		return e();
 	} finally {
-		Ve();
+		mt();
 	}
 }
-var Ue, F = void 0;
-function We(e) {
-	var t = F, n = Ue;
-	F = void 0, Ue = void 0;
+var gt, P = void 0;
+function _t(e) {
+	var t = P, n = gt;
+	P = void 0, gt = void 0;
 	try {
 		return e();
 	} finally {
-		F = t, Ue = n;
+		P = t, gt = n;
 	}
 }
-var Ge = void 0, Ke = 0, qe = 0, Je = 0, Ye = 0, Xe = void 0, Ze = 0;
-function Qe(e) {
-	if (F !== void 0) {
+var vt = void 0, F = 0, yt = 0, bt = 0, xt = 0, St = void 0, Ct = 0;
+function wt(e) {
+	if (P !== void 0) {
 		var t = e.n;
-		if (t === void 0 || t.t !== F) return t = {
+		if (t === void 0 || t.t !== P) return t = {
 			i: 0,
 			S: e,
-			p: F.s,
+			p: P.s,
 			n: void 0,
-			t: F,
+			t: P,
 			e: void 0,
 			x: void 0,
 			r: t
-		}, F.s !== void 0 && (F.s.n = t), F.s = t, e.n = t, 32 & F.f && e.S(t), t;
-		if (t.i === -1) return t.i = 0, t.n !== void 0 && (t.n.p = t.p, t.p !== void 0 && (t.p.n = t.n), t.p = F.s, t.n = void 0, F.s.n = t, F.s = t), t;
+		}, P.s !== void 0 && (P.s.n = t), P.s = t, e.n = t, 32 & P.f && e.S(t), t;
+		if (t.i === -1) return t.i = 0, t.n !== void 0 && (t.n.p = t.p, t.p !== void 0 && (t.p.n = t.n), t.p = P.s, t.n = void 0, P.s.n = t, P.s = t), t;
 	}
 }
 function I(e, t) {
 	this.v = e, this.i = 0, this.n = void 0, this.t = void 0, this.l = 0, this.W = t?.watched, this.Z = t?.unwatched, this.name = t?.name;
 }
-I.prototype.brand = Be, I.prototype.h = function() {
+I.prototype.brand = pt, I.prototype.h = function() {
 	return !0;
 }, I.prototype.S = function(e) {
 	var t = this, n = this.t;
-	n !== e && e.e === void 0 && (e.x = n, this.t = e, n === void 0 ? We(function() {
+	n !== e && e.e === void 0 && (e.x = n, this.t = e, n === void 0 ? _t(function() {
 		var e;
 		(e = t.W) == null || e.call(t);
 	}) : n.e = e);
@@ -549,7 +1053,7 @@ I.prototype.brand = Be, I.prototype.h = function() {
 	var t = this;
 	if (this.t !== void 0) {
 		var n = e.e, r = e.x;
-		n !== void 0 && (n.x = r, e.e = void 0), r !== void 0 && (r.e = n, e.x = void 0), e === this.t && (this.t = r, r === void 0 && We(function() {
+		n !== void 0 && (n.x = r, e.e = void 0), r !== void 0 && (r.e = n, e.x = void 0), e === this.t && (this.t = r, r === void 0 && _t(function() {
 			var e;
 			(e = t.Z) == null || e.call(t);
 		}));
@@ -558,7 +1062,7 @@ I.prototype.brand = Be, I.prototype.h = function() {
 	var t = this;
 	return z(function() {
 		var n = t.value;
-		We(function() {
+		_t(function() {
 			return e(n);
 		});
 	}, { name: "sub" });
@@ -570,29 +1074,29 @@ I.prototype.brand = Be, I.prototype.h = function() {
 	return this.value;
 }, I.prototype.peek = function() {
 	var e = this;
-	return We(function() {
+	return _t(function() {
 		return e.value;
 	});
 }, Object.defineProperty(I.prototype, "value", {
 	get: function() {
-		var e = Qe(this);
+		var e = wt(this);
 		return e !== void 0 && (e.i = this.i), this.v;
 	},
 	set: function(e) {
 		if (e !== this.v) {
-			if (qe > 100) throw Error("Cycle detected");
+			if (yt > 100) throw Error("Cycle detected");
 			(function(e) {
-				Ke !== 0 && qe === 0 && e.l !== Ye && (e.l = Ye, Xe = {
+				F !== 0 && yt === 0 && e.l !== xt && (e.l = xt, St = {
 					S: e,
 					v: e.v,
 					i: e.i,
-					o: Xe
+					o: St
 				});
-			})(this), this.v = e, this.i++, Ze++, Ke++;
+			})(this), this.v = e, this.i++, Ct++, F++;
 			try {
 				for (var t = this.t; t !== void 0; t = t.x) t.t.N();
 			} finally {
-				Ve();
+				mt();
 			}
 		}
 	}
@@ -600,11 +1104,11 @@ I.prototype.brand = Be, I.prototype.h = function() {
 function L(e, t) {
 	return new I(e, t);
 }
-function $e(e) {
+function Tt(e) {
 	for (var t = e.s; t !== void 0; t = t.n) if (t.S.i !== t.i || !t.S.h() || t.S.i !== t.i) return !0;
 	return !1;
 }
-function et(e) {
+function Et(e) {
 	for (var t = e.s; t !== void 0; t = t.n) {
 		var n = t.S.n;
 		if (n !== void 0 && (t.r = n), t.S.n = t, t.i = -1, t.n === void 0) {
@@ -613,86 +1117,86 @@ function et(e) {
 		}
 	}
 }
-function tt(e) {
+function Dt(e) {
 	for (var t = e.s, n = void 0; t !== void 0;) {
 		var r = t.p;
 		t.i === -1 ? (t.S.U(t), r !== void 0 && (r.n = t.n), t.n !== void 0 && (t.n.p = r)) : n = t, t.S.n = t.r, t.r !== void 0 && (t.r = void 0), t = r;
 	}
 	e.s = n;
 }
-function nt(e, t) {
-	I.call(this, void 0, t), this.x = e, this.s = void 0, this.g = Ze - 1, this.f = 4;
+function Ot(e, t) {
+	I.call(this, void 0, t), this.x = e, this.s = void 0, this.g = Ct - 1, this.f = 4;
 }
-nt.prototype = new I(), nt.prototype.h = function() {
+Ot.prototype = new I(), Ot.prototype.h = function() {
 	if (this.f &= -3, 1 & this.f) return !1;
-	if ((36 & this.f) == 32 || (this.f &= -5, this.g === Ze)) return !0;
-	if (this.g = Ze, this.f |= 1, this.i > 0 && !$e(this)) return this.f &= -2, !0;
-	var e = F;
+	if ((36 & this.f) == 32 || (this.f &= -5, this.g === Ct)) return !0;
+	if (this.g = Ct, this.f |= 1, this.i > 0 && !Tt(this)) return this.f &= -2, !0;
+	var e = P;
 	try {
-		et(this), F = this;
+		Et(this), P = this;
 		var t = this.x();
 		(16 & this.f || this.v !== t || this.i === 0) && (this.v = t, this.f &= -17, this.i++);
 	} catch (e) {
 		this.v = e, this.f |= 16, this.i++;
 	}
-	return F = e, tt(this), this.f &= -2, !0;
-}, nt.prototype.S = function(e) {
+	return P = e, Dt(this), this.f &= -2, !0;
+}, Ot.prototype.S = function(e) {
 	if (this.t === void 0) {
 		this.f |= 36;
 		for (var t = this.s; t !== void 0; t = t.n) t.S.S(t);
 	}
 	I.prototype.S.call(this, e);
-}, nt.prototype.U = function(e) {
+}, Ot.prototype.U = function(e) {
 	if (this.t !== void 0 && (I.prototype.U.call(this, e), this.t === void 0)) {
 		this.f &= -33;
 		for (var t = this.s; t !== void 0; t = t.n) t.S.U(t);
 	}
-}, nt.prototype.N = function() {
+}, Ot.prototype.N = function() {
 	if (!(2 & this.f)) {
 		this.f |= 6;
 		for (var e = this.t; e !== void 0; e = e.x) e.t.N();
 	}
-}, Object.defineProperty(nt.prototype, "value", { get: function() {
+}, Object.defineProperty(Ot.prototype, "value", { get: function() {
 	if (1 & this.f) throw Error("Cycle detected");
-	var e = Qe(this);
+	var e = wt(this);
 	if (this.h(), e !== void 0 && (e.i = this.i), 16 & this.f) throw this.v;
 	return this.v;
 } });
 function R(e, t) {
-	return new nt(e, t);
+	return new Ot(e, t);
 }
-function rt(e) {
+function kt(e) {
 	var t = e.j;
 	if (e.j = void 0, typeof t == "function") {
-		Ke++;
-		var n = F;
-		F = void 0;
+		F++;
+		var n = P;
+		P = void 0;
 		try {
 			t();
 		} catch (t) {
-			throw e.f &= -2, e.f |= 8, it(e), t;
+			throw e.f &= -2, e.f |= 8, At(e), t;
 		} finally {
-			F = n, Ve();
+			P = n, mt();
 		}
 	}
 }
-function it(e) {
+function At(e) {
 	for (var t = e.s; t !== void 0; t = t.n) t.S.U(t);
-	e.x = void 0, e.s = void 0, rt(e);
+	e.x = void 0, e.s = void 0, kt(e);
 }
-function at(e) {
-	if (F !== this) throw Error("Out-of-order effect");
-	tt(this), F = e, this.f &= -2;
+function jt(e) {
+	if (P !== this) throw Error("Out-of-order effect");
+	Dt(this), P = e, this.f &= -2;
 	try {
-		8 & this.f && it(this);
+		8 & this.f && At(this);
 	} finally {
-		Ve();
+		mt();
 	}
 }
-function ot(e, t) {
-	this.x = e, this.j = void 0, this.s = void 0, this.u = void 0, this.f = 32, this.name = t?.name, Ue && Ue.push(this);
+function Mt(e, t) {
+	this.x = e, this.j = void 0, this.s = void 0, this.u = void 0, this.f = 32, this.name = t?.name, gt && gt.push(this);
 }
-ot.prototype.c = function() {
+Mt.prototype.c = function() {
 	var e = this.S();
 	try {
 		if (8 & this.f || this.x === void 0) return;
@@ -701,20 +1205,20 @@ ot.prototype.c = function() {
 	} finally {
 		e();
 	}
-}, ot.prototype.S = function() {
+}, Mt.prototype.S = function() {
 	if (1 & this.f) throw Error("Cycle detected");
-	this.f |= 1, this.f &= -9, rt(this), et(this), Ke++;
-	var e = F;
-	return F = this, at.bind(this, e);
-}, ot.prototype.N = function() {
-	2 & this.f || (this.f |= 2, this.u = Ge, Ge = this);
-}, ot.prototype.d = function() {
-	this.f |= 8, 1 & this.f || it(this);
-}, ot.prototype.dispose = function() {
+	this.f |= 1, this.f &= -9, kt(this), Et(this), F++;
+	var e = P;
+	return P = this, jt.bind(this, e);
+}, Mt.prototype.N = function() {
+	2 & this.f || (this.f |= 2, this.u = vt, vt = this);
+}, Mt.prototype.d = function() {
+	this.f |= 8, 1 & this.f || At(this);
+}, Mt.prototype.dispose = function() {
 	this.d();
 };
 function z(e, t) {
-	var n = new ot(e, t);
+	var n = new Mt(e, t);
 	try {
 		n.c();
 	} catch (e) {
@@ -724,24 +1228,24 @@ function z(e, t) {
 	return r[Symbol.dispose] = r, r;
 }
 // node_modules/@preact/signals/dist/signals.module.js
-var st, ct, lt = typeof window < "u" && !!window.__PREACT_SIGNALS_DEVTOOLS__, ut = [];
+var Nt, Pt, Ft = typeof window < "u" && !!window.__PREACT_SIGNALS_DEVTOOLS__, It = [];
 z(function() {
-	st = this.N;
+	Nt = this.N;
 })();
-function dt(e, t) {
-	i[e] = t.bind(null, i[e] || function() {});
+function Lt(e, t) {
+	k[e] = t.bind(null, k[e] || function() {});
 }
-function ft(e) {
-	if (ct) {
-		var t = ct;
-		ct = void 0, t();
+function Rt(e) {
+	if (Pt) {
+		var t = Pt;
+		Pt = void 0, t();
 	}
-	ct = e && e.S();
+	Pt = e && e.S();
 }
-function pt(e) {
+function zt(e) {
 	var t = this, n = e.data, r = B(n);
 	r.name = "ReactiveDom", r.value = n;
-	var i = je(function() {
+	var i = it(function() {
 		for (var e = t, n = t.__v; n = n.__;) if (n.__c) {
 			n.__c.__$f |= 4;
 			break;
@@ -750,27 +1254,27 @@ function pt(e) {
 			var e = r.value.value;
 			return e === 0 ? 0 : !0 === e ? "" : e || "";
 		}), a = R(function() {
-			return !Array.isArray(i.value) && !o(i.value);
-		}), s = z(function() {
-			if (this.N = _t, a.value) {
+			return !Array.isArray(i.value) && !ne(i.value);
+		}), o = z(function() {
+			if (this.N = Ut, a.value) {
 				var t = i.value;
 				e.__v && e.__v.__e && e.__v.__e.nodeType === 3 && (e.__v.__e.data = t);
 			}
-		}), c = t.__$u.d;
+		}), s = t.__$u.d;
 		return t.__$u.d = function() {
-			s(), c.call(this);
+			o(), s.call(this);
 		}, [a, i];
-	}, []), a = i[0], s = i[1];
-	return a.value ? s.peek() : s.value;
+	}, []), a = i[0], o = i[1];
+	return a.value ? o.peek() : o.value;
 }
-pt.displayName = "ReactiveTextNode", Object.defineProperties(I.prototype, {
+zt.displayName = "ReactiveTextNode", Object.defineProperties(I.prototype, {
 	constructor: {
 		configurable: !0,
-		value: C(T, null).constructor
+		value: ye(A, null).constructor
 	},
 	type: {
 		configurable: !0,
-		value: pt
+		value: zt
 	},
 	props: {
 		configurable: !0,
@@ -785,8 +1289,8 @@ pt.displayName = "ReactiveTextNode", Object.defineProperties(I.prototype, {
 		configurable: !0,
 		value: 1
 	}
-}), dt("__b", function(e, t) {
-	if (ft(), typeof t.type == "string") {
+}), Lt("__b", function(e, t) {
+	if (Rt(), typeof t.type == "string") {
 		var n, r = t.props;
 		for (var i in r) if (i !== "children") {
 			var a = r[i];
@@ -794,9 +1298,9 @@ pt.displayName = "ReactiveTextNode", Object.defineProperties(I.prototype, {
 		}
 	}
 	e(t);
-}), dt("__r", function(e, t) {
-	if (e(t), t.type !== T) {
-		ft();
+}), Lt("__r", function(e, t) {
+	if (e(t), t.type !== A) {
+		Rt();
 		var n, r = t.__c;
 		r && (r.__$f &= -2, (n = r.__$u) === void 0 && (r.__$u = n = function(e, t) {
 			var n;
@@ -806,14 +1310,14 @@ pt.displayName = "ReactiveTextNode", Object.defineProperties(I.prototype, {
 		}(function(e) {
 			return function() {
 				var t;
-				lt && ((t = this.y) == null || t.call(this)), e.__$f |= 1, e.setState({});
+				Ft && ((t = this.y) == null || t.call(this)), e.__$f |= 1, e.setState({});
 			};
-		}(r), typeof t.type == "function" ? t.type.displayName || t.type.name : ""))), ft(n);
+		}(r), typeof t.type == "function" ? t.type.displayName || t.type.name : ""))), Rt(n);
 	}
-}), dt("__e", function(e, t, n, r) {
-	ft(), e(t, n, r);
-}), dt("diffed", function(e, t) {
-	ft();
+}), Lt("__e", function(e, t, n, r) {
+	Rt(), e(t, n, r);
+}), Lt("diffed", function(e, t) {
+	Rt();
 	var n;
 	if (typeof t.type == "string" && (n = t.__e)) {
 		var r = t.__np, i = t.props, a = n.U;
@@ -823,25 +1327,25 @@ pt.displayName = "ReactiveTextNode", Object.defineProperties(I.prototype, {
 		}
 		if (r) for (var c in a || (a = {}, n.U = a), r) {
 			var l = a[c], u = r[c];
-			l === void 0 ? (l = mt(n, c, u, i), a[c] = l) : l.o(u, i);
+			l === void 0 ? (l = Bt(n, c, u, i), a[c] = l) : l.o(u, i);
 		}
 	}
 	e(t);
 });
-function mt(e, t, n, r) {
+function Bt(e, t, n, r) {
 	var i = t in e && e.ownerSVGElement === void 0, a = L(n);
 	return {
 		o: function(e, t) {
 			a.value = e, r = t;
 		},
 		d: z(function() {
-			this.N = _t;
+			this.N = Ut;
 			var n = a.value.value;
 			r[t] !== n && (r[t] = n, i ? e[t] = n : n != null && (!1 !== n || t[4] === "-") ? e.setAttribute(t, n) : e.removeAttribute(t));
 		})
 	};
 }
-dt("unmount", function(e, t) {
+Lt("unmount", function(e, t) {
 	if (typeof t.type == "string") {
 		var n = t.__e;
 		if (n) {
@@ -866,9 +1370,9 @@ dt("unmount", function(e, t) {
 		}
 	}
 	e(t);
-}), dt("__h", function(e, t, n, r) {
+}), Lt("__h", function(e, t, n, r) {
 	r < 3 && (t.__$f |= 2), e(t, n, r);
-}), E.prototype.shouldComponentUpdate = function(e, t) {
+}), xe.prototype.shouldComponentUpdate = function(e, t) {
 	if (this.__R) return !0;
 	var n = this.__$u, r = n && n.s !== void 0;
 	for (var i in t) return !0;
@@ -881,45 +1385,45 @@ dt("unmount", function(e, t) {
 	return !1;
 };
 function B(e, t) {
-	return je(function() {
+	return it(function() {
 		return L(e, t);
 	}, []);
 }
-var ht = function(e) {
+var Vt = function(e) {
 	queueMicrotask(function() {
 		queueMicrotask(e);
 	});
 };
-function gt() {
-	He(function() {
-		for (var e; e = ut.shift();) st.call(e);
+function Ht() {
+	ht(function() {
+		for (var e; e = It.shift();) Nt.call(e);
 	});
 }
-function _t() {
-	ut.push(this) === 1 && (i.requestAnimationFrame || ht)(gt);
+function Ut() {
+	It.push(this) === 1 && (k.requestAnimationFrame || Vt)(Ht);
 }
 // src/state.ts
-var vt = [
+var Wt = [
 	"matrix",
 	"arcs",
 	"products",
 	"image"
-], yt = [
+], Gt = [
 	"layer",
 	"look",
 	"entropy",
 	"distance",
 	"first",
 	"previous"
-], bt = [
+], Kt = [
 	"nothing",
 	"special",
 	"first"
-], xt = [
+], qt = [
 	"system",
 	"light",
 	"dark"
-], St = {
+], Jt = {
 	heads: [[0, 0]],
 	query: null,
 	key: null,
@@ -932,14 +1436,14 @@ var vt = [
 	sort: "look",
 	sorted: !0,
 	theme: "system"
-}, Ct = (e) => {
+}, Yt = (e) => {
 	let [t, n] = e.split("-").map(Number);
 	if (!(t >= 0) || !(n === void 0 || n >= t) || !Number.isInteger(t)) throw RangeError(e);
 	return [t, (n ?? t) + 1];
-}, wt = (e) => (t) => {
+}, Xt = (e) => (t) => {
 	if (!e.includes(t)) throw RangeError(t);
 	return t;
-}, Tt = (e) => e[1] === e[0] + 1 ? `${e[0]}` : `${e[0]}-${e[1] - 1}`, Et = {
+}, Zt = (e) => e[1] === e[0] + 1 ? `${e[0]}` : `${e[0]}-${e[1] - 1}`, Qt = {
 	heads: [
 		"h",
 		(e) => e.split(",").map((e) => {
@@ -951,27 +1455,27 @@ var vt = [
 	],
 	query: [
 		"q",
-		Ct,
-		(e) => Tt(e)
+		Yt,
+		(e) => Zt(e)
 	],
 	key: [
 		"k",
-		Ct,
-		(e) => Tt(e)
+		Yt,
+		(e) => Zt(e)
 	],
 	view: [
 		"v",
-		wt(vt),
+		Xt(Wt),
 		String
 	],
 	text: [
 		"t",
-		(e) => Ct(e)[0],
+		(e) => Yt(e)[0],
 		String
 	],
 	unit: [
 		"u",
-		wt(["words", "pieces"]),
+		Xt(["words", "pieces"]),
 		String
 	],
 	log: [
@@ -981,17 +1485,17 @@ var vt = [
 	],
 	hide: [
 		"hide",
-		wt(bt),
+		Xt(Kt),
 		String
 	],
 	pool: [
 		"pool",
-		wt(["mean", "max"]),
+		Xt(["mean", "max"]),
 		String
 	],
 	sort: [
 		"sort",
-		wt(yt),
+		Xt(Gt),
 		String
 	],
 	sorted: [
@@ -1001,21 +1505,21 @@ var vt = [
 	],
 	theme: [
 		"theme",
-		wt(xt),
+		Xt(qt),
 		String
 	]
 };
-function Dt(e, t) {
+function $t(e, t) {
 	let n = [];
-	for (let [r, [i, , a]] of Object.entries(Et)) {
+	for (let [r, [i, , a]] of Object.entries(Qt)) {
 		let [o, s] = [e[r], t[r]].map((e) => e === null ? "" : a(e));
 		o !== s && n.push(`${i}=${o}`);
 	}
 	return n.join("&");
 }
-function Ot(e, t) {
+function en(e, t) {
 	let n = new URLSearchParams(e.replace(/^#/, "")), r = { ...t };
-	for (let [e, [t, i]] of Object.entries(Et)) {
+	for (let [e, [t, i]] of Object.entries(Qt)) {
 		let a = n.get(t);
 		if (a !== null) try {
 			r[e] = a === "" ? null : i(a);
@@ -1023,7 +1527,7 @@ function Ot(e, t) {
 	}
 	return r;
 }
-var kt = class {
+var tn = class {
 	fitted;
 	start;
 	state;
@@ -1035,6 +1539,7 @@ var kt = class {
 	whole;
 	query;
 	key;
+	isAddress = L(!1);
 	constructor(e, t) {
 		this.fitted = t, this.start = t(e), this.state = L(this.start);
 		let n = (e) => R(() => this.state.value[e]), [r, i, a, o] = [
@@ -1064,20 +1569,26 @@ var kt = class {
 			...e
 		});
 	}
+	get hash() {
+		return $t(this.state.value, this.start);
+	}
+	set hash(e) {
+		this.state.value = this.fitted(en(e, this.start));
+	}
 	follow(e) {
 		let t = () => {
-			this.state.value = this.fitted(Ot(e.location.hash, this.start));
+			this.hash = e.location.hash;
 		};
-		t();
+		t(), this.isAddress.value = !0;
 		let n = z(() => {
-			let t = Dt(this.state.value, this.start);
+			let { hash: t } = this;
 			t !== e.location.hash.replace(/^#/, "") && e.history.pushState(null, "", t ? `#${t}` : e.location.pathname + e.location.search);
 		});
 		return e.addEventListener("popstate", t), () => {
 			n(), e.removeEventListener("popstate", t);
 		};
 	}
-}, At = "http://www.w3.org/2000/svg", jt = [
+}, nn = "http://www.w3.org/2000/svg", rn = [
 	"fill",
 	"stroke",
 	"stroke-width",
@@ -1087,11 +1598,11 @@ var kt = class {
 	"font-weight",
 	"text-anchor"
 ];
-function Mt(e, t) {
+function an(e, t) {
 	let n = e.cloneNode(!0), [r, i] = [e, n].map((e) => [...e.querySelectorAll("*")]);
 	r.forEach((e, t) => {
 		let n = getComputedStyle(e);
-		for (let e of jt) i[t].setAttribute(e, n.getPropertyValue(e));
+		for (let e of rn) i[t].setAttribute(e, n.getPropertyValue(e));
 		for (let e of [
 			"class",
 			"tabindex",
@@ -1108,7 +1619,7 @@ function Mt(e, t) {
 		0,
 		640,
 		480
-	], l = document.createElementNS(At, "rect");
+	], l = document.createElementNS(nn, "rect");
 	for (let [e, n] of Object.entries({
 		x: a,
 		y: o,
@@ -1116,12 +1627,12 @@ function Mt(e, t) {
 		height: c,
 		fill: t
 	})) l.setAttribute(e, String(n));
-	return n.prepend(l), n.removeAttribute("style"), n.setAttribute("width", String(s)), n.setAttribute("height", String(c)), n.setAttribute("xmlns", At), new XMLSerializer().serializeToString(n);
+	return n.prepend(l), n.removeAttribute("style"), n.setAttribute("width", String(s)), n.setAttribute("height", String(c)), n.setAttribute("xmlns", nn), new XMLSerializer().serializeToString(n);
 }
-function Nt(e) {
+function on(e) {
 	return getComputedStyle(e).getPropertyValue("--paper");
 }
-async function Pt(e) {
+async function sn(e) {
 	let t = new Image();
 	t.src = URL.createObjectURL(new Blob([e], { type: "image/svg+xml" }));
 	try {
@@ -1132,7 +1643,7 @@ async function Pt(e) {
 		URL.revokeObjectURL(t.src);
 	}
 }
-function Ft(e) {
+function cn(e) {
 	let t = (e) => {
 		if (typeof e == "number") return String(e);
 		let t = /^[=+\-@\t\r]/.test(e) ? `'${e}` : e;
@@ -1140,43 +1651,43 @@ function Ft(e) {
 	};
 	return `${e.map((e) => e.map(t).join(",")).join("\r\n")}\r\n`;
 }
-function It(e) {
+function ln(e) {
 	return e.replace(/[&<>"']/g, (e) => `&#${e.charCodeAt(0)};`).replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f]/g, "�");
 }
-function Lt(e, t) {
+function un(e, t) {
 	let n = document.createElement("a");
 	n.href = URL.createObjectURL(e), n.download = t, n.click(), setTimeout(() => URL.revokeObjectURL(n.href), 1e4);
 }
 // node_modules/d3-format/dist/d3-format.mjs
-function Rt(e) {
+function dn(e) {
 	return Math.abs(e = Math.round(e)) >= 1e21 ? e.toLocaleString("en").replace(/,/g, "") : e.toString(10);
 }
-function zt(e, t) {
+function fn(e, t) {
 	if (!isFinite(e) || e === 0) return null;
 	var n = (e = t ? e.toExponential(t - 1) : e.toExponential()).indexOf("e"), r = e.slice(0, n);
 	return [r.length > 1 ? r[0] + r.slice(2) : r, +e.slice(n + 1)];
 }
-function Bt(e) {
-	return e = zt(Math.abs(e)), e ? e[1] : NaN;
+function pn(e) {
+	return e = fn(Math.abs(e)), e ? e[1] : NaN;
 }
-function Vt(e, t) {
+function mn(e, t) {
 	return function(n, r) {
 		for (var i = n.length, a = [], o = 0, s = e[0], c = 0; i > 0 && s > 0 && (c + s + 1 > r && (s = Math.max(1, r - c)), a.push(n.substring(i -= s, i + s)), !((c += s + 1) > r));) s = e[o = (o + 1) % e.length];
 		return a.reverse().join(t);
 	};
 }
-function Ht(e) {
+function hn(e) {
 	return function(t) {
 		return t.replace(/[0-9]/g, function(t) {
 			return e[+t];
 		});
 	};
 }
-var Ut = /^(?:(.)?([<>=^]))?([+\-( ])?([$#])?(0)?(\d+)?(,)?(\.\d+)?(~)?([a-z%])?$/i;
-function Wt(e) {
-	if (!(t = Ut.exec(e))) throw Error("invalid format: " + e);
+var gn = /^(?:(.)?([<>=^]))?([+\-( ])?([$#])?(0)?(\d+)?(,)?(\.\d+)?(~)?([a-z%])?$/i;
+function _n(e) {
+	if (!(t = gn.exec(e))) throw Error("invalid format: " + e);
 	var t;
-	return new Gt({
+	return new vn({
 		fill: t[1],
 		align: t[2],
 		sign: t[3],
@@ -1189,14 +1700,14 @@ function Wt(e) {
 		type: t[10]
 	});
 }
-Wt.prototype = Gt.prototype;
-function Gt(e) {
+_n.prototype = vn.prototype;
+function vn(e) {
 	this.fill = e.fill === void 0 ? " " : e.fill + "", this.align = e.align === void 0 ? ">" : e.align + "", this.sign = e.sign === void 0 ? "-" : e.sign + "", this.symbol = e.symbol === void 0 ? "" : e.symbol + "", this.zero = !!e.zero, this.width = e.width === void 0 ? void 0 : +e.width, this.comma = !!e.comma, this.precision = e.precision === void 0 ? void 0 : +e.precision, this.trim = !!e.trim, this.type = e.type === void 0 ? "" : e.type + "";
 }
-Gt.prototype.toString = function() {
+vn.prototype.toString = function() {
 	return this.fill + this.align + this.sign + this.symbol + (this.zero ? "0" : "") + (this.width === void 0 ? "" : Math.max(1, this.width | 0)) + (this.comma ? "," : "") + (this.precision === void 0 ? "" : "." + Math.max(0, this.precision | 0)) + (this.trim ? "~" : "") + this.type;
 };
-function Kt(e) {
+function yn(e) {
 	out: for (var t = e.length, n = 1, r = -1, i; n < t; ++n) switch (e[n]) {
 		case ".":
 			r = i = n;
@@ -1210,38 +1721,38 @@ function Kt(e) {
 	}
 	return r > 0 ? e.slice(0, r) + e.slice(i + 1) : e;
 }
-var qt;
-function Jt(e, t) {
-	var n = zt(e, t);
-	if (!n) return qt = void 0, e.toPrecision(t);
-	var r = n[0], i = n[1], a = i - (qt = Math.max(-8, Math.min(8, Math.floor(i / 3))) * 3) + 1, o = r.length;
-	return a === o ? r : a > o ? r + Array(a - o + 1).join("0") : a > 0 ? r.slice(0, a) + "." + r.slice(a) : "0." + Array(1 - a).join("0") + zt(e, Math.max(0, t + a - 1))[0];
+var bn;
+function xn(e, t) {
+	var n = fn(e, t);
+	if (!n) return bn = void 0, e.toPrecision(t);
+	var r = n[0], i = n[1], a = i - (bn = Math.max(-8, Math.min(8, Math.floor(i / 3))) * 3) + 1, o = r.length;
+	return a === o ? r : a > o ? r + Array(a - o + 1).join("0") : a > 0 ? r.slice(0, a) + "." + r.slice(a) : "0." + Array(1 - a).join("0") + fn(e, Math.max(0, t + a - 1))[0];
 }
-function Yt(e, t) {
-	var n = zt(e, t);
+function Sn(e, t) {
+	var n = fn(e, t);
 	if (!n) return e + "";
 	var r = n[0], i = n[1];
 	return i < 0 ? "0." + Array(-i).join("0") + r : r.length > i + 1 ? r.slice(0, i + 1) + "." + r.slice(i + 1) : r + Array(i - r.length + 2).join("0");
 }
-var Xt = {
+var Cn = {
 	"%": (e, t) => (e * 100).toFixed(t),
 	b: (e) => Math.round(e).toString(2),
 	c: (e) => e + "",
-	d: Rt,
+	d: dn,
 	e: (e, t) => e.toExponential(t),
 	f: (e, t) => e.toFixed(t),
 	g: (e, t) => e.toPrecision(t),
 	o: (e) => Math.round(e).toString(8),
-	p: (e, t) => Yt(e * 100, t),
-	r: Yt,
-	s: Jt,
+	p: (e, t) => Sn(e * 100, t),
+	r: Sn,
+	s: xn,
 	X: (e) => Math.round(e).toString(16).toUpperCase(),
 	x: (e) => Math.round(e).toString(16)
 };
-function Zt(e) {
+function wn(e) {
 	return e;
 }
-var Qt = Array.prototype.map, $t = [
+var Tn = Array.prototype.map, En = [
 	"y",
 	"z",
 	"a",
@@ -1260,13 +1771,13 @@ var Qt = Array.prototype.map, $t = [
 	"Z",
 	"Y"
 ];
-function en(e) {
-	var t = e.grouping === void 0 || e.thousands === void 0 ? Zt : Vt(Qt.call(e.grouping, Number), e.thousands + ""), n = e.currency === void 0 ? "" : e.currency[0] + "", r = e.currency === void 0 ? "" : e.currency[1] + "", i = e.decimal === void 0 ? "." : e.decimal + "", a = e.numerals === void 0 ? Zt : Ht(Qt.call(e.numerals, String)), o = e.percent === void 0 ? "%" : e.percent + "", s = e.minus === void 0 ? "−" : e.minus + "", c = e.nan === void 0 ? "NaN" : e.nan + "";
+function Dn(e) {
+	var t = e.grouping === void 0 || e.thousands === void 0 ? wn : mn(Tn.call(e.grouping, Number), e.thousands + ""), n = e.currency === void 0 ? "" : e.currency[0] + "", r = e.currency === void 0 ? "" : e.currency[1] + "", i = e.decimal === void 0 ? "." : e.decimal + "", a = e.numerals === void 0 ? wn : hn(Tn.call(e.numerals, String)), o = e.percent === void 0 ? "%" : e.percent + "", s = e.minus === void 0 ? "−" : e.minus + "", c = e.nan === void 0 ? "NaN" : e.nan + "";
 	function l(e, l) {
-		e = Wt(e);
+		e = _n(e);
 		var u = e.fill, d = e.align, f = e.sign, p = e.symbol, m = e.zero, h = e.width, g = e.comma, _ = e.precision, v = e.trim, y = e.type;
-		y === "n" ? (g = !0, y = "g") : Xt[y] || (_ === void 0 && (_ = 12), v = !0, y = "g"), (m || u === "0" && d === "=") && (m = !0, u = "0", d = "=");
-		var b = (l && l.prefix !== void 0 ? l.prefix : "") + (p === "$" ? n : p === "#" && /[boxX]/.test(y) ? "0" + y.toLowerCase() : ""), x = (p === "$" ? r : /[%p]/.test(y) ? o : "") + (l && l.suffix !== void 0 ? l.suffix : ""), S = Xt[y], C = /[defgprs%]/.test(y);
+		y === "n" ? (g = !0, y = "g") : Cn[y] || (_ === void 0 && (_ = 12), v = !0, y = "g"), (m || u === "0" && d === "=") && (m = !0, u = "0", d = "=");
+		var b = (l && l.prefix !== void 0 ? l.prefix : "") + (p === "$" ? n : p === "#" && /[boxX]/.test(y) ? "0" + y.toLowerCase() : ""), x = (p === "$" ? r : /[%p]/.test(y) ? o : "") + (l && l.suffix !== void 0 ? l.suffix : ""), S = Cn[y], C = /[defgprs%]/.test(y);
 		_ = _ === void 0 ? 6 : /[gprs]/.test(y) ? Math.max(1, Math.min(21, _)) : Math.max(0, Math.min(20, _));
 		function w(e) {
 			var n = b, r = x, o, l, p;
@@ -1274,7 +1785,7 @@ function en(e) {
 			else {
 				e = +e;
 				var w = e < 0 || 1 / e < 0;
-				if (e = isNaN(e) ? c : S(Math.abs(e), _), v && (e = Kt(e)), w && +e == 0 && f !== "+" && (w = !1), n = (w ? f === "(" ? f : s : f === "-" || f === "(" ? "" : f) + n, r = (y === "s" && !isNaN(e) && qt !== void 0 ? $t[8 + qt / 3] : "") + r + (w && f === "(" ? ")" : ""), C) {
+				if (e = isNaN(e) ? c : S(Math.abs(e), _), v && (e = yn(e)), w && +e == 0 && f !== "+" && (w = !1), n = (w ? f === "(" ? f : s : f === "-" || f === "(" ? "" : f) + n, r = (y === "s" && !isNaN(e) && bn !== void 0 ? En[8 + bn / 3] : "") + r + (w && f === "(" ? ")" : ""), C) {
 					for (o = -1, l = e.length; ++o < l;) if (p = e.charCodeAt(o), 48 > p || p > 57) {
 						r = (p === 46 ? i + e.slice(o + 1) : e.slice(o)) + r, e = e.slice(0, o);
 						break;
@@ -1302,7 +1813,7 @@ function en(e) {
 		}, w;
 	}
 	function u(e, t) {
-		var n = Math.max(-8, Math.min(8, Math.floor(Bt(t) / 3))) * 3, r = 10 ** -n, i = l((e = Wt(e), e.type = "f", e), { suffix: $t[8 + n / 3] });
+		var n = Math.max(-8, Math.min(8, Math.floor(pn(t) / 3))) * 3, r = 10 ** -n, i = l((e = _n(e), e.type = "f", e), { suffix: En[8 + n / 3] });
 		return function(e) {
 			return i(r * e);
 		};
@@ -1312,57 +1823,57 @@ function en(e) {
 		formatPrefix: u
 	};
 }
-var tn, nn;
-rn({
+var On, kn;
+An({
 	thousands: ",",
 	grouping: [3],
 	currency: ["$", ""]
 });
-function rn(e) {
-	return tn = en(e), nn = tn.format, tn.formatPrefix, tn;
+function An(e) {
+	return On = Dn(e), kn = On.format, On.formatPrefix, On;
 }
 // src/views/format.ts
-var an = nn(".3f"), on = nn(".1e");
+var jn = kn(".3f"), Mn = kn(".1e");
 function V(e) {
-	return e === 0 || e >= 5e-4 || Number.isNaN(e) ? an(e) : on(e);
+	return e === 0 || e >= 5e-4 || Number.isNaN(e) ? jn(e) : Mn(e);
 }
-function sn(e, [t, n]) {
+function Nn(e, [t, n]) {
 	let { label: r, number: i, heads: a } = e.layers[t];
 	return `L${i}H${a[n]}${r.slice(`L${i}`.length)}`;
 }
-function cn(e) {
+function Pn(e) {
 	return e.replace(/\n/g, "⏎").replace(/\t/g, "⇥").replace(/^ +| +$/g, (e) => "␣".repeat(e.length)) || "∅";
 }
-function ln(e, t) {
+function Fn(e, t) {
 	let n = e.slice(t[0], Math.min(t[1], t[0] + 6)).join(" ");
 	return t[1] - t[0] > 6 ? `${n} …` : n;
 }
 // node_modules/preact/jsx-runtime/dist/jsxRuntime.mjs
-var un = Symbol.for("pv"), dn = 0;
+var In = Symbol.for("pv"), Ln = 0;
 Array.isArray;
-function H(e, t, n, r, a, o) {
+function H(e, t, n, r, i, a) {
 	t ||= {};
-	var s, c, l = t;
-	if ("ref" in l && typeof e != "function") for (c in l = {}, t) c == "ref" ? s = t[c] : l[c] = t[c];
-	var u = {
+	var o, s, c = t;
+	if ("ref" in c && typeof e != "function") for (s in c = {}, t) s == "ref" ? o = t[s] : c[s] = t[s];
+	var l = {
 		type: e,
-		props: l,
+		props: c,
 		key: n,
-		ref: s,
+		ref: o,
 		__k: null,
 		__: null,
 		__b: 0,
 		__e: null,
 		__c: null,
-		constructor: un,
-		__v: --dn,
+		constructor: In,
+		__v: --Ln,
 		__i: -1,
 		__u: 0
 	};
-	return (a || o) && (u.__source = a, u.__self = o), i.vnode && i.vnode(u), u;
+	return (i || a) && (l.__source = i, l.__self = a), k.vnode && k.vnode(l), l;
 }
 // src/views/arcs.tsx
-var fn = 22, pn = 400, mn = 240, hn = [
+var Rn = 22, zn = 400, Bn = 240, Vn = [
 	"#0072b2",
 	"#d55e00",
 	"#009e73",
@@ -1370,14 +1881,14 @@ var fn = 22, pn = 400, mn = 240, hn = [
 	"#e69f00",
 	"#56b4e9"
 ];
-function gn({ model: e }) {
+function Hn({ model: e }) {
 	let { store: t, source: n } = e, { heads: r, query: i, key: a } = t.state.value, [o, s] = [e.queryWords.value, e.keyWords.value], c = B(0), l = B({
 		arcs: [],
 		of: 0
-	}), u = Ae(null), d = t.lens.value, f = Math.min(o.length, mn), p = Math.min(s.length, mn), m = Math.min(c.value, Math.max(0, o.length - f)), h = Math.min(c.value, Math.max(0, s.length - p));
-	P(() => {
+	}), u = rt(null), d = t.lens.value, f = Math.min(o.length, Bn), p = Math.min(s.length, Bn), m = Math.min(c.value, Math.max(0, o.length - f)), h = Math.min(c.value, Math.max(0, s.length - p));
+	N(() => {
 		let t = new AbortController();
-		return Promise.all(r.map((n) => _n(e, n, m, f, h, p, t.signal))).then((e) => {
+		return Promise.all(r.map((n) => Un(e, n, m, f, h, p, t.signal))).then((e) => {
 			let t = [];
 			e.forEach((e, n) => e.forEach((e, r) => e > .001 && t.push({
 				query: m + Math.floor(r / p),
@@ -1385,7 +1896,7 @@ function gn({ model: e }) {
 				weight: e,
 				head: n
 			}))), t.sort((e, t) => t.weight - e.weight), l.value = {
-				arcs: t.slice(0, pn),
+				arcs: t.slice(0, zn),
 				of: t.length
 			};
 		}, (t) => t.name !== "AbortError" && (e.error.value = t.message)), () => t.abort();
@@ -1395,10 +1906,10 @@ function gn({ model: e }) {
 		h,
 		f,
 		p
-	]), P(() => {
+	]), N(() => {
 		let t = l.value.arcs;
 		return e.kept.value = {
-			svg: () => Mt(u.current, Nt(u.current)),
+			svg: () => an(u.current, on(u.current)),
 			table: async () => [[
 				"head",
 				"query",
@@ -1407,7 +1918,7 @@ function gn({ model: e }) {
 				"to",
 				"weight"
 			], ...t.map((e) => [
-				sn(n.info, r[e.head]),
+				Nn(n.info, r[e.head]),
 				e.query,
 				e.key,
 				o[e.query],
@@ -1418,7 +1929,7 @@ function gn({ model: e }) {
 			e.kept.value = null;
 		};
 	}, [l.value]);
-	let g = t.hover.value, _ = (e) => g.query !== null || g.key !== null ? e.query === g.query || e.key === g.key : i && !(e.query >= i[0] && e.query < i[1]) ? !1 : !(a && !(e.key >= a[0] && e.key < a[1])), v = g.query !== null || g.key !== null || i || a, y = Math.max(f, p) * fn + 12, b = (e, t) => (e - t + .5) * fn + 6, x = l.value.arcs;
+	let g = t.hover.value, _ = (e) => g.query !== null || g.key !== null ? e.query === g.query || e.key === g.key : i && !(e.query >= i[0] && e.query < i[1]) ? !1 : !(a && !(e.key >= a[0] && e.key < a[1])), v = g.query !== null || g.key !== null || i || a, y = Math.max(f, p) * Rn + 12, b = (e, t) => (e - t + .5) * Rn + 6, x = l.value.arcs;
 	return /* @__PURE__ */ H("figure", {
 		class: "arcs",
 		children: [/* @__PURE__ */ H("svg", {
@@ -1434,13 +1945,13 @@ function gn({ model: e }) {
 						let [t, n] = [b(e.query, m), b(e.key, h)], r = _(e);
 						return /* @__PURE__ */ H("path", {
 							d: `M200 ${t}C320 ${t} 320 ${n} 440 ${n}`,
-							stroke: hn[e.head % hn.length],
+							stroke: Vn[e.head % Vn.length],
 							"stroke-width": Math.max(.5, 6 * e.weight),
 							"stroke-opacity": v ? r ? Math.min(1, .25 + e.weight) : .04 : Math.min(1, .1 + e.weight)
 						});
 					})
 				}),
-				/* @__PURE__ */ H(vn, {
+				/* @__PURE__ */ H(Wn, {
 					model: e,
 					words: o,
 					from: m,
@@ -1448,7 +1959,7 @@ function gn({ model: e }) {
 					side: "query",
 					y: (e) => b(e, m)
 				}),
-				/* @__PURE__ */ H(vn, {
+				/* @__PURE__ */ H(Wn, {
 					model: e,
 					words: s,
 					from: h,
@@ -1461,22 +1972,22 @@ function gn({ model: e }) {
 			r.map((e, t) => /* @__PURE__ */ H("span", {
 				class: "key",
 				children: [
-					/* @__PURE__ */ H("i", { style: { background: hn[t % hn.length] } }),
+					/* @__PURE__ */ H("i", { style: { background: Vn[t % Vn.length] } }),
 					" ",
-					sn(n.info, e)
+					Nn(n.info, e)
 				]
 			})),
 			/* @__PURE__ */ H("span", { children: [
 				l.value.of > x.length ? `the strongest ${x.length} of ${l.value.of} lines above 0.001` : `${x.length} lines above 0.001`,
 				x.length > 0 && `, down to ${V(x[x.length - 1].weight)}`,
-				Math.max(o.length, s.length) > mn && ` among ${mn} from ${m}`
+				Math.max(o.length, s.length) > Bn && ` among ${Bn} from ${m}`
 			] }),
-			Math.max(o.length, s.length) > mn && /* @__PURE__ */ H("label", {
+			Math.max(o.length, s.length) > Bn && /* @__PURE__ */ H("label", {
 				class: "field",
 				children: ["from", /* @__PURE__ */ H("input", {
 					type: "range",
 					min: 0,
-					max: Math.max(o.length, s.length) - mn,
+					max: Math.max(o.length, s.length) - Bn,
 					value: c.value,
 					onInput: (e) => c.value = Number(e.currentTarget.value)
 				})]
@@ -1484,7 +1995,7 @@ function gn({ model: e }) {
 		] })]
 	});
 }
-async function _n(e, t, n, r, i, a, o) {
+async function Un(e, t, n, r, i, a, o) {
 	let s = new Float32Array(r * a), c = {
 		...e.store.lens.peek(),
 		heads: [t]
@@ -1500,7 +2011,7 @@ async function _n(e, t, n, r, i, a, o) {
 		}
 	})), s;
 }
-function vn({ model: e, words: t, from: n, count: r, side: i, y: a }) {
+function Wn({ model: e, words: t, from: n, count: r, side: i, y: a }) {
 	let { store: o } = e, s = o.state.value[i], c = i === "query", l = c ? e.column.value : e.row.value;
 	return /* @__PURE__ */ H("g", {
 		class: "column",
@@ -1534,8 +2045,8 @@ function vn({ model: e, words: t, from: n, count: r, side: i, y: a }) {
 	});
 }
 // src/views/export.tsx
-function yn({ model: e }) {
-	let t = B(""), { heads: n, view: r } = e.store.state.value, i = `${n.map((t) => sn(e.source.info, t).replace("@", "-")).join("+")}-${r}`, a = e.kept.value;
+function Gn({ model: e }) {
+	let t = B(""), { heads: n, view: r } = e.store.state.value, i = `${n.map((t) => Nn(e.source.info, t).replace("@", "-")).join("+")}-${r}`, a = e.kept.value;
 	async function o(e) {
 		try {
 			if (e === "link") {
@@ -1543,7 +2054,7 @@ function yn({ model: e }) {
 				return;
 			}
 			if (!a) return;
-			e === "csv" ? Lt(new Blob([Ft(await a.table())], { type: "text/csv" }), `${i}.csv`) : e === "svg" ? Lt(new Blob([a.svg()], { type: "image/svg+xml" }), `${i}.svg`) : Lt(await Pt(a.svg()), `${i}.png`), t.value = `${i}.${e} was written.`;
+			e === "csv" ? un(new Blob([cn(await a.table())], { type: "text/csv" }), `${i}.csv`) : e === "svg" ? un(new Blob([a.svg()], { type: "image/svg+xml" }), `${i}.svg`) : un(await sn(a.svg()), `${i}.png`), t.value = `${i}.${e} was written.`;
 		} catch (n) {
 			t.value = e === "link" ? `Copy it from the address bar: ${window.location.href}` : String(n.message);
 		}
@@ -1563,7 +2074,7 @@ function yn({ model: e }) {
 				onClick: () => void o(e),
 				children: e.toUpperCase()
 			})),
-			/* @__PURE__ */ H("button", {
+			e.store.isAddress.value && /* @__PURE__ */ H("button", {
 				type: "button",
 				onClick: () => void o("link"),
 				children: "Link"
@@ -1577,7 +2088,7 @@ function yn({ model: e }) {
 	});
 }
 // src/views/keys.ts
-var bn = [
+var Kn = [
 	["← →", "the word before or after"],
 	["↑ ↓", "the key above or below"],
 	["[ ]", "the head before or after"],
@@ -1593,21 +2104,21 @@ var bn = [
 	["Esc", "let go of the selection"],
 	["?", "this list"]
 ];
-function xn(e, t, n) {
+function qn(e, t, n) {
 	let r = e ? Math.min(n - 1, Math.max(0, e[0] + t)) : t > 0 ? 0 : n - 1;
 	return [r, r + 1];
 }
-function Sn(e, t, n, r) {
+function Jn(e, t, n, r) {
 	let i = e.target;
 	if (e.ctrlKey || e.metaKey || e.altKey || i.closest("input, select, textarea, dialog")) return;
 	let { store: a, source: o } = t, s = a.now, { layers: c } = o.info, [l, u] = s.heads[0], d = (e) => a.set(e), f = t.heads, p = f.findIndex((e) => e[0] === l && e[1] === u), m = (e) => f[(e + f.length) % f.length], h = (e) => {
 		let t = (l + e + c.length) % c.length;
 		return [t, Math.min(u, c[t].heads.length - 1)];
 	}, g = (e) => n.querySelector(".matrix canvas")?.dispatchEvent(new CustomEvent("zoom-by", { detail: e })), _ = {
-		ArrowRight: () => d({ query: xn(s.query, 1, t.queryWords.value.length) }),
-		ArrowLeft: () => d({ query: xn(s.query, -1, t.queryWords.value.length) }),
-		ArrowDown: () => d({ key: xn(s.key, 1, t.keyWords.value.length) }),
-		ArrowUp: () => d({ key: xn(s.key, -1, t.keyWords.value.length) }),
+		ArrowRight: () => d({ query: qn(s.query, 1, t.queryWords.value.length) }),
+		ArrowLeft: () => d({ query: qn(s.query, -1, t.queryWords.value.length) }),
+		ArrowDown: () => d({ key: qn(s.key, 1, t.keyWords.value.length) }),
+		ArrowUp: () => d({ key: qn(s.key, -1, t.keyWords.value.length) }),
 		"]": () => d({ heads: [m(p + 1)] }),
 		"[": () => d({ heads: [m(p - 1)] }),
 		"}": () => d({ heads: [h(1)] }),
@@ -1618,7 +2129,7 @@ function Sn(e, t, n, r) {
 			key: null
 		}),
 		l: () => d({ log: !s.log }),
-		s: () => d({ hide: bt[(bt.indexOf(s.hide) + 1) % bt.length] }),
+		s: () => d({ hide: Kt[(Kt.indexOf(s.hide) + 1) % Kt.length] }),
 		m: () => d({ pool: s.pool === "mean" ? "max" : "mean" }),
 		"+": () => g("+"),
 		"=": () => g("+"),
@@ -1632,22 +2143,22 @@ function Sn(e, t, n, r) {
 		e: () => n.querySelector(".export button")?.focus(),
 		"?": r
 	};
-	vt.forEach((e, n) => {
+	Wt.forEach((e, n) => {
 		t.views.value.includes(e) && (_[`${n + 1}`] = () => d({ view: e }));
 	});
 	let v = _[e.key];
 	v && (e.preventDefault(), v());
 }
 // src/views/help.tsx
-function Cn({ onClose: e }) {
-	let t = Ae(null);
-	return P(() => t.current.showModal(), []), /* @__PURE__ */ H("dialog", {
+function Yn({ onClose: e }) {
+	let t = rt(null);
+	return N(() => t.current.showModal(), []), /* @__PURE__ */ H("dialog", {
 		ref: t,
 		"aria-label": "Keys, and what weights do not show",
 		onClose: e,
 		children: [
 			/* @__PURE__ */ H("h2", { children: "Keys" }),
-			/* @__PURE__ */ H("dl", { children: bn.map(([e, t]) => /* @__PURE__ */ H("div", { children: [/* @__PURE__ */ H("dt", { children: /* @__PURE__ */ H("kbd", { children: e }) }), /* @__PURE__ */ H("dd", { children: t })] })) }),
+			/* @__PURE__ */ H("dl", { children: Kn.map(([e, t]) => /* @__PURE__ */ H("div", { children: [/* @__PURE__ */ H("dt", { children: /* @__PURE__ */ H("kbd", { children: e }) }), /* @__PURE__ */ H("dd", { children: t })] })) }),
 			/* @__PURE__ */ H("h2", { children: "What weights do not show" }),
 			/* @__PURE__ */ H("p", { children: "A weight says how much of a token's value a head mixes in, not what the value does afterwards: the same output can come out of other weights (Jain & Wallace 2019, arXiv:1902.10186), which are still a useful trace where they are tested against alternatives (Wiegreffe & Pinter 2019, arXiv:1908.04626). A token that gets much weight may be a resting place with a value of almost no length (Clark et al. 2019, arXiv:1906.04341; Kobayashi et al. 2020, arXiv:2004.10102)." }),
 			/* @__PURE__ */ H("form", {
@@ -1661,24 +2172,24 @@ function Cn({ onClose: e }) {
 	});
 }
 // src/views/image.tsx
-var wn = 300;
-function Tn({ model: e }) {
-	let { store: t } = e, { query: n } = t.state.value, r = Ae(null), i = e.picture.value, [a, o] = e.hasPatches.value, s = e.row.value, c = s && s.length === e.keyWords.value.length ? s : null, l = a && e.isSelf.value;
-	P(() => (e.kept.value = {
-		svg: () => Mt(r.current, Nt(r.current)),
+var Xn = 300;
+function Zn({ model: e }) {
+	let { store: t } = e, { query: n } = t.state.value, r = rt(null), i = e.picture.value, [a, o] = e.hasPatches.value, s = e.row.value, c = s && s.length === e.keyWords.value.length ? s : null, l = a && e.isSelf.value;
+	N(() => (e.kept.value = {
+		svg: () => an(r.current, on(r.current)),
 		table: async () => [["to", "weight"], ...c ? Array.from(c, (t, n) => [e.keyWords.value[n], t]) : []]
 	}, () => {
 		e.kept.value = null;
 	}), [c]);
-	let [u, d] = i.grid, f = wn * u / d, p = c ? c.subarray(0, i.first).reduce((e, t) => e + t, 0) : 0, m = 0;
+	let [u, d] = i.grid, f = Xn * u / d, p = c ? c.subarray(0, i.first).reduce((e, t) => e + t, 0) : 0, m = 0;
 	return c?.subarray(i.first).forEach((e) => m = Math.max(m, e)), /* @__PURE__ */ H("figure", {
 		class: "image",
 		children: [/* @__PURE__ */ H("svg", {
 			ref: r,
-			viewBox: `0 0 ${l ? 620 : wn} ${f + 24}`,
+			viewBox: `0 0 ${l ? 620 : Xn} ${f + 24}`,
 			role: "group",
 			"aria-label": "Patches that look, left, and how hard they look at each patch, right",
-			children: [l && /* @__PURE__ */ H(En, {
+			children: [l && /* @__PURE__ */ H(Qn, {
 				model: e,
 				picture: i,
 				side: "query",
@@ -1686,7 +2197,7 @@ function Tn({ model: e }) {
 				height: f,
 				weights: null,
 				most: 1
-			}), o && /* @__PURE__ */ H(En, {
+			}), o && /* @__PURE__ */ H(Qn, {
 				model: e,
 				picture: i,
 				side: "key",
@@ -1706,8 +2217,8 @@ function Tn({ model: e }) {
 		] }) : /* @__PURE__ */ H("span", { children: "Choose a patch on the left, or [CLS] above." }) })]
 	});
 }
-function En({ model: e, picture: t, side: n, left: r, height: i, weights: a, most: o }) {
-	let { store: s } = e, c = s.state.value[n], [l, u] = t.grid, [d, f] = [wn / u, i / l], p = e.scale(o), m = Array.from({ length: l * u }, (e, t) => t);
+function Qn({ model: e, picture: t, side: n, left: r, height: i, weights: a, most: o }) {
+	let { store: s } = e, c = s.state.value[n], [l, u] = t.grid, [d, f] = [Xn / u, i / l], p = e.scale(o), m = Array.from({ length: l * u }, (e, t) => t);
 	return /* @__PURE__ */ H("g", { children: [
 		/* @__PURE__ */ H("text", {
 			x: r,
@@ -1719,7 +2230,7 @@ function En({ model: e, picture: t, side: n, left: r, height: i, weights: a, mos
 			href: `data:image/png;base64,${t.png}`,
 			x: r,
 			y: 24,
-			width: wn,
+			width: Xn,
 			height: i,
 			preserveAspectRatio: "none"
 		}),
@@ -1750,30 +2261,30 @@ function En({ model: e, picture: t, side: n, left: r, height: i, weights: a, mos
 	] });
 }
 // src/views/inspector.tsx
-var Dn = 12;
-function On({ model: e }) {
-	let { store: t, source: n } = e, { query: r, key: i, heads: a } = t.state.value, o = e.row.value, s = e.keyWords.value, c = o && o.length === s.length ? o : null, l = r && ln(e.queryWords.value, r), u = i && ln(s, i), d = 0;
+var $n = 12;
+function er({ model: e }) {
+	let { store: t, source: n } = e, { query: r, key: i, heads: a } = t.state.value, o = e.row.value, s = e.keyWords.value, c = o && o.length === s.length ? o : null, l = r && Fn(e.queryWords.value, r), u = i && Fn(s, i), d = 0;
 	if (c && i) for (let e = i[0]; e < i[1]; e++) d += c[e];
-	let f = c && i && i[1] === i[0] + 1 ? 1 + c.filter((e) => e > c[i[0]]).length : null, p = c ? Array.from(c, (e, t) => [e, t]).sort((e, t) => t[0] - e[0]).slice(0, Dn) : [], m = [...e.looks.value ?? []].sort((e, t) => t.weight - e.weight).slice(0, Dn), h = a.map((e) => sn(n.info, e)).join(" + ");
+	let f = c && i && i[1] === i[0] + 1 ? 1 + c.filter((e) => e > c[i[0]]).length : null, p = c ? Array.from(c, (e, t) => [e, t]).sort((e, t) => t[0] - e[0]).slice(0, $n) : [], m = [...e.looks.value ?? []].sort((e, t) => t.weight - e.weight).slice(0, $n), h = a.map((e) => Nn(n.info, e)).join(" + ");
 	return /* @__PURE__ */ H("aside", {
 		class: "inspector",
 		"aria-label": "The selection",
 		children: [
-			/* @__PURE__ */ H("h2", { children: l || u ? /* @__PURE__ */ H(T, { children: [
+			/* @__PURE__ */ H("h2", { children: l || u ? /* @__PURE__ */ H(A, { children: [
 				/* @__PURE__ */ H("bdi", { children: l ?? "…" }),
 				" → ",
 				/* @__PURE__ */ H("bdi", { children: u ?? "…" })
 			] }) : "Nothing is selected" }),
 			/* @__PURE__ */ H("p", {
 				"aria-live": "polite",
-				children: c && i && /* @__PURE__ */ H(T, { children: [
+				children: c && i && /* @__PURE__ */ H(A, { children: [
 					/* @__PURE__ */ H("strong", { children: V(d) }),
 					" in ",
 					h,
 					f && `, rank ${f} of ${s.length}`
 				] })
 			}),
-			c && /* @__PURE__ */ H(T, { children: [/* @__PURE__ */ H("h3", { children: [h, ": what it looks at"] }), /* @__PURE__ */ H(kn, {
+			c && /* @__PURE__ */ H(A, { children: [/* @__PURE__ */ H("h3", { children: [h, ": what it looks at"] }), /* @__PURE__ */ H(tr, {
 				rows: p.map(([e, t]) => ({
 					label: s[t],
 					weight: e,
@@ -1781,9 +2292,9 @@ function On({ model: e }) {
 				})),
 				onChoose: (e) => t.set({ key: [p[e][1], p[e][1] + 1] })
 			})] }),
-			m.length > 0 && /* @__PURE__ */ H(T, { children: [/* @__PURE__ */ H("h3", { children: i ? "All heads, for this pair" : "Heads that look hardest" }), /* @__PURE__ */ H(kn, {
+			m.length > 0 && /* @__PURE__ */ H(A, { children: [/* @__PURE__ */ H("h3", { children: i ? "All heads, for this pair" : "Heads that look hardest" }), /* @__PURE__ */ H(tr, {
 				rows: m.map((e) => ({
-					label: sn(n.info, e.head) + (i ? "" : ` → ${s[e.key]}`),
+					label: Nn(n.info, e.head) + (i ? "" : ` → ${s[e.key]}`),
 					weight: e.weight,
 					isMarked: a.some((t) => t.join(".") === e.head.join("."))
 				})),
@@ -1796,7 +2307,7 @@ function On({ model: e }) {
 		]
 	});
 }
-function kn({ rows: e, onChoose: t }) {
+function tr({ rows: e, onChoose: t }) {
 	let n = Math.max(1e-9, ...e.map((e) => e.weight));
 	return /* @__PURE__ */ H("ol", {
 		class: "bars",
@@ -1823,117 +2334,117 @@ function kn({ rows: e, onChoose: t }) {
 	});
 }
 // node_modules/d3-selection/dist/d3-selection.mjs
-var An = "http://www.w3.org/1999/xhtml", jn = {
+var nr = "http://www.w3.org/1999/xhtml", rr = {
 	svg: "http://www.w3.org/2000/svg",
-	xhtml: An,
+	xhtml: nr,
 	xlink: "http://www.w3.org/1999/xlink",
 	xml: "http://www.w3.org/XML/1998/namespace",
 	xmlns: "http://www.w3.org/2000/xmlns/"
 };
-function Mn(e) {
+function ir(e) {
 	var t = e += "", n = t.indexOf(":");
-	return n >= 0 && (t = e.slice(0, n)) !== "xmlns" && (e = e.slice(n + 1)), jn.hasOwnProperty(t) ? {
-		space: jn[t],
+	return n >= 0 && (t = e.slice(0, n)) !== "xmlns" && (e = e.slice(n + 1)), rr.hasOwnProperty(t) ? {
+		space: rr[t],
 		local: e
 	} : e;
 }
-function Nn(e) {
+function ar(e) {
 	return function() {
 		var t = this.ownerDocument, n = this.namespaceURI;
-		return n === An && t.documentElement.namespaceURI === An ? t.createElement(e) : t.createElementNS(n, e);
+		return n === nr && t.documentElement.namespaceURI === nr ? t.createElement(e) : t.createElementNS(n, e);
 	};
 }
-function Pn(e) {
+function or(e) {
 	return function() {
 		return this.ownerDocument.createElementNS(e.space, e.local);
 	};
 }
-function Fn(e) {
-	var t = Mn(e);
-	return (t.local ? Pn : Nn)(t);
+function sr(e) {
+	var t = ir(e);
+	return (t.local ? or : ar)(t);
 }
-function In() {}
-function Ln(e) {
-	return e == null ? In : function() {
+function cr() {}
+function lr(e) {
+	return e == null ? cr : function() {
 		return this.querySelector(e);
 	};
 }
-function Rn(e) {
-	typeof e != "function" && (e = Ln(e));
+function ur(e) {
+	typeof e != "function" && (e = lr(e));
 	for (var t = this._groups, n = t.length, r = Array(n), i = 0; i < n; ++i) for (var a = t[i], o = a.length, s = r[i] = Array(o), c, l, u = 0; u < o; ++u) (c = a[u]) && (l = e.call(c, c.__data__, u, a)) && ("__data__" in c && (l.__data__ = c.__data__), s[u] = l);
 	return new U(r, this._parents);
 }
-function zn(e) {
+function dr(e) {
 	return e == null ? [] : Array.isArray(e) ? e : Array.from(e);
 }
-function Bn() {
+function fr() {
 	return [];
 }
-function Vn(e) {
-	return e == null ? Bn : function() {
+function pr(e) {
+	return e == null ? fr : function() {
 		return this.querySelectorAll(e);
 	};
 }
-function Hn(e) {
+function mr(e) {
 	return function() {
-		return zn(e.apply(this, arguments));
+		return dr(e.apply(this, arguments));
 	};
 }
-function Un(e) {
-	e = typeof e == "function" ? Hn(e) : Vn(e);
+function hr(e) {
+	e = typeof e == "function" ? mr(e) : pr(e);
 	for (var t = this._groups, n = t.length, r = [], i = [], a = 0; a < n; ++a) for (var o = t[a], s = o.length, c, l = 0; l < s; ++l) (c = o[l]) && (r.push(e.call(c, c.__data__, l, o)), i.push(c));
 	return new U(r, i);
 }
-function Wn(e) {
+function gr(e) {
 	return function() {
 		return this.matches(e);
 	};
 }
-function Gn(e) {
+function _r(e) {
 	return function(t) {
 		return t.matches(e);
 	};
 }
-var Kn = Array.prototype.find;
-function qn(e) {
+var vr = Array.prototype.find;
+function yr(e) {
 	return function() {
-		return Kn.call(this.children, e);
+		return vr.call(this.children, e);
 	};
 }
-function Jn() {
+function br() {
 	return this.firstElementChild;
 }
-function Yn(e) {
-	return this.select(e == null ? Jn : qn(typeof e == "function" ? e : Gn(e)));
+function xr(e) {
+	return this.select(e == null ? br : yr(typeof e == "function" ? e : _r(e)));
 }
-var Xn = Array.prototype.filter;
-function Zn() {
+var Sr = Array.prototype.filter;
+function Cr() {
 	return Array.from(this.children);
 }
-function Qn(e) {
+function wr(e) {
 	return function() {
-		return Xn.call(this.children, e);
+		return Sr.call(this.children, e);
 	};
 }
-function $n(e) {
-	return this.selectAll(e == null ? Zn : Qn(typeof e == "function" ? e : Gn(e)));
+function Tr(e) {
+	return this.selectAll(e == null ? Cr : wr(typeof e == "function" ? e : _r(e)));
 }
-function er(e) {
-	typeof e != "function" && (e = Wn(e));
+function Er(e) {
+	typeof e != "function" && (e = gr(e));
 	for (var t = this._groups, n = t.length, r = Array(n), i = 0; i < n; ++i) for (var a = t[i], o = a.length, s = r[i] = [], c, l = 0; l < o; ++l) (c = a[l]) && e.call(c, c.__data__, l, a) && s.push(c);
 	return new U(r, this._parents);
 }
-function tr(e) {
+function Dr(e) {
 	return Array(e.length);
 }
-function nr() {
-	return new U(this._enter || this._groups.map(tr), this._parents);
+function Or() {
+	return new U(this._enter || this._groups.map(Dr), this._parents);
 }
-function rr(e, t) {
+function kr(e, t) {
 	this.ownerDocument = e.ownerDocument, this.namespaceURI = e.namespaceURI, this._next = null, this._parent = e, this.__data__ = t;
 }
-rr.prototype = {
-	constructor: rr,
+kr.prototype = {
+	constructor: kr,
 	appendChild: function(e) {
 		return this._parent.insertBefore(e, this._next);
 	},
@@ -1947,30 +2458,30 @@ rr.prototype = {
 		return this._parent.querySelectorAll(e);
 	}
 };
-function ir(e) {
+function Ar(e) {
 	return function() {
 		return e;
 	};
 }
-function ar(e, t, n, r, i, a) {
-	for (var o = 0, s, c = t.length, l = a.length; o < l; ++o) (s = t[o]) ? (s.__data__ = a[o], r[o] = s) : n[o] = new rr(e, a[o]);
+function jr(e, t, n, r, i, a) {
+	for (var o = 0, s, c = t.length, l = a.length; o < l; ++o) (s = t[o]) ? (s.__data__ = a[o], r[o] = s) : n[o] = new kr(e, a[o]);
 	for (; o < c; ++o) (s = t[o]) && (i[o] = s);
 }
-function or(e, t, n, r, i, a, o) {
+function Mr(e, t, n, r, i, a, o) {
 	var s, c, l = /* @__PURE__ */ new Map(), u = t.length, d = a.length, f = Array(u), p;
 	for (s = 0; s < u; ++s) (c = t[s]) && (f[s] = p = o.call(c, c.__data__, s, t) + "", l.has(p) ? i[s] = c : l.set(p, c));
-	for (s = 0; s < d; ++s) p = o.call(e, a[s], s, a) + "", (c = l.get(p)) ? (r[s] = c, c.__data__ = a[s], l.delete(p)) : n[s] = new rr(e, a[s]);
+	for (s = 0; s < d; ++s) p = o.call(e, a[s], s, a) + "", (c = l.get(p)) ? (r[s] = c, c.__data__ = a[s], l.delete(p)) : n[s] = new kr(e, a[s]);
 	for (s = 0; s < u; ++s) (c = t[s]) && l.get(f[s]) === c && (i[s] = c);
 }
-function sr(e) {
+function Nr(e) {
 	return e.__data__;
 }
-function cr(e, t) {
-	if (!arguments.length) return Array.from(this, sr);
-	var n = t ? or : ar, r = this._parents, i = this._groups;
-	typeof e != "function" && (e = ir(e));
+function Pr(e, t) {
+	if (!arguments.length) return Array.from(this, Nr);
+	var n = t ? Mr : jr, r = this._parents, i = this._groups;
+	typeof e != "function" && (e = Ar(e));
 	for (var a = i.length, o = Array(a), s = Array(a), c = Array(a), l = 0; l < a; ++l) {
-		var u = r[l], d = i[l], f = d.length, p = lr(e.call(u, u && u.__data__, l, r)), m = p.length, h = s[l] = Array(m), g = o[l] = Array(m);
+		var u = r[l], d = i[l], f = d.length, p = Fr(e.call(u, u && u.__data__, l, r)), m = p.length, h = s[l] = Array(m), g = o[l] = Array(m);
 		n(u, d, h, g, c[l] = Array(f), p, t);
 		for (var _ = 0, v = 0, y, b; _ < m; ++_) if (y = h[_]) {
 			for (_ >= v && (v = _ + 1); !(b = g[v]) && ++v < m;);
@@ -1979,27 +2490,27 @@ function cr(e, t) {
 	}
 	return o = new U(o, r), o._enter = s, o._exit = c, o;
 }
-function lr(e) {
+function Fr(e) {
 	return typeof e == "object" && "length" in e ? e : Array.from(e);
 }
-function ur() {
-	return new U(this._exit || this._groups.map(tr), this._parents);
+function Ir() {
+	return new U(this._exit || this._groups.map(Dr), this._parents);
 }
-function dr(e, t, n) {
+function Lr(e, t, n) {
 	var r = this.enter(), i = this, a = this.exit();
 	return typeof e == "function" ? (r = e(r), r &&= r.selection()) : r = r.append(e + ""), t != null && (i = t(i), i &&= i.selection()), n == null ? a.remove() : n(a), r && i ? r.merge(i).order() : i;
 }
-function fr(e) {
+function Rr(e) {
 	for (var t = e.selection ? e.selection() : e, n = this._groups, r = t._groups, i = n.length, a = r.length, o = Math.min(i, a), s = Array(i), c = 0; c < o; ++c) for (var l = n[c], u = r[c], d = l.length, f = s[c] = Array(d), p, m = 0; m < d; ++m) (p = l[m] || u[m]) && (f[m] = p);
 	for (; c < i; ++c) s[c] = n[c];
 	return new U(s, this._parents);
 }
-function pr() {
+function zr() {
 	for (var e = this._groups, t = -1, n = e.length; ++t < n;) for (var r = e[t], i = r.length - 1, a = r[i], o; --i >= 0;) (o = r[i]) && (a && o.compareDocumentPosition(a) ^ 4 && a.parentNode.insertBefore(o, a), a = o);
 	return this;
 }
-function mr(e) {
-	e ||= hr;
+function Br(e) {
+	e ||= Vr;
 	function t(t, n) {
 		return t && n ? e(t.__data__, n.__data__) : !t - !n;
 	}
@@ -2009,129 +2520,129 @@ function mr(e) {
 	}
 	return new U(i, this._parents).order();
 }
-function hr(e, t) {
+function Vr(e, t) {
 	return e < t ? -1 : e > t ? 1 : e >= t ? 0 : NaN;
 }
-function gr() {
+function Hr() {
 	var e = arguments[0];
 	return arguments[0] = this, e.apply(null, arguments), this;
 }
-function _r() {
+function Ur() {
 	return Array.from(this);
 }
-function vr() {
+function Wr() {
 	for (var e = this._groups, t = 0, n = e.length; t < n; ++t) for (var r = e[t], i = 0, a = r.length; i < a; ++i) {
 		var o = r[i];
 		if (o) return o;
 	}
 	return null;
 }
-function yr() {
+function Gr() {
 	let e = 0;
 	for (let t of this) ++e;
 	return e;
 }
-function br() {
+function Kr() {
 	return !this.node();
 }
-function xr(e) {
+function qr(e) {
 	for (var t = this._groups, n = 0, r = t.length; n < r; ++n) for (var i = t[n], a = 0, o = i.length, s; a < o; ++a) (s = i[a]) && e.call(s, s.__data__, a, i);
 	return this;
 }
-function Sr(e) {
+function Jr(e) {
 	return function() {
 		this.removeAttribute(e);
 	};
 }
-function Cr(e) {
+function Yr(e) {
 	return function() {
 		this.removeAttributeNS(e.space, e.local);
 	};
 }
-function wr(e, t) {
+function Xr(e, t) {
 	return function() {
 		this.setAttribute(e, t);
 	};
 }
-function Tr(e, t) {
+function Zr(e, t) {
 	return function() {
 		this.setAttributeNS(e.space, e.local, t);
 	};
 }
-function Er(e, t) {
+function Qr(e, t) {
 	return function() {
 		var n = t.apply(this, arguments);
 		n == null ? this.removeAttribute(e) : this.setAttribute(e, n);
 	};
 }
-function Dr(e, t) {
+function $r(e, t) {
 	return function() {
 		var n = t.apply(this, arguments);
 		n == null ? this.removeAttributeNS(e.space, e.local) : this.setAttributeNS(e.space, e.local, n);
 	};
 }
-function Or(e, t) {
-	var n = Mn(e);
+function ei(e, t) {
+	var n = ir(e);
 	if (arguments.length < 2) {
 		var r = this.node();
 		return n.local ? r.getAttributeNS(n.space, n.local) : r.getAttribute(n);
 	}
-	return this.each((t == null ? n.local ? Cr : Sr : typeof t == "function" ? n.local ? Dr : Er : n.local ? Tr : wr)(n, t));
+	return this.each((t == null ? n.local ? Yr : Jr : typeof t == "function" ? n.local ? $r : Qr : n.local ? Zr : Xr)(n, t));
 }
-function kr(e) {
+function ti(e) {
 	return e.ownerDocument && e.ownerDocument.defaultView || e.document && e || e.defaultView;
 }
-function Ar(e) {
+function ni(e) {
 	return function() {
 		this.style.removeProperty(e);
 	};
 }
-function jr(e, t, n) {
+function ri(e, t, n) {
 	return function() {
 		this.style.setProperty(e, t, n);
 	};
 }
-function Mr(e, t, n) {
+function ii(e, t, n) {
 	return function() {
 		var r = t.apply(this, arguments);
 		r == null ? this.style.removeProperty(e) : this.style.setProperty(e, r, n);
 	};
 }
-function Nr(e, t, n) {
-	return arguments.length > 1 ? this.each((t == null ? Ar : typeof t == "function" ? Mr : jr)(e, t, n ?? "")) : Pr(this.node(), e);
+function ai(e, t, n) {
+	return arguments.length > 1 ? this.each((t == null ? ni : typeof t == "function" ? ii : ri)(e, t, n ?? "")) : oi(this.node(), e);
 }
-function Pr(e, t) {
-	return e.style.getPropertyValue(t) || kr(e).getComputedStyle(e, null).getPropertyValue(t);
+function oi(e, t) {
+	return e.style.getPropertyValue(t) || ti(e).getComputedStyle(e, null).getPropertyValue(t);
 }
-function Fr(e) {
+function si(e) {
 	return function() {
 		delete this[e];
 	};
 }
-function Ir(e, t) {
+function ci(e, t) {
 	return function() {
 		this[e] = t;
 	};
 }
-function Lr(e, t) {
+function li(e, t) {
 	return function() {
 		var n = t.apply(this, arguments);
 		n == null ? delete this[e] : this[e] = n;
 	};
 }
-function Rr(e, t) {
-	return arguments.length > 1 ? this.each((t == null ? Fr : typeof t == "function" ? Lr : Ir)(e, t)) : this.node()[e];
+function ui(e, t) {
+	return arguments.length > 1 ? this.each((t == null ? si : typeof t == "function" ? li : ci)(e, t)) : this.node()[e];
 }
-function zr(e) {
+function di(e) {
 	return e.trim().split(/^|\s+/);
 }
-function Br(e) {
-	return e.classList || new Vr(e);
+function fi(e) {
+	return e.classList || new pi(e);
 }
-function Vr(e) {
-	this._node = e, this._names = zr(e.getAttribute("class") || "");
+function pi(e) {
+	this._node = e, this._names = di(e.getAttribute("class") || "");
 }
-Vr.prototype = {
+pi.prototype = {
 	add: function(e) {
 		this._names.indexOf(e) < 0 && (this._names.push(e), this._node.setAttribute("class", this._names.join(" ")));
 	},
@@ -2143,123 +2654,123 @@ Vr.prototype = {
 		return this._names.indexOf(e) >= 0;
 	}
 };
-function Hr(e, t) {
-	for (var n = Br(e), r = -1, i = t.length; ++r < i;) n.add(t[r]);
+function mi(e, t) {
+	for (var n = fi(e), r = -1, i = t.length; ++r < i;) n.add(t[r]);
 }
-function Ur(e, t) {
-	for (var n = Br(e), r = -1, i = t.length; ++r < i;) n.remove(t[r]);
+function hi(e, t) {
+	for (var n = fi(e), r = -1, i = t.length; ++r < i;) n.remove(t[r]);
 }
-function Wr(e) {
+function gi(e) {
 	return function() {
-		Hr(this, e);
+		mi(this, e);
 	};
 }
-function Gr(e) {
+function _i(e) {
 	return function() {
-		Ur(this, e);
+		hi(this, e);
 	};
 }
-function Kr(e, t) {
+function vi(e, t) {
 	return function() {
-		(t.apply(this, arguments) ? Hr : Ur)(this, e);
+		(t.apply(this, arguments) ? mi : hi)(this, e);
 	};
 }
-function qr(e, t) {
-	var n = zr(e + "");
+function yi(e, t) {
+	var n = di(e + "");
 	if (arguments.length < 2) {
-		for (var r = Br(this.node()), i = -1, a = n.length; ++i < a;) if (!r.contains(n[i])) return !1;
+		for (var r = fi(this.node()), i = -1, a = n.length; ++i < a;) if (!r.contains(n[i])) return !1;
 		return !0;
 	}
-	return this.each((typeof t == "function" ? Kr : t ? Wr : Gr)(n, t));
+	return this.each((typeof t == "function" ? vi : t ? gi : _i)(n, t));
 }
-function Jr() {
+function bi() {
 	this.textContent = "";
 }
-function Yr(e) {
+function xi(e) {
 	return function() {
 		this.textContent = e;
 	};
 }
-function Xr(e) {
+function Si(e) {
 	return function() {
 		var t = e.apply(this, arguments);
 		this.textContent = t ?? "";
 	};
 }
-function Zr(e) {
-	return arguments.length ? this.each(e == null ? Jr : (typeof e == "function" ? Xr : Yr)(e)) : this.node().textContent;
+function Ci(e) {
+	return arguments.length ? this.each(e == null ? bi : (typeof e == "function" ? Si : xi)(e)) : this.node().textContent;
 }
-function Qr() {
+function wi() {
 	this.innerHTML = "";
 }
-function $r(e) {
+function Ti(e) {
 	return function() {
 		this.innerHTML = e;
 	};
 }
-function ei(e) {
+function Ei(e) {
 	return function() {
 		var t = e.apply(this, arguments);
 		this.innerHTML = t ?? "";
 	};
 }
-function ti(e) {
-	return arguments.length ? this.each(e == null ? Qr : (typeof e == "function" ? ei : $r)(e)) : this.node().innerHTML;
+function Di(e) {
+	return arguments.length ? this.each(e == null ? wi : (typeof e == "function" ? Ei : Ti)(e)) : this.node().innerHTML;
 }
-function ni() {
+function Oi() {
 	this.nextSibling && this.parentNode.appendChild(this);
 }
-function ri() {
-	return this.each(ni);
+function ki() {
+	return this.each(Oi);
 }
-function ii() {
+function Ai() {
 	this.previousSibling && this.parentNode.insertBefore(this, this.parentNode.firstChild);
 }
-function ai() {
-	return this.each(ii);
+function ji() {
+	return this.each(Ai);
 }
-function oi(e) {
-	var t = typeof e == "function" ? e : Fn(e);
+function Mi(e) {
+	var t = typeof e == "function" ? e : sr(e);
 	return this.select(function() {
 		return this.appendChild(t.apply(this, arguments));
 	});
 }
-function si() {
+function Ni() {
 	return null;
 }
-function ci(e, t) {
-	var n = typeof e == "function" ? e : Fn(e), r = t == null ? si : typeof t == "function" ? t : Ln(t);
+function Pi(e, t) {
+	var n = typeof e == "function" ? e : sr(e), r = t == null ? Ni : typeof t == "function" ? t : lr(t);
 	return this.select(function() {
 		return this.insertBefore(n.apply(this, arguments), r.apply(this, arguments) || null);
 	});
 }
-function li() {
+function Fi() {
 	var e = this.parentNode;
 	e && e.removeChild(this);
 }
-function ui() {
-	return this.each(li);
+function Ii() {
+	return this.each(Fi);
 }
-function di() {
+function Li() {
 	var e = this.cloneNode(!1), t = this.parentNode;
 	return t ? t.insertBefore(e, this.nextSibling) : e;
 }
-function fi() {
+function Ri() {
 	var e = this.cloneNode(!0), t = this.parentNode;
 	return t ? t.insertBefore(e, this.nextSibling) : e;
 }
-function pi(e) {
-	return this.select(e ? fi : di);
+function zi(e) {
+	return this.select(e ? Ri : Li);
 }
-function mi(e) {
+function Bi(e) {
 	return arguments.length ? this.property("__data__", e) : this.node().__data__;
 }
-function hi(e) {
+function Vi(e) {
 	return function(t) {
 		e.call(this, t, this.__data__);
 	};
 }
-function gi(e) {
+function Hi(e) {
 	return e.trim().split(/^|\s+/).map(function(e) {
 		var t = "", n = e.indexOf(".");
 		return n >= 0 && (t = e.slice(n + 1), e = e.slice(0, n)), {
@@ -2268,7 +2779,7 @@ function gi(e) {
 		};
 	});
 }
-function _i(e) {
+function Ui(e) {
 	return function() {
 		var t = this.__on;
 		if (t) {
@@ -2277,9 +2788,9 @@ function _i(e) {
 		}
 	};
 }
-function vi(e, t, n) {
+function Wi(e, t, n) {
 	return function() {
-		var r = this.__on, i, a = hi(t);
+		var r = this.__on, i, a = Vi(t);
 		if (r) {
 			for (var o = 0, s = r.length; o < s; ++o) if ((i = r[o]).type === e.type && i.name === e.name) {
 				this.removeEventListener(i.type, i.listener, i.options), this.addEventListener(i.type, i.listener = a, i.options = n), i.value = t;
@@ -2295,98 +2806,98 @@ function vi(e, t, n) {
 		}, r ? r.push(i) : this.__on = [i];
 	};
 }
-function yi(e, t, n) {
-	var r = gi(e + ""), i, a = r.length, o;
+function Gi(e, t, n) {
+	var r = Hi(e + ""), i, a = r.length, o;
 	if (arguments.length < 2) {
 		var s = this.node().__on;
 		if (s) {
 			for (var c = 0, l = s.length, u; c < l; ++c) for (i = 0, u = s[c]; i < a; ++i) if ((o = r[i]).type === u.type && o.name === u.name) return u.value;
 		}
 	} else {
-		for (s = t ? vi : _i, i = 0; i < a; ++i) this.each(s(r[i], t, n));
+		for (s = t ? Wi : Ui, i = 0; i < a; ++i) this.each(s(r[i], t, n));
 		return this;
 	}
 }
-function bi(e, t, n) {
-	var r = kr(e), i = r.CustomEvent;
+function Ki(e, t, n) {
+	var r = ti(e), i = r.CustomEvent;
 	typeof i == "function" ? i = new i(t, n) : (i = r.document.createEvent("Event"), n ? (i.initEvent(t, n.bubbles, n.cancelable), i.detail = n.detail) : i.initEvent(t, !1, !1)), e.dispatchEvent(i);
 }
-function xi(e, t) {
+function qi(e, t) {
 	return function() {
-		return bi(this, e, t);
+		return Ki(this, e, t);
 	};
 }
-function Si(e, t) {
+function Ji(e, t) {
 	return function() {
-		return bi(this, e, t.apply(this, arguments));
+		return Ki(this, e, t.apply(this, arguments));
 	};
 }
-function Ci(e, t) {
-	return this.each((typeof t == "function" ? Si : xi)(e, t));
+function Yi(e, t) {
+	return this.each((typeof t == "function" ? Ji : qi)(e, t));
 }
-function* wi() {
+function* Xi() {
 	for (var e = this._groups, t = 0, n = e.length; t < n; ++t) for (var r = e[t], i = 0, a = r.length, o; i < a; ++i) (o = r[i]) && (yield o);
 }
-var Ti = [null];
+var Zi = [null];
 function U(e, t) {
 	this._groups = e, this._parents = t;
 }
-function Ei() {
-	return new U([[document.documentElement]], Ti);
+function Qi() {
+	return new U([[document.documentElement]], Zi);
 }
-function Di() {
+function $i() {
 	return this;
 }
-U.prototype = Ei.prototype = {
+U.prototype = Qi.prototype = {
 	constructor: U,
-	select: Rn,
-	selectAll: Un,
-	selectChild: Yn,
-	selectChildren: $n,
-	filter: er,
-	data: cr,
-	enter: nr,
-	exit: ur,
-	join: dr,
-	merge: fr,
-	selection: Di,
-	order: pr,
-	sort: mr,
-	call: gr,
-	nodes: _r,
-	node: vr,
-	size: yr,
-	empty: br,
-	each: xr,
-	attr: Or,
-	style: Nr,
-	property: Rr,
-	classed: qr,
-	text: Zr,
-	html: ti,
-	raise: ri,
-	lower: ai,
-	append: oi,
-	insert: ci,
-	remove: ui,
-	clone: pi,
-	datum: mi,
-	on: yi,
-	dispatch: Ci,
-	[Symbol.iterator]: wi
+	select: ur,
+	selectAll: hr,
+	selectChild: xr,
+	selectChildren: Tr,
+	filter: Er,
+	data: Pr,
+	enter: Or,
+	exit: Ir,
+	join: Lr,
+	merge: Rr,
+	selection: $i,
+	order: zr,
+	sort: Br,
+	call: Hr,
+	nodes: Ur,
+	node: Wr,
+	size: Gr,
+	empty: Kr,
+	each: qr,
+	attr: ei,
+	style: ai,
+	property: ui,
+	classed: yi,
+	text: Ci,
+	html: Di,
+	raise: ki,
+	lower: ji,
+	append: Mi,
+	insert: Pi,
+	remove: Ii,
+	clone: zi,
+	datum: Bi,
+	on: Gi,
+	dispatch: Yi,
+	[Symbol.iterator]: Xi
 };
-function Oi(e) {
-	return typeof e == "string" ? new U([[document.querySelector(e)]], [document.documentElement]) : new U([[e]], Ti);
+function ea(e) {
+	return typeof e == "string" ? new U([[document.querySelector(e)]], [document.documentElement]) : new U([[e]], Zi);
 }
-var ki = 0;
-function Ai() {
-	return new ji();
+var ta = 0;
+function na() {
+	return new ra();
 }
-function ji() {
-	this._ = "@" + (++ki).toString(36);
+function ra() {
+	this._ = "@" + (++ta).toString(36);
 }
-ji.prototype = Ai.prototype = {
-	constructor: ji,
+ra.prototype = na.prototype = {
+	constructor: ra,
 	get: function(e) {
 		for (var t = this._; !(t in e);) if (!(e = e.parentNode)) return;
 		return e[t];
@@ -2401,13 +2912,13 @@ ji.prototype = Ai.prototype = {
 		return this._;
 	}
 };
-function Mi(e) {
+function ia(e) {
 	let t;
 	for (; t = e.sourceEvent;) e = t;
 	return e;
 }
-function Ni(e, t) {
-	if (e = Mi(e), t === void 0 && (t = e.currentTarget), t) {
+function aa(e, t) {
+	if (e = ia(e), t === void 0 && (t = e.currentTarget), t) {
 		var n = t.ownerSVGElement || t;
 		if (n.createSVGPoint) {
 			var r = n.createSVGPoint();
@@ -2421,18 +2932,18 @@ function Ni(e, t) {
 	return [e.pageX, e.pageY];
 }
 // node_modules/d3-dispatch/dist/d3-dispatch.mjs
-var Pi = { value: () => {} };
-function Fi() {
+var oa = { value: () => {} };
+function sa() {
 	for (var e = 0, t = arguments.length, n = {}, r; e < t; ++e) {
 		if (!(r = arguments[e] + "") || r in n || /[\s.]/.test(r)) throw Error("illegal type: " + r);
 		n[r] = [];
 	}
-	return new Ii(n);
+	return new ca(n);
 }
-function Ii(e) {
+function ca(e) {
 	this._ = e;
 }
-function Li(e, t) {
+function la(e, t) {
 	return e.trim().split(/^|\s+/).map(function(e) {
 		var n = "", r = e.indexOf(".");
 		if (r >= 0 && (n = e.slice(r + 1), e = e.slice(0, r)), e && !t.hasOwnProperty(e)) throw Error("unknown type: " + e);
@@ -2442,23 +2953,23 @@ function Li(e, t) {
 		};
 	});
 }
-Ii.prototype = Fi.prototype = {
-	constructor: Ii,
+ca.prototype = sa.prototype = {
+	constructor: ca,
 	on: function(e, t) {
-		var n = this._, r = Li(e + "", n), i, a = -1, o = r.length;
+		var n = this._, r = la(e + "", n), i, a = -1, o = r.length;
 		if (arguments.length < 2) {
-			for (; ++a < o;) if ((i = (e = r[a]).type) && (i = Ri(n[i], e.name))) return i;
+			for (; ++a < o;) if ((i = (e = r[a]).type) && (i = ua(n[i], e.name))) return i;
 		} else {
 			if (t != null && typeof t != "function") throw Error("invalid callback: " + t);
-			for (; ++a < o;) if (i = (e = r[a]).type) n[i] = zi(n[i], e.name, t);
-			else if (t == null) for (i in n) n[i] = zi(n[i], e.name, null);
+			for (; ++a < o;) if (i = (e = r[a]).type) n[i] = da(n[i], e.name, t);
+			else if (t == null) for (i in n) n[i] = da(n[i], e.name, null);
 			return this;
 		}
 	},
 	copy: function() {
 		var e = {}, t = this._;
 		for (var n in t) e[n] = t[n].slice();
-		return new Ii(e);
+		return new ca(e);
 	},
 	call: function(e, t) {
 		if ((i = arguments.length - 2) > 0) for (var n = Array(i), r = 0, i, a; r < i; ++r) n[r] = arguments[r + 2];
@@ -2470,12 +2981,12 @@ Ii.prototype = Fi.prototype = {
 		for (var r = this._[e], i = 0, a = r.length; i < a; ++i) r[i].value.apply(t, n);
 	}
 };
-function Ri(e, t) {
+function ua(e, t) {
 	for (var n = 0, r = e.length, i; n < r; ++n) if ((i = e[n]).name === t) return i.value;
 }
-function zi(e, t, n) {
+function da(e, t, n) {
 	for (var r = 0, i = e.length; r < i; ++r) if (e[r].name === t) {
-		e[r] = Pi, e = e.slice(0, r).concat(e.slice(r + 1));
+		e[r] = oa, e = e.slice(0, r).concat(e.slice(r + 1));
 		break;
 	}
 	return n != null && e.push({
@@ -2484,24 +2995,24 @@ function zi(e, t, n) {
 	}), e;
 }
 // node_modules/d3-drag/dist/d3-drag.mjs
-var Bi = {
+var fa = {
 	capture: !0,
 	passive: !1
 };
-function Vi(e) {
+function pa(e) {
 	e.preventDefault(), e.stopImmediatePropagation();
 }
-function Hi(e) {
-	var t = e.document.documentElement, n = Oi(e).on("dragstart.drag", Vi, Bi);
-	"onselectstart" in t ? n.on("selectstart.drag", Vi, Bi) : (t.__noselect = t.style.MozUserSelect, t.style.MozUserSelect = "none");
+function ma(e) {
+	var t = e.document.documentElement, n = ea(e).on("dragstart.drag", pa, fa);
+	"onselectstart" in t ? n.on("selectstart.drag", pa, fa) : (t.__noselect = t.style.MozUserSelect, t.style.MozUserSelect = "none");
 }
-function Ui(e, t) {
-	var n = e.document.documentElement, r = Oi(e).on("dragstart.drag", null);
-	t && (r.on("click.drag", Vi, Bi), setTimeout(function() {
+function ha(e, t) {
+	var n = e.document.documentElement, r = ea(e).on("dragstart.drag", null);
+	t && (r.on("click.drag", pa, fa), setTimeout(function() {
 		r.on("click.drag", null);
 	}, 0)), "onselectstart" in n ? r.on("selectstart.drag", null) : (n.style.MozUserSelect = n.__noselect, delete n.__noselect);
 }
-function Wi(e, { sourceEvent: t, subject: n, target: r, identifier: i, active: a, x: o, y: s, dx: c, dy: l, dispatch: u }) {
+function ga(e, { sourceEvent: t, subject: n, target: r, identifier: i, active: a, x: o, y: s, dx: c, dy: l, dispatch: u }) {
 	Object.defineProperties(this, {
 		type: {
 			value: e,
@@ -2556,21 +3067,21 @@ function Wi(e, { sourceEvent: t, subject: n, target: r, identifier: i, active: a
 		_: { value: u }
 	});
 }
-Wi.prototype.on = function() {
+ga.prototype.on = function() {
 	var e = this._.on.apply(this._, arguments);
 	return e === this._ ? this : e;
 };
 // node_modules/d3-color/dist/d3-color.mjs
-function Gi(e, t, n) {
+function _a(e, t, n) {
 	e.prototype = t.prototype = n, n.constructor = e;
 }
-function Ki(e, t) {
+function va(e, t) {
 	var n = Object.create(e.prototype);
 	for (var r in t) n[r] = t[r];
 	return n;
 }
-function qi() {}
-var Ji = .7, Yi = 1 / Ji, Xi = "\\s*([+-]?\\d+)\\s*", Zi = "\\s*([+-]?(?:\\d*\\.)?\\d+(?:[eE][+-]?\\d+)?)\\s*", W = "\\s*([+-]?(?:\\d*\\.)?\\d+(?:[eE][+-]?\\d+)?)%\\s*", Qi = /^#([0-9a-f]{3,8})$/, $i = RegExp(`^rgb\\(${Xi},${Xi},${Xi}\\)$`), ea = RegExp(`^rgb\\(${W},${W},${W}\\)$`), ta = RegExp(`^rgba\\(${Xi},${Xi},${Xi},${Zi}\\)$`), na = RegExp(`^rgba\\(${W},${W},${W},${Zi}\\)$`), ra = RegExp(`^hsl\\(${Zi},${W},${W}\\)$`), ia = RegExp(`^hsla\\(${Zi},${W},${W},${Zi}\\)$`), aa = {
+function ya() {}
+var ba = .7, xa = 1 / ba, Sa = "\\s*([+-]?\\d+)\\s*", Ca = "\\s*([+-]?(?:\\d*\\.)?\\d+(?:[eE][+-]?\\d+)?)\\s*", W = "\\s*([+-]?(?:\\d*\\.)?\\d+(?:[eE][+-]?\\d+)?)%\\s*", wa = /^#([0-9a-f]{3,8})$/, Ta = RegExp(`^rgb\\(${Sa},${Sa},${Sa}\\)$`), Ea = RegExp(`^rgb\\(${W},${W},${W}\\)$`), Da = RegExp(`^rgba\\(${Sa},${Sa},${Sa},${Ca}\\)$`), Oa = RegExp(`^rgba\\(${W},${W},${W},${Ca}\\)$`), ka = RegExp(`^hsl\\(${Ca},${W},${W}\\)$`), Aa = RegExp(`^hsla\\(${Ca},${W},${W},${Ca}\\)$`), ja = {
 	aliceblue: 15792383,
 	antiquewhite: 16444375,
 	aqua: 65535,
@@ -2720,266 +3231,266 @@ var Ji = .7, Yi = 1 / Ji, Xi = "\\s*([+-]?\\d+)\\s*", Zi = "\\s*([+-]?(?:\\d*\\.
 	yellow: 16776960,
 	yellowgreen: 10145074
 };
-Gi(qi, ua, {
+_a(ya, Ia, {
 	copy(e) {
 		return Object.assign(new this.constructor(), this, e);
 	},
 	displayable() {
 		return this.rgb().displayable();
 	},
-	hex: oa,
-	formatHex: oa,
-	formatHex8: sa,
-	formatHsl: ca,
-	formatRgb: la,
-	toString: la
+	hex: Ma,
+	formatHex: Ma,
+	formatHex8: Na,
+	formatHsl: Pa,
+	formatRgb: Fa,
+	toString: Fa
 });
-function oa() {
+function Ma() {
 	return this.rgb().formatHex();
 }
-function sa() {
+function Na() {
 	return this.rgb().formatHex8();
 }
-function ca() {
-	return Sa(this).formatHsl();
+function Pa() {
+	return Ja(this).formatHsl();
 }
-function la() {
+function Fa() {
 	return this.rgb().formatRgb();
 }
-function ua(e) {
+function Ia(e) {
 	var t, n;
-	return e = (e + "").trim().toLowerCase(), (t = Qi.exec(e)) ? (n = t[1].length, t = parseInt(t[1], 16), n === 6 ? da(t) : n === 3 ? new G(t >> 8 & 15 | t >> 4 & 240, t >> 4 & 15 | t & 240, (t & 15) << 4 | t & 15, 1) : n === 8 ? fa(t >> 24 & 255, t >> 16 & 255, t >> 8 & 255, (t & 255) / 255) : n === 4 ? fa(t >> 12 & 15 | t >> 8 & 240, t >> 8 & 15 | t >> 4 & 240, t >> 4 & 15 | t & 240, ((t & 15) << 4 | t & 15) / 255) : null) : (t = $i.exec(e)) ? new G(t[1], t[2], t[3], 1) : (t = ea.exec(e)) ? new G(t[1] * 255 / 100, t[2] * 255 / 100, t[3] * 255 / 100, 1) : (t = ta.exec(e)) ? fa(t[1], t[2], t[3], t[4]) : (t = na.exec(e)) ? fa(t[1] * 255 / 100, t[2] * 255 / 100, t[3] * 255 / 100, t[4]) : (t = ra.exec(e)) ? xa(t[1], t[2] / 100, t[3] / 100, 1) : (t = ia.exec(e)) ? xa(t[1], t[2] / 100, t[3] / 100, t[4]) : aa.hasOwnProperty(e) ? da(aa[e]) : e === "transparent" ? new G(NaN, NaN, NaN, 0) : null;
+	return e = (e + "").trim().toLowerCase(), (t = wa.exec(e)) ? (n = t[1].length, t = parseInt(t[1], 16), n === 6 ? La(t) : n === 3 ? new G(t >> 8 & 15 | t >> 4 & 240, t >> 4 & 15 | t & 240, (t & 15) << 4 | t & 15, 1) : n === 8 ? Ra(t >> 24 & 255, t >> 16 & 255, t >> 8 & 255, (t & 255) / 255) : n === 4 ? Ra(t >> 12 & 15 | t >> 8 & 240, t >> 8 & 15 | t >> 4 & 240, t >> 4 & 15 | t & 240, ((t & 15) << 4 | t & 15) / 255) : null) : (t = Ta.exec(e)) ? new G(t[1], t[2], t[3], 1) : (t = Ea.exec(e)) ? new G(t[1] * 255 / 100, t[2] * 255 / 100, t[3] * 255 / 100, 1) : (t = Da.exec(e)) ? Ra(t[1], t[2], t[3], t[4]) : (t = Oa.exec(e)) ? Ra(t[1] * 255 / 100, t[2] * 255 / 100, t[3] * 255 / 100, t[4]) : (t = ka.exec(e)) ? qa(t[1], t[2] / 100, t[3] / 100, 1) : (t = Aa.exec(e)) ? qa(t[1], t[2] / 100, t[3] / 100, t[4]) : ja.hasOwnProperty(e) ? La(ja[e]) : e === "transparent" ? new G(NaN, NaN, NaN, 0) : null;
 }
-function da(e) {
+function La(e) {
 	return new G(e >> 16 & 255, e >> 8 & 255, e & 255, 1);
 }
-function fa(e, t, n, r) {
+function Ra(e, t, n, r) {
 	return r <= 0 && (e = t = n = NaN), new G(e, t, n, r);
 }
-function pa(e) {
-	return e instanceof qi || (e = ua(e)), e ? (e = e.rgb(), new G(e.r, e.g, e.b, e.opacity)) : new G();
+function za(e) {
+	return e instanceof ya || (e = Ia(e)), e ? (e = e.rgb(), new G(e.r, e.g, e.b, e.opacity)) : new G();
 }
-function ma(e, t, n, r) {
-	return arguments.length === 1 ? pa(e) : new G(e, t, n, r ?? 1);
+function Ba(e, t, n, r) {
+	return arguments.length === 1 ? za(e) : new G(e, t, n, r ?? 1);
 }
 function G(e, t, n, r) {
 	this.r = +e, this.g = +t, this.b = +n, this.opacity = +r;
 }
-Gi(G, ma, Ki(qi, {
+_a(G, Ba, va(ya, {
 	brighter(e) {
-		return e = e == null ? Yi : Yi ** +e, new G(this.r * e, this.g * e, this.b * e, this.opacity);
+		return e = e == null ? xa : xa ** +e, new G(this.r * e, this.g * e, this.b * e, this.opacity);
 	},
 	darker(e) {
-		return e = e == null ? Ji : Ji ** +e, new G(this.r * e, this.g * e, this.b * e, this.opacity);
+		return e = e == null ? ba : ba ** +e, new G(this.r * e, this.g * e, this.b * e, this.opacity);
 	},
 	rgb() {
 		return this;
 	},
 	clamp() {
-		return new G(ya(this.r), ya(this.g), ya(this.b), va(this.opacity));
+		return new G(Ga(this.r), Ga(this.g), Ga(this.b), Wa(this.opacity));
 	},
 	displayable() {
 		return -.5 <= this.r && this.r < 255.5 && -.5 <= this.g && this.g < 255.5 && -.5 <= this.b && this.b < 255.5 && 0 <= this.opacity && this.opacity <= 1;
 	},
-	hex: ha,
-	formatHex: ha,
-	formatHex8: ga,
-	formatRgb: _a,
-	toString: _a
+	hex: Va,
+	formatHex: Va,
+	formatHex8: Ha,
+	formatRgb: Ua,
+	toString: Ua
 }));
-function ha() {
-	return `#${ba(this.r)}${ba(this.g)}${ba(this.b)}`;
+function Va() {
+	return `#${Ka(this.r)}${Ka(this.g)}${Ka(this.b)}`;
 }
-function ga() {
-	return `#${ba(this.r)}${ba(this.g)}${ba(this.b)}${ba((isNaN(this.opacity) ? 1 : this.opacity) * 255)}`;
+function Ha() {
+	return `#${Ka(this.r)}${Ka(this.g)}${Ka(this.b)}${Ka((isNaN(this.opacity) ? 1 : this.opacity) * 255)}`;
 }
-function _a() {
-	let e = va(this.opacity);
-	return `${e === 1 ? "rgb(" : "rgba("}${ya(this.r)}, ${ya(this.g)}, ${ya(this.b)}${e === 1 ? ")" : `, ${e})`}`;
+function Ua() {
+	let e = Wa(this.opacity);
+	return `${e === 1 ? "rgb(" : "rgba("}${Ga(this.r)}, ${Ga(this.g)}, ${Ga(this.b)}${e === 1 ? ")" : `, ${e})`}`;
 }
-function va(e) {
+function Wa(e) {
 	return isNaN(e) ? 1 : Math.max(0, Math.min(1, e));
 }
-function ya(e) {
+function Ga(e) {
 	return Math.max(0, Math.min(255, Math.round(e) || 0));
 }
-function ba(e) {
-	return e = ya(e), (e < 16 ? "0" : "") + e.toString(16);
+function Ka(e) {
+	return e = Ga(e), (e < 16 ? "0" : "") + e.toString(16);
 }
-function xa(e, t, n, r) {
+function qa(e, t, n, r) {
 	return r <= 0 ? e = t = n = NaN : n <= 0 || n >= 1 ? e = t = NaN : t <= 0 && (e = NaN), new K(e, t, n, r);
 }
-function Sa(e) {
+function Ja(e) {
 	if (e instanceof K) return new K(e.h, e.s, e.l, e.opacity);
-	if (e instanceof qi || (e = ua(e)), !e) return new K();
+	if (e instanceof ya || (e = Ia(e)), !e) return new K();
 	if (e instanceof K) return e;
 	e = e.rgb();
 	var t = e.r / 255, n = e.g / 255, r = e.b / 255, i = Math.min(t, n, r), a = Math.max(t, n, r), o = NaN, s = a - i, c = (a + i) / 2;
 	return s ? (o = t === a ? (n - r) / s + (n < r) * 6 : n === a ? (r - t) / s + 2 : (t - n) / s + 4, s /= c < .5 ? a + i : 2 - a - i, o *= 60) : s = c > 0 && c < 1 ? 0 : o, new K(o, s, c, e.opacity);
 }
-function Ca(e, t, n, r) {
-	return arguments.length === 1 ? Sa(e) : new K(e, t, n, r ?? 1);
+function Ya(e, t, n, r) {
+	return arguments.length === 1 ? Ja(e) : new K(e, t, n, r ?? 1);
 }
 function K(e, t, n, r) {
 	this.h = +e, this.s = +t, this.l = +n, this.opacity = +r;
 }
-Gi(K, Ca, Ki(qi, {
+_a(K, Ya, va(ya, {
 	brighter(e) {
-		return e = e == null ? Yi : Yi ** +e, new K(this.h, this.s, this.l * e, this.opacity);
+		return e = e == null ? xa : xa ** +e, new K(this.h, this.s, this.l * e, this.opacity);
 	},
 	darker(e) {
-		return e = e == null ? Ji : Ji ** +e, new K(this.h, this.s, this.l * e, this.opacity);
+		return e = e == null ? ba : ba ** +e, new K(this.h, this.s, this.l * e, this.opacity);
 	},
 	rgb() {
 		var e = this.h % 360 + (this.h < 0) * 360, t = isNaN(e) || isNaN(this.s) ? 0 : this.s, n = this.l, r = n + (n < .5 ? n : 1 - n) * t, i = 2 * n - r;
-		return new G(Ea(e >= 240 ? e - 240 : e + 120, i, r), Ea(e, i, r), Ea(e < 120 ? e + 240 : e - 120, i, r), this.opacity);
+		return new G(Qa(e >= 240 ? e - 240 : e + 120, i, r), Qa(e, i, r), Qa(e < 120 ? e + 240 : e - 120, i, r), this.opacity);
 	},
 	clamp() {
-		return new K(wa(this.h), Ta(this.s), Ta(this.l), va(this.opacity));
+		return new K(Xa(this.h), Za(this.s), Za(this.l), Wa(this.opacity));
 	},
 	displayable() {
 		return (0 <= this.s && this.s <= 1 || isNaN(this.s)) && 0 <= this.l && this.l <= 1 && 0 <= this.opacity && this.opacity <= 1;
 	},
 	formatHsl() {
-		let e = va(this.opacity);
-		return `${e === 1 ? "hsl(" : "hsla("}${wa(this.h)}, ${Ta(this.s) * 100}%, ${Ta(this.l) * 100}%${e === 1 ? ")" : `, ${e})`}`;
+		let e = Wa(this.opacity);
+		return `${e === 1 ? "hsl(" : "hsla("}${Xa(this.h)}, ${Za(this.s) * 100}%, ${Za(this.l) * 100}%${e === 1 ? ")" : `, ${e})`}`;
 	}
 }));
-function wa(e) {
+function Xa(e) {
 	return e = (e || 0) % 360, e < 0 ? e + 360 : e;
 }
-function Ta(e) {
+function Za(e) {
 	return Math.max(0, Math.min(1, e || 0));
 }
-function Ea(e, t, n) {
+function Qa(e, t, n) {
 	return (e < 60 ? t + (n - t) * e / 60 : e < 180 ? n : e < 240 ? t + (n - t) * (240 - e) / 60 : t) * 255;
 }
-var Da = Math.PI / 180, Oa = 180 / Math.PI, ka = 18, Aa = .96422, ja = 1, Ma = .82521, Na = 4 / 29, Pa = 6 / 29, Fa = 3 * Pa * Pa, Ia = Pa * Pa * Pa;
-function La(e) {
+var $a = Math.PI / 180, eo = 180 / Math.PI, to = 18, no = .96422, ro = 1, io = .82521, ao = 4 / 29, oo = 6 / 29, so = 3 * oo * oo, co = oo * oo * oo;
+function lo(e) {
 	if (e instanceof q) return new q(e.l, e.a, e.b, e.opacity);
-	if (e instanceof Ga) return Ka(e);
-	e instanceof G || (e = pa(e));
-	var t = Ha(e.r), n = Ha(e.g), r = Ha(e.b), i = za((.2225045 * t + .7168786 * n + .0606169 * r) / ja), a, o;
-	return t === n && n === r ? a = o = i : (a = za((.4360747 * t + .3850649 * n + .1430804 * r) / Aa), o = za((.0139322 * t + .0971045 * n + .7141733 * r) / Ma)), new q(116 * i - 16, 500 * (a - i), 200 * (i - o), e.opacity);
+	if (e instanceof J) return vo(e);
+	e instanceof G || (e = za(e));
+	var t = ho(e.r), n = ho(e.g), r = ho(e.b), i = fo((.2225045 * t + .7168786 * n + .0606169 * r) / ro), a, o;
+	return t === n && n === r ? a = o = i : (a = fo((.4360747 * t + .3850649 * n + .1430804 * r) / no), o = fo((.0139322 * t + .0971045 * n + .7141733 * r) / io)), new q(116 * i - 16, 500 * (a - i), 200 * (i - o), e.opacity);
 }
-function Ra(e, t, n, r) {
-	return arguments.length === 1 ? La(e) : new q(e, t, n, r ?? 1);
+function uo(e, t, n, r) {
+	return arguments.length === 1 ? lo(e) : new q(e, t, n, r ?? 1);
 }
 function q(e, t, n, r) {
 	this.l = +e, this.a = +t, this.b = +n, this.opacity = +r;
 }
-Gi(q, Ra, Ki(qi, {
+_a(q, uo, va(ya, {
 	brighter(e) {
-		return new q(this.l + ka * (e ?? 1), this.a, this.b, this.opacity);
+		return new q(this.l + to * (e ?? 1), this.a, this.b, this.opacity);
 	},
 	darker(e) {
-		return new q(this.l - ka * (e ?? 1), this.a, this.b, this.opacity);
+		return new q(this.l - to * (e ?? 1), this.a, this.b, this.opacity);
 	},
 	rgb() {
 		var e = (this.l + 16) / 116, t = isNaN(this.a) ? e : e + this.a / 500, n = isNaN(this.b) ? e : e - this.b / 200;
-		return t = Aa * Ba(t), e = ja * Ba(e), n = Ma * Ba(n), new G(Va(3.1338561 * t - 1.6168667 * e - .4906146 * n), Va(-.9787684 * t + 1.9161415 * e + .033454 * n), Va(.0719453 * t - .2289914 * e + 1.4052427 * n), this.opacity);
+		return t = no * po(t), e = ro * po(e), n = io * po(n), new G(mo(3.1338561 * t - 1.6168667 * e - .4906146 * n), mo(-.9787684 * t + 1.9161415 * e + .033454 * n), mo(.0719453 * t - .2289914 * e + 1.4052427 * n), this.opacity);
 	}
 }));
-function za(e) {
-	return e > Ia ? e ** (1 / 3) : e / Fa + Na;
+function fo(e) {
+	return e > co ? e ** (1 / 3) : e / so + ao;
 }
-function Ba(e) {
-	return e > Pa ? e * e * e : Fa * (e - Na);
+function po(e) {
+	return e > oo ? e * e * e : so * (e - ao);
 }
-function Va(e) {
+function mo(e) {
 	return 255 * (e <= .0031308 ? 12.92 * e : 1.055 * e ** (1 / 2.4) - .055);
 }
-function Ha(e) {
+function ho(e) {
 	return (e /= 255) <= .04045 ? e / 12.92 : ((e + .055) / 1.055) ** 2.4;
 }
-function Ua(e) {
-	if (e instanceof Ga) return new Ga(e.h, e.c, e.l, e.opacity);
-	if (e instanceof q || (e = La(e)), e.a === 0 && e.b === 0) return new Ga(NaN, 0 < e.l && e.l < 100 ? 0 : NaN, e.l, e.opacity);
-	var t = Math.atan2(e.b, e.a) * Oa;
-	return new Ga(t < 0 ? t + 360 : t, Math.sqrt(e.a * e.a + e.b * e.b), e.l, e.opacity);
+function go(e) {
+	if (e instanceof J) return new J(e.h, e.c, e.l, e.opacity);
+	if (e instanceof q || (e = lo(e)), e.a === 0 && e.b === 0) return new J(NaN, 0 < e.l && e.l < 100 ? 0 : NaN, e.l, e.opacity);
+	var t = Math.atan2(e.b, e.a) * eo;
+	return new J(t < 0 ? t + 360 : t, Math.sqrt(e.a * e.a + e.b * e.b), e.l, e.opacity);
 }
-function Wa(e, t, n, r) {
-	return arguments.length === 1 ? Ua(e) : new Ga(e, t, n, r ?? 1);
+function _o(e, t, n, r) {
+	return arguments.length === 1 ? go(e) : new J(e, t, n, r ?? 1);
 }
-function Ga(e, t, n, r) {
+function J(e, t, n, r) {
 	this.h = +e, this.c = +t, this.l = +n, this.opacity = +r;
 }
-function Ka(e) {
+function vo(e) {
 	if (isNaN(e.h)) return new q(e.l, 0, 0, e.opacity);
-	var t = e.h * Da;
+	var t = e.h * $a;
 	return new q(e.l, Math.cos(t) * e.c, Math.sin(t) * e.c, e.opacity);
 }
-Gi(Ga, Wa, Ki(qi, {
+_a(J, _o, va(ya, {
 	brighter(e) {
-		return new Ga(this.h, this.c, this.l + ka * (e ?? 1), this.opacity);
+		return new J(this.h, this.c, this.l + to * (e ?? 1), this.opacity);
 	},
 	darker(e) {
-		return new Ga(this.h, this.c, this.l - ka * (e ?? 1), this.opacity);
+		return new J(this.h, this.c, this.l - to * (e ?? 1), this.opacity);
 	},
 	rgb() {
-		return Ka(this).rgb();
+		return vo(this).rgb();
 	}
 }));
-var qa = -.14861, Ja = 1.78277, Ya = -.29227, Xa = -.90649, Za = 1.97294, Qa = Za * Xa, $a = Za * Ja, eo = Ja * Ya - Xa * qa;
-function to(e) {
-	if (e instanceof ro) return new ro(e.h, e.s, e.l, e.opacity);
-	e instanceof G || (e = pa(e));
-	var t = e.r / 255, n = e.g / 255, r = e.b / 255, i = (eo * r + Qa * t - $a * n) / (eo + Qa - $a), a = r - i, o = (Za * (n - i) - Ya * a) / Xa, s = Math.sqrt(o * o + a * a) / (Za * i * (1 - i)), c = s ? Math.atan2(o, a) * Oa - 120 : NaN;
-	return new ro(c < 0 ? c + 360 : c, s, i, e.opacity);
+var yo = -.14861, bo = 1.78277, xo = -.29227, So = -.90649, Co = 1.97294, wo = Co * So, To = Co * bo, Eo = bo * xo - So * yo;
+function Do(e) {
+	if (e instanceof ko) return new ko(e.h, e.s, e.l, e.opacity);
+	e instanceof G || (e = za(e));
+	var t = e.r / 255, n = e.g / 255, r = e.b / 255, i = (Eo * r + wo * t - To * n) / (Eo + wo - To), a = r - i, o = (Co * (n - i) - xo * a) / So, s = Math.sqrt(o * o + a * a) / (Co * i * (1 - i)), c = s ? Math.atan2(o, a) * eo - 120 : NaN;
+	return new ko(c < 0 ? c + 360 : c, s, i, e.opacity);
 }
-function no(e, t, n, r) {
-	return arguments.length === 1 ? to(e) : new ro(e, t, n, r ?? 1);
+function Oo(e, t, n, r) {
+	return arguments.length === 1 ? Do(e) : new ko(e, t, n, r ?? 1);
 }
-function ro(e, t, n, r) {
+function ko(e, t, n, r) {
 	this.h = +e, this.s = +t, this.l = +n, this.opacity = +r;
 }
-Gi(ro, no, Ki(qi, {
+_a(ko, Oo, va(ya, {
 	brighter(e) {
-		return e = e == null ? Yi : Yi ** +e, new ro(this.h, this.s, this.l * e, this.opacity);
+		return e = e == null ? xa : xa ** +e, new ko(this.h, this.s, this.l * e, this.opacity);
 	},
 	darker(e) {
-		return e = e == null ? Ji : Ji ** +e, new ro(this.h, this.s, this.l * e, this.opacity);
+		return e = e == null ? ba : ba ** +e, new ko(this.h, this.s, this.l * e, this.opacity);
 	},
 	rgb() {
-		var e = isNaN(this.h) ? 0 : (this.h + 120) * Da, t = +this.l, n = isNaN(this.s) ? 0 : this.s * t * (1 - t), r = Math.cos(e), i = Math.sin(e);
-		return new G(255 * (t + n * (qa * r + Ja * i)), 255 * (t + n * (Ya * r + Xa * i)), 255 * (t + Za * r * n), this.opacity);
+		var e = isNaN(this.h) ? 0 : (this.h + 120) * $a, t = +this.l, n = isNaN(this.s) ? 0 : this.s * t * (1 - t), r = Math.cos(e), i = Math.sin(e);
+		return new G(255 * (t + n * (yo * r + bo * i)), 255 * (t + n * (xo * r + So * i)), 255 * (t + Co * r * n), this.opacity);
 	}
 }));
-var io = (e) => () => e;
-function ao(e, t) {
+var Ao = (e) => () => e;
+function jo(e, t) {
 	return function(n) {
 		return e + n * t;
 	};
 }
-function oo(e, t, n) {
+function Mo(e, t, n) {
 	return e **= +n, t = t ** +n - e, n = 1 / n, function(r) {
 		return (e + r * t) ** +n;
 	};
 }
-function so(e, t) {
+function No(e, t) {
 	var n = t - e;
-	return n ? ao(e, n > 180 || n < -180 ? n - 360 * Math.round(n / 360) : n) : io(isNaN(e) ? t : e);
+	return n ? jo(e, n > 180 || n < -180 ? n - 360 * Math.round(n / 360) : n) : Ao(isNaN(e) ? t : e);
 }
-function co(e) {
-	return (e = +e) == 1 ? J : function(t, n) {
-		return n - t ? oo(t, n, e) : io(isNaN(t) ? n : t);
+function Po(e) {
+	return (e = +e) == 1 ? Y : function(t, n) {
+		return n - t ? Mo(t, n, e) : Ao(isNaN(t) ? n : t);
 	};
 }
-function J(e, t) {
+function Y(e, t) {
 	var n = t - e;
-	return n ? ao(e, n) : io(isNaN(e) ? t : e);
+	return n ? jo(e, n) : Ao(isNaN(e) ? t : e);
 }
-var lo = (function e(t) {
-	var n = co(t);
+var Fo = (function e(t) {
+	var n = Po(t);
 	function r(e, t) {
-		var r = n((e = ma(e)).r, (t = ma(t)).r), i = n(e.g, t.g), a = n(e.b, t.b), o = J(e.opacity, t.opacity);
+		var r = n((e = Ba(e)).r, (t = Ba(t)).r), i = n(e.g, t.g), a = n(e.b, t.b), o = Y(e.opacity, t.opacity);
 		return function(t) {
 			return e.r = r(t), e.g = i(t), e.b = a(t), e.opacity = o(t), e + "";
 		};
 	}
 	return r.gamma = e, r;
 })(1);
-function uo(e, t) {
+function Io(e, t) {
 	t ||= [];
 	var n = e ? Math.min(t.length, e.length) : 0, r = t.slice(), i;
 	return function(a) {
@@ -2987,63 +3498,63 @@ function uo(e, t) {
 		return r;
 	};
 }
-function fo(e) {
+function Lo(e) {
 	return ArrayBuffer.isView(e) && !(e instanceof DataView);
 }
-function po(e, t) {
-	for (var n = t ? t.length : 0, r = e ? Math.min(n, e.length) : 0, i = Array(r), a = Array(n), o = 0; o < r; ++o) i[o] = xo(e[o], t[o]);
+function Ro(e, t) {
+	for (var n = t ? t.length : 0, r = e ? Math.min(n, e.length) : 0, i = Array(r), a = Array(n), o = 0; o < r; ++o) i[o] = Ko(e[o], t[o]);
 	for (; o < n; ++o) a[o] = t[o];
 	return function(e) {
 		for (o = 0; o < r; ++o) a[o] = i[o](e);
 		return a;
 	};
 }
-function mo(e, t) {
+function zo(e, t) {
 	var n = /* @__PURE__ */ new Date();
 	return e = +e, t = +t, function(r) {
 		return n.setTime(e * (1 - r) + t * r), n;
 	};
 }
-function Y(e, t) {
+function X(e, t) {
 	return e = +e, t = +t, function(n) {
 		return e * (1 - n) + t * n;
 	};
 }
-function ho(e, t) {
+function Bo(e, t) {
 	var n = {}, r = {}, i;
-	for (i in typeof e == "object" && e || (e = {}), typeof t == "object" && t || (t = {}), t) i in e ? n[i] = xo(e[i], t[i]) : r[i] = t[i];
+	for (i in typeof e == "object" && e || (e = {}), typeof t == "object" && t || (t = {}), t) i in e ? n[i] = Ko(e[i], t[i]) : r[i] = t[i];
 	return function(e) {
 		for (i in n) r[i] = n[i](e);
 		return r;
 	};
 }
-var go = /[-+]?(?:\d+\.?\d*|\.?\d+)(?:[eE][-+]?\d+)?/g, _o = new RegExp(go.source, "g");
-function vo(e) {
+var Vo = /[-+]?(?:\d+\.?\d*|\.?\d+)(?:[eE][-+]?\d+)?/g, Ho = new RegExp(Vo.source, "g");
+function Uo(e) {
 	return function() {
 		return e;
 	};
 }
-function yo(e) {
+function Wo(e) {
 	return function(t) {
 		return e(t) + "";
 	};
 }
-function bo(e, t) {
-	var n = go.lastIndex = _o.lastIndex = 0, r, i, a, o = -1, s = [], c = [];
-	for (e += "", t += ""; (r = go.exec(e)) && (i = _o.exec(t));) (a = i.index) > n && (a = t.slice(n, a), s[o] ? s[o] += a : s[++o] = a), (r = r[0]) === (i = i[0]) ? s[o] ? s[o] += i : s[++o] = i : (s[++o] = null, c.push({
+function Go(e, t) {
+	var n = Vo.lastIndex = Ho.lastIndex = 0, r, i, a, o = -1, s = [], c = [];
+	for (e += "", t += ""; (r = Vo.exec(e)) && (i = Ho.exec(t));) (a = i.index) > n && (a = t.slice(n, a), s[o] ? s[o] += a : s[++o] = a), (r = r[0]) === (i = i[0]) ? s[o] ? s[o] += i : s[++o] = i : (s[++o] = null, c.push({
 		i: o,
-		x: Y(r, i)
-	})), n = _o.lastIndex;
-	return n < t.length && (a = t.slice(n), s[o] ? s[o] += a : s[++o] = a), s.length < 2 ? c[0] ? yo(c[0].x) : vo(t) : (t = c.length, function(e) {
+		x: X(r, i)
+	})), n = Ho.lastIndex;
+	return n < t.length && (a = t.slice(n), s[o] ? s[o] += a : s[++o] = a), s.length < 2 ? c[0] ? Wo(c[0].x) : Uo(t) : (t = c.length, function(e) {
 		for (var n = 0, r; n < t; ++n) s[(r = c[n]).i] = r.x(e);
 		return s.join("");
 	});
 }
-function xo(e, t) {
+function Ko(e, t) {
 	var n = typeof t, r;
-	return t == null || n === "boolean" ? io(t) : (n === "number" ? Y : n === "string" ? (r = ua(t)) ? (t = r, lo) : bo : t instanceof ua ? lo : t instanceof Date ? mo : fo(t) ? uo : Array.isArray(t) ? po : typeof t.valueOf != "function" && typeof t.toString != "function" || isNaN(t) ? ho : Y)(e, t);
+	return t == null || n === "boolean" ? Ao(t) : (n === "number" ? X : n === "string" ? (r = Ia(t)) ? (t = r, Fo) : Go : t instanceof Ia ? Fo : t instanceof Date ? zo : Lo(t) ? Io : Array.isArray(t) ? Ro : typeof t.valueOf != "function" && typeof t.toString != "function" || isNaN(t) ? Bo : X)(e, t);
 }
-var So = 180 / Math.PI, Co = {
+var qo = 180 / Math.PI, Jo = {
 	translateX: 0,
 	translateY: 0,
 	rotate: 0,
@@ -3051,26 +3562,26 @@ var So = 180 / Math.PI, Co = {
 	scaleX: 1,
 	scaleY: 1
 };
-function wo(e, t, n, r, i, a) {
+function Yo(e, t, n, r, i, a) {
 	var o, s, c;
 	return (o = Math.sqrt(e * e + t * t)) && (e /= o, t /= o), (c = e * n + t * r) && (n -= e * c, r -= t * c), (s = Math.sqrt(n * n + r * r)) && (n /= s, r /= s, c /= s), e * r < t * n && (e = -e, t = -t, c = -c, o = -o), {
 		translateX: i,
 		translateY: a,
-		rotate: Math.atan2(t, e) * So,
-		skewX: Math.atan(c) * So,
+		rotate: Math.atan2(t, e) * qo,
+		skewX: Math.atan(c) * qo,
 		scaleX: o,
 		scaleY: s
 	};
 }
-var To;
-function Eo(e) {
+var Xo;
+function Zo(e) {
 	let t = new (typeof DOMMatrix == "function" ? DOMMatrix : WebKitCSSMatrix)(e + "");
-	return t.isIdentity ? Co : wo(t.a, t.b, t.c, t.d, t.e, t.f);
+	return t.isIdentity ? Jo : Yo(t.a, t.b, t.c, t.d, t.e, t.f);
 }
-function Do(e) {
-	return e == null || (To ||= document.createElementNS("http://www.w3.org/2000/svg", "g"), To.setAttribute("transform", e), !(e = To.transform.baseVal.consolidate())) ? Co : (e = e.matrix, wo(e.a, e.b, e.c, e.d, e.e, e.f));
+function Qo(e) {
+	return e == null || (Xo ||= document.createElementNS("http://www.w3.org/2000/svg", "g"), Xo.setAttribute("transform", e), !(e = Xo.transform.baseVal.consolidate())) ? Jo : (e = e.matrix, Yo(e.a, e.b, e.c, e.d, e.e, e.f));
 }
-function Oo(e, t, n, r) {
+function $o(e, t, n, r) {
 	function i(e) {
 		return e.length ? e.pop() + " " : "";
 	}
@@ -3079,23 +3590,23 @@ function Oo(e, t, n, r) {
 			var c = o.push("translate(", null, t, null, n);
 			s.push({
 				i: c - 4,
-				x: Y(e, i)
+				x: X(e, i)
 			}, {
 				i: c - 2,
-				x: Y(r, a)
+				x: X(r, a)
 			});
 		} else (i || a) && o.push("translate(" + i + t + a + n);
 	}
 	function o(e, t, n, a) {
 		e === t ? t && n.push(i(n) + "rotate(" + t + r) : (e - t > 180 ? t += 360 : t - e > 180 && (e += 360), a.push({
 			i: n.push(i(n) + "rotate(", null, r) - 2,
-			x: Y(e, t)
+			x: X(e, t)
 		}));
 	}
 	function s(e, t, n, a) {
 		e === t ? t && n.push(i(n) + "skewX(" + t + r) : a.push({
 			i: n.push(i(n) + "skewX(", null, r) - 2,
-			x: Y(e, t)
+			x: X(e, t)
 		});
 	}
 	function c(e, t, n, r, a, o) {
@@ -3103,10 +3614,10 @@ function Oo(e, t, n, r) {
 			var s = a.push(i(a) + "scale(", null, ",", null, ")");
 			o.push({
 				i: s - 4,
-				x: Y(e, n)
+				x: X(e, n)
 			}, {
 				i: s - 2,
-				x: Y(t, r)
+				x: X(t, r)
 			});
 		} else (n !== 1 || r !== 1) && a.push(i(a) + "scale(" + n + "," + r + ")");
 	}
@@ -3118,20 +3629,20 @@ function Oo(e, t, n, r) {
 		};
 	};
 }
-var ko = Oo(Eo, "px, ", "px)", "deg)"), Ao = Oo(Do, ", ", ")", ")"), jo = 1e-12;
-function Mo(e) {
+var es = $o(Zo, "px, ", "px)", "deg)"), ts = $o(Qo, ", ", ")", ")"), ns = 1e-12;
+function rs(e) {
 	return ((e = Math.exp(e)) + 1 / e) / 2;
 }
-function No(e) {
+function is(e) {
 	return ((e = Math.exp(e)) - 1 / e) / 2;
 }
-function Po(e) {
+function as(e) {
 	return ((e = Math.exp(2 * e)) - 1) / (e + 1);
 }
-var Fo = (function e(t, n, r) {
+var os = (function e(t, n, r) {
 	function i(e, i) {
 		var a = e[0], o = e[1], s = e[2], c = i[0], l = i[1], u = i[2], d = c - a, f = l - o, p = d * d + f * f, m, h;
-		if (p < jo) h = Math.log(u / s) / t, m = function(e) {
+		if (p < ns) h = Math.log(u / s) / t, m = function(e) {
 			return [
 				a + e * d,
 				o + e * f,
@@ -3141,11 +3652,11 @@ var Fo = (function e(t, n, r) {
 		else {
 			var g = Math.sqrt(p), _ = (u * u - s * s + r * p) / (2 * s * n * g), v = (u * u - s * s - r * p) / (2 * u * n * g), y = Math.log(Math.sqrt(_ * _ + 1) - _);
 			h = (Math.log(Math.sqrt(v * v + 1) - v) - y) / t, m = function(e) {
-				var r = e * h, i = Mo(y), c = s / (n * g) * (i * Po(t * r + y) - No(y));
+				var r = e * h, i = rs(y), c = s / (n * g) * (i * as(t * r + y) - is(y));
 				return [
 					a + c * d,
 					o + c * f,
-					s * i / Mo(t * r + y)
+					s * i / rs(t * r + y)
 				];
 			};
 		}
@@ -3156,17 +3667,17 @@ var Fo = (function e(t, n, r) {
 		return e(n, r, r * r);
 	}, i;
 })(Math.SQRT2, 2, 4);
-function Io(e, t) {
-	var n = J((e = Ra(e)).l, (t = Ra(t)).l), r = J(e.a, t.a), i = J(e.b, t.b), a = J(e.opacity, t.opacity);
+function ss(e, t) {
+	var n = Y((e = uo(e)).l, (t = uo(t)).l), r = Y(e.a, t.a), i = Y(e.b, t.b), a = Y(e.opacity, t.opacity);
 	return function(t) {
 		return e.l = n(t), e.a = r(t), e.b = i(t), e.opacity = a(t), e + "";
 	};
 }
-function Lo(e) {
+function cs(e) {
 	return (function t(n) {
 		n = +n;
 		function r(t, r) {
-			var i = e((t = no(t)).h, (r = no(r)).h), a = J(t.s, r.s), o = J(t.l, r.l), s = J(t.opacity, r.opacity);
+			var i = e((t = Oo(t)).h, (r = Oo(r)).h), a = Y(t.s, r.s), o = Y(t.l, r.l), s = Y(t.opacity, r.opacity);
 			return function(e) {
 				return t.h = i(e), t.s = a(e), t.l = o(e ** +n), t.opacity = s(e), t + "";
 			};
@@ -3174,9 +3685,9 @@ function Lo(e) {
 		return r.gamma = t, r;
 	})(1);
 }
-Lo(so), Lo(J);
-function Ro(e, t) {
-	t === void 0 && (t = e, e = xo);
+cs(No), cs(Y);
+function ls(e, t) {
+	t === void 0 && (t = e, e = Ko);
 	for (var n = 0, r = t.length - 1, i = t[0], a = Array(r < 0 ? 0 : r); n < r;) a[n] = e(i, i = t[++n]);
 	return function(e) {
 		var t = Math.max(0, Math.min(r - 1, Math.floor(e *= r)));
@@ -3184,223 +3695,223 @@ function Ro(e, t) {
 	};
 }
 // node_modules/d3-timer/dist/d3-timer.mjs
-var zo = 0, Bo = 0, Vo = 0, Ho = 1e3, Uo, Wo, Go = 0, Ko = 0, qo = 0, Jo = typeof performance == "object" && performance.now ? performance : Date, Yo = typeof window == "object" && window.requestAnimationFrame ? window.requestAnimationFrame.bind(window) : function(e) {
+var us = 0, ds = 0, fs = 0, ps = 1e3, ms, hs, gs = 0, _s = 0, vs = 0, ys = typeof performance == "object" && performance.now ? performance : Date, bs = typeof window == "object" && window.requestAnimationFrame ? window.requestAnimationFrame.bind(window) : function(e) {
 	setTimeout(e, 17);
 };
-function Xo() {
-	return Ko ||= (Yo(Zo), Jo.now() + qo);
+function xs() {
+	return _s ||= (bs(Ss), ys.now() + vs);
 }
-function Zo() {
-	Ko = 0;
+function Ss() {
+	_s = 0;
 }
-function Qo() {
+function Cs() {
 	this._call = this._time = this._next = null;
 }
-Qo.prototype = $o.prototype = {
-	constructor: Qo,
+Cs.prototype = ws.prototype = {
+	constructor: Cs,
 	restart: function(e, t, n) {
 		if (typeof e != "function") throw TypeError("callback is not a function");
-		n = (n == null ? Xo() : +n) + (t == null ? 0 : +t), !this._next && Wo !== this && (Wo ? Wo._next = this : Uo = this, Wo = this), this._call = e, this._time = n, is();
+		n = (n == null ? xs() : +n) + (t == null ? 0 : +t), !this._next && hs !== this && (hs ? hs._next = this : ms = this, hs = this), this._call = e, this._time = n, ks();
 	},
 	stop: function() {
-		this._call && (this._call = null, this._time = Infinity, is());
+		this._call && (this._call = null, this._time = Infinity, ks());
 	}
 };
-function $o(e, t, n) {
-	var r = new Qo();
+function ws(e, t, n) {
+	var r = new Cs();
 	return r.restart(e, t, n), r;
 }
-function es() {
-	Xo(), ++zo;
-	for (var e = Uo, t; e;) (t = Ko - e._time) >= 0 && e._call.call(void 0, t), e = e._next;
-	--zo;
+function Ts() {
+	xs(), ++us;
+	for (var e = ms, t; e;) (t = _s - e._time) >= 0 && e._call.call(void 0, t), e = e._next;
+	--us;
 }
-function ts() {
-	Ko = (Go = Jo.now()) + qo, zo = Bo = 0;
+function Es() {
+	_s = (gs = ys.now()) + vs, us = ds = 0;
 	try {
-		es();
+		Ts();
 	} finally {
-		zo = 0, rs(), Ko = 0;
+		us = 0, Os(), _s = 0;
 	}
 }
-function ns() {
-	var e = Jo.now(), t = e - Go;
-	t > Ho && (qo -= t, Go = e);
+function Ds() {
+	var e = ys.now(), t = e - gs;
+	t > ps && (vs -= t, gs = e);
 }
-function rs() {
-	for (var e, t = Uo, n, r = Infinity; t;) t._call ? (r > t._time && (r = t._time), e = t, t = t._next) : (n = t._next, t._next = null, t = e ? e._next = n : Uo = n);
-	Wo = e, is(r);
+function Os() {
+	for (var e, t = ms, n, r = Infinity; t;) t._call ? (r > t._time && (r = t._time), e = t, t = t._next) : (n = t._next, t._next = null, t = e ? e._next = n : ms = n);
+	hs = e, ks(r);
 }
-function is(e) {
-	zo || (Bo &&= clearTimeout(Bo), e - Ko > 24 ? (e < Infinity && (Bo = setTimeout(ts, Math.ceil(e - Jo.now() - qo) + 1)), Vo &&= clearInterval(Vo)) : (Vo ||= (Go = Jo.now(), setInterval(ns, Ho)), zo = 1, Yo(ts)));
+function ks(e) {
+	us || (ds &&= clearTimeout(ds), e - _s > 24 ? (e < Infinity && (ds = setTimeout(Es, Math.ceil(e - ys.now() - vs) + 1)), fs &&= clearInterval(fs)) : (fs ||= (gs = ys.now(), setInterval(Ds, ps)), us = 1, bs(Es)));
 }
-function as(e, t, n) {
-	var r = new Qo();
+function As(e, t, n) {
+	var r = new Cs();
 	return t = t == null ? 0 : +t, r.restart((n) => {
 		r.stop(), e(n + t);
 	}, t, n), r;
 }
 // node_modules/d3-ease/dist/d3-ease.mjs
-function os(e) {
+function js(e) {
 	return ((e *= 2) <= 1 ? e * e * e : (e -= 2) * e * e + 2) / 2;
 }
-var ss = 3;
+var Ms = 3;
 (function e(t) {
 	t = +t;
 	function n(e) {
 		return e ** +t;
 	}
 	return n.exponent = e, n;
-})(ss), (function e(t) {
+})(Ms), (function e(t) {
 	t = +t;
 	function n(e) {
 		return 1 - (1 - e) ** t;
 	}
 	return n.exponent = e, n;
-})(ss), (function e(t) {
+})(Ms), (function e(t) {
 	t = +t;
 	function n(e) {
 		return ((e *= 2) <= 1 ? e ** +t : 2 - (2 - e) ** t) / 2;
 	}
 	return n.exponent = e, n;
-})(ss);
-function cs(e) {
+})(Ms);
+function Ns(e) {
 	return (2 ** (-10 * e) - .0009765625) * 1.0009775171065494;
 }
-var ls = 4 / 11;
-1 / ls / ls;
-var us = 1.70158;
+var Ps = 4 / 11;
+1 / Ps / Ps;
+var Fs = 1.70158;
 (function e(t) {
 	t = +t;
 	function n(e) {
 		return (e = +e) * e * (t * (e - 1) + e);
 	}
 	return n.overshoot = e, n;
-})(us), (function e(t) {
+})(Fs), (function e(t) {
 	t = +t;
 	function n(e) {
 		return --e * e * ((e + 1) * t + e) + 1;
 	}
 	return n.overshoot = e, n;
-})(us), (function e(t) {
+})(Fs), (function e(t) {
 	t = +t;
 	function n(e) {
 		return ((e *= 2) < 1 ? e * e * ((t + 1) * e - t) : (e -= 2) * e * ((t + 1) * e + t) + 2) / 2;
 	}
 	return n.overshoot = e, n;
-})(us);
-var ds = 2 * Math.PI, fs = 1, ps = .3;
+})(Fs);
+var Is = 2 * Math.PI, Ls = 1, Rs = .3;
 (function e(t, n) {
-	var r = Math.asin(1 / (t = Math.max(1, t))) * (n /= ds);
+	var r = Math.asin(1 / (t = Math.max(1, t))) * (n /= Is);
 	function i(e) {
-		return t * cs(- --e) * Math.sin((r - e) / n);
+		return t * Ns(- --e) * Math.sin((r - e) / n);
 	}
 	return i.amplitude = function(t) {
-		return e(t, n * ds);
+		return e(t, n * Is);
 	}, i.period = function(n) {
 		return e(t, n);
 	}, i;
-})(fs, ps), (function e(t, n) {
-	var r = Math.asin(1 / (t = Math.max(1, t))) * (n /= ds);
+})(Ls, Rs), (function e(t, n) {
+	var r = Math.asin(1 / (t = Math.max(1, t))) * (n /= Is);
 	function i(e) {
-		return 1 - t * cs(e = +e) * Math.sin((e + r) / n);
+		return 1 - t * Ns(e = +e) * Math.sin((e + r) / n);
 	}
 	return i.amplitude = function(t) {
-		return e(t, n * ds);
+		return e(t, n * Is);
 	}, i.period = function(n) {
 		return e(t, n);
 	}, i;
-})(fs, ps), (function e(t, n) {
-	var r = Math.asin(1 / (t = Math.max(1, t))) * (n /= ds);
+})(Ls, Rs), (function e(t, n) {
+	var r = Math.asin(1 / (t = Math.max(1, t))) * (n /= Is);
 	function i(e) {
-		return ((e = e * 2 - 1) < 0 ? t * cs(-e) * Math.sin((r - e) / n) : 2 - t * cs(e) * Math.sin((r + e) / n)) / 2;
+		return ((e = e * 2 - 1) < 0 ? t * Ns(-e) * Math.sin((r - e) / n) : 2 - t * Ns(e) * Math.sin((r + e) / n)) / 2;
 	}
 	return i.amplitude = function(t) {
-		return e(t, n * ds);
+		return e(t, n * Is);
 	}, i.period = function(n) {
 		return e(t, n);
 	}, i;
-})(fs, ps);
+})(Ls, Rs);
 // node_modules/d3-transition/dist/d3-transition.mjs
-var ms = Fi("start", "end", "cancel", "interrupt"), hs = [], gs = 0, _s = 1, vs = 2, ys = 3, bs = 4, xs = 5, Ss = 6;
-function Cs(e, t, n, r, i, a) {
+var zs = sa("start", "end", "cancel", "interrupt"), Bs = [], Vs = 0, Hs = 1, Us = 2, Ws = 3, Gs = 4, Ks = 5, qs = 6;
+function Js(e, t, n, r, i, a) {
 	var o = e.__transition;
 	if (!o) e.__transition = {};
 	else if (n in o) return;
-	Ts(e, n, {
+	Xs(e, n, {
 		name: t,
 		index: r,
 		group: i,
-		on: ms,
-		tween: hs,
+		on: zs,
+		tween: Bs,
 		time: a.time,
 		delay: a.delay,
 		duration: a.duration,
 		ease: a.ease,
 		timer: null,
-		state: gs
+		state: Vs
 	});
 }
-function ws(e, t) {
-	var n = Z(e, t);
-	if (n.state > gs) throw Error("too late; already scheduled");
-	return n;
-}
-function X(e, t) {
-	var n = Z(e, t);
-	if (n.state > ys) throw Error("too late; already running");
+function Ys(e, t) {
+	var n = Q(e, t);
+	if (n.state > Vs) throw Error("too late; already scheduled");
 	return n;
 }
 function Z(e, t) {
+	var n = Q(e, t);
+	if (n.state > Ws) throw Error("too late; already running");
+	return n;
+}
+function Q(e, t) {
 	var n = e.__transition;
 	if (!n || !(n = n[t])) throw Error("transition not found");
 	return n;
 }
-function Ts(e, t, n) {
+function Xs(e, t, n) {
 	var r = e.__transition, i;
-	r[t] = n, n.timer = $o(a, 0, n.time);
+	r[t] = n, n.timer = ws(a, 0, n.time);
 	function a(e) {
-		n.state = _s, n.timer.restart(o, n.delay, n.time), n.delay <= e && o(e - n.delay);
+		n.state = Hs, n.timer.restart(o, n.delay, n.time), n.delay <= e && o(e - n.delay);
 	}
 	function o(a) {
 		var l, u, d, f;
-		if (n.state !== _s) return c();
+		if (n.state !== Hs) return c();
 		for (l in r) if (f = r[l], f.name === n.name) {
-			if (f.state === ys) return as(o);
-			f.state === bs ? (f.state = Ss, f.timer.stop(), f.on.call("interrupt", e, e.__data__, f.index, f.group), delete r[l]) : +l < t && (f.state = Ss, f.timer.stop(), f.on.call("cancel", e, e.__data__, f.index, f.group), delete r[l]);
+			if (f.state === Ws) return As(o);
+			f.state === Gs ? (f.state = qs, f.timer.stop(), f.on.call("interrupt", e, e.__data__, f.index, f.group), delete r[l]) : +l < t && (f.state = qs, f.timer.stop(), f.on.call("cancel", e, e.__data__, f.index, f.group), delete r[l]);
 		}
-		if (as(function() {
-			n.state === ys && (n.state = bs, n.timer.restart(s, n.delay, n.time), s(a));
-		}), n.state = vs, n.on.call("start", e, e.__data__, n.index, n.group), n.state === vs) {
-			for (n.state = ys, i = Array(d = n.tween.length), l = 0, u = -1; l < d; ++l) (f = n.tween[l].value.call(e, e.__data__, n.index, n.group)) && (i[++u] = f);
+		if (As(function() {
+			n.state === Ws && (n.state = Gs, n.timer.restart(s, n.delay, n.time), s(a));
+		}), n.state = Us, n.on.call("start", e, e.__data__, n.index, n.group), n.state === Us) {
+			for (n.state = Ws, i = Array(d = n.tween.length), l = 0, u = -1; l < d; ++l) (f = n.tween[l].value.call(e, e.__data__, n.index, n.group)) && (i[++u] = f);
 			i.length = u + 1;
 		}
 	}
 	function s(t) {
-		for (var r = t < n.duration ? n.ease.call(null, t / n.duration) : (n.timer.restart(c), n.state = xs, 1), a = -1, o = i.length; ++a < o;) i[a].call(e, r);
-		n.state === xs && (n.on.call("end", e, e.__data__, n.index, n.group), c());
+		for (var r = t < n.duration ? n.ease.call(null, t / n.duration) : (n.timer.restart(c), n.state = Ks, 1), a = -1, o = i.length; ++a < o;) i[a].call(e, r);
+		n.state === Ks && (n.on.call("end", e, e.__data__, n.index, n.group), c());
 	}
 	function c() {
-		for (var i in n.state = Ss, n.timer.stop(), delete r[t], r) return;
+		for (var i in n.state = qs, n.timer.stop(), delete r[t], r) return;
 		delete e.__transition;
 	}
 }
-function Es(e, t) {
+function Zs(e, t) {
 	var n = e.__transition, r, i, a = !0, o;
 	if (n) {
-		for (o in t = t == null ? null : t + "", n) (r = n[o]).name === t ? (i = r.state > vs && r.state < xs, r.state = Ss, r.timer.stop(), r.on.call(i ? "interrupt" : "cancel", e, e.__data__, r.index, r.group), delete n[o]) : a = !1;
+		for (o in t = t == null ? null : t + "", n) (r = n[o]).name === t ? (i = r.state > Us && r.state < Ks, r.state = qs, r.timer.stop(), r.on.call(i ? "interrupt" : "cancel", e, e.__data__, r.index, r.group), delete n[o]) : a = !1;
 		a && delete e.__transition;
 	}
 }
-function Ds(e) {
+function Qs(e) {
 	return this.each(function() {
-		Es(this, e);
+		Zs(this, e);
 	});
 }
-function Os(e, t) {
+function $s(e, t) {
 	var n, r;
 	return function() {
-		var i = X(this, e), a = i.tween;
+		var i = Z(this, e), a = i.tween;
 		if (a !== n) {
 			r = n = a;
 			for (var o = 0, s = r.length; o < s; ++o) if (r[o].name === t) {
@@ -3411,11 +3922,11 @@ function Os(e, t) {
 		i.tween = r;
 	};
 }
-function ks(e, t, n) {
+function ec(e, t, n) {
 	var r, i;
 	if (typeof n != "function") throw Error();
 	return function() {
-		var a = X(this, e), o = a.tween;
+		var a = Z(this, e), o = a.tween;
 		if (o !== r) {
 			i = (r = o).slice();
 			for (var s = {
@@ -3430,384 +3941,384 @@ function ks(e, t, n) {
 		a.tween = i;
 	};
 }
-function As(e, t) {
+function tc(e, t) {
 	var n = this._id;
 	if (e += "", arguments.length < 2) {
-		for (var r = Z(this.node(), n).tween, i = 0, a = r.length, o; i < a; ++i) if ((o = r[i]).name === e) return o.value;
+		for (var r = Q(this.node(), n).tween, i = 0, a = r.length, o; i < a; ++i) if ((o = r[i]).name === e) return o.value;
 		return null;
 	}
-	return this.each((t == null ? Os : ks)(n, e, t));
+	return this.each((t == null ? $s : ec)(n, e, t));
 }
-function js(e, t, n) {
+function nc(e, t, n) {
 	var r = e._id;
 	return e.each(function() {
-		var e = X(this, r);
+		var e = Z(this, r);
 		(e.value ||= {})[t] = n.apply(this, arguments);
 	}), function(e) {
-		return Z(e, r).value[t];
+		return Q(e, r).value[t];
 	};
 }
-function Ms(e, t) {
+function rc(e, t) {
 	var n;
-	return (typeof t == "number" ? Y : t instanceof ua ? lo : (n = ua(t)) ? (t = n, lo) : bo)(e, t);
+	return (typeof t == "number" ? X : t instanceof Ia ? Fo : (n = Ia(t)) ? (t = n, Fo) : Go)(e, t);
 }
-function Ns(e) {
+function ic(e) {
 	return function() {
 		this.removeAttribute(e);
 	};
 }
-function Ps(e) {
+function ac(e) {
 	return function() {
 		this.removeAttributeNS(e.space, e.local);
 	};
 }
-function Fs(e, t, n) {
+function oc(e, t, n) {
 	var r, i = n + "", a;
 	return function() {
 		var o = this.getAttribute(e);
 		return o === i ? null : o === r ? a : a = t(r = o, n);
 	};
 }
-function Is(e, t, n) {
+function sc(e, t, n) {
 	var r, i = n + "", a;
 	return function() {
 		var o = this.getAttributeNS(e.space, e.local);
 		return o === i ? null : o === r ? a : a = t(r = o, n);
 	};
 }
-function Ls(e, t, n) {
+function cc(e, t, n) {
 	var r, i, a;
 	return function() {
 		var o, s = n(this), c;
 		return s == null ? void this.removeAttribute(e) : (o = this.getAttribute(e), c = s + "", o === c ? null : o === r && c === i ? a : (i = c, a = t(r = o, s)));
 	};
 }
-function Rs(e, t, n) {
+function lc(e, t, n) {
 	var r, i, a;
 	return function() {
 		var o, s = n(this), c;
 		return s == null ? void this.removeAttributeNS(e.space, e.local) : (o = this.getAttributeNS(e.space, e.local), c = s + "", o === c ? null : o === r && c === i ? a : (i = c, a = t(r = o, s)));
 	};
 }
-function zs(e, t) {
-	var n = Mn(e), r = n === "transform" ? Ao : Ms;
-	return this.attrTween(e, typeof t == "function" ? (n.local ? Rs : Ls)(n, r, js(this, "attr." + e, t)) : t == null ? (n.local ? Ps : Ns)(n) : (n.local ? Is : Fs)(n, r, t));
+function uc(e, t) {
+	var n = ir(e), r = n === "transform" ? ts : rc;
+	return this.attrTween(e, typeof t == "function" ? (n.local ? lc : cc)(n, r, nc(this, "attr." + e, t)) : t == null ? (n.local ? ac : ic)(n) : (n.local ? sc : oc)(n, r, t));
 }
-function Bs(e, t) {
+function dc(e, t) {
 	return function(n) {
 		this.setAttribute(e, t.call(this, n));
 	};
 }
-function Vs(e, t) {
+function fc(e, t) {
 	return function(n) {
 		this.setAttributeNS(e.space, e.local, t.call(this, n));
 	};
 }
-function Hs(e, t) {
+function pc(e, t) {
 	var n, r;
 	function i() {
 		var i = t.apply(this, arguments);
-		return i !== r && (n = (r = i) && Vs(e, i)), n;
+		return i !== r && (n = (r = i) && fc(e, i)), n;
 	}
 	return i._value = t, i;
 }
-function Us(e, t) {
+function mc(e, t) {
 	var n, r;
 	function i() {
 		var i = t.apply(this, arguments);
-		return i !== r && (n = (r = i) && Bs(e, i)), n;
+		return i !== r && (n = (r = i) && dc(e, i)), n;
 	}
 	return i._value = t, i;
 }
-function Ws(e, t) {
+function hc(e, t) {
 	var n = "attr." + e;
 	if (arguments.length < 2) return (n = this.tween(n)) && n._value;
 	if (t == null) return this.tween(n, null);
 	if (typeof t != "function") throw Error();
-	var r = Mn(e);
-	return this.tween(n, (r.local ? Hs : Us)(r, t));
+	var r = ir(e);
+	return this.tween(n, (r.local ? pc : mc)(r, t));
 }
-function Gs(e, t) {
+function gc(e, t) {
 	return function() {
-		ws(this, e).delay = +t.apply(this, arguments);
+		Ys(this, e).delay = +t.apply(this, arguments);
 	};
 }
-function Ks(e, t) {
+function _c(e, t) {
 	return t = +t, function() {
-		ws(this, e).delay = t;
+		Ys(this, e).delay = t;
 	};
 }
-function qs(e) {
+function vc(e) {
 	var t = this._id;
-	return arguments.length ? this.each((typeof e == "function" ? Gs : Ks)(t, e)) : Z(this.node(), t).delay;
+	return arguments.length ? this.each((typeof e == "function" ? gc : _c)(t, e)) : Q(this.node(), t).delay;
 }
-function Js(e, t) {
+function yc(e, t) {
 	return function() {
-		X(this, e).duration = +t.apply(this, arguments);
+		Z(this, e).duration = +t.apply(this, arguments);
 	};
 }
-function Ys(e, t) {
+function bc(e, t) {
 	return t = +t, function() {
-		X(this, e).duration = t;
+		Z(this, e).duration = t;
 	};
 }
-function Xs(e) {
+function xc(e) {
 	var t = this._id;
-	return arguments.length ? this.each((typeof e == "function" ? Js : Ys)(t, e)) : Z(this.node(), t).duration;
+	return arguments.length ? this.each((typeof e == "function" ? yc : bc)(t, e)) : Q(this.node(), t).duration;
 }
-function Zs(e, t) {
+function Sc(e, t) {
 	if (typeof t != "function") throw Error();
 	return function() {
-		X(this, e).ease = t;
+		Z(this, e).ease = t;
 	};
 }
-function Qs(e) {
+function Cc(e) {
 	var t = this._id;
-	return arguments.length ? this.each(Zs(t, e)) : Z(this.node(), t).ease;
+	return arguments.length ? this.each(Sc(t, e)) : Q(this.node(), t).ease;
 }
-function $s(e, t) {
+function wc(e, t) {
 	return function() {
 		var n = t.apply(this, arguments);
 		if (typeof n != "function") throw Error();
-		X(this, e).ease = n;
+		Z(this, e).ease = n;
 	};
 }
-function ec(e) {
+function Tc(e) {
 	if (typeof e != "function") throw Error();
-	return this.each($s(this._id, e));
+	return this.each(wc(this._id, e));
 }
-function tc(e) {
-	typeof e != "function" && (e = Wn(e));
+function Ec(e) {
+	typeof e != "function" && (e = gr(e));
 	for (var t = this._groups, n = t.length, r = Array(n), i = 0; i < n; ++i) for (var a = t[i], o = a.length, s = r[i] = [], c, l = 0; l < o; ++l) (c = a[l]) && e.call(c, c.__data__, l, a) && s.push(c);
-	return new Ac(r, this._parents, this._name, this._id);
+	return new tl(r, this._parents, this._name, this._id);
 }
-function nc(e) {
+function Dc(e) {
 	if (e._id !== this._id) throw Error();
 	for (var t = this._groups, n = e._groups, r = t.length, i = n.length, a = Math.min(r, i), o = Array(r), s = 0; s < a; ++s) for (var c = t[s], l = n[s], u = c.length, d = o[s] = Array(u), f, p = 0; p < u; ++p) (f = c[p] || l[p]) && (d[p] = f);
 	for (; s < r; ++s) o[s] = t[s];
-	return new Ac(o, this._parents, this._name, this._id);
+	return new tl(o, this._parents, this._name, this._id);
 }
-function rc(e) {
+function Oc(e) {
 	return (e + "").trim().split(/^|\s+/).every(function(e) {
 		var t = e.indexOf(".");
 		return t >= 0 && (e = e.slice(0, t)), !e || e === "start";
 	});
 }
-function ic(e, t, n) {
-	var r, i, a = rc(t) ? ws : X;
+function kc(e, t, n) {
+	var r, i, a = Oc(t) ? Ys : Z;
 	return function() {
 		var o = a(this, e), s = o.on;
 		s !== r && (i = (r = s).copy()).on(t, n), o.on = i;
 	};
 }
-function ac(e, t) {
+function Ac(e, t) {
 	var n = this._id;
-	return arguments.length < 2 ? Z(this.node(), n).on.on(e) : this.each(ic(n, e, t));
+	return arguments.length < 2 ? Q(this.node(), n).on.on(e) : this.each(kc(n, e, t));
 }
-function oc(e) {
+function jc(e) {
 	return function() {
 		var t = this.parentNode;
 		for (var n in this.__transition) if (+n !== e) return;
 		t && t.removeChild(this);
 	};
 }
-function sc() {
-	return this.on("end.remove", oc(this._id));
+function Mc() {
+	return this.on("end.remove", jc(this._id));
 }
-function cc(e) {
+function Nc(e) {
 	var t = this._name, n = this._id;
-	typeof e != "function" && (e = Ln(e));
-	for (var r = this._groups, i = r.length, a = Array(i), o = 0; o < i; ++o) for (var s = r[o], c = s.length, l = a[o] = Array(c), u, d, f = 0; f < c; ++f) (u = s[f]) && (d = e.call(u, u.__data__, f, s)) && ("__data__" in u && (d.__data__ = u.__data__), l[f] = d, Cs(l[f], t, n, f, l, Z(u, n)));
-	return new Ac(a, this._parents, t, n);
+	typeof e != "function" && (e = lr(e));
+	for (var r = this._groups, i = r.length, a = Array(i), o = 0; o < i; ++o) for (var s = r[o], c = s.length, l = a[o] = Array(c), u, d, f = 0; f < c; ++f) (u = s[f]) && (d = e.call(u, u.__data__, f, s)) && ("__data__" in u && (d.__data__ = u.__data__), l[f] = d, Js(l[f], t, n, f, l, Q(u, n)));
+	return new tl(a, this._parents, t, n);
 }
-function lc(e) {
+function Pc(e) {
 	var t = this._name, n = this._id;
-	typeof e != "function" && (e = Vn(e));
+	typeof e != "function" && (e = pr(e));
 	for (var r = this._groups, i = r.length, a = [], o = [], s = 0; s < i; ++s) for (var c = r[s], l = c.length, u, d = 0; d < l; ++d) if (u = c[d]) {
-		for (var f = e.call(u, u.__data__, d, c), p, m = Z(u, n), h = 0, g = f.length; h < g; ++h) (p = f[h]) && Cs(p, t, n, h, f, m);
+		for (var f = e.call(u, u.__data__, d, c), p, m = Q(u, n), h = 0, g = f.length; h < g; ++h) (p = f[h]) && Js(p, t, n, h, f, m);
 		a.push(f), o.push(u);
 	}
-	return new Ac(a, o, t, n);
+	return new tl(a, o, t, n);
 }
-var uc = Ei.prototype.constructor;
-function dc() {
-	return new uc(this._groups, this._parents);
+var Fc = Qi.prototype.constructor;
+function Ic() {
+	return new Fc(this._groups, this._parents);
 }
-function fc(e, t) {
+function Lc(e, t) {
 	var n, r, i;
 	return function() {
-		var a = Pr(this, e), o = (this.style.removeProperty(e), Pr(this, e));
+		var a = oi(this, e), o = (this.style.removeProperty(e), oi(this, e));
 		return a === o ? null : a === n && o === r ? i : i = t(n = a, r = o);
 	};
 }
-function pc(e) {
+function Rc(e) {
 	return function() {
 		this.style.removeProperty(e);
 	};
 }
-function mc(e, t, n) {
+function zc(e, t, n) {
 	var r, i = n + "", a;
 	return function() {
-		var o = Pr(this, e);
+		var o = oi(this, e);
 		return o === i ? null : o === r ? a : a = t(r = o, n);
 	};
 }
-function hc(e, t, n) {
+function Bc(e, t, n) {
 	var r, i, a;
 	return function() {
-		var o = Pr(this, e), s = n(this), c = s + "";
-		return s ?? (c = s = (this.style.removeProperty(e), Pr(this, e))), o === c ? null : o === r && c === i ? a : (i = c, a = t(r = o, s));
+		var o = oi(this, e), s = n(this), c = s + "";
+		return s ?? (c = s = (this.style.removeProperty(e), oi(this, e))), o === c ? null : o === r && c === i ? a : (i = c, a = t(r = o, s));
 	};
 }
-function gc(e, t) {
+function Vc(e, t) {
 	var n, r, i, a = "style." + t, o = "end." + a, s;
 	return function() {
-		var c = X(this, e), l = c.on, u = c.value[a] == null ? s ||= pc(t) : void 0;
+		var c = Z(this, e), l = c.on, u = c.value[a] == null ? s ||= Rc(t) : void 0;
 		(l !== n || i !== u) && (r = (n = l).copy()).on(o, i = u), c.on = r;
 	};
 }
-function _c(e, t, n) {
-	var r = (e += "") == "transform" ? ko : Ms;
-	return t == null ? this.styleTween(e, fc(e, r)).on("end.style." + e, pc(e)) : typeof t == "function" ? this.styleTween(e, hc(e, r, js(this, "style." + e, t))).each(gc(this._id, e)) : this.styleTween(e, mc(e, r, t), n).on("end.style." + e, null);
+function Hc(e, t, n) {
+	var r = (e += "") == "transform" ? es : rc;
+	return t == null ? this.styleTween(e, Lc(e, r)).on("end.style." + e, Rc(e)) : typeof t == "function" ? this.styleTween(e, Bc(e, r, nc(this, "style." + e, t))).each(Vc(this._id, e)) : this.styleTween(e, zc(e, r, t), n).on("end.style." + e, null);
 }
-function vc(e, t, n) {
+function Uc(e, t, n) {
 	return function(r) {
 		this.style.setProperty(e, t.call(this, r), n);
 	};
 }
-function yc(e, t, n) {
+function Wc(e, t, n) {
 	var r, i;
 	function a() {
 		var a = t.apply(this, arguments);
-		return a !== i && (r = (i = a) && vc(e, a, n)), r;
+		return a !== i && (r = (i = a) && Uc(e, a, n)), r;
 	}
 	return a._value = t, a;
 }
-function bc(e, t, n) {
+function Gc(e, t, n) {
 	var r = "style." + (e += "");
 	if (arguments.length < 2) return (r = this.tween(r)) && r._value;
 	if (t == null) return this.tween(r, null);
 	if (typeof t != "function") throw Error();
-	return this.tween(r, yc(e, t, n ?? ""));
+	return this.tween(r, Wc(e, t, n ?? ""));
 }
-function xc(e) {
+function Kc(e) {
 	return function() {
 		this.textContent = e;
 	};
 }
-function Sc(e) {
+function qc(e) {
 	return function() {
 		var t = e(this);
 		this.textContent = t ?? "";
 	};
 }
-function Cc(e) {
-	return this.tween("text", typeof e == "function" ? Sc(js(this, "text", e)) : xc(e == null ? "" : e + ""));
+function Jc(e) {
+	return this.tween("text", typeof e == "function" ? qc(nc(this, "text", e)) : Kc(e == null ? "" : e + ""));
 }
-function wc(e) {
+function Yc(e) {
 	return function(t) {
 		this.textContent = e.call(this, t);
 	};
 }
-function Tc(e) {
+function Xc(e) {
 	var t, n;
 	function r() {
 		var r = e.apply(this, arguments);
-		return r !== n && (t = (n = r) && wc(r)), t;
+		return r !== n && (t = (n = r) && Yc(r)), t;
 	}
 	return r._value = e, r;
 }
-function Ec(e) {
+function Zc(e) {
 	var t = "text";
 	if (arguments.length < 1) return (t = this.tween(t)) && t._value;
 	if (e == null) return this.tween(t, null);
 	if (typeof e != "function") throw Error();
-	return this.tween(t, Tc(e));
+	return this.tween(t, Xc(e));
 }
-function Dc() {
-	for (var e = this._name, t = this._id, n = jc(), r = this._groups, i = r.length, a = 0; a < i; ++a) for (var o = r[a], s = o.length, c, l = 0; l < s; ++l) if (c = o[l]) {
-		var u = Z(c, t);
-		Cs(c, e, n, l, o, {
+function Qc() {
+	for (var e = this._name, t = this._id, n = nl(), r = this._groups, i = r.length, a = 0; a < i; ++a) for (var o = r[a], s = o.length, c, l = 0; l < s; ++l) if (c = o[l]) {
+		var u = Q(c, t);
+		Js(c, e, n, l, o, {
 			time: u.time + u.delay + u.duration,
 			delay: 0,
 			duration: u.duration,
 			ease: u.ease
 		});
 	}
-	return new Ac(r, this._parents, e, n);
+	return new tl(r, this._parents, e, n);
 }
-function Oc() {
+function $c() {
 	var e, t, n = this, r = n._id, i = n.size();
 	return new Promise(function(a, o) {
 		var s = { value: o }, c = { value: function() {
 			--i === 0 && a();
 		} };
 		n.each(function() {
-			var n = X(this, r), i = n.on;
+			var n = Z(this, r), i = n.on;
 			i !== e && (t = (e = i).copy(), t._.cancel.push(s), t._.interrupt.push(s), t._.end.push(c)), n.on = t;
 		}), i === 0 && a();
 	});
 }
-var kc = 0;
-function Ac(e, t, n, r) {
+var el = 0;
+function tl(e, t, n, r) {
 	this._groups = e, this._parents = t, this._name = n, this._id = r;
 }
-function jc() {
-	return ++kc;
+function nl() {
+	return ++el;
 }
-var Q = Ei.prototype;
-Ac.prototype = {
-	constructor: Ac,
-	select: cc,
-	selectAll: lc,
-	selectChild: Q.selectChild,
-	selectChildren: Q.selectChildren,
-	filter: tc,
-	merge: nc,
-	selection: dc,
-	transition: Dc,
-	call: Q.call,
-	nodes: Q.nodes,
-	node: Q.node,
-	size: Q.size,
-	empty: Q.empty,
-	each: Q.each,
-	on: ac,
-	attr: zs,
-	attrTween: Ws,
-	style: _c,
-	styleTween: bc,
-	text: Cc,
-	textTween: Ec,
-	remove: sc,
-	tween: As,
-	delay: qs,
-	duration: Xs,
-	ease: Qs,
-	easeVarying: ec,
-	end: Oc,
-	[Symbol.iterator]: Q[Symbol.iterator]
+var rl = Qi.prototype;
+tl.prototype = {
+	constructor: tl,
+	select: Nc,
+	selectAll: Pc,
+	selectChild: rl.selectChild,
+	selectChildren: rl.selectChildren,
+	filter: Ec,
+	merge: Dc,
+	selection: Ic,
+	transition: Qc,
+	call: rl.call,
+	nodes: rl.nodes,
+	node: rl.node,
+	size: rl.size,
+	empty: rl.empty,
+	each: rl.each,
+	on: Ac,
+	attr: uc,
+	attrTween: hc,
+	style: Hc,
+	styleTween: Gc,
+	text: Jc,
+	textTween: Zc,
+	remove: Mc,
+	tween: tc,
+	delay: vc,
+	duration: xc,
+	ease: Cc,
+	easeVarying: Tc,
+	end: $c,
+	[Symbol.iterator]: rl[Symbol.iterator]
 };
-var Mc = {
+var il = {
 	time: null,
 	delay: 0,
 	duration: 250,
-	ease: os
+	ease: js
 };
-function Nc(e, t) {
+function al(e, t) {
 	for (var n; !(n = e.__transition) || !(n = n[t]);) if (!(e = e.parentNode)) throw Error(`transition ${t} not found`);
 	return n;
 }
-function Pc(e) {
+function ol(e) {
 	var t, n;
-	e instanceof Ac ? (t = e._id, e = e._name) : (t = jc(), (n = Mc).time = Xo(), e = e == null ? null : e + "");
-	for (var r = this._groups, i = r.length, a = 0; a < i; ++a) for (var o = r[a], s = o.length, c, l = 0; l < s; ++l) (c = o[l]) && Cs(c, e, t, l, o, n || Nc(c, t));
-	return new Ac(r, this._parents, e, t);
+	e instanceof tl ? (t = e._id, e = e._name) : (t = nl(), (n = il).time = xs(), e = e == null ? null : e + "");
+	for (var r = this._groups, i = r.length, a = 0; a < i; ++a) for (var o = r[a], s = o.length, c, l = 0; l < s; ++l) (c = o[l]) && Js(c, e, t, l, o, n || al(c, t));
+	return new tl(r, this._parents, e, t);
 }
-Ei.prototype.interrupt = Ds, Ei.prototype.transition = Pc;
+Qi.prototype.interrupt = Qs, Qi.prototype.transition = ol;
 // node_modules/d3-zoom/dist/d3-zoom.mjs
-var Fc = (e) => () => e;
-function Ic(e, { sourceEvent: t, target: n, transform: r, dispatch: i }) {
+var sl = (e) => () => e;
+function cl(e, { sourceEvent: t, target: n, transform: r, dispatch: i }) {
 	Object.defineProperties(this, {
 		type: {
 			value: e,
@@ -3871,46 +4382,46 @@ $.prototype = {
 		return "translate(" + this.x + "," + this.y + ") scale(" + this.k + ")";
 	}
 };
-var Lc = new $(1, 0, 0);
-Rc.prototype = $.prototype;
-function Rc(e) {
-	for (; !e.__zoom;) if (!(e = e.parentNode)) return Lc;
+var ll = new $(1, 0, 0);
+ul.prototype = $.prototype;
+function ul(e) {
+	for (; !e.__zoom;) if (!(e = e.parentNode)) return ll;
 	return e.__zoom;
 }
-function zc(e) {
+function dl(e) {
 	e.stopImmediatePropagation();
 }
-function Bc(e) {
+function fl(e) {
 	e.preventDefault(), e.stopImmediatePropagation();
 }
-function Vc(e) {
+function pl(e) {
 	return (!e.ctrlKey || e.type === "wheel") && !e.button;
 }
-function Hc() {
+function ml() {
 	var e = this;
 	return e instanceof SVGElement ? (e = e.ownerSVGElement || e, e.hasAttribute("viewBox") ? (e = e.viewBox.baseVal, [[e.x, e.y], [e.x + e.width, e.y + e.height]]) : [[0, 0], [e.width.baseVal.value, e.height.baseVal.value]]) : [[0, 0], [e.clientWidth, e.clientHeight]];
 }
-function Uc() {
-	return this.__zoom || Lc;
+function hl() {
+	return this.__zoom || ll;
 }
-function Wc(e) {
+function gl(e) {
 	return -e.deltaY * (e.deltaMode === 1 ? .05 : e.deltaMode ? 1 : .002) * (e.ctrlKey ? 10 : 1);
 }
-function Gc() {
+function _l() {
 	return navigator.maxTouchPoints || "ontouchstart" in this;
 }
-function Kc(e, t, n) {
+function vl(e, t, n) {
 	var r = e.invertX(t[0][0]) - n[0][0], i = e.invertX(t[1][0]) - n[1][0], a = e.invertY(t[0][1]) - n[0][1], o = e.invertY(t[1][1]) - n[1][1];
 	return e.translate(i > r ? (r + i) / 2 : Math.min(0, r) || Math.max(0, i), o > a ? (a + o) / 2 : Math.min(0, a) || Math.max(0, o));
 }
-function qc() {
-	var e = Vc, t = Hc, n = Kc, r = Wc, i = Gc, a = [0, Infinity], o = [[-Infinity, -Infinity], [Infinity, Infinity]], s = 250, c = Fo, l = Fi("start", "zoom", "end"), u, d, f, p = 500, m = 150, h = 0, g = 10;
+function yl() {
+	var e = pl, t = ml, n = vl, r = gl, i = _l, a = [0, Infinity], o = [[-Infinity, -Infinity], [Infinity, Infinity]], s = 250, c = os, l = sa("start", "zoom", "end"), u, d, f, p = 500, m = 150, h = 0, g = 10;
 	function _(e) {
-		e.property("__zoom", Uc).on("wheel.zoom", w, { passive: !1 }).on("mousedown.zoom", T).on("dblclick.zoom", E).filter(i).on("touchstart.zoom", D).on("touchmove.zoom", ee).on("touchend.zoom touchcancel.zoom", O).style("-webkit-tap-highlight-color", "rgba(0,0,0,0)");
+		e.property("__zoom", hl).on("wheel.zoom", w, { passive: !1 }).on("mousedown.zoom", T).on("dblclick.zoom", E).filter(i).on("touchstart.zoom", D).on("touchmove.zoom", O).on("touchend.zoom touchcancel.zoom", ee).style("-webkit-tap-highlight-color", "rgba(0,0,0,0)");
 	}
 	_.transform = function(e, t, n, r) {
 		var i = e.selection ? e.selection() : e;
-		i.property("__zoom", Uc), e === i ? i.interrupt().each(function() {
+		i.property("__zoom", hl), e === i ? i.interrupt().each(function() {
 			S(this, arguments).event(r).start().zoom(null, typeof t == "function" ? t.apply(this, arguments) : t).end();
 		}) : x(e, t, n, r);
 	}, _.scaleBy = function(e, t, n, r) {
@@ -3929,7 +4440,7 @@ function qc() {
 	}, _.translateTo = function(e, r, i, a, s) {
 		_.transform(e, function() {
 			var e = t.apply(this, arguments), s = this.__zoom, c = a == null ? b(e) : typeof a == "function" ? a.apply(this, arguments) : a;
-			return n(Lc.translate(c[0], c[1]).scale(s.k).translate(typeof r == "function" ? -r.apply(this, arguments) : -r, typeof i == "function" ? -i.apply(this, arguments) : -i), e, o);
+			return n(ll.translate(c[0], c[1]).scale(s.k).translate(typeof r == "function" ? -r.apply(this, arguments) : -r, typeof i == "function" ? -i.apply(this, arguments) : -i), e, o);
 		}, a, s);
 	};
 	function v(e, t) {
@@ -3979,8 +4490,8 @@ function qc() {
 			return --this.active === 0 && (delete this.that.__zooming, this.emit("end")), this;
 		},
 		emit: function(e) {
-			var t = Oi(this.that).datum();
-			l.call(e, this.that, new Ic(e, {
+			var t = ea(this.that).datum();
+			l.call(e, this.that, new cl(e, {
 				sourceEvent: this.sourceEvent,
 				target: _,
 				transform: this.that.__zoom,
@@ -3990,53 +4501,53 @@ function qc() {
 	};
 	function w(t, ...i) {
 		if (!e.apply(this, arguments)) return;
-		var s = S(this, i).event(t), c = this.__zoom, l = Math.max(a[0], Math.min(a[1], c.k * 2 ** r.apply(this, arguments))), u = Ni(t);
+		var s = S(this, i).event(t), c = this.__zoom, l = Math.max(a[0], Math.min(a[1], c.k * 2 ** r.apply(this, arguments))), u = aa(t);
 		if (s.wheel) (s.mouse[0][0] !== u[0] || s.mouse[0][1] !== u[1]) && (s.mouse[1] = c.invert(s.mouse[0] = u)), clearTimeout(s.wheel);
 		else if (c.k === l) return;
-		else s.mouse = [u, c.invert(u)], Es(this), s.start();
-		Bc(t), s.wheel = setTimeout(d, m), s.zoom("mouse", n(y(v(c, l), s.mouse[0], s.mouse[1]), s.extent, o));
+		else s.mouse = [u, c.invert(u)], Zs(this), s.start();
+		fl(t), s.wheel = setTimeout(d, m), s.zoom("mouse", n(y(v(c, l), s.mouse[0], s.mouse[1]), s.extent, o));
 		function d() {
 			s.wheel = null, s.end();
 		}
 	}
 	function T(t, ...r) {
 		if (f || !e.apply(this, arguments)) return;
-		var i = t.currentTarget, a = S(this, r, !0).event(t), s = Oi(t.view).on("mousemove.zoom", d, !0).on("mouseup.zoom", p, !0), c = Ni(t, i), l = t.clientX, u = t.clientY;
-		Hi(t.view), zc(t), a.mouse = [c, this.__zoom.invert(c)], Es(this), a.start();
+		var i = t.currentTarget, a = S(this, r, !0).event(t), s = ea(t.view).on("mousemove.zoom", d, !0).on("mouseup.zoom", p, !0), c = aa(t, i), l = t.clientX, u = t.clientY;
+		ma(t.view), dl(t), a.mouse = [c, this.__zoom.invert(c)], Zs(this), a.start();
 		function d(e) {
-			if (Bc(e), !a.moved) {
+			if (fl(e), !a.moved) {
 				var t = e.clientX - l, r = e.clientY - u;
 				a.moved = t * t + r * r > h;
 			}
-			a.event(e).zoom("mouse", n(y(a.that.__zoom, a.mouse[0] = Ni(e, i), a.mouse[1]), a.extent, o));
+			a.event(e).zoom("mouse", n(y(a.that.__zoom, a.mouse[0] = aa(e, i), a.mouse[1]), a.extent, o));
 		}
 		function p(e) {
-			s.on("mousemove.zoom mouseup.zoom", null), Ui(e.view, a.moved), Bc(e), a.event(e).end();
+			s.on("mousemove.zoom mouseup.zoom", null), ha(e.view, a.moved), fl(e), a.event(e).end();
 		}
 	}
 	function E(r, ...i) {
 		if (e.apply(this, arguments)) {
-			var a = this.__zoom, c = Ni(r.changedTouches ? r.changedTouches[0] : r, this), l = a.invert(c), u = a.k * (r.shiftKey ? .5 : 2), d = n(y(v(a, u), c, l), t.apply(this, i), o);
-			Bc(r), s > 0 ? Oi(this).transition().duration(s).call(x, d, c, r) : Oi(this).call(_.transform, d, c, r);
+			var a = this.__zoom, c = aa(r.changedTouches ? r.changedTouches[0] : r, this), l = a.invert(c), u = a.k * (r.shiftKey ? .5 : 2), d = n(y(v(a, u), c, l), t.apply(this, i), o);
+			fl(r), s > 0 ? ea(this).transition().duration(s).call(x, d, c, r) : ea(this).call(_.transform, d, c, r);
 		}
 	}
 	function D(t, ...n) {
 		if (e.apply(this, arguments)) {
 			var r = t.touches, i = r.length, a = S(this, n, t.changedTouches.length === i).event(t), o, s, c, l;
-			for (zc(t), s = 0; s < i; ++s) c = r[s], l = Ni(c, this), l = [
+			for (dl(t), s = 0; s < i; ++s) c = r[s], l = aa(c, this), l = [
 				l,
 				this.__zoom.invert(l),
 				c.identifier
 			], a.touch0 ? !a.touch1 && a.touch0[2] !== l[2] && (a.touch1 = l, a.taps = 0) : (a.touch0 = l, o = !0, a.taps = 1 + !!u);
 			u &&= clearTimeout(u), o && (a.taps < 2 && (d = l[0], u = setTimeout(function() {
 				u = null;
-			}, p)), Es(this), a.start());
+			}, p)), Zs(this), a.start());
 		}
 	}
-	function ee(e, ...t) {
+	function O(e, ...t) {
 		if (this.__zooming) {
 			var r = S(this, t).event(e), i = e.changedTouches, a = i.length, s, c, l, u;
-			for (Bc(e), s = 0; s < a; ++s) c = i[s], l = Ni(c, this), r.touch0 && r.touch0[2] === c.identifier ? r.touch0[0] = l : r.touch1 && r.touch1[2] === c.identifier && (r.touch1[0] = l);
+			for (fl(e), s = 0; s < a; ++s) c = i[s], l = aa(c, this), r.touch0 && r.touch0[2] === c.identifier ? r.touch0[0] = l : r.touch1 && r.touch1[2] === c.identifier && (r.touch1[0] = l);
 			if (c = r.that.__zoom, r.touch1) {
 				var d = r.touch0[0], f = r.touch0[1], p = r.touch1[0], m = r.touch1[1], h = (h = p[0] - d[0]) * h + (h = p[1] - d[1]) * h, g = (g = m[0] - f[0]) * g + (g = m[1] - f[1]) * g;
 				c = v(c, Math.sqrt(h / g)), l = [(d[0] + p[0]) / 2, (d[1] + p[1]) / 2], u = [(f[0] + m[0]) / 2, (f[1] + m[1]) / 2];
@@ -4045,27 +4556,27 @@ function qc() {
 			r.zoom("touch", n(y(c, l, u), r.extent, o));
 		}
 	}
-	function O(e, ...t) {
+	function ee(e, ...t) {
 		if (this.__zooming) {
 			var n = S(this, t).event(e), r = e.changedTouches, i = r.length, a, o;
-			for (zc(e), f && clearTimeout(f), f = setTimeout(function() {
+			for (dl(e), f && clearTimeout(f), f = setTimeout(function() {
 				f = null;
 			}, p), a = 0; a < i; ++a) o = r[a], n.touch0 && n.touch0[2] === o.identifier ? delete n.touch0 : n.touch1 && n.touch1[2] === o.identifier && delete n.touch1;
 			if (n.touch1 && !n.touch0 && (n.touch0 = n.touch1, delete n.touch1), n.touch0) n.touch0[1] = this.__zoom.invert(n.touch0[0]);
-			else if (n.end(), n.taps === 2 && (o = Ni(o, this), Math.hypot(d[0] - o[0], d[1] - o[1]) < g)) {
-				var s = Oi(this).on("dblclick.zoom");
+			else if (n.end(), n.taps === 2 && (o = aa(o, this), Math.hypot(d[0] - o[0], d[1] - o[1]) < g)) {
+				var s = ea(this).on("dblclick.zoom");
 				s && s.apply(this, arguments);
 			}
 		}
 	}
 	return _.wheelDelta = function(e) {
-		return arguments.length ? (r = typeof e == "function" ? e : Fc(+e), _) : r;
+		return arguments.length ? (r = typeof e == "function" ? e : sl(+e), _) : r;
 	}, _.filter = function(t) {
-		return arguments.length ? (e = typeof t == "function" ? t : Fc(!!t), _) : e;
+		return arguments.length ? (e = typeof t == "function" ? t : sl(!!t), _) : e;
 	}, _.touchable = function(e) {
-		return arguments.length ? (i = typeof e == "function" ? e : Fc(!!e), _) : i;
+		return arguments.length ? (i = typeof e == "function" ? e : sl(!!e), _) : i;
 	}, _.extent = function(e) {
-		return arguments.length ? (t = typeof e == "function" ? e : Fc([[+e[0][0], +e[0][1]], [+e[1][0], +e[1][1]]]), _) : t;
+		return arguments.length ? (t = typeof e == "function" ? e : sl([[+e[0][0], +e[0][1]], [+e[1][0], +e[1][1]]]), _) : t;
 	}, _.scaleExtent = function(e) {
 		return arguments.length ? (a[0] = +e[0], a[1] = +e[1], _) : [a[0], a[1]];
 	}, _.translateExtent = function(e) {
@@ -4086,7 +4597,7 @@ function qc() {
 	}, _;
 }
 // src/marks/color.ts
-var Jc = {
+var bl = {
 	light: [
 		"#ffffff",
 		"#c3d9ee",
@@ -4101,10 +4612,10 @@ var Jc = {
 		"#a9a3a8",
 		"#fde67a"
 	]
-}, Yc = 256, Xc = 4;
-function Zc(e, t, n) {
-	let r = Ro(Io, Jc[n]), i = new Uint8ClampedArray(Yc * 4), a = [];
-	for (let e = 0; e < Yc; e++) {
+}, xl = 256, Sl = 4;
+function Cl(e, t, n) {
+	let r = ls(ss, bl[n]), i = new Uint8ClampedArray(xl * 4), a = [];
+	for (let e = 0; e < xl; e++) {
 		let t = r(e / 255);
 		a.push(t);
 		let [n, o, s] = t.match(/[\d.]+/g).map(Number);
@@ -4118,7 +4629,7 @@ function Zc(e, t, n) {
 	let o = e > 0 ? e : 1, s = (e) => {
 		if (!(e > 0)) return 0;
 		let n = Math.min(1, e / o);
-		return t ? Math.max(0, 1 + Math.log10(n) / Xc) : n;
+		return t ? Math.max(0, 1 + Math.log10(n) / Sl) : n;
 	};
 	return {
 		most: o,
@@ -4128,7 +4639,7 @@ function Zc(e, t, n) {
 		css: (e) => a[Math.round(s(e) * 255)]
 	};
 }
-function Qc(e, t) {
+function wl(e, t) {
 	let n = Math.round(e.place(t) * 255) * 4, r = (e) => e <= 10 ? e / 3294 : ((e / 255 + .055) / 1.055) ** 2.4, [i, a, o] = [
 		0,
 		1,
@@ -4136,7 +4647,7 @@ function Qc(e, t) {
 	].map((t) => r(e.table[n + t]));
 	return .2126 * i + .7152 * a + .0722 * o > .18 ? "#000000" : "#ffffff";
 }
-function $c(e, t, n, r) {
+function Tl(e, t, n, r) {
 	let i = new ImageData(n, t), a = new Uint32Array(i.data.buffer), o = new Uint32Array(r.table.buffer);
 	if (r.isLog) for (let t = 0; t < e.length; t++) a[t] = o[Math.round(r.place(e[t]) * 255)];
 	else {
@@ -4146,11 +4657,11 @@ function $c(e, t, n, r) {
 	return i;
 }
 // src/tiles/visible.ts
-function el(e, t, n, r) {
+function El(e, t, n, r) {
 	let i = Math.max(0, Math.ceil(Math.log2(Math.max(n, r) / 256)));
 	return Math.min(i, Math.max(0, Math.floor(Math.log2(1 / (e * t)))));
 }
-function tl(e, t, n, r) {
+function Dl(e, t, n, r) {
 	let i = 256 * 2 ** t, a = (t, n, r) => [Math.max(0, Math.floor(-t / e.scale / i)), Math.min(Math.ceil(r / i), Math.ceil((n - t) / e.scale / i))], [o, s] = a(e.top, e.height, n), [c, l] = a(e.left, e.width, r), u = [];
 	for (let e = o; e < s; e++) for (let n = c; n < l; n++) u.push({
 		level: t,
@@ -4160,11 +4671,11 @@ function tl(e, t, n, r) {
 	let d = [(o + s - 1) / 2, (c + l - 1) / 2], f = ({ y: e, x: t }) => Math.hypot(e - d[0], t - d[1]);
 	return u.sort((e, t) => f(e) - f(t));
 }
-var nl = ({ level: e, y: t, x: n }) => `${e}/${t}/${n}`, rl = ({ level: e, y: t, x: n }) => ({
+var Ol = ({ level: e, y: t, x: n }) => `${e}/${t}/${n}`, kl = ({ level: e, y: t, x: n }) => ({
 	level: e + 1,
 	y: t >> 1,
 	x: n >> 1
-}), il = class {
+}), Al = class {
 	load;
 	changed;
 	most;
@@ -4175,14 +4686,14 @@ var nl = ({ level: e, y: t, x: n }) => `${e}/${t}/${n}`, rl = ({ level: e, y: t,
 		this.load = e, this.changed = t, this.most = n;
 	}
 	get(e) {
-		let t = nl(e), n = this.known.get(t);
+		let t = Ol(e), n = this.known.get(t);
 		return n && (this.known.delete(t), this.known.set(t, n)), n;
 	}
 	want(e) {
-		let t = new Set(e.map(nl));
+		let t = new Set(e.map(Ol));
 		for (let [e, n] of this.asked) t.has(e) || (n.abort(), this.asked.delete(e));
 		for (let t of e) {
-			let e = nl(t);
+			let e = Ol(t);
 			if (this.known.has(e) || this.asked.has(e)) continue;
 			let n = new AbortController();
 			this.asked.set(e, n), this.load(t, n.signal).then((t) => {
@@ -4193,10 +4704,10 @@ var nl = ({ level: e, y: t, x: n }) => `${e}/${t}/${n}`, rl = ({ level: e, y: t,
 		}
 	}
 	put(e, t) {
-		this.known.set(e, t), this.bytes += al(t);
+		this.known.set(e, t), this.bytes += jl(t);
 		for (let [e, t] of this.known) {
 			if (this.bytes <= this.most) break;
-			this.known.delete(e), this.bytes -= al(t);
+			this.known.delete(e), this.bytes -= jl(t);
 		}
 	}
 	get isWaiting() {
@@ -4206,11 +4717,11 @@ var nl = ({ level: e, y: t, x: n }) => `${e}/${t}/${n}`, rl = ({ level: e, y: t,
 		this.want([]), this.known.clear(), this.bytes = 0;
 	}
 };
-function al(e) {
+function jl(e) {
 	return e.mean.byteLength + (e.max === e.mean ? 0 : e.max.byteLength);
 }
 // src/views/legend.tsx
-function ol({ scale: e }) {
+function Ml({ scale: e }) {
 	let t = [
 		0,
 		.25,
@@ -4236,7 +4747,7 @@ function ol({ scale: e }) {
 		]
 	});
 }
-function sl({ model: e, isPooled: t }) {
+function Nl({ model: e, isPooled: t }) {
 	let { log: n, hide: r, pool: i, heads: a } = e.store.state.value, o = [
 		n && "log scale",
 		r === "special" && "special tokens hidden, rows renormalised",
@@ -4246,11 +4757,11 @@ function sl({ model: e, isPooled: t }) {
 	].filter(Boolean);
 	return /* @__PURE__ */ H("span", {
 		class: "legend",
-		children: [/* @__PURE__ */ H(ol, { scale: e.scale() }), /* @__PURE__ */ H("small", { children: o.join(" · ") })]
+		children: [/* @__PURE__ */ H(Ml, { scale: e.scale() }), /* @__PURE__ */ H("small", { children: o.join(" · ") })]
 	});
 }
 // src/views/matrix.tsx
-var cl = 64, ll = 1e6, ul = class {
+var Pl = 64, Fl = 1e6, Il = class {
 	canvas;
 	model;
 	rows;
@@ -4258,13 +4769,13 @@ var cl = 64, ll = 1e6, ul = class {
 	isPooled;
 	cache;
 	images = /* @__PURE__ */ new WeakMap();
-	transform = Lc;
+	transform = ll;
 	labels;
 	frame = 0;
 	constructor(e, t, n, r, i) {
 		this.canvas = e, this.model = t, this.rows = n, this.columns = r, this.isPooled = i;
-		let a = We(() => t.store.lens.value);
-		this.cache = new il((e, n) => t.source.tile(a, e.level, e.y, e.x, n), () => this.draw()), this.labels = this.room();
+		let a = _t(() => t.store.lens.value);
+		this.cache = new Al((e, n) => t.source.tile(a, e.level, e.y, e.x, n), () => this.draw()), this.labels = this.room();
 	}
 	room() {
 		let e = this.canvas.getContext("2d");
@@ -4274,7 +4785,7 @@ var cl = 64, ll = 1e6, ul = class {
 	}
 	get fit() {
 		let { clientWidth: e, clientHeight: t } = this.canvas;
-		return Math.min(cl, (e - this.labels) / this.columns, (t - this.labels) / this.rows);
+		return Math.min(Pl, (e - this.labels) / this.columns, (t - this.labels) / this.rows);
 	}
 	get port() {
 		let { k: e, x: t, y: n } = this.transform, { clientWidth: r, clientHeight: i } = this.canvas;
@@ -4301,14 +4812,14 @@ var cl = 64, ll = 1e6, ul = class {
 	drawNow() {
 		let { canvas: e, model: t } = this, n = window.devicePixelRatio || 1, [r, i] = [e.clientWidth, e.clientHeight];
 		(e.width !== Math.round(r * n) || e.height !== Math.round(i * n)) && (e.width = Math.round(r * n), e.height = Math.round(i * n));
-		let a = e.getContext("2d"), o = getComputedStyle(e), s = t.store.state.peek(), c = We(() => t.scale()), l = this.port;
+		let a = e.getContext("2d"), o = getComputedStyle(e), s = t.store.state.peek(), c = _t(() => t.scale()), l = this.port;
 		a.setTransform(n, 0, 0, n, 0, 0), a.clearRect(0, 0, r, i), a.imageSmoothingEnabled = !1;
-		let u = el(l.scale, n, this.rows, this.columns), d = {
-			level: el(0, 1, this.rows, this.columns),
+		let u = El(l.scale, n, this.rows, this.columns), d = {
+			level: El(0, 1, this.rows, this.columns),
 			y: 0,
 			x: 0
-		}, f = tl(l, u, this.rows, this.columns);
-		this.cache.want([d, ...f.filter((e) => nl(e) !== nl(d))]);
+		}, f = Dl(l, u, this.rows, this.columns);
+		this.cache.want([d, ...f.filter((e) => Ol(e) !== Ol(d))]);
 		let p = this.cache.get(d);
 		if (p) {
 			let e = 0;
@@ -4321,7 +4832,7 @@ var cl = 64, ll = 1e6, ul = class {
 	}
 	drawTile(e, t, n, r, i) {
 		let a = 256 * 2 ** t.level, o = t, s = this.cache.get(o);
-		for (; !s && o.level < 24;) o = rl(o), s = this.cache.get(o);
+		for (; !s && o.level < 24;) o = kl(o), s = this.cache.get(o);
 		if (!s) return;
 		let c = this.image(s, r, i), l = o.level - t.level, u = 256 / 2 ** l, d = (t.x - (o.x << l)) * u, f = (t.y - (o.y << l)) * u, p = Math.min(u, s.columns - d), m = Math.min(u, s.rows - f);
 		if (p <= 0 || m <= 0) return;
@@ -4332,14 +4843,14 @@ var cl = 64, ll = 1e6, ul = class {
 		let r = `${n} ${t.isLog} ${t.most} ${t.table[0]}`, i = this.images.get(e);
 		if (i?.key === r) return i.bitmap;
 		let a = document.createElement("canvas");
-		return a.width = e.columns, a.height = e.rows, a.getContext("2d").putImageData($c(e[n], e.rows, e.columns, t), 0, 0), this.images.set(e, {
+		return a.width = e.columns, a.height = e.rows, a.getContext("2d").putImageData(Tl(e[n], e.rows, e.columns, t), 0, 0), this.images.set(e, {
 			key: r,
 			bitmap: a
 		}), a;
 	}
 	drawSelection(e, t, n) {
 		let { query: r, key: i } = this.model.store.state.peek(), a = this.model.store.hover.peek(), o = (e, n) => [this.labels + t.left + e * t.scale, (n - e) * t.scale], s = (e, n) => [this.labels + t.top + e * t.scale, (n - e) * t.scale], c = [this.labels + Math.max(0, t.left), Math.min(t.width, t.left + this.columns * t.scale) - Math.max(0, t.left)], l = [this.labels + Math.max(0, t.top), Math.min(t.height, t.top + this.rows * t.scale) - Math.max(0, t.top)];
-		e.lineWidth = 1, e.strokeStyle = n.getPropertyValue("--line"), a.query !== null && fl(e, c, s(a.query, a.query + 1)), a.key !== null && fl(e, o(a.key, a.key + 1), l), e.lineWidth = 2, e.strokeStyle = n.getPropertyValue("--query"), r && fl(e, c, s(...r)), e.strokeStyle = n.getPropertyValue("--key"), i && fl(e, o(...i), l);
+		e.lineWidth = 1, e.strokeStyle = n.getPropertyValue("--line"), a.query !== null && Rl(e, c, s(a.query, a.query + 1)), a.key !== null && Rl(e, o(a.key, a.key + 1), l), e.lineWidth = 2, e.strokeStyle = n.getPropertyValue("--query"), r && Rl(e, c, s(...r)), e.strokeStyle = n.getPropertyValue("--key"), i && Rl(e, o(...i), l);
 	}
 	drawLabels(e, t, n) {
 		let { model: r } = this, i = Math.max(10, Math.min(14, t.scale - 2));
@@ -4350,14 +4861,14 @@ var cl = 64, ll = 1e6, ul = class {
 			let r = this.labels + t.top + (n + .5) * t.scale;
 			if (r > this.labels + t.height) break;
 			let i = o && n === o[0] || c.query === n;
-			r < this.labels || n % a !== 0 && !i || !i && a > 1 && dl(n, a, o, c.query) || (e.fillStyle = d(n, o, c.query, "--query"), e.fillText(pl(e, l[n], this.labels), this.labels - 6, r));
+			r < this.labels || n % a !== 0 && !i || !i && a > 1 && Ll(n, a, o, c.query) || (e.fillStyle = d(n, o, c.query, "--query"), e.fillText(zl(e, l[n], this.labels), this.labels - 6, r));
 		}
 		e.textAlign = "left";
 		for (let n = f(t.left); n < u.length; n++) {
 			let r = this.labels + t.left + (n + .5) * t.scale;
 			if (r > this.labels + t.width) break;
 			let i = s && n === s[0] || c.key === n;
-			r < this.labels || n % a !== 0 && !i || !i && a > 1 && dl(n, a, s, c.key) || (e.save(), e.translate(r, this.labels - 6), e.rotate(-Math.PI / 2), e.fillStyle = d(n, s, c.key, "--key"), e.fillText(pl(e, u[n], this.labels), 0, 0), e.restore());
+			r < this.labels || n % a !== 0 && !i || !i && a > 1 && Ll(n, a, s, c.key) || (e.save(), e.translate(r, this.labels - 6), e.rotate(-Math.PI / 2), e.fillStyle = d(n, s, c.key, "--key"), e.fillText(zl(e, u[n], this.labels), 0, 0), e.restore());
 		}
 	}
 	get sight() {
@@ -4373,14 +4884,14 @@ var cl = 64, ll = 1e6, ul = class {
 		let { model: e, canvas: t } = this, n = this.port, r = getComputedStyle(t), { from: i, rows: a, first: o, columns: s } = this.sight, c = document.createElement("canvas"), l = Math.min(n.width, s * n.scale), u = Math.min(n.height, a * n.scale), d = window.devicePixelRatio || 1, [f, p] = [this.labels + Math.max(0, n.left), this.labels + Math.max(0, n.top)];
 		c.width = Math.max(1, Math.round(l * d)), c.height = Math.max(1, Math.round(u * d)), c.getContext("2d").drawImage(t, f * d, p * d, l * d, u * d, 0, 0, c.width, c.height);
 		let [m, h] = [e.queryWords.peek(), e.keyWords.peek()], g = Math.max(8, Math.min(14, n.scale - 2)), _ = Math.max(1, Math.ceil((g + 3) / n.scale)), v = r.getPropertyValue("--ink"), y = [];
-		for (let e = Math.ceil(i / _) * _; e < i + a; e += _) y.push(`<text x="${this.labels - 6}" y="${this.labels + n.top + (e + .5) * n.scale}" dy="0.35em" text-anchor="end">${It(m[e].slice(0, 40))}</text>`);
-		for (let e = Math.ceil(o / _) * _; e < o + s; e += _) y.push(`<text transform="translate(${this.labels + n.left + (e + .5) * n.scale} ${this.labels - 6}) rotate(-90)" dy="0.35em">${It(h[e].slice(0, 40))}</text>`);
+		for (let e = Math.ceil(i / _) * _; e < i + a; e += _) y.push(`<text x="${this.labels - 6}" y="${this.labels + n.top + (e + .5) * n.scale}" dy="0.35em" text-anchor="end">${ln(m[e].slice(0, 40))}</text>`);
+		for (let e = Math.ceil(o / _) * _; e < o + s; e += _) y.push(`<text transform="translate(${this.labels + n.left + (e + .5) * n.scale} ${this.labels - 6}) rotate(-90)" dy="0.35em">${ln(h[e].slice(0, 40))}</text>`);
 		let [b, x] = [f + l + 16, p + u + 16];
 		return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${b} ${x}" width="${b}" height="${x}" font-family="sans-serif" font-size="${g}" fill="${v}"><rect width="${b}" height="${x}" fill="${r.getPropertyValue("--paper")}"/><image x="${f}" y="${p}" width="${l}" height="${u}" href="${c.toDataURL()}"/>${y.join("")}</svg>`;
 	}
 	async table() {
 		let { from: e, rows: t, first: n, columns: r } = this.sight;
-		if (t * r > ll) throw Error(`${t * r} weights are in sight: zoom in to at most ${ll}`);
+		if (t * r > Fl) throw Error(`${t * r} weights are in sight: zoom in to at most ${Fl}`);
 		let [i, a] = [this.model.queryWords.peek(), this.model.keyWords.peek()], o = this.model.store.lens.peek(), s = [["", ...a.slice(n, n + r)]];
 		for (let a = e; a < e + t; a++) {
 			let e = await this.model.source.rows(o, a, a + 1);
@@ -4392,26 +4903,26 @@ var cl = 64, ll = 1e6, ul = class {
 		cancelAnimationFrame(this.frame), this.cache.close();
 	}
 };
-function dl(e, t, n, r) {
+function Ll(e, t, n, r) {
 	return [n?.[0] ?? null, r].some((n) => n !== null && Math.abs(n - e) < t);
 }
-function fl(e, [t, n], [r, i]) {
+function Rl(e, [t, n], [r, i]) {
 	e.strokeRect(t - .5, r - .5, Math.max(2, n + 1), Math.max(2, i + 1));
 }
-function pl(e, t, n) {
+function zl(e, t, n) {
 	if (e.measureText(t.slice(0, 60)).width <= n - 10 && t.length <= 60) return t;
 	let r = [...t.slice(0, 60)];
 	for (; r.length && e.measureText(`${r.join("")}…`).width > n - 10;) r.pop();
 	return `${r.join("")}…`;
 }
-function ml({ model: e }) {
-	let t = Ae(null), n = B(""), r = B(!1), i = Me(), [a, o] = [e.queryWords.value.length, e.keyWords.value.length], s = e.store.lens.value;
-	return P(() => {
-		let n = t.current, i = new ul(n, e, a, o, r), { store: s } = e;
+function Bl({ model: e }) {
+	let t = rt(null), n = B(""), r = B(!1), i = at(), [a, o] = [e.queryWords.value.length, e.keyWords.value.length], s = e.store.lens.value;
+	return N(() => {
+		let n = t.current, i = new Il(n, e, a, o, r), { store: s } = e;
 		e.kept.value = i;
-		let c = qc().scaleExtent([1, Math.max(1, cl / i.fit)]).extent(() => [[0, 0], [n.clientWidth - i.labels, n.clientHeight - i.labels]]).translateExtent([[0, 0], [i.fit * o, i.fit * a]]).on("zoom", ({ transform: e }) => {
+		let c = yl().scaleExtent([1, Math.max(1, Pl / i.fit)]).extent(() => [[0, 0], [n.clientWidth - i.labels, n.clientHeight - i.labels]]).translateExtent([[0, 0], [i.fit * o, i.fit * a]]).on("zoom", ({ transform: e }) => {
 			i.transform = e, i.draw();
-		}), l = Oi(n);
+		}), l = ea(n);
 		l.call(c).on("dblclick.zoom", null);
 		let u = z(() => {
 			s.state.value, s.hover.value, e.ground.value, e.most.value, i.draw();
@@ -4440,7 +4951,7 @@ function ml({ model: e }) {
 				"-": 1 / 1.5,
 				0: 0
 			}[e.detail];
-			t === 0 ? l.call(c.transform, Lc) : t && l.call(c.scaleBy, t);
+			t === 0 ? l.call(c.transform, ll) : t && l.call(c.scaleBy, t);
 		};
 		return n.addEventListener("pointermove", f), n.addEventListener("pointerleave", p), n.addEventListener("click", m), n.addEventListener("zoom-by", h), () => {
 			u(), d.disconnect(), l.on(".zoom", null), n.removeEventListener("pointermove", f), n.removeEventListener("pointerleave", p), n.removeEventListener("click", m), n.removeEventListener("zoom-by", h), e.kept.value = null, i.close();
@@ -4449,7 +4960,7 @@ function ml({ model: e }) {
 		s,
 		a,
 		o
-	]), P(() => z(() => {
+	]), N(() => z(() => {
 		let { query: t, key: r } = e.store.state.value, i = e.store.hover.value, [a, o] = [i.query ?? t?.[0], i.key ?? r?.[0]];
 		if (a === void 0 || o === void 0) {
 			n.value = "";
@@ -4481,14 +4992,14 @@ function ml({ model: e }) {
 		}), /* @__PURE__ */ H("figcaption", { children: [/* @__PURE__ */ H("output", {
 			"aria-live": "polite",
 			children: n.value || "Point at a cell, or use the arrow keys."
-		}), /* @__PURE__ */ H(sl, {
+		}), /* @__PURE__ */ H(Nl, {
 			model: e,
 			isPooled: r.value
 		})] })]
 	});
 }
 // src/views/overview.tsx
-var hl = {
+var Vl = {
 	layer: "layer and head",
 	look: "what the selection looks at",
 	entropy: "entropy, focused first",
@@ -4496,7 +5007,7 @@ var hl = {
 	first: "attention to the first token",
 	previous: "attention to the token before"
 };
-function gl({ model: e }) {
+function Hl({ model: e }) {
 	let { store: t, source: n } = e, { heads: r, sort: i, sorted: a } = t.state.value, o = i === "look" && !e.looks.value ? "layer" : i, s = e.statistics.value, c = new Map((e.looks.value ?? []).map((e) => [e.head.join("."), e])), l = (e) => {
 		let t = e.join(".");
 		if (o === "look") return c.get(t)?.weight ?? -1;
@@ -4507,7 +5018,7 @@ function gl({ model: e }) {
 	let f = [...new Set(u.map(([e]) => e))], p = Math.max(...f.map((e) => n.info.layers[e].heads.length)), m = Math.max(1e-9, ...u.map((e) => Math.abs(l(e)))), h = s.values().next().value?.sampled;
 	function g(n, i) {
 		let a = n.join("."), o = r.filter((e) => e.join(".") !== a);
-		i ? o.length < r.length ? t.set({ heads: o.length ? o : r }) : _l(e, n) && t.set({ heads: [...r, n] }) : t.set({ heads: [n] });
+		i ? o.length < r.length ? t.set({ heads: o.length ? o : r }) : Ul(e, n) && t.set({ heads: [...r, n] }) : t.set({ heads: [n] });
 	}
 	return /* @__PURE__ */ H("nav", {
 		class: "overview",
@@ -4518,9 +5029,9 @@ function gl({ model: e }) {
 				children: ["Heads by", /* @__PURE__ */ H("select", {
 					value: i,
 					onChange: (e) => t.set({ sort: e.currentTarget.value }),
-					children: yt.map((e) => /* @__PURE__ */ H("option", {
+					children: Gt.map((e) => /* @__PURE__ */ H("option", {
 						value: e,
-						children: hl[e]
+						children: Vl[e]
 					}))
 				})]
 			}),
@@ -4550,7 +5061,7 @@ function gl({ model: e }) {
 							gridRow: f.indexOf(t[0]) + 1,
 							gridColumn: t[1] + 2
 						} : void 0,
-						children: /* @__PURE__ */ H(vl, {
+						children: /* @__PURE__ */ H(Wl, {
 							model: e,
 							head: t,
 							sort: o,
@@ -4575,12 +5086,12 @@ function gl({ model: e }) {
 		]
 	});
 }
-function _l(e, [t]) {
+function Ul(e, [t]) {
 	let { layers: n } = e.source.info, r = n[e.store.now.heads[0][0]];
 	return n[t].queries === r.queries && n[t].keys === r.keys;
 }
-function vl({ model: e, head: t, statistics: n, look: r, sort: i, share: a, isShort: o, isChosen: s, onChoose: c }) {
-	let l = sn(e.source.info, t), u = e.keyWords.value, d = Zc(1, !1, e.ground.value), f = {
+function Wl({ model: e, head: t, statistics: n, look: r, sort: i, share: a, isShort: o, isChosen: s, onChoose: c }) {
+	let l = Nn(e.source.info, t), u = e.keyWords.value, d = Cl(1, !1, e.ground.value), f = {
 		layer: null,
 		look: r ? `${u[r.key] ?? ""} ${V(r.weight)}` : null,
 		entropy: n ? `${n.entropy.toFixed(2)} nats` : null,
@@ -4595,7 +5106,7 @@ function vl({ model: e, head: t, statistics: n, look: r, sort: i, share: a, isSh
 		title: `${l}: ${p}`,
 		onClick: (e) => c(e.ctrlKey || e.metaKey || e.shiftKey),
 		children: [
-			/* @__PURE__ */ H(yl, {
+			/* @__PURE__ */ H(Gl, {
 				model: e,
 				statistics: n
 			}),
@@ -4603,9 +5114,9 @@ function vl({ model: e, head: t, statistics: n, look: r, sort: i, share: a, isSh
 				class: "name",
 				style: i === "layer" ? void 0 : {
 					background: d.css(a),
-					color: Qc(d, a)
+					color: wl(d, a)
 				},
-				children: o ? /* @__PURE__ */ H(T, { children: [/* @__PURE__ */ H("span", {
+				children: o ? /* @__PURE__ */ H(A, { children: [/* @__PURE__ */ H("span", {
 					class: "unseen",
 					children: l
 				}), /* @__PURE__ */ H("span", {
@@ -4620,14 +5131,14 @@ function vl({ model: e, head: t, statistics: n, look: r, sort: i, share: a, isSh
 		]
 	});
 }
-function yl({ model: e, statistics: t }) {
-	let n = Ae(null), [r, i] = [e.ground.value, e.store.state.value.log];
-	return P(() => {
+function Gl({ model: e, statistics: t }) {
+	let n = rt(null), [r, i] = [e.ground.value, e.store.state.value.log];
+	return N(() => {
 		let e = n.current?.getContext("2d");
 		if (!e || !t) return;
 		let [a, o] = t.side, s = 0;
 		for (let e of t.thumbnail) e > s && (s = e);
-		e.canvas.width = o, e.canvas.height = a, e.putImageData($c(t.thumbnail, a, o, Zc(s, i, r)), 0, 0);
+		e.canvas.width = o, e.canvas.height = a, e.putImageData(Tl(t.thumbnail, a, o, Cl(s, i, r)), 0, 0);
 	}, [
 		t,
 		r,
@@ -4641,158 +5152,122 @@ function yl({ model: e, statistics: t }) {
 		height: 1
 	});
 }
-// src/data/texts.ts
-function bl(e, t, n, r) {
-	if (!e) {
-		let e = Array.from({ length: n }, (e, t) => [t, t + 1]);
-		return {
-			names: e.map(([e]) => `${t + e}`),
-			spans: e,
-			special: e.map(() => !1)
-		};
-	}
-	if (r === "pieces") {
-		let r = Array.from({ length: n }, (e, t) => [t, t + 1]);
-		return {
-			names: e.pieces.slice(t, t + n),
-			spans: r,
-			special: e.special.slice(t, t + n)
-		};
-	}
-	let i = {
-		names: [],
-		spans: [],
-		special: []
-	}, a = -1;
-	for (let r = 0; r < n; r++) {
-		let n = e.word_of[t + r];
-		n < 0 || (n !== a && (i.names.push(e.words[n]), i.special.push(e.word_special[n]), i.spans.push([r, r]), a = n), i.spans[i.spans.length - 1][1] = r + 1);
-	}
-	return i;
-}
-var xl = /* @__PURE__ */ new WeakMap();
-function Sl(e, t, n, r, i) {
-	let { sides: a, queries: o, keys: s } = e.layers[t], c = n ? s : o, [l, u] = a[n] ?? [null, 0], d = `${l} ${u} ${c} ${r} ${i}`, f = xl.get(e);
-	f || xl.set(e, f = /* @__PURE__ */ new Map());
-	let p = f.get(d);
-	return p || f.set(d, p = bl(l && (e.texts[l]?.[r] ?? null), u, c, i)), p;
-}
 // src/views/products.tsx
-var [Cl, wl, Tl] = [
+var [Kl, ql, Jl] = [
 	640,
 	260,
 	130
 ];
-function El({ model: e }) {
-	let { store: t, source: n } = e, { heads: r, query: i, key: a, text: o, unit: s } = t.state.value, c = B(null), [l] = r, u = (e, t) => e && Sl(n.info, l[0], t, o, s).spans[e[0]]?.[0], [d, f] = [u(i, 0), u(a, 1)];
-	P(() => {
-		if (c.value = null, typeof d != "number" || typeof f != "number") return;
+function Yl({ model: e }) {
+	let { store: t, source: n } = e, { heads: r, query: i, key: a, text: s, unit: c } = t.state.value, l = B(null), [u] = r, d = (e, t) => e && o(n.info, u[0], t, s, c).spans[e[0]]?.[0], [f, p] = [d(i, 0), d(a, 1)];
+	N(() => {
+		if (l.value = null, typeof f != "number" || typeof p != "number") return;
 		let e = !1;
-		return n.products(l, o, d, f).then((t) => {
-			e || (c.value = t);
+		return n.products(u, s, f, p).then((t) => {
+			e || (l.value = t);
 		}), () => {
 			e = !0;
 		};
 	}, [
-		l,
-		o,
-		d,
-		f
+		u,
+		s,
+		f,
+		p
 	]);
-	let p = Ae(null);
-	if (P(() => {
-		let t = c.value?.products;
+	let m = rt(null);
+	if (N(() => {
+		let t = l.value?.products;
 		if (t) return e.kept.value = {
-			svg: () => Mt(p.current, Nt(p.current)),
+			svg: () => an(m.current, on(m.current)),
 			table: async () => [["dimension", "scale · q · k"], ...Array.from(t, (e, t) => [t, e])]
 		}, () => {
 			e.kept.value = null;
 		};
-	}, [c.value]), typeof d != "number" || typeof f != "number") return /* @__PURE__ */ H("p", {
+	}, [l.value]), typeof f != "number" || typeof p != "number") return /* @__PURE__ */ H("p", {
 		class: "empty",
 		children: "Choose a word (query) and another that it looks at (key, with Alt): then this shows what each dimension of q·k adds to their score."
 	});
-	let m = (e, t) => cn(Sl(n.info, l[0], t, o, "pieces").names[e]), h = c.value;
-	if (!h) return /* @__PURE__ */ H("p", {
+	let h = (e, t) => Pn(o(n.info, u[0], t, s, "pieces").names[e]), g = l.value;
+	if (!g) return /* @__PURE__ */ H("p", {
 		class: "empty",
 		children: "…"
 	});
-	if (!h.products) return /* @__PURE__ */ H("p", {
+	if (!g.products) return /* @__PURE__ */ H("p", {
 		class: "empty",
 		children: "Of this layer only the weights were kept, not q and k."
 	});
-	let g = h.products, _ = g.reduce((e, t) => e + t, 0), v = Math.max(1e-9, ...g.map(Math.abs)), y = (Cl - 40) / g.length, b = (e) => e / v * (Tl - 24), x = [...g.keys()].sort((e, t) => Math.abs(g[t]) - Math.abs(g[e])).slice(0, 3).map((e) => `${e} (${g[e].toFixed(2)})`);
+	let _ = g.products, v = _.reduce((e, t) => e + t, 0), y = Math.max(1e-9, ..._.map(Math.abs)), b = (Kl - 40) / _.length, x = (e) => e / y * (Jl - 24), S = [..._.keys()].sort((e, t) => Math.abs(_[t]) - Math.abs(_[e])).slice(0, 3).map((e) => `${e} (${_[e].toFixed(2)})`);
 	return /* @__PURE__ */ H("figure", {
 		class: "products",
 		children: [/* @__PURE__ */ H("svg", {
-			ref: p,
-			viewBox: `0 0 ${Cl} ${wl}`,
+			ref: m,
+			viewBox: `0 0 ${Kl} ${ql}`,
 			role: "img",
-			"aria-label": `What each of ${g.length} dimensions adds to the score ${_.toFixed(3)}`,
+			"aria-label": `What each of ${_.length} dimensions adds to the score ${v.toFixed(3)}`,
 			children: [
 				/* @__PURE__ */ H("line", {
 					x1: "30",
-					x2: Cl - 10,
-					y1: Tl,
-					y2: Tl,
+					x2: Kl - 10,
+					y1: Jl,
+					y2: Jl,
 					class: "axis"
 				}),
-				Array.from(g, (e, t) => /* @__PURE__ */ H("rect", {
-					x: 30 + t * y + y * .1,
-					width: y * .8,
-					y: e > 0 ? Tl - b(e) : Tl,
-					height: Math.max(.5, Math.abs(b(e))),
+				Array.from(_, (e, t) => /* @__PURE__ */ H("rect", {
+					x: 30 + t * b + b * .1,
+					width: b * .8,
+					y: e > 0 ? Jl - x(e) : Jl,
+					height: Math.max(.5, Math.abs(x(e))),
 					class: e > 0 ? "adds" : "takes",
 					children: /* @__PURE__ */ H("title", { children: `dimension ${t}: ${e.toFixed(4)}` })
 				})),
 				/* @__PURE__ */ H("text", {
 					x: "4",
 					y: "22",
-					children: `+${v.toFixed(2)}`
+					children: `+${y.toFixed(2)}`
 				}),
 				/* @__PURE__ */ H("text", {
 					x: "4",
-					y: wl - 12,
-					children: `−${v.toFixed(2)}`
+					y: ql - 12,
+					children: `−${y.toFixed(2)}`
 				})
 			]
 		}), /* @__PURE__ */ H("figcaption", {
 			class: "text",
 			children: [
-				sn(n.info, l),
+				Nn(n.info, u),
 				": ",
-				/* @__PURE__ */ H("bdi", { children: m(d, 0) }),
+				/* @__PURE__ */ H("bdi", { children: h(f, 0) }),
 				" → ",
-				/* @__PURE__ */ H("bdi", { children: m(f, 1) }),
+				/* @__PURE__ */ H("bdi", { children: h(p, 1) }),
 				", scale · Σ q·k = ",
-				_.toFixed(3),
+				v.toFixed(3),
 				" over ",
-				g.length,
+				_.length,
 				" dimensions, which makes the weight",
 				" ",
-				/* @__PURE__ */ H("strong", { children: V(h.weight) }),
+				/* @__PURE__ */ H("strong", { children: V(g.weight) }),
 				". Most of it from dimensions ",
-				x.join(", "),
+				S.join(", "),
 				".",
-				s === "words" && " Of a word with several pieces the first is shown."
+				c === "words" && " Of a word with several pieces the first is shown."
 			]
 		})]
 	});
 }
 // src/views/words.tsx
-var Dl = 300;
-function Ol({ model: e }) {
+var Xl = 300;
+function Zl({ model: e }) {
 	let { store: t } = e, { query: n, key: r } = t.state.value, i = !n && !!r, a = e.isSelf.value, o = i ? e.column.value : e.row.value;
 	return /* @__PURE__ */ H("section", {
 		class: "words",
 		"aria-label": "The text",
 		children: [/* @__PURE__ */ H("div", {
 			class: "lines",
-			children: [!a && /* @__PURE__ */ H(Al, {
+			children: [!a && /* @__PURE__ */ H($l, {
 				model: e,
 				side: "query",
 				label: "from"
-			}), /* @__PURE__ */ H(Al, {
+			}), /* @__PURE__ */ H($l, {
 				model: e,
 				side: a ? i ? "key-self" : "self" : "key",
 				label: a ? null : "to"
@@ -4803,15 +5278,15 @@ function Ol({ model: e }) {
 				/* @__PURE__ */ H("p", {
 					class: "hint",
 					"aria-live": "polite",
-					children: n ? `Shaded by what “${ln(e.queryWords.value, n)}” looks at` : r ? `Shaded by what looks at “${ln(e.keyWords.value, r)}”` : "Choose a word to see what it looks at; with Alt (⌥), what looks at it. Drag over several."
+					children: n ? `Shaded by what “${Fn(e.queryWords.value, n)}” looks at` : r ? `Shaded by what looks at “${Fn(e.keyWords.value, r)}”` : "Choose a word to see what it looks at; with Alt (⌥), what looks at it. Drag over several."
 				}),
-				(n || r) && o && /* @__PURE__ */ H(ol, { scale: Zc(jl(o), t.state.value.log, e.ground.value) }),
-				/* @__PURE__ */ H(kl, { model: e })
+				(n || r) && o && /* @__PURE__ */ H(Ml, { scale: Cl(eu(o), t.state.value.log, e.ground.value) }),
+				/* @__PURE__ */ H(Ql, { model: e })
 			]
 		})]
 	});
 }
-function kl({ model: e }) {
+function Ql({ model: e }) {
 	let t = B("");
 	function n(n) {
 		let r = n.toLocaleLowerCase(), i = e.queryWords.value, a = (e.store.now.query?.[0] ?? -1) + 1;
@@ -4844,25 +5319,25 @@ function kl({ model: e }) {
 		})]
 	});
 }
-function Al({ model: e, side: t, label: n }) {
-	let { store: r } = e, { query: i, key: a } = r.state.value, o = t === "query" ? e.queryWords.value : e.keyWords.value, s = t === "query" ? e.querySpecial.value : e.keySpecial.value, c = t === "query" || t === "key-self" ? e.column.value : e.row.value, l = c && c.length === o.length ? c : null, u = Zc(l ? jl(l) : 1, r.state.value.log, e.ground.value), d = Ae(null), f = t !== "key", p = e.hasPatches.value[t === "query" ? 0 : 1], m = B(0), h = f ? i ?? a : a;
-	P(() => {
+function $l({ model: e, side: t, label: n }) {
+	let { store: r } = e, { query: i, key: a } = r.state.value, o = t === "query" ? e.queryWords.value : e.keyWords.value, s = t === "query" ? e.querySpecial.value : e.keySpecial.value, c = t === "query" || t === "key-self" ? e.column.value : e.row.value, l = c && c.length === o.length ? c : null, u = Cl(l ? eu(l) : 1, r.state.value.log, e.ground.value), d = rt(null), f = t !== "key", p = e.hasPatches.value[t === "query" ? 0 : 1], m = B(0), h = f ? i ?? a : a;
+	N(() => {
 		let [e] = h ?? [m.peek()];
-		(e < m.peek() || e >= m.peek() + Dl) && (m.value = Math.max(0, e - Dl / 2));
+		(e < m.peek() || e >= m.peek() + Xl) && (m.value = Math.max(0, e - Xl / 2));
 	}, [h?.[0], o]);
-	let g = Math.min(m.value, Math.max(0, o.length - Dl));
+	let g = Math.min(m.value, Math.max(0, o.length - Xl));
 	function _(e, n) {
 		let o = t === "key" || n.altKey, s = o ? a : i, c = n.shiftKey && d.current !== null ? Math.min(d.current, e) : e, l = n.shiftKey && d.current !== null ? Math.max(d.current, e) + 1 : e + 1;
 		n.shiftKey || (d.current = e);
 		let u = s && s[0] === c && s[1] === l ? null : [c, l];
 		r.set(o ? { key: u } : { query: u });
 	}
-	return /* @__PURE__ */ H(T, { children: [/* @__PURE__ */ H("p", {
+	return /* @__PURE__ */ H(A, { children: [/* @__PURE__ */ H("p", {
 		class: "line",
 		children: [n && /* @__PURE__ */ H("span", {
 			class: "side",
 			children: n
-		}), o.slice(g, g + Dl).map((e, n) => {
+		}), o.slice(g, g + Xl).map((e, n) => {
 			let o = g + n;
 			if (p && !s[o]) return null;
 			let c = l ? l[o] : 0, m = f && i !== null && o >= i[0] && o < i[1], h = t !== "query" && a !== null && o >= a[0] && o < a[1];
@@ -4873,7 +5348,7 @@ function Al({ model: e, side: t, label: n }) {
 				title: l ? `${e}: ${V(c)}` : e,
 				style: l ? {
 					background: u.css(c),
-					color: Qc(u, c)
+					color: wl(u, c)
 				} : void 0,
 				onClick: (e) => _(o, e),
 				onMouseDown: (e) => {
@@ -4899,45 +5374,45 @@ function Al({ model: e, side: t, label: n }) {
 				children: /* @__PURE__ */ H("bdi", { children: e })
 			}, o);
 		})]
-	}), o.length > Dl && !p && /* @__PURE__ */ H("label", {
+	}), o.length > Xl && !p && /* @__PURE__ */ H("label", {
 		class: "field",
 		children: [
 			g + 1,
 			"–",
-			g + Dl,
+			g + Xl,
 			" of ",
 			o.length,
 			/* @__PURE__ */ H("input", {
 				type: "range",
 				min: 0,
-				max: o.length - Dl,
+				max: o.length - Xl,
 				value: g,
 				onInput: (e) => m.value = Number(e.currentTarget.value)
 			})
 		]
 	})] });
 }
-function jl(e) {
+function eu(e) {
 	let t = 0;
 	for (let n of e) n > t && (t = n);
 	return t;
 }
 // src/views/app.tsx
-var Ml = {
+var tu = {
 	matrix: "Matrix",
 	arcs: "Arcs",
 	products: "q·k",
 	image: "Image"
-}, Nl = {
+}, nu = {
 	nothing: "nothing",
 	special: "special tokens",
 	first: "first token"
 };
-function Pl({ model: e }) {
-	let { store: t, source: n } = e, r = Ae(null), i = B(!1), a = t.state.value, o = e.views.value, s = o.includes(a.view) ? a.view : "matrix";
-	return P(() => {
-		let t = (t) => Sn(t, e, r.current, () => i.value = !i.value), n = r.current;
-		return n.ownerDocument.addEventListener("keydown", t), () => n.ownerDocument.removeEventListener("keydown", t);
+function ru({ model: e }) {
+	let { store: t, source: n } = e, r = rt(null), i = B(!1), a = t.state.value, o = e.views.value, s = o.includes(a.view) ? a.view : "matrix";
+	return N(() => {
+		let t = (t) => Jn(t, e, r.current, () => i.value = !i.value), n = r.current.getRootNode();
+		return n.addEventListener("keydown", t), () => n.removeEventListener("keydown", t);
 	}, [e]), /* @__PURE__ */ H("div", {
 		ref: r,
 		class: "clearhead",
@@ -4950,9 +5425,9 @@ function Pl({ model: e }) {
 				"aria-haspopup": "dialog",
 				children: "Keys, and what weights do not show"
 			})] }),
-			/* @__PURE__ */ H(gl, { model: e }),
+			/* @__PURE__ */ H(Hl, { model: e }),
 			/* @__PURE__ */ H("main", { children: [
-				/* @__PURE__ */ H(Ol, { model: e }),
+				/* @__PURE__ */ H(Zl, { model: e }),
 				/* @__PURE__ */ H("div", {
 					class: "tabs",
 					role: "tablist",
@@ -4962,26 +5437,26 @@ function Pl({ model: e }) {
 						role: "tab",
 						"aria-selected": e === s,
 						onClick: () => t.set({ view: e }),
-						children: Ml[e]
+						children: tu[e]
 					}))
 				}),
 				/* @__PURE__ */ H("section", {
 					role: "tabpanel",
-					"aria-label": Ml[s],
+					"aria-label": tu[s],
 					class: "view",
 					children: [
-						s === "matrix" && /* @__PURE__ */ H(ml, { model: e }),
-						s === "arcs" && /* @__PURE__ */ H(gn, { model: e }),
-						s === "products" && /* @__PURE__ */ H(El, { model: e }),
-						s === "image" && /* @__PURE__ */ H(Tn, { model: e })
+						s === "matrix" && /* @__PURE__ */ H(Bl, { model: e }),
+						s === "arcs" && /* @__PURE__ */ H(Hn, { model: e }),
+						s === "products" && /* @__PURE__ */ H(Yl, { model: e }),
+						s === "image" && /* @__PURE__ */ H(Zn, { model: e })
 					]
 				})
 			] }),
-			/* @__PURE__ */ H(On, { model: e }),
+			/* @__PURE__ */ H(er, { model: e }),
 			/* @__PURE__ */ H("footer", {
 				"aria-label": "How it is shown",
 				children: [
-					/* @__PURE__ */ H(Fl, {
+					/* @__PURE__ */ H(iu, {
 						label: "by",
 						value: a.unit,
 						options: {
@@ -4994,7 +5469,7 @@ function Pl({ model: e }) {
 							key: null
 						})
 					}),
-					/* @__PURE__ */ H(Fl, {
+					/* @__PURE__ */ H(iu, {
 						label: "scale",
 						value: a.log ? "log" : "linear",
 						options: {
@@ -5003,13 +5478,13 @@ function Pl({ model: e }) {
 						},
 						onChange: (e) => t.set({ log: e === "log" })
 					}),
-					/* @__PURE__ */ H(Fl, {
+					/* @__PURE__ */ H(iu, {
 						label: "hide",
 						value: a.hide,
-						options: Object.fromEntries(bt.map((e) => [e, Nl[e]])),
+						options: Object.fromEntries(Kt.map((e) => [e, nu[e]])),
 						onChange: (e) => t.set({ hide: e })
 					}),
-					/* @__PURE__ */ H(Fl, {
+					/* @__PURE__ */ H(iu, {
 						label: "zoomed out",
 						value: a.pool,
 						options: {
@@ -5034,7 +5509,7 @@ function Pl({ model: e }) {
 							})
 						]
 					}),
-					n.info.batch > 1 && /* @__PURE__ */ H(Fl, {
+					n.info.batch > 1 && /* @__PURE__ */ H(iu, {
 						label: "text",
 						value: `${a.text}`,
 						options: Object.fromEntries(Array.from({ length: n.info.batch }, (e, t) => [`${t}`, `${t + 1} of ${n.info.batch}`])),
@@ -5044,13 +5519,13 @@ function Pl({ model: e }) {
 							key: null
 						})
 					}),
-					/* @__PURE__ */ H(Fl, {
+					/* @__PURE__ */ H(iu, {
 						label: "theme",
 						value: a.theme,
-						options: Object.fromEntries(xt.map((e) => [e, e])),
+						options: Object.fromEntries(qt.map((e) => [e, e])),
 						onChange: (e) => t.set({ theme: e })
 					}),
-					/* @__PURE__ */ H(yn, { model: e })
+					/* @__PURE__ */ H(Gn, { model: e })
 				]
 			}),
 			e.error.value && /* @__PURE__ */ H("p", {
@@ -5058,11 +5533,11 @@ function Pl({ model: e }) {
 				class: "error",
 				children: e.error.value
 			}),
-			i.value && /* @__PURE__ */ H(Cn, { onClose: () => i.value = !1 })
+			i.value && /* @__PURE__ */ H(Yn, { onClose: () => i.value = !1 })
 		]
 	});
 }
-function Fl({ label: e, value: t, options: n, onChange: r }) {
+function iu({ label: e, value: t, options: n, onChange: r }) {
 	return /* @__PURE__ */ H("label", {
 		class: "field",
 		children: [e, /* @__PURE__ */ H("select", {
@@ -5076,20 +5551,20 @@ function Fl({ label: e, value: t, options: n, onChange: r }) {
 	});
 }
 // src/views/model.ts
-function Il(e, t) {
-	let n = (e, n) => t.layers[e].queries === t.layers[n].queries && t.layers[e].keys === t.layers[n].keys, r = e.heads.filter(([e, n]) => n < (t.layers[e]?.heads.length ?? 0)), i = r.filter(([e]) => n(e, r[0][0])), a = e.text < t.batch ? e.text : 0, [[o]] = i.length ? i : St.heads, s = (n, r) => {
-		let i = Sl(t, o, r, a, e.unit).names.length;
+function au(e, t) {
+	let n = (e, n) => t.layers[e].queries === t.layers[n].queries && t.layers[e].keys === t.layers[n].keys, r = e.heads.filter(([e, n]) => n < (t.layers[e]?.heads.length ?? 0)), i = r.filter(([e]) => n(e, r[0][0])), a = e.text < t.batch ? e.text : 0, [[s]] = i.length ? i : Jt.heads, c = (n, r) => {
+		let i = o(t, s, r, a, e.unit).names.length;
 		return n && n[0] < i ? [n[0], Math.min(n[1], i)] : null;
 	};
 	return {
 		...e,
-		heads: i.length ? i : St.heads,
+		heads: i.length ? i : Jt.heads,
 		text: a,
-		query: s(e.query, 0),
-		key: s(e.key, 1)
+		query: c(e.query, 0),
+		key: c(e.key, 1)
 	};
 }
-var Ll = 60, Rl = class {
+var ou = 60, su = class {
 	store;
 	source;
 	systemIsDark;
@@ -5117,12 +5592,12 @@ var Ll = 60, Rl = class {
 		this.step = R(() => i.value.call);
 		let a = (t) => R(() => {
 			let { heads: n, text: i, unit: a } = e.state.value;
-			return Sl(r, n[0][0], t, i, a);
-		}), [o, s] = [a(0), a(1)];
-		this.queryWords = R(() => o.value.names.map(cn)), this.keyWords = R(() => s.value.names.map(cn)), this.querySpecial = R(() => o.value.special), this.keySpecial = R(() => s.value.special), this.isSelf = R(() => `${i.value.sides[0]}` == `${i.value.sides[1]}` && i.value.queries === i.value.keys), this.picture = R(() => r.pictures?.[e.state.value.text] ?? null), this.hasPatches = R(() => {
+			return o(r, n[0][0], t, i, a);
+		}), [s, c] = [a(0), a(1)];
+		this.queryWords = R(() => s.value.names.map(Pn)), this.keyWords = R(() => c.value.names.map(Pn)), this.querySpecial = R(() => s.value.special), this.keySpecial = R(() => c.value.special), this.isSelf = R(() => `${i.value.sides[0]}` == `${i.value.sides[1]}` && i.value.queries === i.value.keys), this.picture = R(() => r.pictures?.[e.state.value.text] ?? null), this.hasPatches = R(() => {
 			let e = this.picture.value, t = e ? e.first + e.grid[0] * e.grid[1] : -1;
-			return [o.value.names.length === t, s.value.names.length === t];
-		}), this.views = R(() => vt.filter((e) => e !== "image" || this.hasPatches.value[1])), this.ground = R(() => {
+			return [s.value.names.length === t, c.value.names.length === t];
+		}), this.views = R(() => Wt.filter((e) => e !== "image" || this.hasPatches.value[1])), this.ground = R(() => {
 			let { theme: t } = e.state.value;
 			return t === "system" ? n.value ? "dark" : "light" : t;
 		}), this.ask();
@@ -5146,7 +5621,7 @@ var Ll = 60, Rl = class {
 		});
 	}
 	scale(e = this.most.value) {
-		return Zc(e, this.store.state.value.log, this.ground.value);
+		return Cl(e, this.store.state.value.log, this.ground.value);
 	}
 	ask() {
 		let { store: e, source: t } = this, n = (e) => this.stops.push(z(() => {
@@ -5181,51 +5656,112 @@ var Ll = 60, Rl = class {
 				a = !1, n.aborted || (this.statistics.value = new Map(i));
 			};
 			return Promise.all(this.heads.map(async (e) => {
-				i.set(e.join("."), await t.statistics(e, r, n)), a || setTimeout(o, Ll), a = !0;
+				i.set(e.join("."), await t.statistics(e, r, n)), a || setTimeout(o, ou), a = !0;
 			})).then(() => void 0);
 		});
 	}
 	close() {
 		for (let e of this.stops) e();
 	}
-};
-// src/host/mount.tsx
-function zl(e, t, n) {
-	let r = new kt(Ot(n, St), (e) => Il(e, t.info)), i = window.matchMedia("(prefers-color-scheme: dark)"), a = L(i.matches), o = () => a.value = i.matches;
-	i.addEventListener("change", o);
-	let s = new Rl(r, t, a);
-	return e.textContent = "", he(/* @__PURE__ */ H(Pl, { model: s }), e), {
-		model: s,
+}, cu = [
+	({ body: e }) => e.dataset.jpThemeLight ? e.dataset.jpThemeLight === "false" : null,
+	({ body: e }) => e.dataset.vscodeThemeKind ? /dark|high-contrast$/.test(e.dataset.vscodeThemeKind) : null,
+	({ body: e }) => e.matches(".dark-theme, .light-theme") ? e.matches(".dark-theme") : null,
+	({ documentElement: e }) => e.hasAttribute("theme") ? e.getAttribute("theme") === "dark" : null
+];
+function lu(e) {
+	let t = window.matchMedia("(prefers-color-scheme: dark)"), n = L(!1), r = () => {
+		let r = cu.map((t) => t(e)).find((e) => e !== null);
+		n.value = r ?? t.matches;
+	};
+	r(), t.addEventListener("change", r);
+	let i = new MutationObserver(r);
+	for (let t of [e.body, e.documentElement]) i.observe(t, {
+		attributes: !0,
+		attributeFilter: [
+			"class",
+			"theme",
+			"data-jp-theme-light",
+			"data-vscode-theme-kind"
+		]
+	});
+	return {
+		isDark: n,
 		close() {
-			he(null, e), s.close(), t.close(), i.removeEventListener("change", o);
+			t.removeEventListener("change", r), i.disconnect();
 		}
 	};
 }
-async function Bl(e) {
+// src/host/mount.tsx
+function uu(e, t, n) {
+	let r = new tn(en(n, Jt), (e) => au(e, t.info)), i = lu(e.ownerDocument), a = new su(r, t, i.isDark);
+	return e.textContent = "", e.classList.add("clearhead-root"), He(/* @__PURE__ */ H(ru, { model: a }), e), {
+		model: a,
+		close() {
+			He(null, e), a.close(), t.close(), i.close();
+		}
+	};
+}
+async function du(e) {
 	let t = document.getElementById("clearhead");
 	try {
-		let { source: n, start: r } = await e(), { model: i } = zl(t, n, r);
+		let { source: n, start: r } = await e(), { model: i } = uu(t, n, r);
 		i.store.follow(window), z(() => void (document.documentElement.dataset.theme = i.ground.value)), document.title = `${n.info.title} – clearhead`;
 	} catch (e) {
 		t.textContent = e instanceof Error ? e.message : String(e), t.setAttribute("role", "alert");
 	}
 }
 // src/host/page.ts
-function Vl(e) {
+function fu(e) {
 	let t = Uint8Array.fromBase64;
 	if (t) return t(e);
 	let n = atob(e), r = new Uint8Array(n.length);
 	for (let e = 0; e < r.length; e++) r[e] = n.charCodeAt(e);
 	return r;
 }
-function Hl() {
-	return Bl(async () => {
-		let e = (e) => document.getElementById(e)?.textContent ?? "", t = JSON.parse(e("options")), n = await r(Vl(e("capture").trim()), t);
+function pu() {
+	return du(async () => {
+		let e = (e) => document.getElementById(e)?.textContent ?? "", t = JSON.parse(e("options")), n = await ee(fu(e("capture").trim()), t);
 		return document.getElementById("capture")?.remove(), {
 			source: n,
 			start: t.start
 		};
 	});
 }
+// src/style.css?inline
+var mu = ".clearhead-root{height:100%;container:clearhead/size}.clearhead{--paper:#fff;--ink:#15181c;--quiet:#5c646e;--line:#d5dae0;--soft:#f3f5f7;--query:#b34700;--key:#00699e;--bar:#2b62a8;--minus:#b34700;background:var(--paper);height:100%;color:var(--ink);box-sizing:border-box;grid-template:\"header header header\"\"overview main inspector\"minmax(0,1fr)\"footer footer footer\"/minmax(200px,300px) minmax(0,1fr) minmax(200px,280px);font:14px/20px system-ui,sans-serif;display:grid}.clearhead[data-theme=dark]{--paper:#111418;--ink:#e8ebee;--quiet:#a3abb5;--line:#363c44;--soft:#1a1f25;--query:#ffa05c;--key:#66bdf0;--bar:#6f96d6;--minus:#ffa05c;--lightningcss-light: ;--lightningcss-dark:initial;color-scheme:dark}.clearhead *,.clearhead :before{box-sizing:inherit}.clearhead :is(h1,h2,h3,p,ol,figure,dl,dd){margin:0;padding:0}.clearhead h1,.clearhead h2{overflow-wrap:anywhere;font-size:16px;line-height:24px}.clearhead h3{color:var(--quiet);margin-top:16px;font-size:14px;font-weight:400}.clearhead ol{list-style:none}.clearhead button,.clearhead select,.clearhead input{font:inherit;color:inherit}.clearhead :focus-visible{outline:2px solid var(--key);outline-offset:1px}.clearhead .unseen{clip-path:inset(50%);width:1px;height:1px;position:absolute;overflow:hidden}.clearhead .hint,.clearhead .quiet,.clearhead small{color:var(--quiet);fill:var(--quiet);font-size:12px}.clearhead header{border-bottom:1px solid var(--line);grid-area:header;justify-content:space-between;gap:16px;padding:8px 16px;display:flex}.clearhead .plain{color:var(--key);cursor:pointer;background:0 0;border:0;text-decoration:underline}.clearhead .overview{contain:content;border-right:1px solid var(--line);grid-area:overview;padding:12px;overflow:auto}.clearhead .heads{grid-template-columns:repeat(auto-fill,minmax(72px,1fr));gap:4px;margin:8px 0;display:grid}.clearhead .heads.is-grid{gap:2px}.clearhead .head{text-align:left;cursor:pointer;background:0 0;border:1px solid #0000;width:100%;padding:2px;font-size:11px;line-height:14px}.clearhead .head:hover{border-color:var(--line)}.clearhead .head.is-chosen{border-color:var(--ink)}.clearhead .head .says{color:var(--quiet);text-overflow:ellipsis;white-space:nowrap;display:block;overflow:hidden}.clearhead .is-grid .name{text-align:center;font-size:9px;line-height:11px;display:block;overflow:hidden}.clearhead .is-grid li.quiet{align-self:center;padding-right:4px;font-size:10px}.clearhead .below{flex-wrap:wrap;align-items:center;gap:4px 16px;display:flex}.clearhead .find{align-items:center;gap:8px;margin-left:auto;display:flex}.clearhead .find input{border:1px solid var(--line);background:var(--paper);width:128px;padding:1px 6px}.clearhead .find input::placeholder{color:var(--quiet)}.clearhead .thumbnail{aspect-ratio:1;width:100%;image-rendering:pixelated;background:var(--soft);display:block}.clearhead main{flex-direction:column;grid-area:main;min-height:0;display:flex}.clearhead .words{contain:content;flex-shrink:0;padding:12px 16px 8px}.clearhead .lines{max-height:136px;overflow:auto}.clearhead .line{flex-wrap:wrap;gap:4px 2px;margin-bottom:4px;display:flex}.clearhead .side{color:var(--quiet);margin-right:8px}.clearhead .chip{text-overflow:ellipsis;white-space:nowrap;cursor:pointer;-webkit-user-select:none;user-select:none;background:0 0;border:1px solid #0000;border-bottom-width:2px;max-width:100%;padding:2px 5px;overflow:hidden}.clearhead .chip:hover{border-color:var(--line)}.clearhead .chip.is-query{border-color:var(--query)}.clearhead .chip.is-key{border-color:var(--key)}.clearhead .chip.is-query.is-key{border-bottom-color:var(--query)}.clearhead .tabs{border-bottom:1px solid var(--line);gap:16px;padding:0 16px;display:flex}.clearhead [role=tab]{cursor:pointer;color:var(--quiet);background:0 0;border:0;border-bottom:2px solid #0000;padding:4px 0}.clearhead [role=tab][aria-selected=true]{border-color:var(--ink);color:var(--ink)}.clearhead .view{flex:1;min-height:0;padding:12px 16px;overflow:auto}.clearhead .matrix{flex-direction:column;height:100%;min-height:240px;display:flex}.clearhead .matrix canvas{touch-action:none;cursor:crosshair;flex:1;width:100%;min-height:0}.clearhead figcaption{flex-wrap:wrap;justify-content:space-between;align-items:center;gap:4px 16px;padding-top:8px;font-size:12px;display:flex}.clearhead figcaption.text{max-width:640px;font-size:14px;display:block}.clearhead .legend{color:var(--quiet);flex-wrap:wrap;align-items:center;gap:6px;font-size:12px;display:inline-flex}.clearhead .ramp{border:1px solid var(--line);width:96px;height:10px;display:inline-block}.clearhead .arcs svg{width:100%;max-width:820px;display:block}.clearhead .arcs text,.clearhead .products text{fill:var(--ink);cursor:pointer;font-size:13px}.clearhead .arcs text.is-query{fill:var(--query);font-weight:700}.clearhead .arcs text.is-key{fill:var(--key);font-weight:700}.clearhead .key i{vertical-align:middle;width:16px;height:4px;display:inline-block}.clearhead .products svg{width:100%;max-width:820px}.clearhead .image svg{width:100%;max-width:760px;display:block}.clearhead .image text{font-size:12px}.clearhead .patch{fill:var(--paper);stroke-width:2px;cursor:pointer}.clearhead .patch:hover{stroke:var(--quiet)}.clearhead .patch.is-query{stroke:var(--query)}.clearhead .patch.is-key{stroke:var(--key)}.clearhead .axis{stroke:var(--line)}.clearhead .adds{fill:var(--bar)}.clearhead .takes{fill:var(--minus)}.clearhead .empty{color:var(--quiet);max-width:480px}.clearhead .inspector{border-left:1px solid var(--line);grid-area:inspector;padding:12px 16px;overflow:auto}.clearhead .bars button{text-align:left;cursor:pointer;background:0 0;border:0;grid-template-columns:minmax(0,1fr) 64px 52px;gap:6px;width:100%;padding:0;font-size:13px;display:grid}.clearhead .bars button.is-marked{font-weight:700}.clearhead .bars .label{text-overflow:ellipsis;white-space:nowrap;overflow:hidden}.clearhead .bars .bar span{background:var(--bar);height:8px;margin-top:6px;display:block}.clearhead .bars .number{font-variant-numeric:tabular-nums;text-align:right}.clearhead footer{border-top:1px solid var(--line);flex-wrap:wrap;grid-area:footer;gap:8px 24px;padding:8px 16px;display:flex}.clearhead .field{color:var(--quiet);align-items:center;gap:8px;font-size:12px;display:inline-flex}.clearhead footer button{border:1px solid var(--line);background:var(--paper);cursor:pointer;margin-right:4px;padding:2px 8px}.clearhead footer button:hover{background:var(--soft)}.clearhead select{border:1px solid var(--line);background:var(--paper);color:var(--ink);padding:2px 4px}.clearhead dialog{border:1px solid var(--line);background:var(--paper);max-width:560px;max-height:90%;color:var(--ink);padding:16px 24px;overflow:auto}.clearhead dialog dl div{gap:16px;display:flex}.clearhead dialog dt{width:88px}.clearhead dialog p,.clearhead dialog dl{margin:8px 0 16px}.clearhead .error{border:1px solid var(--query);background:var(--paper);padding:8px 16px;position:fixed;bottom:48px;left:16px}@container clearhead (width<=900px){.clearhead{grid-template:\"header\"\"main\"minmax(480px,auto)\"inspector\"\"overview\"\"footer\"/minmax(0,1fr);height:auto}.clearhead .overview,.clearhead .inspector{border:0;border-top:1px solid var(--line)}.clearhead .view{overflow:visible}.clearhead .matrix{height:90cqw;max-height:80cqh}}", hu = "\n:host { all: initial !important; display: block !important; }\n.clearhead-root { overflow: auto; outline: none; border: 1px solid #8884; box-sizing: border-box; }\n";
+async function gu({ model: e, el: t }) {
+	let n = t.appendChild(t.ownerDocument.createElement("div"));
+	n.dataset.lmSuppressShortcuts = "true";
+	let r = n.attachShadow({ mode: "open" }), i = new CSSStyleSheet();
+	i.replaceSync(mu + hu), r.adoptedStyleSheets = [i];
+	let a = r.appendChild(t.ownerDocument.createElement("div"));
+	a.tabIndex = -1;
+	let o = [() => n.remove()], s = () => {
+		for (let e of o.splice(0).reverse()) e();
+	}, c = (t, n) => {
+		e.on(t, n), o.push(() => e.off(t, n)), n();
+	};
+	c("change:height", () => a.style.height = `${e.get("height")}px`), r.addEventListener("keydown", (e) => e.stopPropagation()), r.addEventListener("wheel", (e) => r.activeElement || e.ctrlKey || e.metaKey || e.stopPropagation(), {
+		capture: !0,
+		passive: !0
+	});
+	try {
+		let t = e.get("_capture"), { model: n, close: r } = uu(a, await ee(new Uint8Array(t.buffer, t.byteOffset, t.byteLength).slice(), e.get("_beside")), "");
+		o.push(r);
+		let { store: i } = n;
+		c("change:selection", () => {
+			e.get("selection") !== i.hash && (i.hash = e.get("selection"));
+		}), o.push(z(() => {
+			let { hash: t } = i;
+			t !== e.get("selection") && (e.set("selection", t), e.save_changes());
+		}));
+	} catch (e) {
+		a.textContent = e instanceof Error ? e.message : String(e), a.setAttribute("role", "alert");
+	}
+	return s;
+}
 // src/host/viewer.ts
-({ page: Hl })[document.documentElement.dataset.host ?? ""]?.();
+({ page: pu })[document.documentElement.dataset.host ?? ""]?.();
+var _u = { render: gu };
+export { _u as default };

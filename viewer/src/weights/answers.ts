@@ -1,0 +1,159 @@
+/** Answers questions about one capture, one after the other, the kinds first that somebody waits to see. */
+
+import { type Beside, Capture } from "../data/capture";
+import type { Head, Info, Lens, Look, Span } from "../data/source";
+import { Cells } from "./cells";
+import { Pyramid } from "./pyramid";
+import { Weights } from "./weights";
+
+export type Question =
+  | { kind: "open"; bytes: Uint8Array<ArrayBuffer>; beside: Beside }
+  | { kind: "rows" | "columns"; lens: Lens; from: number; to: number }
+  | { kind: "tile"; lens: Lens; level: number; y: number; x: number }
+  | { kind: "products"; head: Head; text: number; query: number; key: number }
+  | { kind: "looks"; lens: Lens; query: Span; key: Span | null }
+  | { kind: "statistics"; lens: Lens };
+
+export interface Answer {
+  id: number;
+  value?: unknown;
+  error?: string;
+}
+
+export interface Request {
+  id: number;
+  /** Null takes the request with this id back. */
+  question: Question | null;
+}
+
+function infoOf({ header, beside }: Capture): Info {
+  const many = new Set(header.layers.filter((layer) => layer.call > 0).map((layer) => layer.number));
+  return {
+    title: String(header.provenance.model ?? "a model"),
+    provenance: header.provenance,
+    texts: { tokens: header.tokens, source_tokens: header.source_tokens ?? null },
+    pictures: header.pictures ?? null,
+    batch: header.layers[0]?.map.shape[0] ?? 0,
+    layers: header.layers.map(({ path, call, number, heads, map }, layer) => ({
+      path,
+      call,
+      number,
+      heads,
+      label: `L${number}${call || many.has(number) ? `@${call}` : ""}`,
+      queries: map.shape[2],
+      keys: map.shape[3],
+      hasProducts: map.kind === "factored",
+      sides: beside.sides[layer],
+    })),
+  };
+}
+
+/** One capture, and what is kept of it between questions. */
+class Answers {
+  readonly info: Info;
+  /** The coarse tiles of the lens that tiles were asked of last. */
+  private pyramid = new Pyramid();
+  private pyramidOf = "";
+
+  constructor(private readonly capture: Capture) {
+    this.info = infoOf(capture);
+  }
+
+  private cells(lens: Lens): Cells {
+    return new Cells(this.capture, this.info, lens);
+  }
+
+  private tiles(lens: Lens): Cells {
+    const now = JSON.stringify(lens);
+    if (now !== this.pyramidOf) [this.pyramid, this.pyramidOf] = [new Pyramid(), now];
+    return new Cells(this.capture, this.info, lens, this.pyramid);
+  }
+
+  /** Does a part of the work that takes long; whether there was one. */
+  advance(question: Question): boolean {
+    if (question.kind !== "tile") return false;
+    const cells = this.tiles(question.lens);
+    const part = cells.missing(question.level, question.y, question.x);
+    if (part) cells.tile(...part);
+    return part !== null;
+  }
+
+  to(question: Exclude<Question, { kind: "open" }>): unknown {
+    switch (question.kind) {
+      case "rows":
+        return this.cells(question.lens).meanOfRows(question.from, question.to);
+      case "columns":
+        return this.cells(question.lens).sumOfColumns(question.from, question.to);
+      case "tile":
+        return this.tiles(question.lens).tile(question.level, question.y, question.x);
+      case "looks":
+        return this.looks(question.lens, question.query, question.key);
+      case "statistics":
+        return this.cells(question.lens).statistics();
+      case "products": {
+        const { head, text, query, key } = question;
+        const weights = new Weights(this.capture, this.capture.header.layers[head[0]].map, text);
+        return { products: weights.products(head[1], query, key), weight: weights.rows(head[1], [query], key, 1)[0] };
+      }
+    }
+  }
+
+  private looks(lens: Lens, query: Span, key: Span | null): Look[] {
+    const { layers } = this.capture.header;
+    const like = layers[lens.heads[0][0]].map.shape;
+    return layers.flatMap(({ map }, layer) => {
+      if (map.shape[2] !== like[2] || map.shape[3] !== like[3]) return [];
+      return Array.from({ length: map.shape[1] }, (_, head): Look => {
+        const [weight, at] = this.cells({ ...lens, heads: [[layer, head]] }).look(query, key);
+        return { head: [layer, head], weight, key: at };
+      });
+    });
+  }
+}
+
+/** What takes requests about one capture, the first of which opens it; `reply` gets the answers, later. */
+export function answering(reply: (answer: Answer) => void): (request: Request) => void {
+  let answers: Answers;
+  // Statistics fill the overview bit by bit; whatever else is asked for goes before them.
+  const soon: Request[] = [];
+  const later: Request[] = [];
+  let isAwake = false;
+
+  function found(question: Question): unknown {
+    if (question.kind !== "open") return answers.to(question);
+    answers = new Answers(new Capture(question.bytes, question.beside));
+    return answers.info;
+  }
+
+  const { port1, port2 } = new MessageChannel();
+  port2.onmessage = () => {
+    const next = soon.shift() ?? later.shift();
+    if (!next?.question) {
+      isAwake = false;
+      return;
+    }
+    const { id, question } = next;
+    try {
+      if (question.kind !== "open" && answers.advance(question)) soon.push(next);
+      else reply({ id, value: found(question) });
+    } catch (error) {
+      reply({ id, error: error instanceof Error ? error.message : String(error) });
+    }
+    port1.postMessage(null); // back to the queue by way of the event loop, so that requests can be taken back
+  };
+
+  return (request) => {
+    if (!request.question) {
+      for (const queue of [soon, later]) {
+        const place = queue.findIndex(({ id }) => id === request.id);
+        if (place >= 0) queue.splice(place, 1);
+      }
+      return;
+    }
+    (request.question.kind === "statistics" ? later : soon).push(request);
+    if (!isAwake) {
+      isAwake = true;
+      port1.postMessage(null);
+    }
+  };
+}

@@ -43,6 +43,7 @@ PARTS = (
     "map_statistics",
     "long_map",
     "cold_start",
+    "viewer",
 )
 
 _INTRODUCTION = (

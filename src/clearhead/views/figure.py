@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from clearhead.analysis.cells import Cells, Hide, cells_of, check_text, side_of
+from clearhead.analysis.shown import Cells, Hide, cells_of, check_text, side_of
 from clearhead.analysis.looks import find_label
 from clearhead.capture.capture import Capture
 from clearhead.errors import InputError, MissingPackageError, UnknownWordError
@@ -119,12 +119,14 @@ def heatmap(
     cells = cells_of(capture, names, text=text, hide=hide, queries=queries, keys=keys, most=MOST_LABELS, pool=pool)
     row = None if source is None else _row(capture, cells, text, source)
     height, width = cells.weights.shape
+    said = _says(cells, hide=hide, pool=pool, log=log)
     axes = ax
     if axes is None:
         sides = [min(9.0, max(3.2, 1.6 + 0.27 * count)) for count in (width, height)]
         # A map of few rows and many columns has cells as high as they are wide.
         high = max(2.4, min(sides[1], 2.2 + 0.27 * height)) if width > 2 * height else sides[1]
-        axes = new(figsize or (sides[0] + 0.9, high)).add_subplot()
+        wide = sides[0] + 1.0 + 0.2 * said.count("\n")
+        axes = new(figsize or (wide, high)).add_subplot()
     colours, norm, least = _scale(cells.weights, log, cmap)
     image = axes.imshow(cells.weights.numpy(), cmap=colours, norm=norm, aspect="equal", interpolation="nearest")
     axes.set_title(_title(capture, cells), fontsize=9, loc="left", pad=10, **_PLAIN)
@@ -133,13 +135,13 @@ def heatmap(
     axes.xaxis.tick_top()
     axes.tick_params(length=0)
     axes.set_ylabel("from (query)")
-    axes.set_xlabel("to (key)")
+    axes.set_xlabel("to (key)", labelpad=7)
     axes.xaxis.set_label_position("top")
     if row is not None:
         _mark_row(axes, row // cells.block, width)
     if legend:
         bar = axes.figure.colorbar(image, ax=axes, fraction=0.046, pad=0.03, extend="min" if least else "neither")
-        bar.set_label(_says(cells, hide=hide, pool=pool, log=log))
+        bar.set_label(said)
     return axes
 
 

@@ -6,28 +6,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import torch
 from torch import Tensor
 
+from clearhead.analysis.cells import Cells, Lens
 from clearhead.capture.capture import Capture, Layer
 from clearhead.capture.sides import Side
 from clearhead.capture.tokens import Tokens
 from clearhead.errors import InputError
-from clearhead.maps import AttentionMap
-from clearhead.maps.base import by_block
-from clearhead.maps.stored import StoredMap
-from clearhead.maps.words import WordMap
 
-__all__ = ["Cells", "Hide", "cells_of", "check_choice", "check_text", "side_of"]
+__all__ = ["Hide", "Shown", "check_choice", "check_text", "shown", "side_of"]
 
 Hide = Literal["nothing", "special", "first"]
 
-_ROWS_AT_ONCE = 2**22  # weights that exist at once while blocks are made of them
-_NOTHING_LEFT = 1e-6  # a row with less than this on the keys that stay is 0, not rounding errors blown up
-
 
 @dataclass(frozen=True)
-class Cells:
+class Shown:
     """Weights of one text, or blocks of them, with what their sides are called."""
 
     weights: Tensor
@@ -47,7 +40,7 @@ class Cells:
     """How many keys were taken out, after which rows sum to 1 again."""
 
 
-def cells_of(
+def shown(
     capture: Capture,
     heads: Sequence[str],
     *,
@@ -57,7 +50,7 @@ def cells_of(
     keys: range | None = None,
     most: int | None = None,
     pool: Literal["mean", "max"] = "mean",
-) -> Cells:
+) -> Shown:
     """The weights of heads as a picture shows them, by token or, of :meth:`Capture.words`, by word.
 
     Args:
@@ -74,7 +67,6 @@ def cells_of(
     Raises:
         UnknownLayerError: A head that the capture does not have.
         InputError: No head, no such text or rows, or heads of maps of different sizes.
-        LargeMapError: Keys are hidden in a map of more than 2²⁸ weights.
 
     """
     check_choice("hide", hide, ("nothing", "special", "first"))
@@ -95,19 +87,25 @@ def cells_of(
         _in_sight(asked, len(side), name)
         for asked, side, name in zip((queries, keys), labels, ("queries", "keys"), strict=True)
     )
-    special = _special_keys(capture, text, first) if hide == "special" else ([0] if hide == "first" else [])
-    maps = [_one_head(layer.map.select_heads([place]), text, special) for layer, place in found]
+    unit: Literal["words", "pieces"] = "words" if capture.unit == "words" else "pieces"
+    places = tuple((_place(capture, layer), place) for layer, place in found)
+    seen = Cells(capture, Lens(places, unit, hide, text))
     block = 1 if most is None else max(1, -(-max(len(rows), len(columns)) // most))
-    return Cells(
-        _blocks(maps, rows, columns, block, pool),
+    pooled = seen.pooled(rows, columns, block)
+    return Shown(
+        pooled.mean if pool == "mean" else pooled.max,
         block,
         tuple(labels[0][rows.start : rows.stop]),
         tuple(labels[1][columns.start : columns.stop]),
         (rows.start, columns.start),
         (len(labels[0]), len(labels[1])),
         names,
-        len(special),
+        seen.hidden,
     )
+
+
+def _place(capture: Capture, layer: Layer) -> int:
+    return next(n for n, known in enumerate(capture.layers) if known is layer)
 
 
 def check_choice(name: str, value: str, known: Sequence[str]) -> None:
@@ -143,16 +141,6 @@ def _texts(capture: Capture, layer: Layer, axis: int) -> tuple[Side | None, list
     return side, [] if side is None else (getattr(capture, side.of) or [])
 
 
-def _special_keys(capture: Capture, text: int, layer: Layer) -> list[int]:
-    if capture.unit == "words":
-        return [n for n, is_special in enumerate(capture.special(text)) if is_special]
-    side, texts = _texts(capture, layer, 3)
-    if side is None or text >= len(texts):
-        return []
-    tokens, keys = texts[text], range(side.first, side.first + layer.shape[3])
-    return [n - side.first for n in keys if tokens.special[n] or tokens.padding[n]]
-
-
 def _by(layer: Layer) -> str:
     return f"{layer.shape[2]} × {layer.shape[3]}"
 
@@ -163,48 +151,3 @@ def _in_sight(asked: range | None, count: int, name: str) -> range:
     if asked.step != 1 or not 0 <= asked.start < asked.stop <= count:
         raise InputError(f"the map has the {name} range({count}), of which {asked} is no part")
     return asked
-
-
-def _one_head(amap: AttentionMap, text: int, hidden: Sequence[int]) -> tuple[AttentionMap, int]:
-    """A map, and the place in its batch, of one head without the hidden keys."""
-    if not hidden:
-        return amap, text
-    words = isinstance(amap, WordMap)
-    by_token = amap.by_token if isinstance(amap, WordMap) else amap
-    weights = by_token[text : text + 1]
-    if isinstance(amap, WordMap):
-        gone = torch.isin(amap.key_words[text], torch.tensor(hidden, device=amap.device))
-    else:
-        gone = torch.zeros(weights.shape[-1], dtype=torch.bool, device=amap.device)
-        gone[list(hidden)] = True
-    # Row by row of tokens, before words are made of them: so each token of a word counts for as much as the others.
-    weights = weights.masked_fill(gone, 0.0)
-    left = weights.sum(-1, keepdim=True)
-    made = StoredMap(torch.where(left <= _NOTHING_LEFT, 0.0, weights / left))
-    if not words:
-        return made, 0
-    assert isinstance(amap, WordMap)
-    return WordMap(made, amap.query_words[text : text + 1], amap.key_words[text : text + 1]), 0
-
-
-def _blocks(
-    maps: Sequence[tuple[AttentionMap, int]], rows: range, columns: range, size: int, pool: Literal["mean", "max"]
-) -> Tensor:
-    """The mean of the maps, in blocks, a band of rows at a time."""
-    step = max(1, _ROWS_AT_ONCE // max(1, len(columns) * size)) * size
-    bands = []
-    for start in range(rows.start, rows.stop, step):
-        stop = min(start + step, rows.stop)
-        parts = [amap[text, 0, start:stop, columns.start : columns.stop] for amap, text in maps]
-        band = torch.stack([part.detach().float().cpu() for part in parts]).mean(0)
-        if size > 1:
-            band = by_block(by_block(band, -1, range(band.shape[1]), size, pool), -2, range(band.shape[0]), size, pool)
-            if pool == "mean":
-                band /= torch.outer(_counts(stop - start, size), _counts(len(columns), size))
-        bands.append(band)
-    return torch.cat(bands)
-
-
-def _counts(count: int, size: int) -> Tensor:
-    """How many places each block of ``size`` holds; the last one may hold fewer."""
-    return torch.tensor([min(size, count - start) for start in range(0, count, size)], dtype=torch.float32)

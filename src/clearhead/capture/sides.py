@@ -40,6 +40,8 @@ def sides(capture: Capture, layer: Layer) -> tuple[Side | None, Side | None]:
     several times, token by token with a cache, its maps have the text's first tokens only; one that ran once has all of
     them, or all but the last, which a model wrote and did not read.
     """
+    if capture.unit == "words":  # which are made of maps of self-attention over all tokens alone
+        return Side("tokens", 0), Side("tokens", 0)
     queries, keys = layer.shape[2:]
     is_cross = _CROSS.search(layer.path) is not None
     source = _length(capture.source_tokens)

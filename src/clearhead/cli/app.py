@@ -14,6 +14,7 @@ import typer
 
 from clearhead._version import __version__
 from clearhead.cli import models as of_models
+from clearhead.cli.serve import serve
 from clearhead.cli.shared import busy, text_of
 from clearhead.errors import ClearheadError, InputError
 
@@ -127,6 +128,7 @@ def open_(
 
 app.command()(of_models.generate)
 app.command()(of_models.models)
+app.command()(serve)
 
 # The base class of all errors of usage, wherever typer's version has its click from.
 _USAGE_ERRORS: Any = typer.BadParameter.__mro__[2]
@@ -134,7 +136,7 @@ _USAGE_ERRORS: Any = typer.BadParameter.__mro__[2]
 
 def _command(error: Any) -> tuple[str, ...]:
     name = getattr(getattr(error, "ctx", None), "info_name", None)
-    return (name, "--help") if name in ("look", "open", "generate", "models") else ("--help",)
+    return (name, "--help") if name in ("look", "open", "generate", "models", "serve") else ("--help",)
 
 
 def main(arguments: list[str] | None = None) -> None:

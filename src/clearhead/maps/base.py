@@ -210,6 +210,16 @@ class AttentionMap(ABC):
     ) -> Float[Tensor, "*points"]:
         """The weights at single places, whose four indices stand side by side."""
 
+    def part(self, batch: int, head: int, rows: range, columns: range) -> Float[Tensor, "rows columns"]:
+        """The weights of one head in a rectangle: what is drawn, and what passes over a long map are made of."""
+        at = (range(batch, batch + 1), range(head, head + 1), rows, columns)
+        return self.outer(*(torch.arange(x.start, x.stop, device=self.device) for x in at))[0, 0]
+
+    def columns_for(self, rows: range) -> range:
+        """A range of keys outside of which no query in ``rows`` has any weight."""
+        del rows
+        return range(self.shape[3])
+
     @abstractmethod
     def to(self, device: torch.device | str) -> AttentionMap:
         """The same map on another device."""

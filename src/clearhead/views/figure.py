@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from clearhead.analysis.shown import Cells, Hide, cells_of, check_text, side_of
 from clearhead.analysis.looks import find_label
+from clearhead.analysis.shown import Hide, Shown, check_text, shown, side_of
 from clearhead.capture.capture import Capture
 from clearhead.errors import InputError, MissingPackageError, UnknownWordError
 from clearhead.files import write_whole
@@ -116,7 +116,7 @@ def heatmap(
 
     """
     names = [heads] if isinstance(heads, str) else list(heads)
-    cells = cells_of(capture, names, text=text, hide=hide, queries=queries, keys=keys, most=MOST_LABELS, pool=pool)
+    cells = shown(capture, names, text=text, hide=hide, queries=queries, keys=keys, most=MOST_LABELS, pool=pool)
     row = None if source is None else _row(capture, cells, text, source)
     height, width = cells.weights.shape
     said = _says(cells, hide=hide, pool=pool, log=log)
@@ -180,7 +180,7 @@ def grid(
         )
     marked = None if source is None else _marked(capture, text, source)
     per_layer = [
-        {head: cells_of(capture, [layer.label(head)], text=text, hide=hide, most=_PANEL) for head in layer.heads}
+        {head: shown(capture, [layer.label(head)], text=text, hide=hide, most=_PANEL) for head in layer.heads}
         for layer in capture.layers
     ]
     all_cells = [cells for of_layer in per_layer for cells in of_layer.values()]
@@ -270,9 +270,9 @@ def arcs(
         keys = keys or range(min(sides[1], MOST_LISTED))
         if max(len(queries), len(keys)) > MOST_LISTED:
             raise InputError(f"a column has room for {MOST_LISTED} tokens; got {max(len(queries), len(keys))}")
-    drawn = [cells_of(capture, [name], text=text, hide=hide, queries=queries, keys=keys) for name in names]
+    drawn = [shown(capture, [name], text=text, hide=hide, queries=queries, keys=keys) for name in names]
     if not drawn:
-        drawn = [cells_of(capture, [])]  # says how heads are called
+        drawn = [shown(capture, [])]  # says how heads are called
     sizes = {cells.size for cells in drawn}
     if len(sizes) > 1:
         raise InputError(f"{', '.join(names)} have maps of different sizes, and stand at different tokens")
@@ -367,7 +367,7 @@ def _scale(weights: torch.Tensor, log: bool, cmap: Any) -> tuple[Any, Any, bool]
     return colours, Normalize(-most if least < 0 else 0.0, most), False
 
 
-def _says(cells: Cells, *, hide: Hide, pool: Literal["mean", "max"], log: bool, hidden: int | None = None) -> str:
+def _says(cells: Shown, *, hide: Hide, pool: Literal["mean", "max"], log: bool, hidden: int | None = None) -> str:
     """What a cell's colour means, with everything that was done to the weights."""
     said = ["attention weight"]
     if cells.block > 1:
@@ -388,7 +388,7 @@ def _hides(hide: Hide, count: int) -> str:
     return f"{'special tokens' if hide == 'special' else 'first token'} hidden, rows renormalised"
 
 
-def _caption(drawn: Sequence[Cells], above: int, weights: torch.Tensor, order: torch.Tensor, hide: Hide) -> str:
+def _caption(drawn: Sequence[Shown], above: int, weights: torch.Tensor, order: torch.Tensor, hide: Hide) -> str:
     """Which lines are there, and which are not."""
     cells, shown = drawn[0], len(order)
     said = [f"the strongest {shown} of {above:,} lines above {LEAST_LINE}" if above > shown
@@ -406,7 +406,7 @@ def _caption(drawn: Sequence[Cells], above: int, weights: torch.Tensor, order: t
     return "\n".join(said)
 
 
-def _title(capture: Capture, cells: Cells) -> str:
+def _title(capture: Capture, cells: Shown) -> str:
     name = cells.heads[0]
     if len(cells.heads) > 1:
         name = _short(f"mean of {len(cells.heads)} heads: {', '.join(cells.heads)}", 48)
@@ -424,7 +424,7 @@ def _grid_title(capture: Capture, text: int, source: str | None, width: float) -
     return "\n".join(fill(part, characters) for part in (parts if source is not None else parts[:2]) if part)
 
 
-def _row(capture: Capture, cells: Cells, text: int, source: int | str) -> int:
+def _row(capture: Capture, cells: Shown, text: int, source: int | str) -> int:
     """The row of the query called ``source`` among those in sight."""
     labels = side_of(capture, text, capture.head(cells.heads[0])[0], 2)
     number = find_label(source, labels, list(range(len(labels)))) - cells.first[0]

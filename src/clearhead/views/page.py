@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlencode
 
-from clearhead.analysis.shown import check_choice, check_text
 from clearhead.analysis.looks import find_label
+from clearhead.analysis.shown import check_choice, check_text
 from clearhead.capture import Capture, Layer
 from clearhead.errors import InputError
 from clearhead.files import write_whole

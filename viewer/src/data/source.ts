@@ -1,5 +1,6 @@
 /** What views ask for, whoever answers: the capture in the page, or a server. */
 
+import type { ReadonlySignal } from "@preact/signals";
 import type { Picture, Text } from "./capture";
 import type { Side } from "./texts";
 
@@ -60,6 +61,8 @@ export interface Tile {
   columns: number;
   mean: Float32Array;
   max: Float32Array;
+  /** Made of some rows only, until `exact` gives the tile that is made of all. */
+  preview?: { exact(signal: AbortSignal): Promise<Tile> };
 }
 
 /** Numbers of one head that the overview sorts and colours by. */
@@ -80,6 +83,8 @@ export interface Statistics {
 
 export interface Source {
   readonly info: Info;
+  /** How far the pass over a long map is that somebody waits for. */
+  readonly progress?: ReadonlySignal<{ done: number; of: number } | null>;
   /** The mean of some queries' rows. */
   rows(lens: Lens, from: number, to: number, signal?: AbortSignal): Promise<Float32Array>;
   /** The sum of some keys' columns. */

@@ -2,9 +2,10 @@
 
 import "../style.css";
 import { page } from "./page";
+import { server } from "./server";
 import { render } from "./widget";
 
-const hosts: Record<string, () => Promise<void>> = { page };
+const hosts: Record<string, () => Promise<void>> = { page, server };
 
 void hosts[document.documentElement.dataset.host ?? ""]?.();
 

@@ -7,6 +7,8 @@ export class TileCache {
   private readonly known = new Map<string, Tile>();
   private readonly asked = new Map<string, AbortController>();
   private bytes = 0;
+  /** Whether a tile that was last wanted is a preview. */
+  isPreview = false;
 
   constructor(
     private readonly load: (address: Address, signal: AbortSignal) => Promise<Tile>,
@@ -35,23 +37,33 @@ export class TileCache {
     }
     for (const address of addresses) {
       const key = keyOf(address);
-      if (this.known.has(key) || this.asked.has(key)) continue;
-      const controller = new AbortController();
-      this.asked.set(key, controller);
-      this.load(address, controller.signal).then(
-        (tile) => {
-          if (this.asked.get(key) === controller) this.asked.delete(key);
-          this.put(key, tile);
-          this.changed();
-        },
-        () => {
-          if (this.asked.get(key) === controller) this.asked.delete(key);
-        },
-      );
+      if (this.asked.has(key)) continue;
+      const known = this.known.get(key);
+      if (known?.preview) this.ask(key, known.preview.exact);
+      if (known) continue;
+      this.ask(key, (signal) => this.load(address, signal));
     }
+    this.isPreview = addresses.some((address) => this.known.get(keyOf(address))?.preview);
+  }
+
+  private ask(key: string, load: (signal: AbortSignal) => Promise<Tile>): void {
+    const controller = new AbortController();
+    const end = () => {
+      if (this.asked.get(key) === controller) this.asked.delete(key);
+    };
+    this.asked.set(key, controller);
+    load(controller.signal).then((tile) => {
+      end();
+      this.put(key, tile);
+      if (tile.preview) this.ask(key, tile.preview.exact); // seen until then
+      this.changed();
+    }, end);
   }
 
   private put(key: string, tile: Tile): void {
+    const before = this.known.get(key);
+    if (before) this.bytes -= size(before);
+    this.known.delete(key);
     this.known.set(key, tile);
     this.bytes += size(tile);
     for (const [oldest, old] of this.known) {

@@ -21,7 +21,9 @@ export function Ramp({ scale }: { scale: Scale }) {
 
 export function Legend({ model, isPooled }: { model: Model; isPooled: boolean }) {
   const { log, hide, pool, heads } = model.store.state.value;
+  const progress = model.source.progress?.value;
   const notes = [
+    model.isPreview.value && "sampled preview: one row of cells for each row of pixels",
     log && "log scale",
     hide === "special" && "special tokens hidden, rows renormalised",
     hide === "first" && "first token hidden, rows renormalised",
@@ -32,6 +34,9 @@ export function Legend({ model, isPooled }: { model: Model; isPooled: boolean })
     <span class="legend">
       <Ramp scale={model.scale()} />
       <small>{notes.join(" · ")}</small>
+      {progress && (
+        <progress aria-label="The exact overview is being computed" max={progress.of} value={progress.done} title={`${progress.done} of ${progress.of} bands of rows`} />
+      )}
     </span>
   );
 }

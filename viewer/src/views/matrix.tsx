@@ -94,6 +94,7 @@ class Board {
     const top: Address = { level: levelFor(0, 1, this.rows, this.columns), y: 0, x: 0 };
     const tiles = visibleTiles(port, level, this.rows, this.columns);
     this.cache.want([top, ...tiles.filter((tile) => keyOf(tile) !== keyOf(top))]);
+    model.isPreview.value = this.cache.isPreview;
     const whole = this.cache.get(top);
     if (whole) {
       let most = 0;
@@ -346,6 +347,7 @@ export function Matrix({ model }: { model: Model }) {
       element.removeEventListener("click", click);
       element.removeEventListener("zoom-by", command);
       model.kept.value = null;
+      model.isPreview.value = false;
       board.close();
     };
   }, [lens, rows, columns]);

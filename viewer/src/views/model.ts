@@ -48,6 +48,8 @@ export class Model {
   readonly most: Signal<number> = signal(1);
   readonly looks: Signal<Look[] | null> = signal(null);
   readonly statistics: Signal<ReadonlyMap<string, Statistics>> = signal(new Map());
+  /** Whether what is shown is a preview, made of some rows only. */
+  readonly isPreview: Signal<boolean> = signal(false);
   readonly error: Signal<string | null> = signal(null);
   /** The view that is shown, to be kept. */
   readonly kept: Signal<Kept | null> = signal(null);

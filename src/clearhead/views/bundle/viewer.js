@@ -4090,13 +4090,13 @@ function Tc(e) {
 function Ec(e) {
 	typeof e != "function" && (e = gr(e));
 	for (var t = this._groups, n = t.length, r = Array(n), i = 0; i < n; ++i) for (var a = t[i], o = a.length, s = r[i] = [], c, l = 0; l < o; ++l) (c = a[l]) && e.call(c, c.__data__, l, a) && s.push(c);
-	return new tl(r, this._parents, this._name, this._id);
+	return new $(r, this._parents, this._name, this._id);
 }
 function Dc(e) {
 	if (e._id !== this._id) throw Error();
 	for (var t = this._groups, n = e._groups, r = t.length, i = n.length, a = Math.min(r, i), o = Array(r), s = 0; s < a; ++s) for (var c = t[s], l = n[s], u = c.length, d = o[s] = Array(u), f, p = 0; p < u; ++p) (f = c[p] || l[p]) && (d[p] = f);
 	for (; s < r; ++s) o[s] = t[s];
-	return new tl(o, this._parents, this._name, this._id);
+	return new $(o, this._parents, this._name, this._id);
 }
 function Oc(e) {
 	return (e + "").trim().split(/^|\s+/).every(function(e) {
@@ -4129,7 +4129,7 @@ function Nc(e) {
 	var t = this._name, n = this._id;
 	typeof e != "function" && (e = lr(e));
 	for (var r = this._groups, i = r.length, a = Array(i), o = 0; o < i; ++o) for (var s = r[o], c = s.length, l = a[o] = Array(c), u, d, f = 0; f < c; ++f) (u = s[f]) && (d = e.call(u, u.__data__, f, s)) && ("__data__" in u && (d.__data__ = u.__data__), l[f] = d, Js(l[f], t, n, f, l, Q(u, n)));
-	return new tl(a, this._parents, t, n);
+	return new $(a, this._parents, t, n);
 }
 function Pc(e) {
 	var t = this._name, n = this._id;
@@ -4138,7 +4138,7 @@ function Pc(e) {
 		for (var f = e.call(u, u.__data__, d, c), p, m = Q(u, n), h = 0, g = f.length; h < g; ++h) (p = f[h]) && Js(p, t, n, h, f, m);
 		a.push(f), o.push(u);
 	}
-	return new tl(a, o, t, n);
+	return new $(a, o, t, n);
 }
 var Fc = Qi.prototype.constructor;
 function Ic() {
@@ -4236,7 +4236,7 @@ function Zc(e) {
 	return this.tween(t, Xc(e));
 }
 function Qc() {
-	for (var e = this._name, t = this._id, n = nl(), r = this._groups, i = r.length, a = 0; a < i; ++a) for (var o = r[a], s = o.length, c, l = 0; l < s; ++l) if (c = o[l]) {
+	for (var e = this._name, t = this._id, n = tl(), r = this._groups, i = r.length, a = 0; a < i; ++a) for (var o = r[a], s = o.length, c, l = 0; l < s; ++l) if (c = o[l]) {
 		var u = Q(c, t);
 		Js(c, e, n, l, o, {
 			time: u.time + u.delay + u.duration,
@@ -4245,7 +4245,7 @@ function Qc() {
 			ease: u.ease
 		});
 	}
-	return new tl(r, this._parents, e, n);
+	return new $(r, this._parents, e, n);
 }
 function $c() {
 	var e, t, n = this, r = n._id, i = n.size();
@@ -4260,29 +4260,29 @@ function $c() {
 	});
 }
 var el = 0;
-function tl(e, t, n, r) {
+function $(e, t, n, r) {
 	this._groups = e, this._parents = t, this._name = n, this._id = r;
 }
-function nl() {
+function tl() {
 	return ++el;
 }
-var rl = Qi.prototype;
-tl.prototype = {
-	constructor: tl,
+var nl = Qi.prototype;
+$.prototype = {
+	constructor: $,
 	select: Nc,
 	selectAll: Pc,
-	selectChild: rl.selectChild,
-	selectChildren: rl.selectChildren,
+	selectChild: nl.selectChild,
+	selectChildren: nl.selectChildren,
 	filter: Ec,
 	merge: Dc,
 	selection: Ic,
 	transition: Qc,
-	call: rl.call,
-	nodes: rl.nodes,
-	node: rl.node,
-	size: rl.size,
-	empty: rl.empty,
-	each: rl.each,
+	call: nl.call,
+	nodes: nl.nodes,
+	node: nl.node,
+	size: nl.size,
+	empty: nl.empty,
+	each: nl.each,
 	on: Ac,
 	attr: uc,
 	attrTween: hc,
@@ -4297,28 +4297,28 @@ tl.prototype = {
 	ease: Cc,
 	easeVarying: Tc,
 	end: $c,
-	[Symbol.iterator]: rl[Symbol.iterator]
+	[Symbol.iterator]: nl[Symbol.iterator]
 };
-var il = {
+var rl = {
 	time: null,
 	delay: 0,
 	duration: 250,
 	ease: js
 };
-function al(e, t) {
+function il(e, t) {
 	for (var n; !(n = e.__transition) || !(n = n[t]);) if (!(e = e.parentNode)) throw Error(`transition ${t} not found`);
 	return n;
 }
-function ol(e) {
+function al(e) {
 	var t, n;
-	e instanceof tl ? (t = e._id, e = e._name) : (t = nl(), (n = il).time = xs(), e = e == null ? null : e + "");
-	for (var r = this._groups, i = r.length, a = 0; a < i; ++a) for (var o = r[a], s = o.length, c, l = 0; l < s; ++l) (c = o[l]) && Js(c, e, t, l, o, n || al(c, t));
-	return new tl(r, this._parents, e, t);
+	e instanceof $ ? (t = e._id, e = e._name) : (t = tl(), (n = rl).time = xs(), e = e == null ? null : e + "");
+	for (var r = this._groups, i = r.length, a = 0; a < i; ++a) for (var o = r[a], s = o.length, c, l = 0; l < s; ++l) (c = o[l]) && Js(c, e, t, l, o, n || il(c, t));
+	return new $(r, this._parents, e, t);
 }
-Qi.prototype.interrupt = Qs, Qi.prototype.transition = ol;
+Qi.prototype.interrupt = Qs, Qi.prototype.transition = al;
 // node_modules/d3-zoom/dist/d3-zoom.mjs
-var sl = (e) => () => e;
-function cl(e, { sourceEvent: t, target: n, transform: r, dispatch: i }) {
+var ol = (e) => () => e;
+function sl(e, { sourceEvent: t, target: n, transform: r, dispatch: i }) {
 	Object.defineProperties(this, {
 		type: {
 			value: e,
@@ -4343,16 +4343,16 @@ function cl(e, { sourceEvent: t, target: n, transform: r, dispatch: i }) {
 		_: { value: i }
 	});
 }
-function $(e, t, n) {
+function cl(e, t, n) {
 	this.k = e, this.x = t, this.y = n;
 }
-$.prototype = {
-	constructor: $,
+cl.prototype = {
+	constructor: cl,
 	scale: function(e) {
-		return e === 1 ? this : new $(this.k * e, this.x, this.y);
+		return e === 1 ? this : new cl(this.k * e, this.x, this.y);
 	},
 	translate: function(e, t) {
-		return e === 0 & t === 0 ? this : new $(this.k, this.x + this.k * e, this.y + this.k * t);
+		return e === 0 & t === 0 ? this : new cl(this.k, this.x + this.k * e, this.y + this.k * t);
 	},
 	apply: function(e) {
 		return [e[0] * this.k + this.x, e[1] * this.k + this.y];
@@ -4382,8 +4382,8 @@ $.prototype = {
 		return "translate(" + this.x + "," + this.y + ") scale(" + this.k + ")";
 	}
 };
-var ll = new $(1, 0, 0);
-ul.prototype = $.prototype;
+var ll = new cl(1, 0, 0);
+ul.prototype = cl.prototype;
 function ul(e) {
 	for (; !e.__zoom;) if (!(e = e.parentNode)) return ll;
 	return e.__zoom;
@@ -4444,11 +4444,11 @@ function yl() {
 		}, a, s);
 	};
 	function v(e, t) {
-		return t = Math.max(a[0], Math.min(a[1], t)), t === e.k ? e : new $(t, e.x, e.y);
+		return t = Math.max(a[0], Math.min(a[1], t)), t === e.k ? e : new cl(t, e.x, e.y);
 	}
 	function y(e, t, n) {
 		var r = t[0] - n[0] * e.k, i = t[1] - n[1] * e.k;
-		return r === e.x && i === e.y ? e : new $(e.k, r, i);
+		return r === e.x && i === e.y ? e : new cl(e.k, r, i);
 	}
 	function b(e) {
 		return [(+e[0][0] + +e[1][0]) / 2, (+e[0][1] + +e[1][1]) / 2];
@@ -4464,7 +4464,7 @@ function yl() {
 				if (e === 1) e = f;
 				else {
 					var t = p(e), n = u / t[2];
-					e = new $(n, l[0] - t[0] * n, l[1] - t[1] * n);
+					e = new cl(n, l[0] - t[0] * n, l[1] - t[1] * n);
 				}
 				o.zoom(null, e);
 			};
@@ -4491,7 +4491,7 @@ function yl() {
 		},
 		emit: function(e) {
 			var t = ea(this.that).datum();
-			l.call(e, this.that, new cl(e, {
+			l.call(e, this.that, new sl(e, {
 				sourceEvent: this.sourceEvent,
 				target: _,
 				transform: this.that.__zoom,
@@ -4570,13 +4570,13 @@ function yl() {
 		}
 	}
 	return _.wheelDelta = function(e) {
-		return arguments.length ? (r = typeof e == "function" ? e : sl(+e), _) : r;
+		return arguments.length ? (r = typeof e == "function" ? e : ol(+e), _) : r;
 	}, _.filter = function(t) {
-		return arguments.length ? (e = typeof t == "function" ? t : sl(!!t), _) : e;
+		return arguments.length ? (e = typeof t == "function" ? t : ol(!!t), _) : e;
 	}, _.touchable = function(e) {
-		return arguments.length ? (i = typeof e == "function" ? e : sl(!!e), _) : i;
+		return arguments.length ? (i = typeof e == "function" ? e : ol(!!e), _) : i;
 	}, _.extent = function(e) {
-		return arguments.length ? (t = typeof e == "function" ? e : sl([[+e[0][0], +e[0][1]], [+e[1][0], +e[1][1]]]), _) : t;
+		return arguments.length ? (t = typeof e == "function" ? e : ol([[+e[0][0], +e[0][1]], [+e[1][0], +e[1][1]]]), _) : t;
 	}, _.scaleExtent = function(e) {
 		return arguments.length ? (a[0] = +e[0], a[1] = +e[1], _) : [a[0], a[1]];
 	}, _.translateExtent = function(e) {
@@ -4682,6 +4682,7 @@ var Ol = ({ level: e, y: t, x: n }) => `${e}/${t}/${n}`, kl = ({ level: e, y: t,
 	known = /* @__PURE__ */ new Map();
 	asked = /* @__PURE__ */ new Map();
 	bytes = 0;
+	isPreview = !1;
 	constructor(e, t, n = 128 * 2 ** 20) {
 		this.load = e, this.changed = t, this.most = n;
 	}
@@ -4694,17 +4695,23 @@ var Ol = ({ level: e, y: t, x: n }) => `${e}/${t}/${n}`, kl = ({ level: e, y: t,
 		for (let [e, n] of this.asked) t.has(e) || (n.abort(), this.asked.delete(e));
 		for (let t of e) {
 			let e = Ol(t);
-			if (this.known.has(e) || this.asked.has(e)) continue;
-			let n = new AbortController();
-			this.asked.set(e, n), this.load(t, n.signal).then((t) => {
-				this.asked.get(e) === n && this.asked.delete(e), this.put(e, t), this.changed();
-			}, () => {
-				this.asked.get(e) === n && this.asked.delete(e);
-			});
+			if (this.asked.has(e)) continue;
+			let n = this.known.get(e);
+			n?.preview && this.ask(e, n.preview.exact), n || this.ask(e, (e) => this.load(t, e));
 		}
+		this.isPreview = e.some((e) => this.known.get(Ol(e))?.preview);
+	}
+	ask(e, t) {
+		let n = new AbortController(), r = () => {
+			this.asked.get(e) === n && this.asked.delete(e);
+		};
+		this.asked.set(e, n), t(n.signal).then((t) => {
+			r(), this.put(e, t), t.preview && this.ask(e, t.preview.exact), this.changed();
+		}, r);
 	}
 	put(e, t) {
-		this.known.set(e, t), this.bytes += jl(t);
+		let n = this.known.get(e);
+		n && (this.bytes -= jl(n)), this.known.delete(e), this.known.set(e, t), this.bytes += jl(t);
 		for (let [e, t] of this.known) {
 			if (this.bytes <= this.most) break;
 			this.known.delete(e), this.bytes -= jl(t);
@@ -4748,7 +4755,8 @@ function Ml({ scale: e }) {
 	});
 }
 function Nl({ model: e, isPooled: t }) {
-	let { log: n, hide: r, pool: i, heads: a } = e.store.state.value, o = [
+	let { log: n, hide: r, pool: i, heads: a } = e.store.state.value, o = e.source.progress?.value, s = [
+		e.isPreview.value && "sampled preview: one row of cells for each row of pixels",
 		n && "log scale",
 		r === "special" && "special tokens hidden, rows renormalised",
 		r === "first" && "first token hidden, rows renormalised",
@@ -4757,7 +4765,16 @@ function Nl({ model: e, isPooled: t }) {
 	].filter(Boolean);
 	return /* @__PURE__ */ H("span", {
 		class: "legend",
-		children: [/* @__PURE__ */ H(Ml, { scale: e.scale() }), /* @__PURE__ */ H("small", { children: o.join(" · ") })]
+		children: [
+			/* @__PURE__ */ H(Ml, { scale: e.scale() }),
+			/* @__PURE__ */ H("small", { children: s.join(" · ") }),
+			o && /* @__PURE__ */ H("progress", {
+				"aria-label": "The exact overview is being computed",
+				max: o.of,
+				value: o.done,
+				title: `${o.done} of ${o.of} bands of rows`
+			})
+		]
 	});
 }
 // src/views/matrix.tsx
@@ -4819,7 +4836,7 @@ var Pl = 64, Fl = 1e6, Il = class {
 			y: 0,
 			x: 0
 		}, f = Dl(l, u, this.rows, this.columns);
-		this.cache.want([d, ...f.filter((e) => Ol(e) !== Ol(d))]);
+		this.cache.want([d, ...f.filter((e) => Ol(e) !== Ol(d))]), t.isPreview.value = this.cache.isPreview;
 		let p = this.cache.get(d);
 		if (p) {
 			let e = 0;
@@ -4954,7 +4971,7 @@ function Bl({ model: e }) {
 			t === 0 ? l.call(c.transform, ll) : t && l.call(c.scaleBy, t);
 		};
 		return n.addEventListener("pointermove", f), n.addEventListener("pointerleave", p), n.addEventListener("click", m), n.addEventListener("zoom-by", h), () => {
-			u(), d.disconnect(), l.on(".zoom", null), n.removeEventListener("pointermove", f), n.removeEventListener("pointerleave", p), n.removeEventListener("click", m), n.removeEventListener("zoom-by", h), e.kept.value = null, i.close();
+			u(), d.disconnect(), l.on(".zoom", null), n.removeEventListener("pointermove", f), n.removeEventListener("pointerleave", p), n.removeEventListener("click", m), n.removeEventListener("zoom-by", h), e.kept.value = null, e.isPreview.value = !1, i.close();
 		};
 	}, [
 		s,
@@ -5583,6 +5600,7 @@ var ou = 60, su = class {
 	most = L(1);
 	looks = L(null);
 	statistics = L(/* @__PURE__ */ new Map());
+	isPreview = L(!1);
 	error = L(null);
 	kept = L(null);
 	stops = [];
@@ -5728,13 +5746,187 @@ function pu() {
 		};
 	});
 }
+// src/data/remote.ts
+var mu = 400, hu = 2;
+function gu({ heads: e, unit: t, hide: n, text: r }) {
+	return {
+		heads: e.map((e) => e.join(".")).join(","),
+		unit: t,
+		hide: n,
+		text: r
+	};
+}
+async function _u(e, t, n) {
+	let r = new URLSearchParams(Object.entries(t).map(([e, t]) => [e, String(t)])), i;
+	try {
+		i = await fetch(`${e}?${r}`, {
+			signal: n,
+			credentials: "omit",
+			cache: "no-store"
+		});
+	} catch (e) {
+		throw e.name === "AbortError" ? e : Error("The server does not answer: was it stopped?");
+	}
+	if (i.ok) return i;
+	let { error: a } = await i.json().catch(() => ({}));
+	throw Error(a ?? `The server answers ${i.status}.`);
+}
+function vu(e, t) {
+	return [new Int32Array(e, 0, t), new Float32Array(e, 4 * t)];
+}
+function yu(e, t) {
+	let n = Array(e).fill(!1);
+	for (let e of t) n[e] = !0;
+	return n;
+}
+function bu({ pieces: e, special: t, word_of: n, words: r, word_special: i }) {
+	return {
+		text: "",
+		pieces: e,
+		offsets: [],
+		special: yu(e.length, t),
+		padding: [],
+		word_of: n,
+		words: r,
+		word_special: yu(r.length, i)
+	};
+}
+var xu = (e, t) => new Promise((n, r) => {
+	let i = () => {
+		clearTimeout(a), r(new DOMException("no longer wanted", "AbortError"));
+	}, a = setTimeout(() => {
+		t?.removeEventListener("abort", i), n();
+	}, e);
+	t?.aborted ? i() : t?.addEventListener("abort", i, { once: !0 });
+});
+function Su(e) {
+	let t = [], n = 0;
+	return async (r, i) => {
+		n >= e ? await new Promise((e) => t.push(e)) : n++;
+		try {
+			return i?.throwIfAborted(), await r();
+		} finally {
+			let e = t.shift();
+			e ? e() : n--;
+		}
+	};
+}
+async function Cu() {
+	let e = await (await _u("info", {})).json(), t = {
+		...e,
+		texts: {
+			tokens: e.texts.tokens?.map(bu) ?? null,
+			source_tokens: e.texts.source_tokens?.map(bu) ?? null
+		}
+	}, n = L(null), r = Su(hu), i = 0;
+	async function a(e, t) {
+		i++;
+		try {
+			for (;;) {
+				let r = await (await _u("progress", gu(e), t)).json();
+				if (n.value = r, r.done === r.of) return;
+				await xu(mu, t);
+			}
+		} finally {
+			--i || (n.value = null);
+		}
+	}
+	async function o(e, t, n, r, i) {
+		let [[s, c, l, u], d] = vu(await (await _u("tile", {
+			...gu(e),
+			level: t,
+			y: n,
+			x: r
+		}, i)).arrayBuffer(), 4), f = d.slice(0, s * c), p = u ? d.slice(s * c) : f;
+		return l ? {
+			rows: s,
+			columns: c,
+			mean: f,
+			max: p,
+			preview: { exact: async (i) => (await a(e, i), o(e, t, n, r, i)) }
+		} : {
+			rows: s,
+			columns: c,
+			mean: f,
+			max: p
+		};
+	}
+	let s = async (e, t, n) => new Float32Array(await (await _u(e, t, n)).arrayBuffer());
+	return {
+		info: t,
+		progress: n,
+		rows: (e, t, n, r) => s("rows", {
+			...gu(e),
+			from: t,
+			to: n
+		}, r),
+		columns: (e, t, n, r) => s("columns", {
+			...gu(e),
+			from: t,
+			to: n
+		}, r),
+		tile: o,
+		async products([e, t], n, r, i) {
+			let a = await (await _u("products", {
+				layer: e,
+				head: t,
+				text: n,
+				query: r,
+				key: i
+			})).json();
+			return {
+				products: a.products && Float32Array.from(a.products, (e) => e ?? NaN),
+				weight: a.weight ?? NaN
+			};
+		},
+		async looks(e, t, n, r) {
+			let i = {
+				...gu(e),
+				from: t[0],
+				to: t[1]
+			};
+			return n && Object.assign(i, {
+				first: n[0],
+				last: n[1]
+			}), (await (await _u("looks", i, r)).json()).map((e) => ({
+				...e,
+				weight: e.weight ?? NaN
+			}));
+		},
+		async statistics(e, t, n) {
+			let [[i, a, o, s], c] = vu(await (await r(() => _u("statistics", gu({
+				...t,
+				heads: [e]
+			}), n), n)).arrayBuffer(), 4), [l, u, d, f] = c;
+			return {
+				entropy: l,
+				distance: u,
+				first: d,
+				previous: f,
+				sampled: [i, a],
+				thumbnail: c.slice(4),
+				side: [o, s]
+			};
+		},
+		close() {
+			n.value = null;
+		}
+	};
+}
+// src/host/server.ts
+function wu() {
+	return du(async () => ({
+		source: await Cu(),
+		start: ""
+	}));
+}
 // src/style.css?inline
-var mu = ".clearhead-root{height:100%;container:clearhead/size}.clearhead{--paper:#fff;--ink:#15181c;--quiet:#5c646e;--line:#d5dae0;--soft:#f3f5f7;--query:#b34700;--key:#00699e;--bar:#2b62a8;--minus:#b34700;background:var(--paper);height:100%;color:var(--ink);box-sizing:border-box;grid-template:\"header header header\"\"overview main inspector\"minmax(0,1fr)\"footer footer footer\"/minmax(200px,300px) minmax(0,1fr) minmax(200px,280px);font:14px/20px system-ui,sans-serif;display:grid}.clearhead[data-theme=dark]{--paper:#111418;--ink:#e8ebee;--quiet:#a3abb5;--line:#363c44;--soft:#1a1f25;--query:#ffa05c;--key:#66bdf0;--bar:#6f96d6;--minus:#ffa05c;--lightningcss-light: ;--lightningcss-dark:initial;color-scheme:dark}.clearhead *,.clearhead :before{box-sizing:inherit}.clearhead :is(h1,h2,h3,p,ol,figure,dl,dd){margin:0;padding:0}.clearhead h1,.clearhead h2{overflow-wrap:anywhere;font-size:16px;line-height:24px}.clearhead h3{color:var(--quiet);margin-top:16px;font-size:14px;font-weight:400}.clearhead ol{list-style:none}.clearhead button,.clearhead select,.clearhead input{font:inherit;color:inherit}.clearhead :focus-visible{outline:2px solid var(--key);outline-offset:1px}.clearhead .unseen{clip-path:inset(50%);width:1px;height:1px;position:absolute;overflow:hidden}.clearhead .hint,.clearhead .quiet,.clearhead small{color:var(--quiet);fill:var(--quiet);font-size:12px}.clearhead header{border-bottom:1px solid var(--line);grid-area:header;justify-content:space-between;gap:16px;padding:8px 16px;display:flex}.clearhead .plain{color:var(--key);cursor:pointer;background:0 0;border:0;text-decoration:underline}.clearhead .overview{contain:content;border-right:1px solid var(--line);grid-area:overview;padding:12px;overflow:auto}.clearhead .heads{grid-template-columns:repeat(auto-fill,minmax(72px,1fr));gap:4px;margin:8px 0;display:grid}.clearhead .heads.is-grid{gap:2px}.clearhead .head{text-align:left;cursor:pointer;background:0 0;border:1px solid #0000;width:100%;padding:2px;font-size:11px;line-height:14px}.clearhead .head:hover{border-color:var(--line)}.clearhead .head.is-chosen{border-color:var(--ink)}.clearhead .head .says{color:var(--quiet);text-overflow:ellipsis;white-space:nowrap;display:block;overflow:hidden}.clearhead .is-grid .name{text-align:center;font-size:9px;line-height:11px;display:block;overflow:hidden}.clearhead .is-grid li.quiet{align-self:center;padding-right:4px;font-size:10px}.clearhead .below{flex-wrap:wrap;align-items:center;gap:4px 16px;display:flex}.clearhead .find{align-items:center;gap:8px;margin-left:auto;display:flex}.clearhead .find input{border:1px solid var(--line);background:var(--paper);width:128px;padding:1px 6px}.clearhead .find input::placeholder{color:var(--quiet)}.clearhead .thumbnail{aspect-ratio:1;width:100%;image-rendering:pixelated;background:var(--soft);display:block}.clearhead main{flex-direction:column;grid-area:main;min-height:0;display:flex}.clearhead .words{contain:content;flex-shrink:0;padding:12px 16px 8px}.clearhead .lines{max-height:136px;overflow:auto}.clearhead .line{flex-wrap:wrap;gap:4px 2px;margin-bottom:4px;display:flex}.clearhead .side{color:var(--quiet);margin-right:8px}.clearhead .chip{text-overflow:ellipsis;white-space:nowrap;cursor:pointer;-webkit-user-select:none;user-select:none;background:0 0;border:1px solid #0000;border-bottom-width:2px;max-width:100%;padding:2px 5px;overflow:hidden}.clearhead .chip:hover{border-color:var(--line)}.clearhead .chip.is-query{border-color:var(--query)}.clearhead .chip.is-key{border-color:var(--key)}.clearhead .chip.is-query.is-key{border-bottom-color:var(--query)}.clearhead .tabs{border-bottom:1px solid var(--line);gap:16px;padding:0 16px;display:flex}.clearhead [role=tab]{cursor:pointer;color:var(--quiet);background:0 0;border:0;border-bottom:2px solid #0000;padding:4px 0}.clearhead [role=tab][aria-selected=true]{border-color:var(--ink);color:var(--ink)}.clearhead .view{flex:1;min-height:0;padding:12px 16px;overflow:auto}.clearhead .matrix{flex-direction:column;height:100%;min-height:240px;display:flex}.clearhead .matrix canvas{touch-action:none;cursor:crosshair;flex:1;width:100%;min-height:0}.clearhead figcaption{flex-wrap:wrap;justify-content:space-between;align-items:center;gap:4px 16px;padding-top:8px;font-size:12px;display:flex}.clearhead figcaption.text{max-width:640px;font-size:14px;display:block}.clearhead .legend{color:var(--quiet);flex-wrap:wrap;align-items:center;gap:6px;font-size:12px;display:inline-flex}.clearhead .ramp{border:1px solid var(--line);width:96px;height:10px;display:inline-block}.clearhead .arcs svg{width:100%;max-width:820px;display:block}.clearhead .arcs text,.clearhead .products text{fill:var(--ink);cursor:pointer;font-size:13px}.clearhead .arcs text.is-query{fill:var(--query);font-weight:700}.clearhead .arcs text.is-key{fill:var(--key);font-weight:700}.clearhead .key i{vertical-align:middle;width:16px;height:4px;display:inline-block}.clearhead .products svg{width:100%;max-width:820px}.clearhead .image svg{width:100%;max-width:760px;display:block}.clearhead .image text{font-size:12px}.clearhead .patch{fill:var(--paper);stroke-width:2px;cursor:pointer}.clearhead .patch:hover{stroke:var(--quiet)}.clearhead .patch.is-query{stroke:var(--query)}.clearhead .patch.is-key{stroke:var(--key)}.clearhead .axis{stroke:var(--line)}.clearhead .adds{fill:var(--bar)}.clearhead .takes{fill:var(--minus)}.clearhead .empty{color:var(--quiet);max-width:480px}.clearhead .inspector{border-left:1px solid var(--line);grid-area:inspector;padding:12px 16px;overflow:auto}.clearhead .bars button{text-align:left;cursor:pointer;background:0 0;border:0;grid-template-columns:minmax(0,1fr) 64px 52px;gap:6px;width:100%;padding:0;font-size:13px;display:grid}.clearhead .bars button.is-marked{font-weight:700}.clearhead .bars .label{text-overflow:ellipsis;white-space:nowrap;overflow:hidden}.clearhead .bars .bar span{background:var(--bar);height:8px;margin-top:6px;display:block}.clearhead .bars .number{font-variant-numeric:tabular-nums;text-align:right}.clearhead footer{border-top:1px solid var(--line);flex-wrap:wrap;grid-area:footer;gap:8px 24px;padding:8px 16px;display:flex}.clearhead .field{color:var(--quiet);align-items:center;gap:8px;font-size:12px;display:inline-flex}.clearhead footer button{border:1px solid var(--line);background:var(--paper);cursor:pointer;margin-right:4px;padding:2px 8px}.clearhead footer button:hover{background:var(--soft)}.clearhead select{border:1px solid var(--line);background:var(--paper);color:var(--ink);padding:2px 4px}.clearhead dialog{border:1px solid var(--line);background:var(--paper);max-width:560px;max-height:90%;color:var(--ink);padding:16px 24px;overflow:auto}.clearhead dialog dl div{gap:16px;display:flex}.clearhead dialog dt{width:88px}.clearhead dialog p,.clearhead dialog dl{margin:8px 0 16px}.clearhead .error{border:1px solid var(--query);background:var(--paper);padding:8px 16px;position:fixed;bottom:48px;left:16px}@container clearhead (width<=900px){.clearhead{grid-template:\"header\"\"main\"minmax(480px,auto)\"inspector\"\"overview\"\"footer\"/minmax(0,1fr);height:auto}.clearhead .overview,.clearhead .inspector{border:0;border-top:1px solid var(--line)}.clearhead .view{overflow:visible}.clearhead .matrix{height:90cqw;max-height:80cqh}}", hu = "\n:host { all: initial !important; display: block !important; }\n.clearhead-root { overflow: auto; outline: none; border: 1px solid #8884; box-sizing: border-box; }\n";
-async function gu({ model: e, el: t }) {
+var Tu = ".clearhead-root{height:100%;container:clearhead/size}.clearhead{--paper:#fff;--ink:#15181c;--quiet:#5c646e;--line:#d5dae0;--soft:#f3f5f7;--query:#b34700;--key:#00699e;--bar:#2b62a8;--minus:#b34700;background:var(--paper);height:100%;color:var(--ink);box-sizing:border-box;grid-template:\"header header header\"\"overview main inspector\"minmax(0,1fr)\"footer footer footer\"/minmax(200px,300px) minmax(0,1fr) minmax(200px,280px);font:14px/20px system-ui,sans-serif;display:grid}.clearhead[data-theme=dark]{--paper:#111418;--ink:#e8ebee;--quiet:#a3abb5;--line:#363c44;--soft:#1a1f25;--query:#ffa05c;--key:#66bdf0;--bar:#6f96d6;--minus:#ffa05c;--lightningcss-light: ;--lightningcss-dark:initial;color-scheme:dark}.clearhead *,.clearhead :before{box-sizing:inherit}.clearhead :is(h1,h2,h3,p,ol,figure,dl,dd){margin:0;padding:0}.clearhead h1,.clearhead h2{overflow-wrap:anywhere;font-size:16px;line-height:24px}.clearhead h3{color:var(--quiet);margin-top:16px;font-size:14px;font-weight:400}.clearhead ol{list-style:none}.clearhead button,.clearhead select,.clearhead input{font:inherit;color:inherit}.clearhead :focus-visible{outline:2px solid var(--key);outline-offset:1px}.clearhead .unseen{clip-path:inset(50%);width:1px;height:1px;position:absolute;overflow:hidden}.clearhead .hint,.clearhead .quiet,.clearhead small{color:var(--quiet);fill:var(--quiet);font-size:12px}.clearhead header{border-bottom:1px solid var(--line);grid-area:header;justify-content:space-between;gap:16px;padding:8px 16px;display:flex}.clearhead .plain{color:var(--key);cursor:pointer;background:0 0;border:0;text-decoration:underline}.clearhead .overview{contain:content;border-right:1px solid var(--line);grid-area:overview;padding:12px;overflow:auto}.clearhead .heads{grid-template-columns:repeat(auto-fill,minmax(72px,1fr));gap:4px;margin:8px 0;display:grid}.clearhead .heads.is-grid{gap:2px}.clearhead .head{text-align:left;cursor:pointer;background:0 0;border:1px solid #0000;width:100%;padding:2px;font-size:11px;line-height:14px}.clearhead .head:hover{border-color:var(--line)}.clearhead .head.is-chosen{border-color:var(--ink)}.clearhead .head .says{color:var(--quiet);text-overflow:ellipsis;white-space:nowrap;display:block;overflow:hidden}.clearhead .is-grid .name{text-align:center;font-size:9px;line-height:11px;display:block;overflow:hidden}.clearhead .is-grid li.quiet{align-self:center;padding-right:4px;font-size:10px}.clearhead .below{flex-wrap:wrap;align-items:center;gap:4px 16px;display:flex}.clearhead .find{align-items:center;gap:8px;margin-left:auto;display:flex}.clearhead .find input{border:1px solid var(--line);background:var(--paper);width:128px;padding:1px 6px}.clearhead .find input::placeholder{color:var(--quiet)}.clearhead .thumbnail{aspect-ratio:1;width:100%;image-rendering:pixelated;background:var(--soft);display:block}.clearhead main{flex-direction:column;grid-area:main;min-height:0;display:flex}.clearhead .words{contain:content;flex-shrink:0;padding:12px 16px 8px}.clearhead .lines{max-height:136px;overflow:auto}.clearhead .line{flex-wrap:wrap;gap:4px 2px;margin-bottom:4px;display:flex}.clearhead .side{color:var(--quiet);margin-right:8px}.clearhead .chip{text-overflow:ellipsis;white-space:nowrap;cursor:pointer;-webkit-user-select:none;user-select:none;background:0 0;border:1px solid #0000;border-bottom-width:2px;max-width:100%;padding:2px 5px;overflow:hidden}.clearhead .chip:hover{border-color:var(--line)}.clearhead .chip.is-query{border-color:var(--query)}.clearhead .chip.is-key{border-color:var(--key)}.clearhead .chip.is-query.is-key{border-bottom-color:var(--query)}.clearhead .tabs{border-bottom:1px solid var(--line);gap:16px;padding:0 16px;display:flex}.clearhead [role=tab]{cursor:pointer;color:var(--quiet);background:0 0;border:0;border-bottom:2px solid #0000;padding:4px 0}.clearhead [role=tab][aria-selected=true]{border-color:var(--ink);color:var(--ink)}.clearhead .view{flex:1;min-height:0;padding:12px 16px;overflow:auto}.clearhead .matrix{flex-direction:column;height:100%;min-height:240px;display:flex}.clearhead .matrix canvas{touch-action:none;cursor:crosshair;flex:1;width:100%;min-height:0}.clearhead figcaption{flex-wrap:wrap;justify-content:space-between;align-items:center;gap:4px 16px;padding-top:8px;font-size:12px;display:flex}.clearhead figcaption.text{max-width:640px;font-size:14px;display:block}.clearhead .legend{color:var(--quiet);flex-wrap:wrap;align-items:center;gap:6px;font-size:12px;display:inline-flex}.clearhead .ramp{border:1px solid var(--line);width:96px;height:10px;display:inline-block}.clearhead .arcs svg{width:100%;max-width:820px;display:block}.clearhead .arcs text,.clearhead .products text{fill:var(--ink);cursor:pointer;font-size:13px}.clearhead .arcs text.is-query{fill:var(--query);font-weight:700}.clearhead .arcs text.is-key{fill:var(--key);font-weight:700}.clearhead .key i{vertical-align:middle;width:16px;height:4px;display:inline-block}.clearhead .products svg{width:100%;max-width:820px}.clearhead .image svg{width:100%;max-width:760px;display:block}.clearhead .image text{font-size:12px}.clearhead .patch{fill:var(--paper);stroke-width:2px;cursor:pointer}.clearhead .patch:hover{stroke:var(--quiet)}.clearhead .patch.is-query{stroke:var(--query)}.clearhead .patch.is-key{stroke:var(--key)}.clearhead .axis{stroke:var(--line)}.clearhead .adds{fill:var(--bar)}.clearhead .takes{fill:var(--minus)}.clearhead .empty{color:var(--quiet);max-width:480px}.clearhead .inspector{border-left:1px solid var(--line);grid-area:inspector;padding:12px 16px;overflow:auto}.clearhead .bars button{text-align:left;cursor:pointer;background:0 0;border:0;grid-template-columns:minmax(0,1fr) 64px 52px;gap:6px;width:100%;padding:0;font-size:13px;display:grid}.clearhead .bars button.is-marked{font-weight:700}.clearhead .bars .label{text-overflow:ellipsis;white-space:nowrap;overflow:hidden}.clearhead .bars .bar span{background:var(--bar);height:8px;margin-top:6px;display:block}.clearhead .bars .number{font-variant-numeric:tabular-nums;text-align:right}.clearhead footer{border-top:1px solid var(--line);flex-wrap:wrap;grid-area:footer;gap:8px 24px;padding:8px 16px;display:flex}.clearhead .field{color:var(--quiet);align-items:center;gap:8px;font-size:12px;display:inline-flex}.clearhead footer button{border:1px solid var(--line);background:var(--paper);cursor:pointer;margin-right:4px;padding:2px 8px}.clearhead footer button:hover{background:var(--soft)}.clearhead select{border:1px solid var(--line);background:var(--paper);color:var(--ink);padding:2px 4px}.clearhead dialog{border:1px solid var(--line);background:var(--paper);max-width:560px;max-height:90%;color:var(--ink);padding:16px 24px;overflow:auto}.clearhead dialog dl div{gap:16px;display:flex}.clearhead dialog dt{width:88px}.clearhead dialog p,.clearhead dialog dl{margin:8px 0 16px}.clearhead .error{border:1px solid var(--query);background:var(--paper);padding:8px 16px;position:fixed;bottom:48px;left:16px}@container clearhead (width<=900px){.clearhead{grid-template:\"header\"\"main\"minmax(480px,auto)\"inspector\"\"overview\"\"footer\"/minmax(0,1fr);height:auto}.clearhead .overview,.clearhead .inspector{border:0;border-top:1px solid var(--line)}.clearhead .view{overflow:visible}.clearhead .matrix{height:90cqw;max-height:80cqh}}", Eu = "\n:host { all: initial !important; display: block !important; }\n.clearhead-root { overflow: auto; outline: none; border: 1px solid #8884; box-sizing: border-box; }\n";
+async function Du({ model: e, el: t }) {
 	let n = t.appendChild(t.ownerDocument.createElement("div"));
 	n.dataset.lmSuppressShortcuts = "true";
 	let r = n.attachShadow({ mode: "open" }), i = new CSSStyleSheet();
-	i.replaceSync(mu + hu), r.adoptedStyleSheets = [i];
+	i.replaceSync(Tu + Eu), r.adoptedStyleSheets = [i];
 	let a = r.appendChild(t.ownerDocument.createElement("div"));
 	a.tabIndex = -1;
 	let o = [() => n.remove()], s = () => {
@@ -5762,6 +5954,9 @@ async function gu({ model: e, el: t }) {
 	return s;
 }
 // src/host/viewer.ts
-({ page: pu })[document.documentElement.dataset.host ?? ""]?.();
-var _u = { render: gu };
-export { _u as default };
+({
+	page: pu,
+	server: wu
+})[document.documentElement.dataset.host ?? ""]?.();
+var Ou = { render: Du };
+export { Ou as default };

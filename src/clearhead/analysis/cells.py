@@ -1,0 +1,423 @@
+"""Weights through a lens: by pieces or words, of one head or the mean of several, with keys taken out or all.
+
+What a viewer shows, for maps of any length: a rectangle of it, rows and columns, the whole pooled to blocks. Nothing
+here holds queries × keys numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, NamedTuple
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from clearhead.capture.capture import Capture, Layer
+from clearhead.capture.tokens import Tokens
+from clearhead.errors import InputError, NotFiniteError
+from clearhead.maps import AttentionMap
+from clearhead.maps.words import WordMap
+
+__all__ = ["Cells", "Groups", "HeadStatistics", "Lens", "Pooled", "by_token", "check_finite", "groups", "pool"]
+
+SAMPLE = 96
+"""Of how many rows the statistics of a long map are the mean."""
+THUMBNAIL = 48
+"""Pixels of a thumbnail's side."""
+
+_ROWS, _COLUMNS = 256, 1024  # of a rectangle that stays in the processor's cache
+_GONE = 1e-6  # a row that has no more than this left, once keys are hidden, is shown as 0
+
+
+@dataclass(frozen=True)
+class Lens:
+    """Through what the weights are seen."""
+
+    heads: tuple[tuple[int, int], ...]
+    """The place of each head's layer in ``capture.layers``, and its own in that layer; several are averaged."""
+    unit: Literal["words", "pieces"] = "words"
+    hide: Literal["nothing", "special", "first"] = "nothing"
+    """Keys that are taken out, after which rows sum to 1 again."""
+    text: int = 0
+    """Which text of the batch."""
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Runs of tokens that are shown as one."""
+
+    starts: Int[Tensor, "groups"]
+    stops: Int[Tensor, "groups"]
+    special: Bool[Tensor, "groups"]
+    are_tokens: bool
+    """Whether each group is one token, and each token a group."""
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def tokens(self, part: range) -> range:
+        """The tokens of some neighbouring groups, and what lies between."""
+        if self.are_tokens or not part:
+            return part
+        return range(int(self.starts[part.start]), int(self.stops[part.stop - 1]))
+
+    def touching(self, tokens: range) -> range:
+        """The groups that have one of these tokens."""
+        if self.are_tokens:
+            return tokens
+        first = int(torch.searchsorted(self.stops, tokens.start, right=True))
+        return range(first, max(first, int(torch.searchsorted(self.starts, tokens.stop))))
+
+    def sum_columns(self, weights: Float[Tensor, "rows tokens"], part: range) -> Float[Tensor, "rows groups"]:
+        """The columns of ``tokens(part)`` summed by group."""
+        if self.are_tokens or not part:
+            return weights
+        # The first token of each group, and to it the others, of which there are fewer: sums along rows are slow.
+        tokens, number = self.tokens(part), self._numbers(part)
+        others = (~self._is_first[tokens.start : tokens.stop] & (number >= 0)).nonzero()[:, 0]
+        result = weights.index_select(1, self.starts[part.start : part.stop] - tokens.start)
+        return result.index_add_(1, number[others], weights.index_select(1, others)) if len(others) else result
+
+    def mean_rows(self, weights: Float[Tensor, "tokens columns"], part: range) -> Float[Tensor, "groups columns"]:
+        """The rows of ``tokens(part)`` averaged by group."""
+        if self.are_tokens or not part:
+            return weights
+        starts, stops = (x[part.start : part.stop] for x in (self.starts, self.stops))
+        if self._has_gaps:
+            number = self._numbers(part)
+            weights, number = weights[number >= 0], number[number >= 0]
+            total = weights.new_zeros((len(part), weights.shape[1])).index_add_(0, number, weights)
+        else:  # the same, faster
+            total = torch.nn.functional.embedding_bag(
+                torch.arange(len(weights)), weights, starts - starts[0], mode="sum"
+            )
+        return total.div_((stops - starts)[:, None])
+
+    def _numbers(self, part: range) -> Int[Tensor, "tokens"]:
+        """The group of each token of ``tokens(part)``, counted from the first group; below 0 for none."""
+        tokens = self.tokens(part)
+        return self._number[tokens.start : tokens.stop] - part.start
+
+    @cached_property
+    def _has_gaps(self) -> bool:
+        return not bool((self.starts[1:] == self.stops[:-1]).all())
+
+    @cached_property
+    def _is_first(self) -> Bool[Tensor, "tokens"]:
+        """Whether each token begins a group."""
+        return torch.zeros(int(self.stops[-1]), dtype=torch.bool).index_fill_(0, self.starts, True)
+
+    @cached_property
+    def _number(self) -> Int[Tensor, "tokens"]:
+        """The group of every token up to the last that has one, far below 0 for none."""
+        sizes = self.stops - self.starts
+        number = torch.full((int(self.stops[-1]),), -(2**40))
+        token = torch.repeat_interleave(self.starts - (sizes.cumsum(0) - sizes), sizes) + torch.arange(int(sizes.sum()))
+        number[token] = torch.arange(len(sizes)).repeat_interleave(sizes)
+        return number
+
+
+class Pooled(NamedTuple):
+    """Blocks of the map seen from afar."""
+
+    mean: Float[Tensor, "row_blocks column_blocks"]
+    max: Float[Tensor, "row_blocks column_blocks"]
+
+
+@dataclass(frozen=True)
+class HeadStatistics:
+    """Numbers of one head that an overview sorts and colours by: means over some rows."""
+
+    entropy: float
+    """In nats."""
+    distance: float
+    """``Σ_j weight_ij·|i − j|``, in pieces or words."""
+    first: float
+    """The weight on the first key."""
+    previous: float
+    """The weight on the key before."""
+    sampled: tuple[int, int]
+    """How many rows these are the mean of, and of how many."""
+    thumbnail: Float[Tensor, "rows columns"]
+    """The maximum of the sampled rows where each pixel stands."""
+
+
+def by_token(layer: Layer) -> AttentionMap:
+    """The map of a layer by token, also where the capture shows it by word."""
+    amap = layer.map
+    return amap.by_token if isinstance(amap, WordMap) else amap
+
+
+def check_finite(capture: Capture) -> None:
+    """Refuse a capture with NaN in its maps, which a picture would show as nothing.
+
+    Raises:
+        NotFiniteError: A map is NaN; the message names its layer.
+
+    """
+    for layer in capture.layers:
+        tensors = by_token(layer).tensors()
+        # The LSE of a row is NaN if any of its scores is.
+        if any(bool(tensors[name].isnan().any()) for name in ("lse", "weights") if name in tensors):
+            raise NotFiniteError(f"the attention of {layer.label()} ({layer.path}) is not finite: it holds NaN")
+
+
+def groups(capture: Capture, layer: Layer, axis: Literal[2, 3], text: int, unit: str) -> Groups:
+    """The pieces or words at the queries (axis 2) or the keys (3) of a map; single tokens where no text is known."""
+    count, side = by_token(layer).shape[axis], capture.sides(layer)[axis - 2]
+    texts: list[Tokens] = [] if side is None else getattr(capture, side.of)
+    known = texts[text] if text < len(texts) else None
+    first = 0 if side is None else side.first
+    here = slice(first, first + count)
+    if known is None or unit == "pieces":
+        special = torch.tensor(known.special[here]) if known is not None else torch.zeros(count, dtype=torch.bool)
+        return Groups(torch.arange(count), torch.arange(count) + 1, special, True)
+    word = torch.tensor(known.word_of[here])
+    place = (word >= 0).nonzero()[:, 0]
+    numbers, word[place] = word[place].unique(return_inverse=True)
+    start = torch.full((len(numbers),), count).scatter_reduce_(0, word[place], place, "amin")
+    stop = torch.zeros_like(start).scatter_reduce_(0, word[place], place + 1, "amax")
+    return Groups(start, stop, torch.tensor(known.word_special, dtype=torch.bool)[numbers], len(start) == count)
+
+
+class Cells:
+    """What a lens shows: a matrix of cells, computed where they are looked at.
+
+    Args:
+        capture: Whose maps they are.
+        lens: Through what they are seen.
+        known: The pieces and words of sides, kept here from one lens to the next.
+
+    Raises:
+        InputError: The lens names heads, a text or a unit that the capture does not have, or heads of different sizes.
+
+    """
+
+    def __init__(self, capture: Capture, lens: Lens, known: dict[Hashable, Groups] | None = None) -> None:
+        layers = capture.layers
+        if not lens.heads:
+            raise InputError("choose at least one head")
+        for layer, head in lens.heads:
+            if not 0 <= layer < len(layers) or not 0 <= head < len(layers[layer].heads):
+                raise InputError(f"the capture has no head {head} in its layer number {layer}")
+        self.maps = [(by_token(layers[layer]), head) for layer, head in lens.heads]
+        shapes = {amap.shape[2:] for amap, _ in self.maps}
+        if len(shapes) != 1:
+            raise InputError("heads are averaged where their maps are equally large; these differ")
+        if not 0 <= lens.text < min(amap.shape[0] for amap, _ in self.maps):
+            raise InputError(f"the capture has no text {lens.text}")
+        self.lens = lens
+        known = {} if known is None else known
+        chosen = layers[lens.heads[0][0]]
+
+        def side(axis: Literal[2, 3]) -> Groups:
+            # Layers with as many tokens of the same text share what is known of it.
+            key = (capture.sides(chosen)[axis - 2], self.maps[0][0].shape[axis], lens.text, lens.unit)
+            if key not in known:
+                known[key] = groups(capture, chosen, axis, lens.text, lens.unit)
+            return known[key]
+
+        self.rows, self.columns = side(2), side(3)
+        of = [None if x is None else x.of for x in capture.sides(chosen)]
+        self._is_self = of[0] == of[1]
+        hidden = torch.zeros(len(self.columns), dtype=torch.bool)
+        if lens.hide == "special":
+            hidden = self.columns.special
+        elif lens.hide == "first":
+            hidden[:1] = True
+        self._hidden = hidden
+        self._hidden_groups = hidden.nonzero()[:, 0]
+
+    @property
+    def hidden(self) -> int:
+        """How many keys are taken out."""
+        return len(self._hidden_groups)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """How many rows and columns there are."""
+        return len(self.rows), len(self.columns)
+
+    @torch.no_grad()
+    def block(self, rows: range, columns: range) -> Float[Tensor, "rows columns"]:
+        """The cells of a rectangle."""
+        query, key = self.rows.tokens(rows), self.columns.tokens(columns)
+        found: Tensor | None = None
+        for amap, head in self.maps:
+            seen = amap.columns_for(query)
+            if seen.stop <= key.start or seen.start >= key.stop:
+                continue
+            weights = amap.part(self.lens.text, head, query, key)
+            if len(self._hidden_groups):
+                weights *= self._factor(amap, head, query)[:, None]
+            weights = self.columns.sum_columns(self.rows.mean_rows(weights, rows), columns)
+            found = weights if found is None else found.add_(weights)
+        if found is None:
+            return torch.zeros(len(rows), len(columns))
+        return self._finish(found, columns)
+
+    @torch.no_grad()
+    def some_rows(self, numbers: Int[Tensor, "rows"]) -> Iterator[tuple[range, Float[Tensor, "rows columns"]]]:
+        """The cells of rows that lie anywhere, some columns at a time."""
+        sizes = self.rows.stops[numbers] - self.rows.starts[numbers]
+        number = torch.arange(len(numbers)).repeat_interleave(sizes)
+        within = torch.arange(len(number)) - (sizes.cumsum(0) - sizes)[number]
+        query = self.rows.starts[numbers][number] + within
+        step = max(1, 2**21 // max(1, len(query)))
+        factors = [self._factor(amap, head, query) if len(self._hidden_groups) else None for amap, head in self.maps]
+        for start in range(0, len(self.columns), step):
+            columns = range(start, min(start + step, len(self.columns)))
+            key = self.columns.tokens(columns)
+            found = torch.zeros(len(numbers), len(columns))
+            for (amap, head), factor in zip(self.maps, factors, strict=True):
+                weights = self._outer(amap, head, query, torch.arange(key.start, key.stop))
+                if factor is not None:
+                    weights *= factor[:, None]
+                found.index_add_(0, number, self.columns.sum_columns(weights, columns).float())
+            yield columns, self._finish(found.div_(sizes[:, None]), columns)
+
+    def _outer(self, amap: AttentionMap, head: int, query: Tensor, key: Tensor) -> Tensor:
+        return amap.outer(torch.tensor([self.lens.text]), torch.tensor([head]), query, key)[0, 0]
+
+    def _finish(self, found: Tensor, columns: range) -> Tensor:
+        if len(self.maps) > 1:
+            found /= len(self.maps)
+        if len(self._hidden_groups):
+            hidden = self._hidden[columns.start : columns.stop]
+            if bool(hidden.any()):
+                found[:, hidden] = 0
+        return found.float()
+
+    def _factor(self, amap: AttentionMap, head: int, query: range | Tensor) -> Float[Tensor, "tokens"]:
+        """What the rows of these queries are multiplied by, so that they sum to 1 without the hidden keys."""
+        rows = torch.arange(query.start, query.stop) if isinstance(query, range) else query
+        left = torch.ones(len(rows))
+        step = max(1, 2**20 // max(1, len(rows)))
+        hidden = self._hidden_groups
+        for part in hidden.split(step):
+            spans = zip(self.columns.starts[part].tolist(), self.columns.stops[part].tolist(), strict=True)
+            keys = torch.cat([torch.arange(start, stop) for start, stop in spans])
+            left -= self._outer(amap, head, rows, keys).sum(1)
+        return torch.where(left > _GONE, 1 / left, 0.0)
+
+    def mean_of_rows(self, rows: range) -> Float[Tensor, "columns"]:
+        """The mean of some rows."""
+        total = torch.zeros(len(self.columns))
+        for part in _split(rows, _ROWS):
+            for columns in _split(range(len(self.columns)), 2**20 // _ROWS if len(part) > 16 else 2**15):
+                total[columns.start : columns.stop] += self.block(part, columns).sum(0)
+        return total / len(rows)
+
+    def sum_of_columns(self, columns: range) -> Float[Tensor, "rows"]:
+        """The sum of some columns."""
+        total = torch.zeros(len(self.rows))
+        for part in _split(columns, _COLUMNS):
+            for rows in _split(range(len(self.rows)), max(1, 2**18 // len(part))):
+                total[rows.start : rows.stop] += self.block(rows, part).sum(1)
+        return total
+
+    def look(self, query: range, key: range | None) -> tuple[float, int]:
+        """How hard the queries look at the keys; without keys at the one, not special and not themselves, at most."""
+        if key is not None:
+            total = 0.0
+            for rows in _split(query, _ROWS):
+                for columns in _split(key, 2**20 // _ROWS):
+                    total += float(self.block(rows, columns).sum())
+            return total / len(query), key.start
+        row = self.mean_of_rows(query)
+        row[self.columns.special] = -1
+        if self._is_self:
+            shift = len(self.columns) - len(self.rows)  # the last query stands at the last key
+            row[query.start + shift : query.stop + shift] = -1
+        best = int(row.argmax())
+        weight = float(row[best])
+        return (0.0, 0) if weight < 0 else (weight, best)
+
+    def pooled(self, rows: range, columns: range, size: int) -> Pooled:
+        """The mean and the maximum of every ``size × size`` block of a rectangle that begins with a block.
+
+        Blocks at the lower and right border may be smaller; their mean is over what they hold.
+        """
+        if size == 1:
+            block = self.block(rows, columns)
+            return Pooled(block, block)
+        counts = [-(-len(x) // size) for x in (rows, columns)]
+        total, most = (torch.zeros(counts) for _ in range(2))
+        tall, wide = (max(size, most // size * size) for most in (_ROWS, _COLUMNS))
+        for part in _split(rows, tall):
+            seen = self._seen(part, columns, size)
+            for along in _split(seen, wide):
+                place = tuple(
+                    slice((x.start - begin) // size, -(-(x.stop - begin) // size))
+                    for x, begin in ((part, rows.start), (along, columns.start))
+                )
+                total[place], most[place] = pool(self.block(part, along), size)
+        held = [torch.tensor([len(x) for x in _split(side, size)]) for side in (rows, columns)]
+        return Pooled(total / (held[0][:, None] * held[1]), most)
+
+    def _seen(self, rows: range, columns: range, size: int) -> range:
+        """The columns, whole blocks of them, that some of these rows may look at."""
+        query = self.rows.tokens(rows)
+        seen = [self.columns.touching(amap.columns_for(query)) for amap, _ in self.maps]
+        begin = max(0, min(x.start for x in seen) - columns.start) // size * size + columns.start
+        return range(begin, max(begin, min(columns.stop, max(x.stop for x in seen))))
+
+    def sampled(self, rows: range, columns: range, size: int) -> Pooled:
+        """:meth:`pooled` with one row, the middle one, for each row of blocks: a preview, sooner there."""
+        middles = torch.tensor([(x.start + x.stop - 1) // 2 for x in _split(rows, size)])
+        counts = (len(middles), -(-len(columns) // size))
+        total, most = torch.zeros(counts), torch.zeros(counts)
+        block = (torch.arange(columns.start, columns.stop) - columns.start) // size
+        for part, weights in self.some_rows(middles):
+            a, b = max(part.start, columns.start), min(part.stop, columns.stop)
+            if a >= b:
+                continue
+            weights, number = weights[:, a - part.start : b - part.start], block[a - columns.start : b - columns.start]
+            total.index_add_(1, number, weights)
+            most = most.scatter_reduce(1, number.expand(len(weights), -1), weights, "amax")
+        return Pooled(total / torch.bincount(block), most)
+
+    def statistics(self) -> HeadStatistics:
+        """Numbers of the whole, from at most :data:`SAMPLE` rows evenly spread."""
+        height, width = self.shape
+        count = min(height, SAMPLE)
+        rows = ((torch.arange(count) + 0.5) * height / max(1, count)).long()
+        side = (min(height, THUMBNAIL), min(width, THUMBNAIL))
+        thumbnail = torch.zeros(side)
+        at = rows + (width - height)  # the last query stands at the last key
+        entropy, distance, first, previous = (0.0,) * 4
+        for columns, weights in self.some_rows(rows):
+            key = torch.arange(columns.start, columns.stop)
+            entropy -= float(torch.xlogy(weights, weights.clamp(min=0)).sum(dtype=torch.float64))
+            distance += float((weights * (key - at[:, None]).abs()).sum(dtype=torch.float64))
+            if columns.start == 0:
+                first = float(weights[:, 0].sum())
+            inside = (at - 1 >= columns.start) & (at - 1 < columns.stop)
+            previous += float(weights[inside, (at - 1 - columns.start)[inside]].sum())
+            place = ((rows * side[0]) // height)[:, None] * side[1] + (key * side[1]) // width
+            thumbnail.view(-1).scatter_reduce_(0, place.flatten(), weights.flatten(), "amax")
+        return HeadStatistics(
+            entropy / count, distance / count, first / count, previous / count, (count, height), thumbnail
+        )
+
+
+def pool(weights: Float[Tensor, "rows columns"], size: int) -> Pooled:
+    """The sums (not yet means) and maxima of every ``size × size`` block; those at the border may be smaller."""
+    rows = [_along(weights, size, maximum) for maximum in (False, True)]
+    total, most = (_along(x.t(), size, maximum).t() for x, maximum in zip(rows, (False, True), strict=True))
+    return Pooled(total, most)
+
+
+def _along(weights: Tensor, size: int, maximum: bool) -> Tensor:
+    """The sums or maxima of every ``size`` rows."""
+    whole = len(weights) // size * size
+    parts = [weights[:whole].unflatten(0, (-1, size)), weights[whole:][None]]
+    parts = [x for x in parts if x.shape[0] and x.shape[1]]
+    return torch.cat([x.amax(1) if maximum else x.sum(1) for x in parts])
+
+
+def _split(whole: range, size: int) -> list[range]:
+    return [range(x, min(x + size, whole.stop)) for x in range(whole.start, whole.stop, size)]

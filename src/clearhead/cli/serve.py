@@ -1,0 +1,125 @@
+"""``clearhead serve``."""
+
+from __future__ import annotations
+
+import ipaddress
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from clearhead.cli.shared import busy, text_of
+from clearhead.errors import InputError
+
+if TYPE_CHECKING:
+    from clearhead.capture.capture import Capture
+
+__all__ = ["serve"]
+
+
+def serve(
+    runs: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="RUN…|TEXT", help="Captures: RUN.safetensors; with --model, the text to look at."),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", metavar="ID|PATH", help="Run this model on the text first.")
+    ] = None,
+    file: Annotated[str | None, typer.Option("--file", metavar="F|-", help="Read the text from a file, or -.")] = None,
+    truncate: Annotated[bool, typer.Option("--truncate", help="Cut off what is too long for the model.")] = False,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 for any port that is free.")] = 0,
+    host: Annotated[
+        str, typer.Option("--host", metavar="ADDRESS", help="Where to listen; by default only this computer can look.")
+    ] = "127.0.0.1",
+    memory: Annotated[
+        int, typer.Option("--memory", metavar="MB", min=16, help="How much of what was computed is kept.")
+    ] = 512,
+    open_: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
+) -> None:
+    """Show captures of any length in a browser, until Ctrl-C."""
+    from clearhead.views.server import ViewerServer
+
+    given = list(runs or ())
+    if model is None and file is None:
+        if not given:
+            raise InputError("give a capture, RUN.safetensors, or --model with a text or --file")
+    elif len(given) > 1:
+        raise InputError("with --model, give one text, or --file")
+    # The port first: a model may take long, and what would fail then should fail now.
+    with_port = ViewerServer([], host=host, port=port, memory=memory * 2**20)
+    try:
+        if model is None and file is None:
+            captures = [_read(Path(run)) for run in given]
+        else:
+            captures = [_look(text_of(given[0] if given else None, file), model, truncate)]
+        for capture in captures:
+            _check(capture)
+        with_port.add(captures)
+        del captures
+        if not _is_loopback(host):
+            _say(f"note: other computers can reach {host}; whoever knows the address can look")
+        for address in with_port.addresses:
+            typer.echo(address)
+        _say(f"at most {memory} MB of what was computed are kept; Ctrl-C stops")
+        if open_ and not _open(with_port.addresses[0]):
+            _say("note: no browser to open was found; go to the address above")
+        with_port.run()
+    finally:
+        with_port.close()
+
+
+def _read(path: Path) -> Capture:
+    from clearhead.capture.format import open_capture
+
+    with busy(f"Reading {path} …"):
+        capture = open_capture(path)
+        for layer in capture.layers:
+            layer.map.tensors()  # read and verified now, so that nothing damaged is found while somebody looks
+    return capture
+
+
+def _look(text: str, model: str | None, truncate: bool) -> Capture:
+    with busy("Loading the model …"):
+        from clearhead.capture.look import look
+        from clearhead.models.files import DEFAULT_MODEL
+
+        return look(text, DEFAULT_MODEL if model is None else model, truncate=truncate)
+
+
+def _check(capture: Capture) -> None:
+    """Refuse what there is nothing to see of."""
+    if not capture.layers:
+        raise InputError("the capture holds no maps: there is nothing to look at")
+    from clearhead.analysis.cells import check_finite
+
+    check_finite(capture)
+
+
+def _open(address: str) -> bool:
+    """Whether a browser was found, as far as that is known after two seconds: some run until they are closed."""
+    import webbrowser
+
+    found = []
+
+    def browse() -> None:
+        try:
+            found.append(webbrowser.open(address))
+        except (webbrowser.Error, OSError):
+            found.append(False)
+
+    thread = threading.Thread(target=browse, daemon=True)
+    thread.start()
+    thread.join(2)
+    return not found or found[0]
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _say(message: str) -> None:
+    typer.echo(message, err=True)

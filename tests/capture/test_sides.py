@@ -94,6 +94,20 @@ def test_look_at_pictures(tmp_path: Path) -> None:
     torch.testing.assert_close(numbers.layers[0].map[0], capture.layers[0].map[0])
 
 
+def test_look_at_a_picture_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from clearhead.cli.app import main
+
+    vision(tmp_path).save(tmp_path / "cat.png")
+    main(["look", "--image", f"{tmp_path}/cat.png", "--model", str(tmp_path), "--html", f"{tmp_path}/cat.html"])
+    assert "0,0" in capsys.readouterr().out
+    assert "data-host" in (tmp_path / "cat.html").read_text(encoding="utf-8")
+    for wrong in (["a text", "--image", f"{tmp_path}/cat.png"], ["--image", f"{tmp_path}/cat.png"]):
+        with pytest.raises(SystemExit) as ended:
+            main(["look", *wrong])
+        assert ended.value.code == 2
+        assert len(capsys.readouterr().err.splitlines()) == 1
+
+
 def test_wrong_calls(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="either a text or images"):
         ch.look()

@@ -260,24 +260,26 @@ class Cells:
         return self._finish(found, columns)
 
     @torch.no_grad()
-    def some_rows(self, numbers: Int[Tensor, "rows"]) -> Iterator[tuple[range, Float[Tensor, "rows columns"]]]:
-        """The cells of rows that lie anywhere, some columns at a time."""
+    def some_rows(
+        self, numbers: Int[Tensor, "rows"], columns: range | None = None, multiple: int = 1
+    ) -> Iterator[tuple[range, Float[Tensor, "rows columns"]]]:
+        """The cells of rows that lie anywhere, a multiple of so many columns at a time."""
+        columns = range(len(self.columns)) if columns is None else columns
         sizes = self.rows.stops[numbers] - self.rows.starts[numbers]
         number = torch.arange(len(numbers)).repeat_interleave(sizes)
         within = torch.arange(len(number)) - (sizes.cumsum(0) - sizes)[number]
         query = self.rows.starts[numbers][number] + within
-        step = max(1, 2**21 // max(1, len(query)))
+        step = max(1, 2**20 // max(1, len(query)) // multiple) * multiple
         factors = [self._factor(amap, head, query) if len(self._hidden_groups) else None for amap, head in self.maps]
-        for start in range(0, len(self.columns), step):
-            columns = range(start, min(start + step, len(self.columns)))
-            key = self.columns.tokens(columns)
-            found = torch.zeros(len(numbers), len(columns))
+        for part in _split(columns, step):
+            key = self.columns.tokens(part)
+            found = torch.zeros(len(numbers), len(part))
             for (amap, head), factor in zip(self.maps, factors, strict=True):
                 weights = self._outer(amap, head, query, torch.arange(key.start, key.stop))
                 if factor is not None:
                     weights *= factor[:, None]
-                found.index_add_(0, number, self.columns.sum_columns(weights, columns).float())
-            yield columns, self._finish(found.div_(sizes[:, None]), columns)
+                found.index_add_(0, number, self.columns.sum_columns(weights, part).float())
+            yield part, self._finish(found.div_(sizes[:, None]), part)
 
     def _outer(self, amap: AttentionMap, head: int, query: Tensor, key: Tensor) -> Tensor:
         return amap.outer(torch.tensor([self.lens.text]), torch.tensor([head]), query, key)[0, 0]
@@ -368,17 +370,12 @@ class Cells:
     def sampled(self, rows: range, columns: range, size: int) -> Pooled:
         """:meth:`pooled` with one row, the middle one, for each row of blocks: a preview, sooner there."""
         middles = torch.tensor([(x.start + x.stop - 1) // 2 for x in _split(rows, size)])
-        counts = (len(middles), -(-len(columns) // size))
-        total, most = torch.zeros(counts), torch.zeros(counts)
-        block = (torch.arange(columns.start, columns.stop) - columns.start) // size
-        for part, weights in self.some_rows(middles):
-            a, b = max(part.start, columns.start), min(part.stop, columns.stop)
-            if a >= b:
-                continue
-            weights, number = weights[:, a - part.start : b - part.start], block[a - columns.start : b - columns.start]
-            total.index_add_(1, number, weights)
-            most = most.scatter_reduce(1, number.expand(len(weights), -1), weights, "amax")
-        return Pooled(total / torch.bincount(block), most)
+        total, most = [], []
+        for _, weights in self.some_rows(middles, columns, size):
+            total.append(_along(weights.t(), size, maximum=False))
+            most.append(_along(weights.t(), size, maximum=True))
+        held = torch.tensor([len(x) for x in _split(columns, size)])
+        return Pooled(torch.cat(total).t() / held, torch.cat(most).t().contiguous())
 
     def statistics(self) -> HeadStatistics:
         """Numbers of the whole, from at most :data:`SAMPLE` rows evenly spread."""
@@ -397,8 +394,10 @@ class Cells:
                 first = float(weights[:, 0].sum())
             inside = (at - 1 >= columns.start) & (at - 1 < columns.stop)
             previous += float(weights[inside, (at - 1 - columns.start)[inside]].sum())
-            place = ((rows * side[0]) // height)[:, None] * side[1] + (key * side[1]) // width
-            thumbnail.view(-1).scatter_reduce_(0, place.flatten(), weights.flatten(), "amax")
+            for x in range(columns.start * side[1] // width, (columns.stop - 1) * side[1] // width + 1):
+                begin, end = (-(-edge * width // side[1]) - columns.start for edge in (x, x + 1))
+                seen = weights[:, max(0, begin) : end].amax(1)
+                thumbnail[:, x].scatter_reduce_(0, rows * side[0] // height, seen, "amax")
         return HeadStatistics(
             entropy / count, distance / count, first / count, previous / count, (count, height), thumbnail
         )

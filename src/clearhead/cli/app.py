@@ -15,7 +15,7 @@ import typer
 from clearhead._version import __version__
 from clearhead.cli import models as of_models
 from clearhead.cli.serve import serve
-from clearhead.cli.shared import busy, text_of
+from clearhead.cli.shared import browse, busy, text_of
 from clearhead.errors import ClearheadError, InputError
 
 if TYPE_CHECKING:
@@ -83,17 +83,23 @@ def look(
     open_page: Open = False,
     save: Save = None,
     as_json: Json = False,
+    image: Annotated[
+        list[Path] | None,
+        typer.Option("--image", metavar="F", help="Look at a picture, with a vision model as --model."),
+    ] = None,
     file: Annotated[str | None, typer.Option("--file", metavar="F|-", help="Read the text from a file, or -.")] = None,
     truncate: Annotated[bool, typer.Option("--truncate", help="Cut off what is too long for the model.")] = False,
 ) -> None:
     """Run a pretrained Transformer on TEXT and show which words its heads look at."""
-    given = text_of(text, file)
+    if image and (text is not None or file is not None):
+        raise InputError("give either a text or --image")
+    given = None if image else text_of(text, file)
     _check_outputs(figure, html, save)
     with busy("Loading the model …"):
         from clearhead.capture.look import look as run
         from clearhead.models.files import DEFAULT_MODEL
 
-        capture = run(given, DEFAULT_MODEL if model is None else model, truncate=truncate)
+        capture = run(given, DEFAULT_MODEL if model is None else model, images=image or None, truncate=truncate)
     if capture.provenance["random_weights"]:
         names = capture.provenance["random_weights"]
         _say(f"note: {len(names)} weights are not in the checkpoint and are random, among them {names[0]}")
@@ -280,9 +286,7 @@ def _kept() -> Path:
 
 
 def _open(path: Path) -> None:
-    import webbrowser
-
-    if not webbrowser.open(path.resolve().as_uri()):
+    if not browse(path.resolve().as_uri()):
         raise InputError(f"there is no browser to open {path} with: open it yourself, or name a browser in BROWSER")
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clearhead.cli.shared import busy, text_of
+from clearhead.cli.shared import browse, busy, text_of
 from clearhead.errors import InputError
 
 if TYPE_CHECKING:
@@ -62,7 +61,7 @@ def serve(
         for address in with_port.addresses:
             typer.echo(address)
         _say(f"at most {memory} MB of what was computed are kept; Ctrl-C stops")
-        if open_ and not _open(with_port.addresses[0]):
+        if open_ and not browse(with_port.addresses[0]):
             _say("note: no browser to open was found; go to the address above")
         with_port.run()
     finally:
@@ -94,24 +93,6 @@ def _check(capture: Capture) -> None:
     from clearhead.analysis.cells import check_finite
 
     check_finite(capture)
-
-
-def _open(address: str) -> bool:
-    """Whether a browser was found, as far as that is known after two seconds: some run until they are closed."""
-    import webbrowser
-
-    found = []
-
-    def browse() -> None:
-        try:
-            found.append(webbrowser.open(address))
-        except (webbrowser.Error, OSError):
-            found.append(False)
-
-    thread = threading.Thread(target=browse, daemon=True)
-    thread.start()
-    thread.join(2)
-    return not found or found[0]
 
 
 def _is_loopback(host: str) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 from clearhead.errors import InputError
 
-__all__ = ["busy", "text_of"]
+__all__ = ["browse", "busy", "text_of"]
 
 
 def busy(message: str) -> Any:
@@ -32,3 +33,21 @@ def text_of(text: str | None, file: str | None) -> str:
         raise InputError(f"cannot read {file}: {error.strerror or error}") from None
     except UnicodeDecodeError:
         raise InputError(f"{file} is no UTF-8 text") from None
+
+
+def browse(address: str) -> bool:
+    """Whether a browser was found, as far as that is known after two seconds: some run until they are closed."""
+    import webbrowser
+
+    found = []
+
+    def ask() -> None:
+        try:
+            found.append(webbrowser.open(address))
+        except (webbrowser.Error, OSError):
+            found.append(False)
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(2)
+    return not found or found[0]

@@ -361,10 +361,37 @@ def test_a_host_that_is_not_here_is_said() -> None:
         ViewerServer([], host="192.0.2.1")
 
 
-def test_the_page_shows_the_numbers_of_python(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with chromium() as found:
+        yield found
+
+
+def test_the_page_says_preview_until_the_overview_is_exact(browser: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "base_level", lambda shape, most: 2)
+    may_go_on = threading.Event()
+    make = Pass.make
+    monkeypatch.setattr(Pass, "make", lambda made, band: may_go_on.wait(60) and make(made, band))
+    with serving(capture_of(layers=1)) as server:
+        try:
+            seen = Visit(browser, f"{server.addresses[0]}#u=pieces", viewport={"width": 800, "height": 600})
+            legend = seen.page.locator(".legend")
+            legend.get_by_text("sampled preview").wait_for()
+            bar = legend.get_by_role("progressbar")
+            bar.wait_for()
+            assert bar.get_attribute("max") == "5"
+        finally:
+            may_go_on.set()
+        legend.get_by_text("sampled preview").wait_for(state="detached")
+        assert bar.count() == 0
+        seen.requests = [x for x in seen.requests if not x.startswith(server.addresses[0])]
+        seen.close()
+
+
+def test_the_page_shows_the_numbers_of_python(browser: Any) -> None:
     capture = capture_of(4099, layers=1)
     whole = capture["layer0"]
-    with serving(capture) as server, chromium() as browser:
+    with serving(capture) as server:
         seen = Visit(browser, f"{server.addresses[0]}#u=pieces&h=0.1&q=4000&k=17")
         seen.settle()
         strong = seen.page.locator(".inspector strong")

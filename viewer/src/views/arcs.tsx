@@ -2,7 +2,8 @@
 
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import type { Head } from "../data/source";
+import { block } from "../data/block";
+import type { Span } from "../data/source";
 import { paperOf, standalone } from "../marks/picture";
 import { headName, weightText } from "./format";
 import type { Model } from "./model";
@@ -20,6 +21,8 @@ interface Arc {
   head: number;
 }
 
+const within = (at: number, span: Span | null): boolean => !span || (at >= span[0] && at < span[1]);
+
 export function Arcs({ model }: { model: Model }) {
   const { store, source } = model;
   const { heads, query, key } = store.state.value;
@@ -34,18 +37,24 @@ export function Arcs({ model }: { model: Model }) {
   const first = Math.min(start.value, Math.max(0, keys.length - columns));
 
   useEffect(() => {
+    const at = (query ?? key)?.[0];
+    if (at !== undefined && (at < start.peek() || at >= start.peek() + SIGHT)) start.value = Math.max(0, at - SIGHT / 2);
+  }, [query, key]);
+  useEffect(() => {
     const controller = new AbortController();
-    Promise.all(heads.map((head) => blockOf(model, head, from, rows, first, columns, controller.signal))).then(
+    Promise.all(heads.map((head) => block(source, { ...lens, heads: [head] }, from, rows, first, columns, controller.signal))).then(
       (blocks) => {
         const found: Arc[] = [];
         blocks.forEach((block, head) => block.forEach((weight, at) => weight > 1e-3 && found.push({ query: from + Math.floor(at / columns), key: first + (at % columns), weight, head })));
-        found.sort((a, b) => b.weight - a.weight);
+        // What is selected first, so that its lines are not lost among stronger ones.
+        const isAside = (arc: Arc) => (within(arc.query, query) && within(arc.key, key) ? 0 : 1);
+        found.sort((a, b) => isAside(a) - isAside(b) || b.weight - a.weight);
         arcs.value = { arcs: found.slice(0, MOST_LINES), of: found.length };
       },
       (error: Error) => error.name !== "AbortError" && (model.error.value = error.message),
     );
     return () => controller.abort();
-  }, [lens, from, first, rows, columns]);
+  }, [lens, from, first, rows, columns, query, key]);
 
   useEffect(() => {
     const list = arcs.value.arcs;
@@ -61,8 +70,7 @@ export function Arcs({ model }: { model: Model }) {
   const hover = store.hover.value;
   const isLit = (arc: Arc): boolean => {
     if (hover.query !== null || hover.key !== null) return arc.query === hover.query || arc.key === hover.key;
-    if (query && !(arc.query >= query[0] && arc.query < query[1])) return false;
-    return !(key && !(arc.key >= key[0] && arc.key < key[1]));
+    return within(arc.query, query) && within(arc.key, key);
   };
   const anything = hover.query !== null || hover.key !== null || query || key;
   const height = Math.max(rows, columns) * LINE + 12;
@@ -96,7 +104,7 @@ export function Arcs({ model }: { model: Model }) {
         ))}
         <span>
           {arcs.value.of > shown.length ? `the strongest ${shown.length} of ${arcs.value.of} lines above 0.001` : `${shown.length} lines above 0.001`}
-          {shown.length > 0 && `, down to ${weightText(shown[shown.length - 1].weight)}`}
+          {shown.length > 0 && `, down to ${weightText(Math.min(...shown.map((arc) => arc.weight)))}`}
           {Math.max(queries.length, keys.length) > SIGHT && ` among ${SIGHT} from ${from}`}
         </span>
         {Math.max(queries.length, keys.length) > SIGHT && (
@@ -108,27 +116,6 @@ export function Arcs({ model }: { model: Model }) {
       </figcaption>
     </figure>
   );
-}
-
-async function blockOf(model: Model, head: Head, from: number, rows: number, first: number, columns: number, signal: AbortSignal): Promise<Float32Array> {
-  const found = new Float32Array(rows * columns);
-  const lens = { ...model.store.lens.peek(), heads: [head] };
-  const range = (start: number, count: number) => Array.from({ length: Math.floor((start + count - 1) / 256) - Math.floor(start / 256) + 1 }, (_, i) => Math.floor(start / 256) + i);
-  const tiles = range(from, rows).flatMap((ty) => range(first, columns).map((tx) => [ty, tx] as const));
-  await Promise.all(
-    tiles.map(async ([ty, tx]) => {
-      const tile = await model.source.tile(lens, 0, ty, tx, signal);
-      for (let r = 0; r < tile.rows; r++) {
-        const i = ty * 256 + r - from;
-        if (i < 0 || i >= rows) continue;
-        for (let c = 0; c < tile.columns; c++) {
-          const j = tx * 256 + c - first;
-          if (j >= 0 && j < columns) found[i * columns + j] = tile.mean[r * tile.columns + c];
-        }
-      }
-    }),
-  );
-  return found;
 }
 
 interface ColumnProps {

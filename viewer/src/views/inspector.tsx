@@ -15,12 +15,8 @@ export function Inspector({ model }: { model: Model }) {
   const to = key && spanText(words, key);
   let weight = 0;
   if (known && key) for (let j = key[0]; j < key[1]; j++) weight += known[j];
-  const rank = known && key && key[1] === key[0] + 1 ? 1 + known.filter((x) => x > known[key[0]]).length : null;
-  const best = known
-    ? Array.from(known, (x, at) => [x, at] as const)
-        .sort((a, b) => b[0] - a[0])
-        .slice(0, SHOWN)
-    : [];
+  const rank = known && key && key[1] === key[0] + 1 ? 1 + known.reduce((count, x) => count + Number(x > known[key[0]]), 0) : null;
+  const best = known ? strongest(known) : [];
   const looks = [...(model.looks.value ?? [])].sort((a, b) => b.weight - a.weight).slice(0, SHOWN);
   const chosen = heads.map((head) => headName(source.info, head)).join(" + ");
   return (
@@ -67,6 +63,14 @@ export function Inspector({ model }: { model: Model }) {
       {!query && <p class="hint">Choose a word in the text.</p>}
     </aside>
   );
+}
+
+/** The largest numbers and where they stand, the largest first. */
+function strongest(numbers: Float32Array): (readonly [weight: number, at: number])[] {
+  const least = numbers.length > SHOWN ? numbers.toSorted()[numbers.length - SHOWN] : -Infinity;
+  const found: [number, number][] = [];
+  numbers.forEach((x, at) => x >= least && found.push([x, at]));
+  return found.sort((a, b) => b[0] - a[0]).slice(0, SHOWN);
 }
 
 interface Bar {

@@ -19,16 +19,16 @@ export function Ramp({ scale }: { scale: Scale }) {
   );
 }
 
-export function Legend({ model, isPooled }: { model: Model; isPooled: boolean }) {
+export function Legend({ model, pooled }: { model: Model; pooled: number }) {
   const { log, hide, pool, heads } = model.store.state.value;
   const progress = model.source.progress?.value;
   const notes = [
-    model.isPreview.value && "sampled preview: one row of cells for each row of pixels",
+    model.isPreview.value && "sampled preview",
     log && "log scale",
     hide === "special" && "special tokens hidden, rows renormalised",
     hide === "first" && "first token hidden, rows renormalised",
     heads.length > 1 && `mean of ${heads.length} heads`,
-    isPooled && (pool === "max" ? "each pixel the maximum of its weights" : "each pixel the mean of its weights"),
+    pooled > 1 && `${pool === "max" ? "maximum" : "mean"} of ${pooled} × ${pooled}`,
   ].filter(Boolean);
   return (
     <span class="legend">

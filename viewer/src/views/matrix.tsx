@@ -4,7 +4,8 @@ import { effect, type Signal, untracked, useSignal } from "@preact/signals";
 import { useEffect, useId, useRef } from "preact/hooks";
 import { select } from "d3-selection";
 import { zoom, zoomIdentity, type ZoomTransform } from "d3-zoom";
-import type { Tile } from "../data/source";
+import { block } from "../data/block";
+import { TILE, type Tile } from "../data/source";
 import { paint, type Scale } from "../marks/color";
 import { escaped } from "../marks/picture";
 import { TileCache } from "../tiles/cache";
@@ -20,6 +21,7 @@ const MOST_CELLS = 1_000_000;
 class Board {
   readonly cache: TileCache;
   private readonly images = new WeakMap<Tile, { key: string; bitmap: HTMLCanvasElement }>();
+  private readonly mosts = new WeakMap<Tile, { mean?: number; max?: number }>();
   transform: ZoomTransform = zoomIdentity;
   /** Pixels that the labels of rows and columns take. */
   readonly labels: number;
@@ -30,7 +32,8 @@ class Board {
     private readonly model: Model,
     private readonly rows: number,
     private readonly columns: number,
-    private readonly isPooled: Signal<boolean>,
+    /** How many cells a pixel of what is drawn stands for, in each direction. */
+    private readonly pooled: Signal<number>,
   ) {
     const lens = untracked(() => model.store.lens.value);
     this.cache = new TileCache(
@@ -40,12 +43,16 @@ class Board {
     this.labels = this.room();
   }
 
-  /** As much as the longest of the first words needs, within bounds. */
+  /** As much as the longest words need, within bounds. */
   private room(): number {
     const context = this.canvas.getContext("2d")!;
     context.font = `14px ${getComputedStyle(this.canvas).fontFamily}`;
-    const words = [...this.model.queryWords.peek().slice(0, 500), ...this.model.keyWords.peek().slice(0, 500)];
-    const longest = Math.max(0, ...words.map((word) => context.measureText(word.slice(0, 40)).width));
+    let longest = 0;
+    for (const words of [this.model.queryWords.peek(), this.model.keyWords.peek()]) {
+      const letters = words.reduce((most, word) => Math.max(most, word.length), 0);
+      const long = words.filter((word) => word.length >= letters - 1).slice(0, 50);
+      for (const word of long) longest = Math.max(longest, context.measureText(word.slice(0, 40)).width);
+    }
     return Math.ceil(Math.min(longest + 12, 120, this.canvas.clientWidth / 4));
   }
 
@@ -95,12 +102,8 @@ class Board {
     const tiles = visibleTiles(port, level, this.rows, this.columns);
     this.cache.want([top, ...tiles.filter((tile) => keyOf(tile) !== keyOf(top))]);
     model.isPreview.value = this.cache.isPreview;
-    const whole = this.cache.get(top);
-    if (whole) {
-      let most = 0;
-      for (const x of state.pool === "max" || !top.level ? whole.max : whole.mean) if (x > most) most = x;
-      if (most !== model.most.peek()) model.most.value = most;
-    }
+    const most = this.mostOf([...tiles, ...(tiles.some((tile) => this.cache.get(tile)) ? [] : [top])], state.pool);
+    if (most !== null && most !== model.most.peek()) model.most.value = most; // which draws again
 
     context.save();
     context.beginPath();
@@ -110,9 +113,26 @@ class Board {
     this.drawSelection(context, port, style);
     context.restore();
     this.drawLabels(context, port, style);
-    this.isPooled.value = level > 0;
+    this.pooled.value = 2 ** level;
     canvas.dataset.level = String(level);
     canvas.dataset.waiting = String(this.cache.isWaiting);
+  }
+
+  /** What the strongest ink stands for: the most there is in sight, in round numbers where that moves. */
+  private mostOf(addresses: Address[], pool: "mean" | "max"): number | null {
+    let most: number | null = null;
+    for (const address of addresses) {
+      const tile = this.cache.get(address);
+      if (!tile) continue;
+      const known = this.mosts.get(tile) ?? {};
+      this.mosts.set(tile, known);
+      known[pool] ??= tile[pool].reduce((a, b) => (b > a ? b : a), 0);
+      most = Math.max(most ?? 0, known[pool]);
+    }
+    if (!most || Math.max(this.rows, this.columns) <= TILE) return most;
+    const ten = 10 ** Math.floor(Math.log10(most));
+    const round = [1, 2, 5, 10].find((step) => step * ten >= most)! * ten;
+    return most <= 1 ? Math.min(1, round) : round;
   }
 
   private drawTile(context: CanvasRenderingContext2D, address: Address, port: Viewport, scale: Scale, pool: "mean" | "max") {
@@ -181,24 +201,25 @@ class Board {
     const [words, others] = [model.queryWords.peek(), model.keyWords.peek()];
     const ink = (at: number, span: readonly [number, number] | null, hovered: number | null, name: string) =>
       style.getPropertyValue(span && at >= span[0] && at < span[1] ? name : hovered === at ? "--ink" : "--quiet");
-    const first = (offset: number) => Math.max(0, Math.floor(-offset / port.scale));
+    // Every n-th in sight, and those that are selected or pointed at instead of what would overlap them.
+    const labelled = (offset: number, size: number, count: number, span: readonly [number, number] | null, hovered: number | null): number[] => {
+      const [first, last] = [Math.max(0, Math.floor(-offset / port.scale)), Math.min(count - 1, Math.floor((size - offset) / port.scale))];
+      const marked = [span?.[0], hovered].filter((at): at is number => typeof at === "number" && at >= first && at <= last);
+      const found = [...new Set(marked)];
+      for (let at = Math.ceil(first / every) * every; at <= last; at += every) if (!marked.some((x) => Math.abs(x - at) < every)) found.push(at);
+      return found;
+    };
     context.textAlign = "right";
-    for (let i = first(port.top); i < words.length; i++) {
+    for (const i of labelled(port.top, port.height, words.length, query, hover.query)) {
       const y = this.labels + port.top + (i + 0.5) * port.scale;
-      if (y > this.labels + port.height) break;
-      const isSelected = (query && i === query[0]) || hover.query === i;
-      if (y < this.labels || (i % every !== 0 && !isSelected)) continue;
-      if (!isSelected && every > 1 && nearSelected(i, every, query, hover.query)) continue;
+      if (y < this.labels || y > this.labels + port.height) continue;
       context.fillStyle = ink(i, query, hover.query, "--query");
       context.fillText(cut(context, words[i], this.labels), this.labels - 6, y);
     }
     context.textAlign = "left";
-    for (let j = first(port.left); j < others.length; j++) {
+    for (const j of labelled(port.left, port.width, others.length, key, hover.key)) {
       const x = this.labels + port.left + (j + 0.5) * port.scale;
-      if (x > this.labels + port.width) break;
-      const isSelected = (key && j === key[0]) || hover.key === j;
-      if (x < this.labels || (j % every !== 0 && !isSelected)) continue;
-      if (!isSelected && every > 1 && nearSelected(j, every, key, hover.key)) continue;
+      if (x < this.labels || x > this.labels + port.width) continue;
       context.save();
       context.translate(x, this.labels - 6);
       context.rotate(-Math.PI / 2);
@@ -251,10 +272,8 @@ class Board {
     const [words, others] = [this.model.queryWords.peek(), this.model.keyWords.peek()];
     const lens = this.model.store.lens.peek();
     const found: (string | number)[][] = [["", ...others.slice(first, first + columns)]];
-    for (let i = from; i < from + rows; i++) {
-      const row = await this.model.source.rows(lens, i, i + 1);
-      found.push([words[i], ...row.subarray(first, first + columns)]);
-    }
+    const weights = await block(this.model.source, lens, from, rows, first, columns);
+    for (let i = 0; i < rows; i++) found.push([words[from + i], ...weights.subarray(i * columns, (i + 1) * columns)]);
     return found;
   }
 
@@ -262,10 +281,6 @@ class Board {
     cancelAnimationFrame(this.frame);
     this.cache.close();
   }
-}
-
-function nearSelected(at: number, every: number, span: readonly [number, number] | null, hovered: number | null): boolean {
-  return [span?.[0] ?? null, hovered].some((x) => x !== null && Math.abs(x - at) < every);
 }
 
 function strokeBand(context: CanvasRenderingContext2D, [x, width]: [number, number], [y, height]: [number, number]) {
@@ -282,14 +297,14 @@ function cut(context: CanvasRenderingContext2D, word: string, room: number): str
 export function Matrix({ model }: { model: Model }) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const said = useSignal("");
-  const isPooled = useSignal(false);
+  const pooled = useSignal(1);
   const id = useId();
   const [rows, columns] = [model.queryWords.value.length, model.keyWords.value.length];
   const lens = model.store.lens.value;
 
   useEffect(() => {
     const element = canvas.current!;
-    const board = new Board(element, model, rows, columns, isPooled);
+    const board = new Board(element, model, rows, columns, pooled);
     const { store } = model;
     model.kept.value = board;
     const behaviour = zoom<HTMLCanvasElement, unknown>()
@@ -302,9 +317,10 @@ export function Matrix({ model }: { model: Model }) {
         [0, 0],
         [board.fit * columns, board.fit * rows],
       ])
-      .on("zoom", ({ transform }: { transform: ZoomTransform }) => {
+      .on("zoom", ({ transform, sourceEvent }: { transform: ZoomTransform; sourceEvent: MouseEvent | null }) => {
         board.transform = transform;
         board.draw();
+        if (sourceEvent instanceof MouseEvent) move(sourceEvent); // another cell is under the pointer now
       });
     const selection = select(element);
     selection.call(behaviour).on("dblclick.zoom", null);
@@ -317,7 +333,7 @@ export function Matrix({ model }: { model: Model }) {
     });
     const size = new ResizeObserver(() => board.draw());
     size.observe(element);
-    const move = (event: PointerEvent) => {
+    const move = (event: MouseEvent) => {
       const { left, top } = element.getBoundingClientRect();
       store.hover.value = board.cellAt(event.clientX - left, event.clientY - top) ?? { query: null, key: null };
     };
@@ -364,18 +380,25 @@ export function Matrix({ model }: { model: Model }) {
           return undefined;
         }
         const controller = new AbortController();
-        const [from, to] = [model.queryWords.value[i], model.keyWords.value[j]];
-        model.source.rows(model.store.lens.value, i, i + 1, controller.signal).then(
-          (row) => {
-            const rank = 1 + row.filter((x) => x > row[j]).length;
-            said.value = `${from} → ${to}: ${weightText(row[j])}, ${rank === 1 ? "largest" : `rank ${rank}`} of its row`;
-          },
-          () => undefined,
-        );
-        return () => controller.abort();
+        const timer = setTimeout(() => tell(i, j, controller.signal), 40); // not for every cell that the pointer passes
+        return () => {
+          clearTimeout(timer);
+          controller.abort();
+        };
       }),
     [],
   );
+
+  function tell(i: number, j: number, abort: AbortSignal): void {
+    const [from, to] = [model.queryWords.peek()[i], model.keyWords.peek()[j]];
+    model.source.rows(model.store.lens.peek(), i, i + 1, abort).then(
+      (row) => {
+        const rank = 1 + row.reduce((count, x) => count + Number(x > row[j]), 0);
+        said.value = `${from} → ${to}: ${weightText(row[j])}, ${rank === 1 ? "largest" : `rank ${rank}`} of its row`;
+      },
+      () => undefined,
+    );
+  }
 
   return (
     <figure class="matrix">
@@ -398,7 +421,7 @@ export function Matrix({ model }: { model: Model }) {
         <output aria-live="polite">
           {said.value || "Point at a cell, or use the arrow keys."}
         </output>
-        <Legend model={model} isPooled={isPooled.value} />
+        <Legend model={model} pooled={pooled.value} />
       </figcaption>
     </figure>
   );

@@ -1588,7 +1588,26 @@ var tn = class {
 			n(), e.removeEventListener("popstate", t);
 		};
 	}
-}, nn = "http://www.w3.org/2000/svg", rn = [
+};
+// src/data/block.ts
+async function nn(e, t, n, r, i, a, o) {
+	let s = new Float32Array(r * a), c = (e, t) => {
+		let n = Math.floor(e / 256);
+		return Array.from({ length: Math.floor((e + t - 1) / 256) - n + 1 }, (e, t) => n + t);
+	}, l = c(n, r).flatMap((e) => c(i, a).map((t) => [e, t]));
+	return await Promise.all(l.map(async ([c, l]) => {
+		let u = await e.tile(t, 0, c, l, o);
+		for (let e = 0; e < u.rows; e++) {
+			let t = c * 256 + e - n;
+			if (!(t < 0 || t >= r)) for (let n = 0; n < u.columns; n++) {
+				let r = l * 256 + n - i;
+				r >= 0 && r < a && (s[t * a + r] = u.mean[e * u.columns + n]);
+			}
+		}
+	})), s;
+}
+// src/marks/picture.ts
+var rn = "http://www.w3.org/2000/svg", an = [
 	"fill",
 	"stroke",
 	"stroke-width",
@@ -1598,11 +1617,11 @@ var tn = class {
 	"font-weight",
 	"text-anchor"
 ];
-function an(e, t) {
+function on(e, t) {
 	let n = e.cloneNode(!0), [r, i] = [e, n].map((e) => [...e.querySelectorAll("*")]);
 	r.forEach((e, t) => {
 		let n = getComputedStyle(e);
-		for (let e of rn) i[t].setAttribute(e, n.getPropertyValue(e));
+		for (let e of an) i[t].setAttribute(e, n.getPropertyValue(e));
 		for (let e of [
 			"class",
 			"tabindex",
@@ -1619,7 +1638,7 @@ function an(e, t) {
 		0,
 		640,
 		480
-	], l = document.createElementNS(nn, "rect");
+	], l = document.createElementNS(rn, "rect");
 	for (let [e, n] of Object.entries({
 		x: a,
 		y: o,
@@ -1627,12 +1646,12 @@ function an(e, t) {
 		height: c,
 		fill: t
 	})) l.setAttribute(e, String(n));
-	return n.prepend(l), n.removeAttribute("style"), n.setAttribute("width", String(s)), n.setAttribute("height", String(c)), n.setAttribute("xmlns", nn), new XMLSerializer().serializeToString(n);
+	return n.prepend(l), n.removeAttribute("style"), n.setAttribute("width", String(s)), n.setAttribute("height", String(c)), n.setAttribute("xmlns", rn), new XMLSerializer().serializeToString(n);
 }
-function on(e) {
+function sn(e) {
 	return getComputedStyle(e).getPropertyValue("--paper");
 }
-async function sn(e) {
+async function cn(e) {
 	let t = new Image();
 	t.src = URL.createObjectURL(new Blob([e], { type: "image/svg+xml" }));
 	try {
@@ -1643,7 +1662,7 @@ async function sn(e) {
 		URL.revokeObjectURL(t.src);
 	}
 }
-function cn(e) {
+function ln(e) {
 	let t = (e) => {
 		if (typeof e == "number") return String(e);
 		let t = /^[=+\-@\t\r]/.test(e) ? `'${e}` : e;
@@ -1651,43 +1670,43 @@ function cn(e) {
 	};
 	return `${e.map((e) => e.map(t).join(",")).join("\r\n")}\r\n`;
 }
-function ln(e) {
+function un(e) {
 	return e.replace(/[&<>"']/g, (e) => `&#${e.charCodeAt(0)};`).replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f]/g, "�");
 }
-function un(e, t) {
+function dn(e, t) {
 	let n = document.createElement("a");
 	n.href = URL.createObjectURL(e), n.download = t, n.click(), setTimeout(() => URL.revokeObjectURL(n.href), 1e4);
 }
 // node_modules/d3-format/dist/d3-format.mjs
-function dn(e) {
+function fn(e) {
 	return Math.abs(e = Math.round(e)) >= 1e21 ? e.toLocaleString("en").replace(/,/g, "") : e.toString(10);
 }
-function fn(e, t) {
+function pn(e, t) {
 	if (!isFinite(e) || e === 0) return null;
 	var n = (e = t ? e.toExponential(t - 1) : e.toExponential()).indexOf("e"), r = e.slice(0, n);
 	return [r.length > 1 ? r[0] + r.slice(2) : r, +e.slice(n + 1)];
 }
-function pn(e) {
-	return e = fn(Math.abs(e)), e ? e[1] : NaN;
+function mn(e) {
+	return e = pn(Math.abs(e)), e ? e[1] : NaN;
 }
-function mn(e, t) {
+function hn(e, t) {
 	return function(n, r) {
 		for (var i = n.length, a = [], o = 0, s = e[0], c = 0; i > 0 && s > 0 && (c + s + 1 > r && (s = Math.max(1, r - c)), a.push(n.substring(i -= s, i + s)), !((c += s + 1) > r));) s = e[o = (o + 1) % e.length];
 		return a.reverse().join(t);
 	};
 }
-function hn(e) {
+function gn(e) {
 	return function(t) {
 		return t.replace(/[0-9]/g, function(t) {
 			return e[+t];
 		});
 	};
 }
-var gn = /^(?:(.)?([<>=^]))?([+\-( ])?([$#])?(0)?(\d+)?(,)?(\.\d+)?(~)?([a-z%])?$/i;
-function _n(e) {
-	if (!(t = gn.exec(e))) throw Error("invalid format: " + e);
+var _n = /^(?:(.)?([<>=^]))?([+\-( ])?([$#])?(0)?(\d+)?(,)?(\.\d+)?(~)?([a-z%])?$/i;
+function vn(e) {
+	if (!(t = _n.exec(e))) throw Error("invalid format: " + e);
 	var t;
-	return new vn({
+	return new yn({
 		fill: t[1],
 		align: t[2],
 		sign: t[3],
@@ -1700,14 +1719,14 @@ function _n(e) {
 		type: t[10]
 	});
 }
-_n.prototype = vn.prototype;
-function vn(e) {
+vn.prototype = yn.prototype;
+function yn(e) {
 	this.fill = e.fill === void 0 ? " " : e.fill + "", this.align = e.align === void 0 ? ">" : e.align + "", this.sign = e.sign === void 0 ? "-" : e.sign + "", this.symbol = e.symbol === void 0 ? "" : e.symbol + "", this.zero = !!e.zero, this.width = e.width === void 0 ? void 0 : +e.width, this.comma = !!e.comma, this.precision = e.precision === void 0 ? void 0 : +e.precision, this.trim = !!e.trim, this.type = e.type === void 0 ? "" : e.type + "";
 }
-vn.prototype.toString = function() {
+yn.prototype.toString = function() {
 	return this.fill + this.align + this.sign + this.symbol + (this.zero ? "0" : "") + (this.width === void 0 ? "" : Math.max(1, this.width | 0)) + (this.comma ? "," : "") + (this.precision === void 0 ? "" : "." + Math.max(0, this.precision | 0)) + (this.trim ? "~" : "") + this.type;
 };
-function yn(e) {
+function bn(e) {
 	out: for (var t = e.length, n = 1, r = -1, i; n < t; ++n) switch (e[n]) {
 		case ".":
 			r = i = n;
@@ -1721,38 +1740,38 @@ function yn(e) {
 	}
 	return r > 0 ? e.slice(0, r) + e.slice(i + 1) : e;
 }
-var bn;
-function xn(e, t) {
-	var n = fn(e, t);
-	if (!n) return bn = void 0, e.toPrecision(t);
-	var r = n[0], i = n[1], a = i - (bn = Math.max(-8, Math.min(8, Math.floor(i / 3))) * 3) + 1, o = r.length;
-	return a === o ? r : a > o ? r + Array(a - o + 1).join("0") : a > 0 ? r.slice(0, a) + "." + r.slice(a) : "0." + Array(1 - a).join("0") + fn(e, Math.max(0, t + a - 1))[0];
-}
+var xn;
 function Sn(e, t) {
-	var n = fn(e, t);
+	var n = pn(e, t);
+	if (!n) return xn = void 0, e.toPrecision(t);
+	var r = n[0], i = n[1], a = i - (xn = Math.max(-8, Math.min(8, Math.floor(i / 3))) * 3) + 1, o = r.length;
+	return a === o ? r : a > o ? r + Array(a - o + 1).join("0") : a > 0 ? r.slice(0, a) + "." + r.slice(a) : "0." + Array(1 - a).join("0") + pn(e, Math.max(0, t + a - 1))[0];
+}
+function Cn(e, t) {
+	var n = pn(e, t);
 	if (!n) return e + "";
 	var r = n[0], i = n[1];
 	return i < 0 ? "0." + Array(-i).join("0") + r : r.length > i + 1 ? r.slice(0, i + 1) + "." + r.slice(i + 1) : r + Array(i - r.length + 2).join("0");
 }
-var Cn = {
+var wn = {
 	"%": (e, t) => (e * 100).toFixed(t),
 	b: (e) => Math.round(e).toString(2),
 	c: (e) => e + "",
-	d: dn,
+	d: fn,
 	e: (e, t) => e.toExponential(t),
 	f: (e, t) => e.toFixed(t),
 	g: (e, t) => e.toPrecision(t),
 	o: (e) => Math.round(e).toString(8),
-	p: (e, t) => Sn(e * 100, t),
-	r: Sn,
-	s: xn,
+	p: (e, t) => Cn(e * 100, t),
+	r: Cn,
+	s: Sn,
 	X: (e) => Math.round(e).toString(16).toUpperCase(),
 	x: (e) => Math.round(e).toString(16)
 };
-function wn(e) {
+function Tn(e) {
 	return e;
 }
-var Tn = Array.prototype.map, En = [
+var En = Array.prototype.map, Dn = [
 	"y",
 	"z",
 	"a",
@@ -1771,13 +1790,13 @@ var Tn = Array.prototype.map, En = [
 	"Z",
 	"Y"
 ];
-function Dn(e) {
-	var t = e.grouping === void 0 || e.thousands === void 0 ? wn : mn(Tn.call(e.grouping, Number), e.thousands + ""), n = e.currency === void 0 ? "" : e.currency[0] + "", r = e.currency === void 0 ? "" : e.currency[1] + "", i = e.decimal === void 0 ? "." : e.decimal + "", a = e.numerals === void 0 ? wn : hn(Tn.call(e.numerals, String)), o = e.percent === void 0 ? "%" : e.percent + "", s = e.minus === void 0 ? "−" : e.minus + "", c = e.nan === void 0 ? "NaN" : e.nan + "";
+function On(e) {
+	var t = e.grouping === void 0 || e.thousands === void 0 ? Tn : hn(En.call(e.grouping, Number), e.thousands + ""), n = e.currency === void 0 ? "" : e.currency[0] + "", r = e.currency === void 0 ? "" : e.currency[1] + "", i = e.decimal === void 0 ? "." : e.decimal + "", a = e.numerals === void 0 ? Tn : gn(En.call(e.numerals, String)), o = e.percent === void 0 ? "%" : e.percent + "", s = e.minus === void 0 ? "−" : e.minus + "", c = e.nan === void 0 ? "NaN" : e.nan + "";
 	function l(e, l) {
-		e = _n(e);
+		e = vn(e);
 		var u = e.fill, d = e.align, f = e.sign, p = e.symbol, m = e.zero, h = e.width, g = e.comma, _ = e.precision, v = e.trim, y = e.type;
-		y === "n" ? (g = !0, y = "g") : Cn[y] || (_ === void 0 && (_ = 12), v = !0, y = "g"), (m || u === "0" && d === "=") && (m = !0, u = "0", d = "=");
-		var b = (l && l.prefix !== void 0 ? l.prefix : "") + (p === "$" ? n : p === "#" && /[boxX]/.test(y) ? "0" + y.toLowerCase() : ""), x = (p === "$" ? r : /[%p]/.test(y) ? o : "") + (l && l.suffix !== void 0 ? l.suffix : ""), S = Cn[y], C = /[defgprs%]/.test(y);
+		y === "n" ? (g = !0, y = "g") : wn[y] || (_ === void 0 && (_ = 12), v = !0, y = "g"), (m || u === "0" && d === "=") && (m = !0, u = "0", d = "=");
+		var b = (l && l.prefix !== void 0 ? l.prefix : "") + (p === "$" ? n : p === "#" && /[boxX]/.test(y) ? "0" + y.toLowerCase() : ""), x = (p === "$" ? r : /[%p]/.test(y) ? o : "") + (l && l.suffix !== void 0 ? l.suffix : ""), S = wn[y], C = /[defgprs%]/.test(y);
 		_ = _ === void 0 ? 6 : /[gprs]/.test(y) ? Math.max(1, Math.min(21, _)) : Math.max(0, Math.min(20, _));
 		function w(e) {
 			var n = b, r = x, o, l, p;
@@ -1785,7 +1804,7 @@ function Dn(e) {
 			else {
 				e = +e;
 				var w = e < 0 || 1 / e < 0;
-				if (e = isNaN(e) ? c : S(Math.abs(e), _), v && (e = yn(e)), w && +e == 0 && f !== "+" && (w = !1), n = (w ? f === "(" ? f : s : f === "-" || f === "(" ? "" : f) + n, r = (y === "s" && !isNaN(e) && bn !== void 0 ? En[8 + bn / 3] : "") + r + (w && f === "(" ? ")" : ""), C) {
+				if (e = isNaN(e) ? c : S(Math.abs(e), _), v && (e = bn(e)), w && +e == 0 && f !== "+" && (w = !1), n = (w ? f === "(" ? f : s : f === "-" || f === "(" ? "" : f) + n, r = (y === "s" && !isNaN(e) && xn !== void 0 ? Dn[8 + xn / 3] : "") + r + (w && f === "(" ? ")" : ""), C) {
 					for (o = -1, l = e.length; ++o < l;) if (p = e.charCodeAt(o), 48 > p || p > 57) {
 						r = (p === 46 ? i + e.slice(o + 1) : e.slice(o)) + r, e = e.slice(0, o);
 						break;
@@ -1813,7 +1832,7 @@ function Dn(e) {
 		}, w;
 	}
 	function u(e, t) {
-		var n = Math.max(-8, Math.min(8, Math.floor(pn(t) / 3))) * 3, r = 10 ** -n, i = l((e = _n(e), e.type = "f", e), { suffix: En[8 + n / 3] });
+		var n = Math.max(-8, Math.min(8, Math.floor(mn(t) / 3))) * 3, r = 10 ** -n, i = l((e = vn(e), e.type = "f", e), { suffix: Dn[8 + n / 3] });
 		return function(e) {
 			return i(r * e);
 		};
@@ -1823,33 +1842,33 @@ function Dn(e) {
 		formatPrefix: u
 	};
 }
-var On, kn;
-An({
+var kn, An;
+jn({
 	thousands: ",",
 	grouping: [3],
 	currency: ["$", ""]
 });
-function An(e) {
-	return On = Dn(e), kn = On.format, On.formatPrefix, On;
+function jn(e) {
+	return kn = On(e), An = kn.format, kn.formatPrefix, kn;
 }
 // src/views/format.ts
-var jn = kn(".3f"), Mn = kn(".1e");
+var Mn = An(".3f"), Nn = An(".1e");
 function V(e) {
-	return e === 0 || e >= 5e-4 || Number.isNaN(e) ? jn(e) : Mn(e);
+	return e === 0 || e >= 5e-4 || Number.isNaN(e) ? Mn(e) : Nn(e);
 }
-function Nn(e, [t, n]) {
+function Pn(e, [t, n]) {
 	let { label: r, number: i, heads: a } = e.layers[t];
 	return `L${i}H${a[n]}${r.slice(`L${i}`.length)}`;
 }
-function Pn(e) {
+function Fn(e) {
 	return e.replace(/\n/g, "⏎").replace(/\t/g, "⇥").replace(/^ +| +$/g, (e) => "␣".repeat(e.length)) || "∅";
 }
-function Fn(e, t) {
+function In(e, t) {
 	let n = e.slice(t[0], Math.min(t[1], t[0] + 6)).join(" ");
 	return t[1] - t[0] > 6 ? `${n} …` : n;
 }
 // node_modules/preact/jsx-runtime/dist/jsxRuntime.mjs
-var In = Symbol.for("pv"), Ln = 0;
+var Ln = Symbol.for("pv"), Rn = 0;
 Array.isArray;
 function H(e, t, n, r, i, a) {
 	t ||= {};
@@ -1865,38 +1884,46 @@ function H(e, t, n, r, i, a) {
 		__b: 0,
 		__e: null,
 		__c: null,
-		constructor: In,
-		__v: --Ln,
+		constructor: Ln,
+		__v: --Rn,
 		__i: -1,
 		__u: 0
 	};
 	return (i || a) && (l.__source = i, l.__self = a), k.vnode && k.vnode(l), l;
 }
 // src/views/arcs.tsx
-var Rn = 22, zn = 400, Bn = 240, Vn = [
+var zn = 22, Bn = 400, Vn = 240, Hn = [
 	"#0072b2",
 	"#d55e00",
 	"#009e73",
 	"#cc79a7",
 	"#e69f00",
 	"#56b4e9"
-];
-function Hn({ model: e }) {
+], Un = (e, t) => !t || e >= t[0] && e < t[1];
+function Wn({ model: e }) {
 	let { store: t, source: n } = e, { heads: r, query: i, key: a } = t.state.value, [o, s] = [e.queryWords.value, e.keyWords.value], c = B(0), l = B({
 		arcs: [],
 		of: 0
-	}), u = rt(null), d = t.lens.value, f = Math.min(o.length, Bn), p = Math.min(s.length, Bn), m = Math.min(c.value, Math.max(0, o.length - f)), h = Math.min(c.value, Math.max(0, s.length - p));
+	}), u = rt(null), d = t.lens.value, f = Math.min(o.length, Vn), p = Math.min(s.length, Vn), m = Math.min(c.value, Math.max(0, o.length - f)), h = Math.min(c.value, Math.max(0, s.length - p));
 	N(() => {
+		let e = (i ?? a)?.[0];
+		e !== void 0 && (e < c.peek() || e >= c.peek() + Vn) && (c.value = Math.max(0, e - Vn / 2));
+	}, [i, a]), N(() => {
 		let t = new AbortController();
-		return Promise.all(r.map((n) => Un(e, n, m, f, h, p, t.signal))).then((e) => {
+		return Promise.all(r.map((e) => nn(n, {
+			...d,
+			heads: [e]
+		}, m, f, h, p, t.signal))).then((e) => {
 			let t = [];
 			e.forEach((e, n) => e.forEach((e, r) => e > .001 && t.push({
 				query: m + Math.floor(r / p),
 				key: h + r % p,
 				weight: e,
 				head: n
-			}))), t.sort((e, t) => t.weight - e.weight), l.value = {
-				arcs: t.slice(0, zn),
+			})));
+			let n = (e) => Un(e.query, i) && Un(e.key, a) ? 0 : 1;
+			t.sort((e, t) => n(e) - n(t) || t.weight - e.weight), l.value = {
+				arcs: t.slice(0, Bn),
 				of: t.length
 			};
 		}, (t) => t.name !== "AbortError" && (e.error.value = t.message)), () => t.abort();
@@ -1905,11 +1932,13 @@ function Hn({ model: e }) {
 		m,
 		h,
 		f,
-		p
+		p,
+		i,
+		a
 	]), N(() => {
 		let t = l.value.arcs;
 		return e.kept.value = {
-			svg: () => an(u.current, on(u.current)),
+			svg: () => on(u.current, sn(u.current)),
 			table: async () => [[
 				"head",
 				"query",
@@ -1918,7 +1947,7 @@ function Hn({ model: e }) {
 				"to",
 				"weight"
 			], ...t.map((e) => [
-				Nn(n.info, r[e.head]),
+				Pn(n.info, r[e.head]),
 				e.query,
 				e.key,
 				o[e.query],
@@ -1929,7 +1958,7 @@ function Hn({ model: e }) {
 			e.kept.value = null;
 		};
 	}, [l.value]);
-	let g = t.hover.value, _ = (e) => g.query !== null || g.key !== null ? e.query === g.query || e.key === g.key : i && !(e.query >= i[0] && e.query < i[1]) ? !1 : !(a && !(e.key >= a[0] && e.key < a[1])), v = g.query !== null || g.key !== null || i || a, y = Math.max(f, p) * Rn + 12, b = (e, t) => (e - t + .5) * Rn + 6, x = l.value.arcs;
+	let g = t.hover.value, _ = (e) => g.query !== null || g.key !== null ? e.query === g.query || e.key === g.key : Un(e.query, i) && Un(e.key, a), v = g.query !== null || g.key !== null || i || a, y = Math.max(f, p) * zn + 12, b = (e, t) => (e - t + .5) * zn + 6, x = l.value.arcs;
 	return /* @__PURE__ */ H("figure", {
 		class: "arcs",
 		children: [/* @__PURE__ */ H("svg", {
@@ -1945,13 +1974,13 @@ function Hn({ model: e }) {
 						let [t, n] = [b(e.query, m), b(e.key, h)], r = _(e);
 						return /* @__PURE__ */ H("path", {
 							d: `M200 ${t}C320 ${t} 320 ${n} 440 ${n}`,
-							stroke: Vn[e.head % Vn.length],
+							stroke: Hn[e.head % Hn.length],
 							"stroke-width": Math.max(.5, 6 * e.weight),
 							"stroke-opacity": v ? r ? Math.min(1, .25 + e.weight) : .04 : Math.min(1, .1 + e.weight)
 						});
 					})
 				}),
-				/* @__PURE__ */ H(Wn, {
+				/* @__PURE__ */ H(Gn, {
 					model: e,
 					words: o,
 					from: m,
@@ -1959,7 +1988,7 @@ function Hn({ model: e }) {
 					side: "query",
 					y: (e) => b(e, m)
 				}),
-				/* @__PURE__ */ H(Wn, {
+				/* @__PURE__ */ H(Gn, {
 					model: e,
 					words: s,
 					from: h,
@@ -1972,22 +2001,22 @@ function Hn({ model: e }) {
 			r.map((e, t) => /* @__PURE__ */ H("span", {
 				class: "key",
 				children: [
-					/* @__PURE__ */ H("i", { style: { background: Vn[t % Vn.length] } }),
+					/* @__PURE__ */ H("i", { style: { background: Hn[t % Hn.length] } }),
 					" ",
-					Nn(n.info, e)
+					Pn(n.info, e)
 				]
 			})),
 			/* @__PURE__ */ H("span", { children: [
 				l.value.of > x.length ? `the strongest ${x.length} of ${l.value.of} lines above 0.001` : `${x.length} lines above 0.001`,
-				x.length > 0 && `, down to ${V(x[x.length - 1].weight)}`,
-				Math.max(o.length, s.length) > Bn && ` among ${Bn} from ${m}`
+				x.length > 0 && `, down to ${V(Math.min(...x.map((e) => e.weight)))}`,
+				Math.max(o.length, s.length) > Vn && ` among ${Vn} from ${m}`
 			] }),
-			Math.max(o.length, s.length) > Bn && /* @__PURE__ */ H("label", {
+			Math.max(o.length, s.length) > Vn && /* @__PURE__ */ H("label", {
 				class: "field",
 				children: ["from", /* @__PURE__ */ H("input", {
 					type: "range",
 					min: 0,
-					max: Math.max(o.length, s.length) - Bn,
+					max: Math.max(o.length, s.length) - Vn,
 					value: c.value,
 					onInput: (e) => c.value = Number(e.currentTarget.value)
 				})]
@@ -1995,23 +2024,7 @@ function Hn({ model: e }) {
 		] })]
 	});
 }
-async function Un(e, t, n, r, i, a, o) {
-	let s = new Float32Array(r * a), c = {
-		...e.store.lens.peek(),
-		heads: [t]
-	}, l = (e, t) => Array.from({ length: Math.floor((e + t - 1) / 256) - Math.floor(e / 256) + 1 }, (t, n) => Math.floor(e / 256) + n), u = l(n, r).flatMap((e) => l(i, a).map((t) => [e, t]));
-	return await Promise.all(u.map(async ([t, l]) => {
-		let u = await e.source.tile(c, 0, t, l, o);
-		for (let e = 0; e < u.rows; e++) {
-			let o = t * 256 + e - n;
-			if (!(o < 0 || o >= r)) for (let t = 0; t < u.columns; t++) {
-				let n = l * 256 + t - i;
-				n >= 0 && n < a && (s[o * a + n] = u.mean[e * u.columns + t]);
-			}
-		}
-	})), s;
-}
-function Wn({ model: e, words: t, from: n, count: r, side: i, y: a }) {
+function Gn({ model: e, words: t, from: n, count: r, side: i, y: a }) {
 	let { store: o } = e, s = o.state.value[i], c = i === "query", l = c ? e.column.value : e.row.value;
 	return /* @__PURE__ */ H("g", {
 		class: "column",
@@ -2045,8 +2058,8 @@ function Wn({ model: e, words: t, from: n, count: r, side: i, y: a }) {
 	});
 }
 // src/views/export.tsx
-function Gn({ model: e }) {
-	let t = B(""), { heads: n, view: r } = e.store.state.value, i = `${n.map((t) => Nn(e.source.info, t).replace("@", "-")).join("+")}-${r}`, a = e.kept.value;
+function Kn({ model: e }) {
+	let t = B(""), { heads: n, view: r } = e.store.state.value, i = `${n.map((t) => Pn(e.source.info, t).replace("@", "-")).join("+")}-${r}`, a = e.kept.value;
 	async function o(e) {
 		try {
 			if (e === "link") {
@@ -2054,7 +2067,7 @@ function Gn({ model: e }) {
 				return;
 			}
 			if (!a) return;
-			e === "csv" ? un(new Blob([cn(await a.table())], { type: "text/csv" }), `${i}.csv`) : e === "svg" ? un(new Blob([a.svg()], { type: "image/svg+xml" }), `${i}.svg`) : un(await sn(a.svg()), `${i}.png`), t.value = `${i}.${e} was written.`;
+			e === "csv" ? dn(new Blob([ln(await a.table())], { type: "text/csv" }), `${i}.csv`) : e === "svg" ? dn(new Blob([a.svg()], { type: "image/svg+xml" }), `${i}.svg`) : dn(await cn(a.svg()), `${i}.png`), t.value = `${i}.${e} was written.`;
 		} catch (n) {
 			t.value = e === "link" ? `Copy it from the address bar: ${window.location.href}` : String(n.message);
 		}
@@ -2088,7 +2101,7 @@ function Gn({ model: e }) {
 	});
 }
 // src/views/keys.ts
-var Kn = [
+var qn = [
 	["← →", "the word before or after"],
 	["↑ ↓", "the key above or below"],
 	["[ ]", "the head before or after"],
@@ -2104,21 +2117,21 @@ var Kn = [
 	["Esc", "let go of the selection"],
 	["?", "this list"]
 ];
-function qn(e, t, n) {
+function Jn(e, t, n) {
 	let r = e ? Math.min(n - 1, Math.max(0, e[0] + t)) : t > 0 ? 0 : n - 1;
 	return [r, r + 1];
 }
-function Jn(e, t, n, r) {
+function Yn(e, t, n, r) {
 	let i = e.target;
 	if (e.ctrlKey || e.metaKey || e.altKey || i.closest("input, select, textarea, dialog")) return;
 	let { store: a, source: o } = t, s = a.now, { layers: c } = o.info, [l, u] = s.heads[0], d = (e) => a.set(e), f = t.heads, p = f.findIndex((e) => e[0] === l && e[1] === u), m = (e) => f[(e + f.length) % f.length], h = (e) => {
 		let t = (l + e + c.length) % c.length;
 		return [t, Math.min(u, c[t].heads.length - 1)];
 	}, g = (e) => n.querySelector(".matrix canvas")?.dispatchEvent(new CustomEvent("zoom-by", { detail: e })), _ = {
-		ArrowRight: () => d({ query: qn(s.query, 1, t.queryWords.value.length) }),
-		ArrowLeft: () => d({ query: qn(s.query, -1, t.queryWords.value.length) }),
-		ArrowDown: () => d({ key: qn(s.key, 1, t.keyWords.value.length) }),
-		ArrowUp: () => d({ key: qn(s.key, -1, t.keyWords.value.length) }),
+		ArrowRight: () => d({ query: Jn(s.query, 1, t.queryWords.value.length) }),
+		ArrowLeft: () => d({ query: Jn(s.query, -1, t.queryWords.value.length) }),
+		ArrowDown: () => d({ key: Jn(s.key, 1, t.keyWords.value.length) }),
+		ArrowUp: () => d({ key: Jn(s.key, -1, t.keyWords.value.length) }),
 		"]": () => d({ heads: [m(p + 1)] }),
 		"[": () => d({ heads: [m(p - 1)] }),
 		"}": () => d({ heads: [h(1)] }),
@@ -2150,7 +2163,7 @@ function Jn(e, t, n, r) {
 	v && (e.preventDefault(), v());
 }
 // src/views/help.tsx
-function Yn({ onClose: e }) {
+function Xn({ onClose: e }) {
 	let t = rt(null);
 	return N(() => t.current.showModal(), []), /* @__PURE__ */ H("dialog", {
 		ref: t,
@@ -2158,7 +2171,7 @@ function Yn({ onClose: e }) {
 		onClose: e,
 		children: [
 			/* @__PURE__ */ H("h2", { children: "Keys" }),
-			/* @__PURE__ */ H("dl", { children: Kn.map(([e, t]) => /* @__PURE__ */ H("div", { children: [/* @__PURE__ */ H("dt", { children: /* @__PURE__ */ H("kbd", { children: e }) }), /* @__PURE__ */ H("dd", { children: t })] })) }),
+			/* @__PURE__ */ H("dl", { children: qn.map(([e, t]) => /* @__PURE__ */ H("div", { children: [/* @__PURE__ */ H("dt", { children: /* @__PURE__ */ H("kbd", { children: e }) }), /* @__PURE__ */ H("dd", { children: t })] })) }),
 			/* @__PURE__ */ H("h2", { children: "What weights do not show" }),
 			/* @__PURE__ */ H("p", { children: "A weight says how much of a token's value a head mixes in, not what the value does afterwards: the same output can come out of other weights (Jain & Wallace 2019, arXiv:1902.10186), which are still a useful trace where they are tested against alternatives (Wiegreffe & Pinter 2019, arXiv:1908.04626). A token that gets much weight may be a resting place with a value of almost no length (Clark et al. 2019, arXiv:1906.04341; Kobayashi et al. 2020, arXiv:2004.10102)." }),
 			/* @__PURE__ */ H("form", {
@@ -2172,24 +2185,24 @@ function Yn({ onClose: e }) {
 	});
 }
 // src/views/image.tsx
-var Xn = 300;
-function Zn({ model: e }) {
+var Zn = 300;
+function Qn({ model: e }) {
 	let { store: t } = e, { query: n } = t.state.value, r = rt(null), i = e.picture.value, [a, o] = e.hasPatches.value, s = e.row.value, c = s && s.length === e.keyWords.value.length ? s : null, l = a && e.isSelf.value;
 	N(() => (e.kept.value = {
-		svg: () => an(r.current, on(r.current)),
+		svg: () => on(r.current, sn(r.current)),
 		table: async () => [["to", "weight"], ...c ? Array.from(c, (t, n) => [e.keyWords.value[n], t]) : []]
 	}, () => {
 		e.kept.value = null;
 	}), [c]);
-	let [u, d] = i.grid, f = Xn * u / d, p = c ? c.subarray(0, i.first).reduce((e, t) => e + t, 0) : 0, m = 0;
+	let [u, d] = i.grid, f = Zn * u / d, p = c ? c.subarray(0, i.first).reduce((e, t) => e + t, 0) : 0, m = 0;
 	return c?.subarray(i.first).forEach((e) => m = Math.max(m, e)), /* @__PURE__ */ H("figure", {
 		class: "image",
 		children: [/* @__PURE__ */ H("svg", {
 			ref: r,
-			viewBox: `0 0 ${l ? 620 : Xn} ${f + 24}`,
+			viewBox: `0 0 ${l ? 620 : Zn} ${f + 24}`,
 			role: "group",
 			"aria-label": "Patches that look, left, and how hard they look at each patch, right",
-			children: [l && /* @__PURE__ */ H(Qn, {
+			children: [l && /* @__PURE__ */ H($n, {
 				model: e,
 				picture: i,
 				side: "query",
@@ -2197,7 +2210,7 @@ function Zn({ model: e }) {
 				height: f,
 				weights: null,
 				most: 1
-			}), o && /* @__PURE__ */ H(Qn, {
+			}), o && /* @__PURE__ */ H($n, {
 				model: e,
 				picture: i,
 				side: "key",
@@ -2217,8 +2230,8 @@ function Zn({ model: e }) {
 		] }) : /* @__PURE__ */ H("span", { children: "Choose a patch on the left, or [CLS] above." }) })]
 	});
 }
-function Qn({ model: e, picture: t, side: n, left: r, height: i, weights: a, most: o }) {
-	let { store: s } = e, c = s.state.value[n], [l, u] = t.grid, [d, f] = [Xn / u, i / l], p = e.scale(o), m = Array.from({ length: l * u }, (e, t) => t);
+function $n({ model: e, picture: t, side: n, left: r, height: i, weights: a, most: o }) {
+	let { store: s } = e, c = s.state.value[n], [l, u] = t.grid, [d, f] = [Zn / u, i / l], p = e.scale(o), m = Array.from({ length: l * u }, (e, t) => t);
 	return /* @__PURE__ */ H("g", { children: [
 		/* @__PURE__ */ H("text", {
 			x: r,
@@ -2230,7 +2243,7 @@ function Qn({ model: e, picture: t, side: n, left: r, height: i, weights: a, mos
 			href: `data:image/png;base64,${t.png}`,
 			x: r,
 			y: 24,
-			width: Xn,
+			width: Zn,
 			height: i,
 			preserveAspectRatio: "none"
 		}),
@@ -2261,11 +2274,11 @@ function Qn({ model: e, picture: t, side: n, left: r, height: i, weights: a, mos
 	] });
 }
 // src/views/inspector.tsx
-var $n = 12;
-function er({ model: e }) {
-	let { store: t, source: n } = e, { query: r, key: i, heads: a } = t.state.value, o = e.row.value, s = e.keyWords.value, c = o && o.length === s.length ? o : null, l = r && Fn(e.queryWords.value, r), u = i && Fn(s, i), d = 0;
+var er = 12;
+function tr({ model: e }) {
+	let { store: t, source: n } = e, { query: r, key: i, heads: a } = t.state.value, o = e.row.value, s = e.keyWords.value, c = o && o.length === s.length ? o : null, l = r && In(e.queryWords.value, r), u = i && In(s, i), d = 0;
 	if (c && i) for (let e = i[0]; e < i[1]; e++) d += c[e];
-	let f = c && i && i[1] === i[0] + 1 ? 1 + c.filter((e) => e > c[i[0]]).length : null, p = c ? Array.from(c, (e, t) => [e, t]).sort((e, t) => t[0] - e[0]).slice(0, $n) : [], m = [...e.looks.value ?? []].sort((e, t) => t.weight - e.weight).slice(0, $n), h = a.map((e) => Nn(n.info, e)).join(" + ");
+	let f = c && i && i[1] === i[0] + 1 ? 1 + c.reduce((e, t) => e + Number(t > c[i[0]]), 0) : null, p = c ? nr(c) : [], m = [...e.looks.value ?? []].sort((e, t) => t.weight - e.weight).slice(0, er), h = a.map((e) => Pn(n.info, e)).join(" + ");
 	return /* @__PURE__ */ H("aside", {
 		class: "inspector",
 		"aria-label": "The selection",
@@ -2284,7 +2297,7 @@ function er({ model: e }) {
 					f && `, rank ${f} of ${s.length}`
 				] })
 			}),
-			c && /* @__PURE__ */ H(A, { children: [/* @__PURE__ */ H("h3", { children: [h, ": what it looks at"] }), /* @__PURE__ */ H(tr, {
+			c && /* @__PURE__ */ H(A, { children: [/* @__PURE__ */ H("h3", { children: [h, ": what it looks at"] }), /* @__PURE__ */ H(rr, {
 				rows: p.map(([e, t]) => ({
 					label: s[t],
 					weight: e,
@@ -2292,9 +2305,9 @@ function er({ model: e }) {
 				})),
 				onChoose: (e) => t.set({ key: [p[e][1], p[e][1] + 1] })
 			})] }),
-			m.length > 0 && /* @__PURE__ */ H(A, { children: [/* @__PURE__ */ H("h3", { children: i ? "All heads, for this pair" : "Heads that look hardest" }), /* @__PURE__ */ H(tr, {
+			m.length > 0 && /* @__PURE__ */ H(A, { children: [/* @__PURE__ */ H("h3", { children: i ? "All heads, for this pair" : "Heads that look hardest" }), /* @__PURE__ */ H(rr, {
 				rows: m.map((e) => ({
-					label: Nn(n.info, e.head) + (i ? "" : ` → ${s[e.key]}`),
+					label: Pn(n.info, e.head) + (i ? "" : ` → ${s[e.key]}`),
 					weight: e.weight,
 					isMarked: a.some((t) => t.join(".") === e.head.join("."))
 				})),
@@ -2307,7 +2320,11 @@ function er({ model: e }) {
 		]
 	});
 }
-function tr({ rows: e, onChoose: t }) {
+function nr(e) {
+	let t = e.length > er ? e.toSorted()[e.length - er] : -Infinity, n = [];
+	return e.forEach((e, r) => e >= t && n.push([e, r])), n.sort((e, t) => t[0] - e[0]).slice(0, er);
+}
+function rr({ rows: e, onChoose: t }) {
 	let n = Math.max(1e-9, ...e.map((e) => e.weight));
 	return /* @__PURE__ */ H("ol", {
 		class: "bars",
@@ -2334,117 +2351,117 @@ function tr({ rows: e, onChoose: t }) {
 	});
 }
 // node_modules/d3-selection/dist/d3-selection.mjs
-var nr = "http://www.w3.org/1999/xhtml", rr = {
+var ir = "http://www.w3.org/1999/xhtml", ar = {
 	svg: "http://www.w3.org/2000/svg",
-	xhtml: nr,
+	xhtml: ir,
 	xlink: "http://www.w3.org/1999/xlink",
 	xml: "http://www.w3.org/XML/1998/namespace",
 	xmlns: "http://www.w3.org/2000/xmlns/"
 };
-function ir(e) {
+function or(e) {
 	var t = e += "", n = t.indexOf(":");
-	return n >= 0 && (t = e.slice(0, n)) !== "xmlns" && (e = e.slice(n + 1)), rr.hasOwnProperty(t) ? {
-		space: rr[t],
+	return n >= 0 && (t = e.slice(0, n)) !== "xmlns" && (e = e.slice(n + 1)), ar.hasOwnProperty(t) ? {
+		space: ar[t],
 		local: e
 	} : e;
 }
-function ar(e) {
+function sr(e) {
 	return function() {
 		var t = this.ownerDocument, n = this.namespaceURI;
-		return n === nr && t.documentElement.namespaceURI === nr ? t.createElement(e) : t.createElementNS(n, e);
+		return n === ir && t.documentElement.namespaceURI === ir ? t.createElement(e) : t.createElementNS(n, e);
 	};
 }
-function or(e) {
+function cr(e) {
 	return function() {
 		return this.ownerDocument.createElementNS(e.space, e.local);
 	};
 }
-function sr(e) {
-	var t = ir(e);
-	return (t.local ? or : ar)(t);
-}
-function cr() {}
 function lr(e) {
-	return e == null ? cr : function() {
+	var t = or(e);
+	return (t.local ? cr : sr)(t);
+}
+function ur() {}
+function dr(e) {
+	return e == null ? ur : function() {
 		return this.querySelector(e);
 	};
 }
-function ur(e) {
-	typeof e != "function" && (e = lr(e));
+function fr(e) {
+	typeof e != "function" && (e = dr(e));
 	for (var t = this._groups, n = t.length, r = Array(n), i = 0; i < n; ++i) for (var a = t[i], o = a.length, s = r[i] = Array(o), c, l, u = 0; u < o; ++u) (c = a[u]) && (l = e.call(c, c.__data__, u, a)) && ("__data__" in c && (l.__data__ = c.__data__), s[u] = l);
 	return new U(r, this._parents);
 }
-function dr(e) {
+function pr(e) {
 	return e == null ? [] : Array.isArray(e) ? e : Array.from(e);
 }
-function fr() {
+function mr() {
 	return [];
 }
-function pr(e) {
-	return e == null ? fr : function() {
+function hr(e) {
+	return e == null ? mr : function() {
 		return this.querySelectorAll(e);
 	};
 }
-function mr(e) {
+function gr(e) {
 	return function() {
-		return dr(e.apply(this, arguments));
+		return pr(e.apply(this, arguments));
 	};
 }
-function hr(e) {
-	e = typeof e == "function" ? mr(e) : pr(e);
+function _r(e) {
+	e = typeof e == "function" ? gr(e) : hr(e);
 	for (var t = this._groups, n = t.length, r = [], i = [], a = 0; a < n; ++a) for (var o = t[a], s = o.length, c, l = 0; l < s; ++l) (c = o[l]) && (r.push(e.call(c, c.__data__, l, o)), i.push(c));
 	return new U(r, i);
 }
-function gr(e) {
+function vr(e) {
 	return function() {
 		return this.matches(e);
 	};
 }
-function _r(e) {
+function yr(e) {
 	return function(t) {
 		return t.matches(e);
 	};
 }
-var vr = Array.prototype.find;
-function yr(e) {
+var br = Array.prototype.find;
+function xr(e) {
 	return function() {
-		return vr.call(this.children, e);
+		return br.call(this.children, e);
 	};
 }
-function br() {
+function Sr() {
 	return this.firstElementChild;
 }
-function xr(e) {
-	return this.select(e == null ? br : yr(typeof e == "function" ? e : _r(e)));
+function Cr(e) {
+	return this.select(e == null ? Sr : xr(typeof e == "function" ? e : yr(e)));
 }
-var Sr = Array.prototype.filter;
-function Cr() {
+var wr = Array.prototype.filter;
+function Tr() {
 	return Array.from(this.children);
 }
-function wr(e) {
+function Er(e) {
 	return function() {
-		return Sr.call(this.children, e);
+		return wr.call(this.children, e);
 	};
 }
-function Tr(e) {
-	return this.selectAll(e == null ? Cr : wr(typeof e == "function" ? e : _r(e)));
+function Dr(e) {
+	return this.selectAll(e == null ? Tr : Er(typeof e == "function" ? e : yr(e)));
 }
-function Er(e) {
-	typeof e != "function" && (e = gr(e));
+function Or(e) {
+	typeof e != "function" && (e = vr(e));
 	for (var t = this._groups, n = t.length, r = Array(n), i = 0; i < n; ++i) for (var a = t[i], o = a.length, s = r[i] = [], c, l = 0; l < o; ++l) (c = a[l]) && e.call(c, c.__data__, l, a) && s.push(c);
 	return new U(r, this._parents);
 }
-function Dr(e) {
+function kr(e) {
 	return Array(e.length);
 }
-function Or() {
-	return new U(this._enter || this._groups.map(Dr), this._parents);
+function Ar() {
+	return new U(this._enter || this._groups.map(kr), this._parents);
 }
-function kr(e, t) {
+function jr(e, t) {
 	this.ownerDocument = e.ownerDocument, this.namespaceURI = e.namespaceURI, this._next = null, this._parent = e, this.__data__ = t;
 }
-kr.prototype = {
-	constructor: kr,
+jr.prototype = {
+	constructor: jr,
 	appendChild: function(e) {
 		return this._parent.insertBefore(e, this._next);
 	},
@@ -2458,30 +2475,30 @@ kr.prototype = {
 		return this._parent.querySelectorAll(e);
 	}
 };
-function Ar(e) {
+function Mr(e) {
 	return function() {
 		return e;
 	};
 }
-function jr(e, t, n, r, i, a) {
-	for (var o = 0, s, c = t.length, l = a.length; o < l; ++o) (s = t[o]) ? (s.__data__ = a[o], r[o] = s) : n[o] = new kr(e, a[o]);
+function Nr(e, t, n, r, i, a) {
+	for (var o = 0, s, c = t.length, l = a.length; o < l; ++o) (s = t[o]) ? (s.__data__ = a[o], r[o] = s) : n[o] = new jr(e, a[o]);
 	for (; o < c; ++o) (s = t[o]) && (i[o] = s);
 }
-function Mr(e, t, n, r, i, a, o) {
+function Pr(e, t, n, r, i, a, o) {
 	var s, c, l = /* @__PURE__ */ new Map(), u = t.length, d = a.length, f = Array(u), p;
 	for (s = 0; s < u; ++s) (c = t[s]) && (f[s] = p = o.call(c, c.__data__, s, t) + "", l.has(p) ? i[s] = c : l.set(p, c));
-	for (s = 0; s < d; ++s) p = o.call(e, a[s], s, a) + "", (c = l.get(p)) ? (r[s] = c, c.__data__ = a[s], l.delete(p)) : n[s] = new kr(e, a[s]);
+	for (s = 0; s < d; ++s) p = o.call(e, a[s], s, a) + "", (c = l.get(p)) ? (r[s] = c, c.__data__ = a[s], l.delete(p)) : n[s] = new jr(e, a[s]);
 	for (s = 0; s < u; ++s) (c = t[s]) && l.get(f[s]) === c && (i[s] = c);
 }
-function Nr(e) {
+function Fr(e) {
 	return e.__data__;
 }
-function Pr(e, t) {
-	if (!arguments.length) return Array.from(this, Nr);
-	var n = t ? Mr : jr, r = this._parents, i = this._groups;
-	typeof e != "function" && (e = Ar(e));
+function Ir(e, t) {
+	if (!arguments.length) return Array.from(this, Fr);
+	var n = t ? Pr : Nr, r = this._parents, i = this._groups;
+	typeof e != "function" && (e = Mr(e));
 	for (var a = i.length, o = Array(a), s = Array(a), c = Array(a), l = 0; l < a; ++l) {
-		var u = r[l], d = i[l], f = d.length, p = Fr(e.call(u, u && u.__data__, l, r)), m = p.length, h = s[l] = Array(m), g = o[l] = Array(m);
+		var u = r[l], d = i[l], f = d.length, p = Lr(e.call(u, u && u.__data__, l, r)), m = p.length, h = s[l] = Array(m), g = o[l] = Array(m);
 		n(u, d, h, g, c[l] = Array(f), p, t);
 		for (var _ = 0, v = 0, y, b; _ < m; ++_) if (y = h[_]) {
 			for (_ >= v && (v = _ + 1); !(b = g[v]) && ++v < m;);
@@ -2490,27 +2507,27 @@ function Pr(e, t) {
 	}
 	return o = new U(o, r), o._enter = s, o._exit = c, o;
 }
-function Fr(e) {
+function Lr(e) {
 	return typeof e == "object" && "length" in e ? e : Array.from(e);
 }
-function Ir() {
-	return new U(this._exit || this._groups.map(Dr), this._parents);
+function Rr() {
+	return new U(this._exit || this._groups.map(kr), this._parents);
 }
-function Lr(e, t, n) {
+function zr(e, t, n) {
 	var r = this.enter(), i = this, a = this.exit();
 	return typeof e == "function" ? (r = e(r), r &&= r.selection()) : r = r.append(e + ""), t != null && (i = t(i), i &&= i.selection()), n == null ? a.remove() : n(a), r && i ? r.merge(i).order() : i;
 }
-function Rr(e) {
+function Br(e) {
 	for (var t = e.selection ? e.selection() : e, n = this._groups, r = t._groups, i = n.length, a = r.length, o = Math.min(i, a), s = Array(i), c = 0; c < o; ++c) for (var l = n[c], u = r[c], d = l.length, f = s[c] = Array(d), p, m = 0; m < d; ++m) (p = l[m] || u[m]) && (f[m] = p);
 	for (; c < i; ++c) s[c] = n[c];
 	return new U(s, this._parents);
 }
-function zr() {
+function Vr() {
 	for (var e = this._groups, t = -1, n = e.length; ++t < n;) for (var r = e[t], i = r.length - 1, a = r[i], o; --i >= 0;) (o = r[i]) && (a && o.compareDocumentPosition(a) ^ 4 && a.parentNode.insertBefore(o, a), a = o);
 	return this;
 }
-function Br(e) {
-	e ||= Vr;
+function Hr(e) {
+	e ||= Ur;
 	function t(t, n) {
 		return t && n ? e(t.__data__, n.__data__) : !t - !n;
 	}
@@ -2520,129 +2537,129 @@ function Br(e) {
 	}
 	return new U(i, this._parents).order();
 }
-function Vr(e, t) {
+function Ur(e, t) {
 	return e < t ? -1 : e > t ? 1 : e >= t ? 0 : NaN;
 }
-function Hr() {
+function Wr() {
 	var e = arguments[0];
 	return arguments[0] = this, e.apply(null, arguments), this;
 }
-function Ur() {
+function Gr() {
 	return Array.from(this);
 }
-function Wr() {
+function Kr() {
 	for (var e = this._groups, t = 0, n = e.length; t < n; ++t) for (var r = e[t], i = 0, a = r.length; i < a; ++i) {
 		var o = r[i];
 		if (o) return o;
 	}
 	return null;
 }
-function Gr() {
+function qr() {
 	let e = 0;
 	for (let t of this) ++e;
 	return e;
 }
-function Kr() {
+function Jr() {
 	return !this.node();
 }
-function qr(e) {
+function Yr(e) {
 	for (var t = this._groups, n = 0, r = t.length; n < r; ++n) for (var i = t[n], a = 0, o = i.length, s; a < o; ++a) (s = i[a]) && e.call(s, s.__data__, a, i);
 	return this;
 }
-function Jr(e) {
+function Xr(e) {
 	return function() {
 		this.removeAttribute(e);
 	};
 }
-function Yr(e) {
+function Zr(e) {
 	return function() {
 		this.removeAttributeNS(e.space, e.local);
 	};
 }
-function Xr(e, t) {
+function Qr(e, t) {
 	return function() {
 		this.setAttribute(e, t);
 	};
 }
-function Zr(e, t) {
+function $r(e, t) {
 	return function() {
 		this.setAttributeNS(e.space, e.local, t);
 	};
 }
-function Qr(e, t) {
+function ei(e, t) {
 	return function() {
 		var n = t.apply(this, arguments);
 		n == null ? this.removeAttribute(e) : this.setAttribute(e, n);
 	};
 }
-function $r(e, t) {
+function ti(e, t) {
 	return function() {
 		var n = t.apply(this, arguments);
 		n == null ? this.removeAttributeNS(e.space, e.local) : this.setAttributeNS(e.space, e.local, n);
 	};
 }
-function ei(e, t) {
-	var n = ir(e);
+function ni(e, t) {
+	var n = or(e);
 	if (arguments.length < 2) {
 		var r = this.node();
 		return n.local ? r.getAttributeNS(n.space, n.local) : r.getAttribute(n);
 	}
-	return this.each((t == null ? n.local ? Yr : Jr : typeof t == "function" ? n.local ? $r : Qr : n.local ? Zr : Xr)(n, t));
+	return this.each((t == null ? n.local ? Zr : Xr : typeof t == "function" ? n.local ? ti : ei : n.local ? $r : Qr)(n, t));
 }
-function ti(e) {
+function ri(e) {
 	return e.ownerDocument && e.ownerDocument.defaultView || e.document && e || e.defaultView;
 }
-function ni(e) {
+function ii(e) {
 	return function() {
 		this.style.removeProperty(e);
 	};
 }
-function ri(e, t, n) {
+function ai(e, t, n) {
 	return function() {
 		this.style.setProperty(e, t, n);
 	};
 }
-function ii(e, t, n) {
+function oi(e, t, n) {
 	return function() {
 		var r = t.apply(this, arguments);
 		r == null ? this.style.removeProperty(e) : this.style.setProperty(e, r, n);
 	};
 }
-function ai(e, t, n) {
-	return arguments.length > 1 ? this.each((t == null ? ni : typeof t == "function" ? ii : ri)(e, t, n ?? "")) : oi(this.node(), e);
+function si(e, t, n) {
+	return arguments.length > 1 ? this.each((t == null ? ii : typeof t == "function" ? oi : ai)(e, t, n ?? "")) : ci(this.node(), e);
 }
-function oi(e, t) {
-	return e.style.getPropertyValue(t) || ti(e).getComputedStyle(e, null).getPropertyValue(t);
+function ci(e, t) {
+	return e.style.getPropertyValue(t) || ri(e).getComputedStyle(e, null).getPropertyValue(t);
 }
-function si(e) {
+function li(e) {
 	return function() {
 		delete this[e];
 	};
 }
-function ci(e, t) {
+function ui(e, t) {
 	return function() {
 		this[e] = t;
 	};
 }
-function li(e, t) {
+function di(e, t) {
 	return function() {
 		var n = t.apply(this, arguments);
 		n == null ? delete this[e] : this[e] = n;
 	};
 }
-function ui(e, t) {
-	return arguments.length > 1 ? this.each((t == null ? si : typeof t == "function" ? li : ci)(e, t)) : this.node()[e];
-}
-function di(e) {
-	return e.trim().split(/^|\s+/);
-}
-function fi(e) {
-	return e.classList || new pi(e);
+function fi(e, t) {
+	return arguments.length > 1 ? this.each((t == null ? li : typeof t == "function" ? di : ui)(e, t)) : this.node()[e];
 }
 function pi(e) {
-	this._node = e, this._names = di(e.getAttribute("class") || "");
+	return e.trim().split(/^|\s+/);
 }
-pi.prototype = {
+function mi(e) {
+	return e.classList || new hi(e);
+}
+function hi(e) {
+	this._node = e, this._names = pi(e.getAttribute("class") || "");
+}
+hi.prototype = {
 	add: function(e) {
 		this._names.indexOf(e) < 0 && (this._names.push(e), this._node.setAttribute("class", this._names.join(" ")));
 	},
@@ -2654,123 +2671,123 @@ pi.prototype = {
 		return this._names.indexOf(e) >= 0;
 	}
 };
-function mi(e, t) {
-	for (var n = fi(e), r = -1, i = t.length; ++r < i;) n.add(t[r]);
+function gi(e, t) {
+	for (var n = mi(e), r = -1, i = t.length; ++r < i;) n.add(t[r]);
 }
-function hi(e, t) {
-	for (var n = fi(e), r = -1, i = t.length; ++r < i;) n.remove(t[r]);
+function _i(e, t) {
+	for (var n = mi(e), r = -1, i = t.length; ++r < i;) n.remove(t[r]);
 }
-function gi(e) {
+function vi(e) {
 	return function() {
-		mi(this, e);
+		gi(this, e);
 	};
 }
-function _i(e) {
+function yi(e) {
 	return function() {
-		hi(this, e);
+		_i(this, e);
 	};
 }
-function vi(e, t) {
+function bi(e, t) {
 	return function() {
-		(t.apply(this, arguments) ? mi : hi)(this, e);
+		(t.apply(this, arguments) ? gi : _i)(this, e);
 	};
 }
-function yi(e, t) {
-	var n = di(e + "");
+function xi(e, t) {
+	var n = pi(e + "");
 	if (arguments.length < 2) {
-		for (var r = fi(this.node()), i = -1, a = n.length; ++i < a;) if (!r.contains(n[i])) return !1;
+		for (var r = mi(this.node()), i = -1, a = n.length; ++i < a;) if (!r.contains(n[i])) return !1;
 		return !0;
 	}
-	return this.each((typeof t == "function" ? vi : t ? gi : _i)(n, t));
+	return this.each((typeof t == "function" ? bi : t ? vi : yi)(n, t));
 }
-function bi() {
+function Si() {
 	this.textContent = "";
 }
-function xi(e) {
+function Ci(e) {
 	return function() {
 		this.textContent = e;
 	};
 }
-function Si(e) {
+function wi(e) {
 	return function() {
 		var t = e.apply(this, arguments);
 		this.textContent = t ?? "";
 	};
 }
-function Ci(e) {
-	return arguments.length ? this.each(e == null ? bi : (typeof e == "function" ? Si : xi)(e)) : this.node().textContent;
+function Ti(e) {
+	return arguments.length ? this.each(e == null ? Si : (typeof e == "function" ? wi : Ci)(e)) : this.node().textContent;
 }
-function wi() {
+function Ei() {
 	this.innerHTML = "";
 }
-function Ti(e) {
+function Di(e) {
 	return function() {
 		this.innerHTML = e;
 	};
 }
-function Ei(e) {
+function Oi(e) {
 	return function() {
 		var t = e.apply(this, arguments);
 		this.innerHTML = t ?? "";
 	};
 }
-function Di(e) {
-	return arguments.length ? this.each(e == null ? wi : (typeof e == "function" ? Ei : Ti)(e)) : this.node().innerHTML;
-}
-function Oi() {
-	this.nextSibling && this.parentNode.appendChild(this);
-}
-function ki() {
-	return this.each(Oi);
+function ki(e) {
+	return arguments.length ? this.each(e == null ? Ei : (typeof e == "function" ? Oi : Di)(e)) : this.node().innerHTML;
 }
 function Ai() {
-	this.previousSibling && this.parentNode.insertBefore(this, this.parentNode.firstChild);
+	this.nextSibling && this.parentNode.appendChild(this);
 }
 function ji() {
 	return this.each(Ai);
 }
-function Mi(e) {
-	var t = typeof e == "function" ? e : sr(e);
+function Mi() {
+	this.previousSibling && this.parentNode.insertBefore(this, this.parentNode.firstChild);
+}
+function Ni() {
+	return this.each(Mi);
+}
+function Pi(e) {
+	var t = typeof e == "function" ? e : lr(e);
 	return this.select(function() {
 		return this.appendChild(t.apply(this, arguments));
 	});
 }
-function Ni() {
+function Fi() {
 	return null;
 }
-function Pi(e, t) {
-	var n = typeof e == "function" ? e : sr(e), r = t == null ? Ni : typeof t == "function" ? t : lr(t);
+function Ii(e, t) {
+	var n = typeof e == "function" ? e : lr(e), r = t == null ? Fi : typeof t == "function" ? t : dr(t);
 	return this.select(function() {
 		return this.insertBefore(n.apply(this, arguments), r.apply(this, arguments) || null);
 	});
 }
-function Fi() {
+function Li() {
 	var e = this.parentNode;
 	e && e.removeChild(this);
 }
-function Ii() {
-	return this.each(Fi);
+function Ri() {
+	return this.each(Li);
 }
-function Li() {
+function zi() {
 	var e = this.cloneNode(!1), t = this.parentNode;
 	return t ? t.insertBefore(e, this.nextSibling) : e;
 }
-function Ri() {
+function Bi() {
 	var e = this.cloneNode(!0), t = this.parentNode;
 	return t ? t.insertBefore(e, this.nextSibling) : e;
 }
-function zi(e) {
-	return this.select(e ? Ri : Li);
+function Vi(e) {
+	return this.select(e ? Bi : zi);
 }
-function Bi(e) {
+function Hi(e) {
 	return arguments.length ? this.property("__data__", e) : this.node().__data__;
 }
-function Vi(e) {
+function Ui(e) {
 	return function(t) {
 		e.call(this, t, this.__data__);
 	};
 }
-function Hi(e) {
+function Wi(e) {
 	return e.trim().split(/^|\s+/).map(function(e) {
 		var t = "", n = e.indexOf(".");
 		return n >= 0 && (t = e.slice(n + 1), e = e.slice(0, n)), {
@@ -2779,7 +2796,7 @@ function Hi(e) {
 		};
 	});
 }
-function Ui(e) {
+function Gi(e) {
 	return function() {
 		var t = this.__on;
 		if (t) {
@@ -2788,9 +2805,9 @@ function Ui(e) {
 		}
 	};
 }
-function Wi(e, t, n) {
+function Ki(e, t, n) {
 	return function() {
-		var r = this.__on, i, a = Vi(t);
+		var r = this.__on, i, a = Ui(t);
 		if (r) {
 			for (var o = 0, s = r.length; o < s; ++o) if ((i = r[o]).type === e.type && i.name === e.name) {
 				this.removeEventListener(i.type, i.listener, i.options), this.addEventListener(i.type, i.listener = a, i.options = n), i.value = t;
@@ -2806,98 +2823,98 @@ function Wi(e, t, n) {
 		}, r ? r.push(i) : this.__on = [i];
 	};
 }
-function Gi(e, t, n) {
-	var r = Hi(e + ""), i, a = r.length, o;
+function qi(e, t, n) {
+	var r = Wi(e + ""), i, a = r.length, o;
 	if (arguments.length < 2) {
 		var s = this.node().__on;
 		if (s) {
 			for (var c = 0, l = s.length, u; c < l; ++c) for (i = 0, u = s[c]; i < a; ++i) if ((o = r[i]).type === u.type && o.name === u.name) return u.value;
 		}
 	} else {
-		for (s = t ? Wi : Ui, i = 0; i < a; ++i) this.each(s(r[i], t, n));
+		for (s = t ? Ki : Gi, i = 0; i < a; ++i) this.each(s(r[i], t, n));
 		return this;
 	}
 }
-function Ki(e, t, n) {
-	var r = ti(e), i = r.CustomEvent;
+function Ji(e, t, n) {
+	var r = ri(e), i = r.CustomEvent;
 	typeof i == "function" ? i = new i(t, n) : (i = r.document.createEvent("Event"), n ? (i.initEvent(t, n.bubbles, n.cancelable), i.detail = n.detail) : i.initEvent(t, !1, !1)), e.dispatchEvent(i);
 }
-function qi(e, t) {
-	return function() {
-		return Ki(this, e, t);
-	};
-}
-function Ji(e, t) {
-	return function() {
-		return Ki(this, e, t.apply(this, arguments));
-	};
-}
 function Yi(e, t) {
-	return this.each((typeof t == "function" ? Ji : qi)(e, t));
+	return function() {
+		return Ji(this, e, t);
+	};
 }
-function* Xi() {
+function Xi(e, t) {
+	return function() {
+		return Ji(this, e, t.apply(this, arguments));
+	};
+}
+function Zi(e, t) {
+	return this.each((typeof t == "function" ? Xi : Yi)(e, t));
+}
+function* Qi() {
 	for (var e = this._groups, t = 0, n = e.length; t < n; ++t) for (var r = e[t], i = 0, a = r.length, o; i < a; ++i) (o = r[i]) && (yield o);
 }
-var Zi = [null];
+var $i = [null];
 function U(e, t) {
 	this._groups = e, this._parents = t;
 }
-function Qi() {
-	return new U([[document.documentElement]], Zi);
+function ea() {
+	return new U([[document.documentElement]], $i);
 }
-function $i() {
+function ta() {
 	return this;
 }
-U.prototype = Qi.prototype = {
+U.prototype = ea.prototype = {
 	constructor: U,
-	select: ur,
-	selectAll: hr,
-	selectChild: xr,
-	selectChildren: Tr,
-	filter: Er,
-	data: Pr,
-	enter: Or,
-	exit: Ir,
-	join: Lr,
-	merge: Rr,
-	selection: $i,
-	order: zr,
-	sort: Br,
-	call: Hr,
-	nodes: Ur,
-	node: Wr,
-	size: Gr,
-	empty: Kr,
-	each: qr,
-	attr: ei,
-	style: ai,
-	property: ui,
-	classed: yi,
-	text: Ci,
-	html: Di,
-	raise: ki,
-	lower: ji,
-	append: Mi,
-	insert: Pi,
-	remove: Ii,
-	clone: zi,
-	datum: Bi,
-	on: Gi,
-	dispatch: Yi,
-	[Symbol.iterator]: Xi
+	select: fr,
+	selectAll: _r,
+	selectChild: Cr,
+	selectChildren: Dr,
+	filter: Or,
+	data: Ir,
+	enter: Ar,
+	exit: Rr,
+	join: zr,
+	merge: Br,
+	selection: ta,
+	order: Vr,
+	sort: Hr,
+	call: Wr,
+	nodes: Gr,
+	node: Kr,
+	size: qr,
+	empty: Jr,
+	each: Yr,
+	attr: ni,
+	style: si,
+	property: fi,
+	classed: xi,
+	text: Ti,
+	html: ki,
+	raise: ji,
+	lower: Ni,
+	append: Pi,
+	insert: Ii,
+	remove: Ri,
+	clone: Vi,
+	datum: Hi,
+	on: qi,
+	dispatch: Zi,
+	[Symbol.iterator]: Qi
 };
-function ea(e) {
-	return typeof e == "string" ? new U([[document.querySelector(e)]], [document.documentElement]) : new U([[e]], Zi);
+function na(e) {
+	return typeof e == "string" ? new U([[document.querySelector(e)]], [document.documentElement]) : new U([[e]], $i);
 }
-var ta = 0;
-function na() {
-	return new ra();
+var ra = 0;
+function ia() {
+	return new aa();
 }
-function ra() {
-	this._ = "@" + (++ta).toString(36);
+function aa() {
+	this._ = "@" + (++ra).toString(36);
 }
-ra.prototype = na.prototype = {
-	constructor: ra,
+aa.prototype = ia.prototype = {
+	constructor: aa,
 	get: function(e) {
 		for (var t = this._; !(t in e);) if (!(e = e.parentNode)) return;
 		return e[t];
@@ -2912,13 +2929,13 @@ ra.prototype = na.prototype = {
 		return this._;
 	}
 };
-function ia(e) {
+function oa(e) {
 	let t;
 	for (; t = e.sourceEvent;) e = t;
 	return e;
 }
-function aa(e, t) {
-	if (e = ia(e), t === void 0 && (t = e.currentTarget), t) {
+function sa(e, t) {
+	if (e = oa(e), t === void 0 && (t = e.currentTarget), t) {
 		var n = t.ownerSVGElement || t;
 		if (n.createSVGPoint) {
 			var r = n.createSVGPoint();
@@ -2932,18 +2949,18 @@ function aa(e, t) {
 	return [e.pageX, e.pageY];
 }
 // node_modules/d3-dispatch/dist/d3-dispatch.mjs
-var oa = { value: () => {} };
-function sa() {
+var ca = { value: () => {} };
+function la() {
 	for (var e = 0, t = arguments.length, n = {}, r; e < t; ++e) {
 		if (!(r = arguments[e] + "") || r in n || /[\s.]/.test(r)) throw Error("illegal type: " + r);
 		n[r] = [];
 	}
-	return new ca(n);
+	return new ua(n);
 }
-function ca(e) {
+function ua(e) {
 	this._ = e;
 }
-function la(e, t) {
+function da(e, t) {
 	return e.trim().split(/^|\s+/).map(function(e) {
 		var n = "", r = e.indexOf(".");
 		if (r >= 0 && (n = e.slice(r + 1), e = e.slice(0, r)), e && !t.hasOwnProperty(e)) throw Error("unknown type: " + e);
@@ -2953,23 +2970,23 @@ function la(e, t) {
 		};
 	});
 }
-ca.prototype = sa.prototype = {
-	constructor: ca,
+ua.prototype = la.prototype = {
+	constructor: ua,
 	on: function(e, t) {
-		var n = this._, r = la(e + "", n), i, a = -1, o = r.length;
+		var n = this._, r = da(e + "", n), i, a = -1, o = r.length;
 		if (arguments.length < 2) {
-			for (; ++a < o;) if ((i = (e = r[a]).type) && (i = ua(n[i], e.name))) return i;
+			for (; ++a < o;) if ((i = (e = r[a]).type) && (i = fa(n[i], e.name))) return i;
 		} else {
 			if (t != null && typeof t != "function") throw Error("invalid callback: " + t);
-			for (; ++a < o;) if (i = (e = r[a]).type) n[i] = da(n[i], e.name, t);
-			else if (t == null) for (i in n) n[i] = da(n[i], e.name, null);
+			for (; ++a < o;) if (i = (e = r[a]).type) n[i] = pa(n[i], e.name, t);
+			else if (t == null) for (i in n) n[i] = pa(n[i], e.name, null);
 			return this;
 		}
 	},
 	copy: function() {
 		var e = {}, t = this._;
 		for (var n in t) e[n] = t[n].slice();
-		return new ca(e);
+		return new ua(e);
 	},
 	call: function(e, t) {
 		if ((i = arguments.length - 2) > 0) for (var n = Array(i), r = 0, i, a; r < i; ++r) n[r] = arguments[r + 2];
@@ -2981,12 +2998,12 @@ ca.prototype = sa.prototype = {
 		for (var r = this._[e], i = 0, a = r.length; i < a; ++i) r[i].value.apply(t, n);
 	}
 };
-function ua(e, t) {
+function fa(e, t) {
 	for (var n = 0, r = e.length, i; n < r; ++n) if ((i = e[n]).name === t) return i.value;
 }
-function da(e, t, n) {
+function pa(e, t, n) {
 	for (var r = 0, i = e.length; r < i; ++r) if (e[r].name === t) {
-		e[r] = oa, e = e.slice(0, r).concat(e.slice(r + 1));
+		e[r] = ca, e = e.slice(0, r).concat(e.slice(r + 1));
 		break;
 	}
 	return n != null && e.push({
@@ -2995,24 +3012,24 @@ function da(e, t, n) {
 	}), e;
 }
 // node_modules/d3-drag/dist/d3-drag.mjs
-var fa = {
+var ma = {
 	capture: !0,
 	passive: !1
 };
-function pa(e) {
+function ha(e) {
 	e.preventDefault(), e.stopImmediatePropagation();
 }
-function ma(e) {
-	var t = e.document.documentElement, n = ea(e).on("dragstart.drag", pa, fa);
-	"onselectstart" in t ? n.on("selectstart.drag", pa, fa) : (t.__noselect = t.style.MozUserSelect, t.style.MozUserSelect = "none");
+function ga(e) {
+	var t = e.document.documentElement, n = na(e).on("dragstart.drag", ha, ma);
+	"onselectstart" in t ? n.on("selectstart.drag", ha, ma) : (t.__noselect = t.style.MozUserSelect, t.style.MozUserSelect = "none");
 }
-function ha(e, t) {
-	var n = e.document.documentElement, r = ea(e).on("dragstart.drag", null);
-	t && (r.on("click.drag", pa, fa), setTimeout(function() {
+function _a(e, t) {
+	var n = e.document.documentElement, r = na(e).on("dragstart.drag", null);
+	t && (r.on("click.drag", ha, ma), setTimeout(function() {
 		r.on("click.drag", null);
 	}, 0)), "onselectstart" in n ? r.on("selectstart.drag", null) : (n.style.MozUserSelect = n.__noselect, delete n.__noselect);
 }
-function ga(e, { sourceEvent: t, subject: n, target: r, identifier: i, active: a, x: o, y: s, dx: c, dy: l, dispatch: u }) {
+function va(e, { sourceEvent: t, subject: n, target: r, identifier: i, active: a, x: o, y: s, dx: c, dy: l, dispatch: u }) {
 	Object.defineProperties(this, {
 		type: {
 			value: e,
@@ -3067,21 +3084,21 @@ function ga(e, { sourceEvent: t, subject: n, target: r, identifier: i, active: a
 		_: { value: u }
 	});
 }
-ga.prototype.on = function() {
+va.prototype.on = function() {
 	var e = this._.on.apply(this._, arguments);
 	return e === this._ ? this : e;
 };
 // node_modules/d3-color/dist/d3-color.mjs
-function _a(e, t, n) {
+function ya(e, t, n) {
 	e.prototype = t.prototype = n, n.constructor = e;
 }
-function va(e, t) {
+function ba(e, t) {
 	var n = Object.create(e.prototype);
 	for (var r in t) n[r] = t[r];
 	return n;
 }
-function ya() {}
-var ba = .7, xa = 1 / ba, Sa = "\\s*([+-]?\\d+)\\s*", Ca = "\\s*([+-]?(?:\\d*\\.)?\\d+(?:[eE][+-]?\\d+)?)\\s*", W = "\\s*([+-]?(?:\\d*\\.)?\\d+(?:[eE][+-]?\\d+)?)%\\s*", wa = /^#([0-9a-f]{3,8})$/, Ta = RegExp(`^rgb\\(${Sa},${Sa},${Sa}\\)$`), Ea = RegExp(`^rgb\\(${W},${W},${W}\\)$`), Da = RegExp(`^rgba\\(${Sa},${Sa},${Sa},${Ca}\\)$`), Oa = RegExp(`^rgba\\(${W},${W},${W},${Ca}\\)$`), ka = RegExp(`^hsl\\(${Ca},${W},${W}\\)$`), Aa = RegExp(`^hsla\\(${Ca},${W},${W},${Ca}\\)$`), ja = {
+function xa() {}
+var Sa = .7, Ca = 1 / Sa, wa = "\\s*([+-]?\\d+)\\s*", Ta = "\\s*([+-]?(?:\\d*\\.)?\\d+(?:[eE][+-]?\\d+)?)\\s*", W = "\\s*([+-]?(?:\\d*\\.)?\\d+(?:[eE][+-]?\\d+)?)%\\s*", Ea = /^#([0-9a-f]{3,8})$/, Da = RegExp(`^rgb\\(${wa},${wa},${wa}\\)$`), Oa = RegExp(`^rgb\\(${W},${W},${W}\\)$`), ka = RegExp(`^rgba\\(${wa},${wa},${wa},${Ta}\\)$`), Aa = RegExp(`^rgba\\(${W},${W},${W},${Ta}\\)$`), ja = RegExp(`^hsl\\(${Ta},${W},${W}\\)$`), Ma = RegExp(`^hsla\\(${Ta},${W},${W},${Ta}\\)$`), Na = {
 	aliceblue: 15792383,
 	antiquewhite: 16444375,
 	aqua: 65535,
@@ -3231,266 +3248,266 @@ var ba = .7, xa = 1 / ba, Sa = "\\s*([+-]?\\d+)\\s*", Ca = "\\s*([+-]?(?:\\d*\\.
 	yellow: 16776960,
 	yellowgreen: 10145074
 };
-_a(ya, Ia, {
+ya(xa, Ra, {
 	copy(e) {
 		return Object.assign(new this.constructor(), this, e);
 	},
 	displayable() {
 		return this.rgb().displayable();
 	},
-	hex: Ma,
-	formatHex: Ma,
-	formatHex8: Na,
-	formatHsl: Pa,
-	formatRgb: Fa,
-	toString: Fa
+	hex: Pa,
+	formatHex: Pa,
+	formatHex8: Fa,
+	formatHsl: Ia,
+	formatRgb: La,
+	toString: La
 });
-function Ma() {
+function Pa() {
 	return this.rgb().formatHex();
 }
-function Na() {
+function Fa() {
 	return this.rgb().formatHex8();
 }
-function Pa() {
-	return Ja(this).formatHsl();
+function Ia() {
+	return Xa(this).formatHsl();
 }
-function Fa() {
+function La() {
 	return this.rgb().formatRgb();
 }
-function Ia(e) {
+function Ra(e) {
 	var t, n;
-	return e = (e + "").trim().toLowerCase(), (t = wa.exec(e)) ? (n = t[1].length, t = parseInt(t[1], 16), n === 6 ? La(t) : n === 3 ? new G(t >> 8 & 15 | t >> 4 & 240, t >> 4 & 15 | t & 240, (t & 15) << 4 | t & 15, 1) : n === 8 ? Ra(t >> 24 & 255, t >> 16 & 255, t >> 8 & 255, (t & 255) / 255) : n === 4 ? Ra(t >> 12 & 15 | t >> 8 & 240, t >> 8 & 15 | t >> 4 & 240, t >> 4 & 15 | t & 240, ((t & 15) << 4 | t & 15) / 255) : null) : (t = Ta.exec(e)) ? new G(t[1], t[2], t[3], 1) : (t = Ea.exec(e)) ? new G(t[1] * 255 / 100, t[2] * 255 / 100, t[3] * 255 / 100, 1) : (t = Da.exec(e)) ? Ra(t[1], t[2], t[3], t[4]) : (t = Oa.exec(e)) ? Ra(t[1] * 255 / 100, t[2] * 255 / 100, t[3] * 255 / 100, t[4]) : (t = ka.exec(e)) ? qa(t[1], t[2] / 100, t[3] / 100, 1) : (t = Aa.exec(e)) ? qa(t[1], t[2] / 100, t[3] / 100, t[4]) : ja.hasOwnProperty(e) ? La(ja[e]) : e === "transparent" ? new G(NaN, NaN, NaN, 0) : null;
-}
-function La(e) {
-	return new G(e >> 16 & 255, e >> 8 & 255, e & 255, 1);
-}
-function Ra(e, t, n, r) {
-	return r <= 0 && (e = t = n = NaN), new G(e, t, n, r);
+	return e = (e + "").trim().toLowerCase(), (t = Ea.exec(e)) ? (n = t[1].length, t = parseInt(t[1], 16), n === 6 ? za(t) : n === 3 ? new G(t >> 8 & 15 | t >> 4 & 240, t >> 4 & 15 | t & 240, (t & 15) << 4 | t & 15, 1) : n === 8 ? Ba(t >> 24 & 255, t >> 16 & 255, t >> 8 & 255, (t & 255) / 255) : n === 4 ? Ba(t >> 12 & 15 | t >> 8 & 240, t >> 8 & 15 | t >> 4 & 240, t >> 4 & 15 | t & 240, ((t & 15) << 4 | t & 15) / 255) : null) : (t = Da.exec(e)) ? new G(t[1], t[2], t[3], 1) : (t = Oa.exec(e)) ? new G(t[1] * 255 / 100, t[2] * 255 / 100, t[3] * 255 / 100, 1) : (t = ka.exec(e)) ? Ba(t[1], t[2], t[3], t[4]) : (t = Aa.exec(e)) ? Ba(t[1] * 255 / 100, t[2] * 255 / 100, t[3] * 255 / 100, t[4]) : (t = ja.exec(e)) ? Ya(t[1], t[2] / 100, t[3] / 100, 1) : (t = Ma.exec(e)) ? Ya(t[1], t[2] / 100, t[3] / 100, t[4]) : Na.hasOwnProperty(e) ? za(Na[e]) : e === "transparent" ? new G(NaN, NaN, NaN, 0) : null;
 }
 function za(e) {
-	return e instanceof ya || (e = Ia(e)), e ? (e = e.rgb(), new G(e.r, e.g, e.b, e.opacity)) : new G();
+	return new G(e >> 16 & 255, e >> 8 & 255, e & 255, 1);
 }
 function Ba(e, t, n, r) {
-	return arguments.length === 1 ? za(e) : new G(e, t, n, r ?? 1);
+	return r <= 0 && (e = t = n = NaN), new G(e, t, n, r);
+}
+function Va(e) {
+	return e instanceof xa || (e = Ra(e)), e ? (e = e.rgb(), new G(e.r, e.g, e.b, e.opacity)) : new G();
+}
+function Ha(e, t, n, r) {
+	return arguments.length === 1 ? Va(e) : new G(e, t, n, r ?? 1);
 }
 function G(e, t, n, r) {
 	this.r = +e, this.g = +t, this.b = +n, this.opacity = +r;
 }
-_a(G, Ba, va(ya, {
+ya(G, Ha, ba(xa, {
 	brighter(e) {
-		return e = e == null ? xa : xa ** +e, new G(this.r * e, this.g * e, this.b * e, this.opacity);
+		return e = e == null ? Ca : Ca ** +e, new G(this.r * e, this.g * e, this.b * e, this.opacity);
 	},
 	darker(e) {
-		return e = e == null ? ba : ba ** +e, new G(this.r * e, this.g * e, this.b * e, this.opacity);
+		return e = e == null ? Sa : Sa ** +e, new G(this.r * e, this.g * e, this.b * e, this.opacity);
 	},
 	rgb() {
 		return this;
 	},
 	clamp() {
-		return new G(Ga(this.r), Ga(this.g), Ga(this.b), Wa(this.opacity));
+		return new G(qa(this.r), qa(this.g), qa(this.b), Ka(this.opacity));
 	},
 	displayable() {
 		return -.5 <= this.r && this.r < 255.5 && -.5 <= this.g && this.g < 255.5 && -.5 <= this.b && this.b < 255.5 && 0 <= this.opacity && this.opacity <= 1;
 	},
-	hex: Va,
-	formatHex: Va,
-	formatHex8: Ha,
-	formatRgb: Ua,
-	toString: Ua
+	hex: Ua,
+	formatHex: Ua,
+	formatHex8: Wa,
+	formatRgb: Ga,
+	toString: Ga
 }));
-function Va() {
-	return `#${Ka(this.r)}${Ka(this.g)}${Ka(this.b)}`;
-}
-function Ha() {
-	return `#${Ka(this.r)}${Ka(this.g)}${Ka(this.b)}${Ka((isNaN(this.opacity) ? 1 : this.opacity) * 255)}`;
-}
 function Ua() {
-	let e = Wa(this.opacity);
-	return `${e === 1 ? "rgb(" : "rgba("}${Ga(this.r)}, ${Ga(this.g)}, ${Ga(this.b)}${e === 1 ? ")" : `, ${e})`}`;
+	return `#${Ja(this.r)}${Ja(this.g)}${Ja(this.b)}`;
 }
-function Wa(e) {
-	return isNaN(e) ? 1 : Math.max(0, Math.min(1, e));
+function Wa() {
+	return `#${Ja(this.r)}${Ja(this.g)}${Ja(this.b)}${Ja((isNaN(this.opacity) ? 1 : this.opacity) * 255)}`;
 }
-function Ga(e) {
-	return Math.max(0, Math.min(255, Math.round(e) || 0));
+function Ga() {
+	let e = Ka(this.opacity);
+	return `${e === 1 ? "rgb(" : "rgba("}${qa(this.r)}, ${qa(this.g)}, ${qa(this.b)}${e === 1 ? ")" : `, ${e})`}`;
 }
 function Ka(e) {
-	return e = Ga(e), (e < 16 ? "0" : "") + e.toString(16);
+	return isNaN(e) ? 1 : Math.max(0, Math.min(1, e));
 }
-function qa(e, t, n, r) {
-	return r <= 0 ? e = t = n = NaN : n <= 0 || n >= 1 ? e = t = NaN : t <= 0 && (e = NaN), new K(e, t, n, r);
+function qa(e) {
+	return Math.max(0, Math.min(255, Math.round(e) || 0));
 }
 function Ja(e) {
+	return e = qa(e), (e < 16 ? "0" : "") + e.toString(16);
+}
+function Ya(e, t, n, r) {
+	return r <= 0 ? e = t = n = NaN : n <= 0 || n >= 1 ? e = t = NaN : t <= 0 && (e = NaN), new K(e, t, n, r);
+}
+function Xa(e) {
 	if (e instanceof K) return new K(e.h, e.s, e.l, e.opacity);
-	if (e instanceof ya || (e = Ia(e)), !e) return new K();
+	if (e instanceof xa || (e = Ra(e)), !e) return new K();
 	if (e instanceof K) return e;
 	e = e.rgb();
 	var t = e.r / 255, n = e.g / 255, r = e.b / 255, i = Math.min(t, n, r), a = Math.max(t, n, r), o = NaN, s = a - i, c = (a + i) / 2;
 	return s ? (o = t === a ? (n - r) / s + (n < r) * 6 : n === a ? (r - t) / s + 2 : (t - n) / s + 4, s /= c < .5 ? a + i : 2 - a - i, o *= 60) : s = c > 0 && c < 1 ? 0 : o, new K(o, s, c, e.opacity);
 }
-function Ya(e, t, n, r) {
-	return arguments.length === 1 ? Ja(e) : new K(e, t, n, r ?? 1);
+function Za(e, t, n, r) {
+	return arguments.length === 1 ? Xa(e) : new K(e, t, n, r ?? 1);
 }
 function K(e, t, n, r) {
 	this.h = +e, this.s = +t, this.l = +n, this.opacity = +r;
 }
-_a(K, Ya, va(ya, {
+ya(K, Za, ba(xa, {
 	brighter(e) {
-		return e = e == null ? xa : xa ** +e, new K(this.h, this.s, this.l * e, this.opacity);
+		return e = e == null ? Ca : Ca ** +e, new K(this.h, this.s, this.l * e, this.opacity);
 	},
 	darker(e) {
-		return e = e == null ? ba : ba ** +e, new K(this.h, this.s, this.l * e, this.opacity);
+		return e = e == null ? Sa : Sa ** +e, new K(this.h, this.s, this.l * e, this.opacity);
 	},
 	rgb() {
 		var e = this.h % 360 + (this.h < 0) * 360, t = isNaN(e) || isNaN(this.s) ? 0 : this.s, n = this.l, r = n + (n < .5 ? n : 1 - n) * t, i = 2 * n - r;
-		return new G(Qa(e >= 240 ? e - 240 : e + 120, i, r), Qa(e, i, r), Qa(e < 120 ? e + 240 : e - 120, i, r), this.opacity);
+		return new G(eo(e >= 240 ? e - 240 : e + 120, i, r), eo(e, i, r), eo(e < 120 ? e + 240 : e - 120, i, r), this.opacity);
 	},
 	clamp() {
-		return new K(Xa(this.h), Za(this.s), Za(this.l), Wa(this.opacity));
+		return new K(Qa(this.h), $a(this.s), $a(this.l), Ka(this.opacity));
 	},
 	displayable() {
 		return (0 <= this.s && this.s <= 1 || isNaN(this.s)) && 0 <= this.l && this.l <= 1 && 0 <= this.opacity && this.opacity <= 1;
 	},
 	formatHsl() {
-		let e = Wa(this.opacity);
-		return `${e === 1 ? "hsl(" : "hsla("}${Xa(this.h)}, ${Za(this.s) * 100}%, ${Za(this.l) * 100}%${e === 1 ? ")" : `, ${e})`}`;
+		let e = Ka(this.opacity);
+		return `${e === 1 ? "hsl(" : "hsla("}${Qa(this.h)}, ${$a(this.s) * 100}%, ${$a(this.l) * 100}%${e === 1 ? ")" : `, ${e})`}`;
 	}
 }));
-function Xa(e) {
+function Qa(e) {
 	return e = (e || 0) % 360, e < 0 ? e + 360 : e;
 }
-function Za(e) {
+function $a(e) {
 	return Math.max(0, Math.min(1, e || 0));
 }
-function Qa(e, t, n) {
+function eo(e, t, n) {
 	return (e < 60 ? t + (n - t) * e / 60 : e < 180 ? n : e < 240 ? t + (n - t) * (240 - e) / 60 : t) * 255;
 }
-var $a = Math.PI / 180, eo = 180 / Math.PI, to = 18, no = .96422, ro = 1, io = .82521, ao = 4 / 29, oo = 6 / 29, so = 3 * oo * oo, co = oo * oo * oo;
-function lo(e) {
+var to = Math.PI / 180, no = 180 / Math.PI, ro = 18, io = .96422, ao = 1, oo = .82521, so = 4 / 29, co = 6 / 29, lo = 3 * co * co, uo = co * co * co;
+function fo(e) {
 	if (e instanceof q) return new q(e.l, e.a, e.b, e.opacity);
-	if (e instanceof J) return vo(e);
-	e instanceof G || (e = za(e));
-	var t = ho(e.r), n = ho(e.g), r = ho(e.b), i = fo((.2225045 * t + .7168786 * n + .0606169 * r) / ro), a, o;
-	return t === n && n === r ? a = o = i : (a = fo((.4360747 * t + .3850649 * n + .1430804 * r) / no), o = fo((.0139322 * t + .0971045 * n + .7141733 * r) / io)), new q(116 * i - 16, 500 * (a - i), 200 * (i - o), e.opacity);
+	if (e instanceof J) return bo(e);
+	e instanceof G || (e = Va(e));
+	var t = _o(e.r), n = _o(e.g), r = _o(e.b), i = mo((.2225045 * t + .7168786 * n + .0606169 * r) / ao), a, o;
+	return t === n && n === r ? a = o = i : (a = mo((.4360747 * t + .3850649 * n + .1430804 * r) / io), o = mo((.0139322 * t + .0971045 * n + .7141733 * r) / oo)), new q(116 * i - 16, 500 * (a - i), 200 * (i - o), e.opacity);
 }
-function uo(e, t, n, r) {
-	return arguments.length === 1 ? lo(e) : new q(e, t, n, r ?? 1);
+function po(e, t, n, r) {
+	return arguments.length === 1 ? fo(e) : new q(e, t, n, r ?? 1);
 }
 function q(e, t, n, r) {
 	this.l = +e, this.a = +t, this.b = +n, this.opacity = +r;
 }
-_a(q, uo, va(ya, {
+ya(q, po, ba(xa, {
 	brighter(e) {
-		return new q(this.l + to * (e ?? 1), this.a, this.b, this.opacity);
+		return new q(this.l + ro * (e ?? 1), this.a, this.b, this.opacity);
 	},
 	darker(e) {
-		return new q(this.l - to * (e ?? 1), this.a, this.b, this.opacity);
+		return new q(this.l - ro * (e ?? 1), this.a, this.b, this.opacity);
 	},
 	rgb() {
 		var e = (this.l + 16) / 116, t = isNaN(this.a) ? e : e + this.a / 500, n = isNaN(this.b) ? e : e - this.b / 200;
-		return t = no * po(t), e = ro * po(e), n = io * po(n), new G(mo(3.1338561 * t - 1.6168667 * e - .4906146 * n), mo(-.9787684 * t + 1.9161415 * e + .033454 * n), mo(.0719453 * t - .2289914 * e + 1.4052427 * n), this.opacity);
+		return t = io * ho(t), e = ao * ho(e), n = oo * ho(n), new G(go(3.1338561 * t - 1.6168667 * e - .4906146 * n), go(-.9787684 * t + 1.9161415 * e + .033454 * n), go(.0719453 * t - .2289914 * e + 1.4052427 * n), this.opacity);
 	}
 }));
-function fo(e) {
-	return e > co ? e ** (1 / 3) : e / so + ao;
-}
-function po(e) {
-	return e > oo ? e * e * e : so * (e - ao);
-}
 function mo(e) {
-	return 255 * (e <= .0031308 ? 12.92 * e : 1.055 * e ** (1 / 2.4) - .055);
+	return e > uo ? e ** (1 / 3) : e / lo + so;
 }
 function ho(e) {
-	return (e /= 255) <= .04045 ? e / 12.92 : ((e + .055) / 1.055) ** 2.4;
+	return e > co ? e * e * e : lo * (e - so);
 }
 function go(e) {
+	return 255 * (e <= .0031308 ? 12.92 * e : 1.055 * e ** (1 / 2.4) - .055);
+}
+function _o(e) {
+	return (e /= 255) <= .04045 ? e / 12.92 : ((e + .055) / 1.055) ** 2.4;
+}
+function vo(e) {
 	if (e instanceof J) return new J(e.h, e.c, e.l, e.opacity);
-	if (e instanceof q || (e = lo(e)), e.a === 0 && e.b === 0) return new J(NaN, 0 < e.l && e.l < 100 ? 0 : NaN, e.l, e.opacity);
-	var t = Math.atan2(e.b, e.a) * eo;
+	if (e instanceof q || (e = fo(e)), e.a === 0 && e.b === 0) return new J(NaN, 0 < e.l && e.l < 100 ? 0 : NaN, e.l, e.opacity);
+	var t = Math.atan2(e.b, e.a) * no;
 	return new J(t < 0 ? t + 360 : t, Math.sqrt(e.a * e.a + e.b * e.b), e.l, e.opacity);
 }
-function _o(e, t, n, r) {
-	return arguments.length === 1 ? go(e) : new J(e, t, n, r ?? 1);
+function yo(e, t, n, r) {
+	return arguments.length === 1 ? vo(e) : new J(e, t, n, r ?? 1);
 }
 function J(e, t, n, r) {
 	this.h = +e, this.c = +t, this.l = +n, this.opacity = +r;
 }
-function vo(e) {
+function bo(e) {
 	if (isNaN(e.h)) return new q(e.l, 0, 0, e.opacity);
-	var t = e.h * $a;
+	var t = e.h * to;
 	return new q(e.l, Math.cos(t) * e.c, Math.sin(t) * e.c, e.opacity);
 }
-_a(J, _o, va(ya, {
+ya(J, yo, ba(xa, {
 	brighter(e) {
-		return new J(this.h, this.c, this.l + to * (e ?? 1), this.opacity);
+		return new J(this.h, this.c, this.l + ro * (e ?? 1), this.opacity);
 	},
 	darker(e) {
-		return new J(this.h, this.c, this.l - to * (e ?? 1), this.opacity);
+		return new J(this.h, this.c, this.l - ro * (e ?? 1), this.opacity);
 	},
 	rgb() {
-		return vo(this).rgb();
+		return bo(this).rgb();
 	}
 }));
-var yo = -.14861, bo = 1.78277, xo = -.29227, So = -.90649, Co = 1.97294, wo = Co * So, To = Co * bo, Eo = bo * xo - So * yo;
-function Do(e) {
-	if (e instanceof ko) return new ko(e.h, e.s, e.l, e.opacity);
-	e instanceof G || (e = za(e));
-	var t = e.r / 255, n = e.g / 255, r = e.b / 255, i = (Eo * r + wo * t - To * n) / (Eo + wo - To), a = r - i, o = (Co * (n - i) - xo * a) / So, s = Math.sqrt(o * o + a * a) / (Co * i * (1 - i)), c = s ? Math.atan2(o, a) * eo - 120 : NaN;
-	return new ko(c < 0 ? c + 360 : c, s, i, e.opacity);
+var xo = -.14861, So = 1.78277, Co = -.29227, wo = -.90649, To = 1.97294, Eo = To * wo, Do = To * So, Oo = So * Co - wo * xo;
+function ko(e) {
+	if (e instanceof jo) return new jo(e.h, e.s, e.l, e.opacity);
+	e instanceof G || (e = Va(e));
+	var t = e.r / 255, n = e.g / 255, r = e.b / 255, i = (Oo * r + Eo * t - Do * n) / (Oo + Eo - Do), a = r - i, o = (To * (n - i) - Co * a) / wo, s = Math.sqrt(o * o + a * a) / (To * i * (1 - i)), c = s ? Math.atan2(o, a) * no - 120 : NaN;
+	return new jo(c < 0 ? c + 360 : c, s, i, e.opacity);
 }
-function Oo(e, t, n, r) {
-	return arguments.length === 1 ? Do(e) : new ko(e, t, n, r ?? 1);
+function Ao(e, t, n, r) {
+	return arguments.length === 1 ? ko(e) : new jo(e, t, n, r ?? 1);
 }
-function ko(e, t, n, r) {
+function jo(e, t, n, r) {
 	this.h = +e, this.s = +t, this.l = +n, this.opacity = +r;
 }
-_a(ko, Oo, va(ya, {
+ya(jo, Ao, ba(xa, {
 	brighter(e) {
-		return e = e == null ? xa : xa ** +e, new ko(this.h, this.s, this.l * e, this.opacity);
+		return e = e == null ? Ca : Ca ** +e, new jo(this.h, this.s, this.l * e, this.opacity);
 	},
 	darker(e) {
-		return e = e == null ? ba : ba ** +e, new ko(this.h, this.s, this.l * e, this.opacity);
+		return e = e == null ? Sa : Sa ** +e, new jo(this.h, this.s, this.l * e, this.opacity);
 	},
 	rgb() {
-		var e = isNaN(this.h) ? 0 : (this.h + 120) * $a, t = +this.l, n = isNaN(this.s) ? 0 : this.s * t * (1 - t), r = Math.cos(e), i = Math.sin(e);
-		return new G(255 * (t + n * (yo * r + bo * i)), 255 * (t + n * (xo * r + So * i)), 255 * (t + Co * r * n), this.opacity);
+		var e = isNaN(this.h) ? 0 : (this.h + 120) * to, t = +this.l, n = isNaN(this.s) ? 0 : this.s * t * (1 - t), r = Math.cos(e), i = Math.sin(e);
+		return new G(255 * (t + n * (xo * r + So * i)), 255 * (t + n * (Co * r + wo * i)), 255 * (t + To * r * n), this.opacity);
 	}
 }));
-var Ao = (e) => () => e;
-function jo(e, t) {
+var Mo = (e) => () => e;
+function No(e, t) {
 	return function(n) {
 		return e + n * t;
 	};
 }
-function Mo(e, t, n) {
+function Po(e, t, n) {
 	return e **= +n, t = t ** +n - e, n = 1 / n, function(r) {
 		return (e + r * t) ** +n;
 	};
 }
-function No(e, t) {
+function Fo(e, t) {
 	var n = t - e;
-	return n ? jo(e, n > 180 || n < -180 ? n - 360 * Math.round(n / 360) : n) : Ao(isNaN(e) ? t : e);
+	return n ? No(e, n > 180 || n < -180 ? n - 360 * Math.round(n / 360) : n) : Mo(isNaN(e) ? t : e);
 }
-function Po(e) {
+function Io(e) {
 	return (e = +e) == 1 ? Y : function(t, n) {
-		return n - t ? Mo(t, n, e) : Ao(isNaN(t) ? n : t);
+		return n - t ? Po(t, n, e) : Mo(isNaN(t) ? n : t);
 	};
 }
 function Y(e, t) {
 	var n = t - e;
-	return n ? jo(e, n) : Ao(isNaN(e) ? t : e);
+	return n ? No(e, n) : Mo(isNaN(e) ? t : e);
 }
-var Fo = (function e(t) {
-	var n = Po(t);
+var Lo = (function e(t) {
+	var n = Io(t);
 	function r(e, t) {
-		var r = n((e = Ba(e)).r, (t = Ba(t)).r), i = n(e.g, t.g), a = n(e.b, t.b), o = Y(e.opacity, t.opacity);
+		var r = n((e = Ha(e)).r, (t = Ha(t)).r), i = n(e.g, t.g), a = n(e.b, t.b), o = Y(e.opacity, t.opacity);
 		return function(t) {
 			return e.r = r(t), e.g = i(t), e.b = a(t), e.opacity = o(t), e + "";
 		};
 	}
 	return r.gamma = e, r;
 })(1);
-function Io(e, t) {
+function Ro(e, t) {
 	t ||= [];
 	var n = e ? Math.min(t.length, e.length) : 0, r = t.slice(), i;
 	return function(a) {
@@ -3498,18 +3515,18 @@ function Io(e, t) {
 		return r;
 	};
 }
-function Lo(e) {
+function zo(e) {
 	return ArrayBuffer.isView(e) && !(e instanceof DataView);
 }
-function Ro(e, t) {
-	for (var n = t ? t.length : 0, r = e ? Math.min(n, e.length) : 0, i = Array(r), a = Array(n), o = 0; o < r; ++o) i[o] = Ko(e[o], t[o]);
+function Bo(e, t) {
+	for (var n = t ? t.length : 0, r = e ? Math.min(n, e.length) : 0, i = Array(r), a = Array(n), o = 0; o < r; ++o) i[o] = Jo(e[o], t[o]);
 	for (; o < n; ++o) a[o] = t[o];
 	return function(e) {
 		for (o = 0; o < r; ++o) a[o] = i[o](e);
 		return a;
 	};
 }
-function zo(e, t) {
+function Vo(e, t) {
 	var n = /* @__PURE__ */ new Date();
 	return e = +e, t = +t, function(r) {
 		return n.setTime(e * (1 - r) + t * r), n;
@@ -3520,41 +3537,41 @@ function X(e, t) {
 		return e * (1 - n) + t * n;
 	};
 }
-function Bo(e, t) {
+function Ho(e, t) {
 	var n = {}, r = {}, i;
-	for (i in typeof e == "object" && e || (e = {}), typeof t == "object" && t || (t = {}), t) i in e ? n[i] = Ko(e[i], t[i]) : r[i] = t[i];
+	for (i in typeof e == "object" && e || (e = {}), typeof t == "object" && t || (t = {}), t) i in e ? n[i] = Jo(e[i], t[i]) : r[i] = t[i];
 	return function(e) {
 		for (i in n) r[i] = n[i](e);
 		return r;
 	};
 }
-var Vo = /[-+]?(?:\d+\.?\d*|\.?\d+)(?:[eE][-+]?\d+)?/g, Ho = new RegExp(Vo.source, "g");
-function Uo(e) {
+var Uo = /[-+]?(?:\d+\.?\d*|\.?\d+)(?:[eE][-+]?\d+)?/g, Wo = new RegExp(Uo.source, "g");
+function Go(e) {
 	return function() {
 		return e;
 	};
 }
-function Wo(e) {
+function Ko(e) {
 	return function(t) {
 		return e(t) + "";
 	};
 }
-function Go(e, t) {
-	var n = Vo.lastIndex = Ho.lastIndex = 0, r, i, a, o = -1, s = [], c = [];
-	for (e += "", t += ""; (r = Vo.exec(e)) && (i = Ho.exec(t));) (a = i.index) > n && (a = t.slice(n, a), s[o] ? s[o] += a : s[++o] = a), (r = r[0]) === (i = i[0]) ? s[o] ? s[o] += i : s[++o] = i : (s[++o] = null, c.push({
+function qo(e, t) {
+	var n = Uo.lastIndex = Wo.lastIndex = 0, r, i, a, o = -1, s = [], c = [];
+	for (e += "", t += ""; (r = Uo.exec(e)) && (i = Wo.exec(t));) (a = i.index) > n && (a = t.slice(n, a), s[o] ? s[o] += a : s[++o] = a), (r = r[0]) === (i = i[0]) ? s[o] ? s[o] += i : s[++o] = i : (s[++o] = null, c.push({
 		i: o,
 		x: X(r, i)
-	})), n = Ho.lastIndex;
-	return n < t.length && (a = t.slice(n), s[o] ? s[o] += a : s[++o] = a), s.length < 2 ? c[0] ? Wo(c[0].x) : Uo(t) : (t = c.length, function(e) {
+	})), n = Wo.lastIndex;
+	return n < t.length && (a = t.slice(n), s[o] ? s[o] += a : s[++o] = a), s.length < 2 ? c[0] ? Ko(c[0].x) : Go(t) : (t = c.length, function(e) {
 		for (var n = 0, r; n < t; ++n) s[(r = c[n]).i] = r.x(e);
 		return s.join("");
 	});
 }
-function Ko(e, t) {
+function Jo(e, t) {
 	var n = typeof t, r;
-	return t == null || n === "boolean" ? Ao(t) : (n === "number" ? X : n === "string" ? (r = Ia(t)) ? (t = r, Fo) : Go : t instanceof Ia ? Fo : t instanceof Date ? zo : Lo(t) ? Io : Array.isArray(t) ? Ro : typeof t.valueOf != "function" && typeof t.toString != "function" || isNaN(t) ? Bo : X)(e, t);
+	return t == null || n === "boolean" ? Mo(t) : (n === "number" ? X : n === "string" ? (r = Ra(t)) ? (t = r, Lo) : qo : t instanceof Ra ? Lo : t instanceof Date ? Vo : zo(t) ? Ro : Array.isArray(t) ? Bo : typeof t.valueOf != "function" && typeof t.toString != "function" || isNaN(t) ? Ho : X)(e, t);
 }
-var qo = 180 / Math.PI, Jo = {
+var Yo = 180 / Math.PI, Xo = {
 	translateX: 0,
 	translateY: 0,
 	rotate: 0,
@@ -3562,26 +3579,26 @@ var qo = 180 / Math.PI, Jo = {
 	scaleX: 1,
 	scaleY: 1
 };
-function Yo(e, t, n, r, i, a) {
+function Zo(e, t, n, r, i, a) {
 	var o, s, c;
 	return (o = Math.sqrt(e * e + t * t)) && (e /= o, t /= o), (c = e * n + t * r) && (n -= e * c, r -= t * c), (s = Math.sqrt(n * n + r * r)) && (n /= s, r /= s, c /= s), e * r < t * n && (e = -e, t = -t, c = -c, o = -o), {
 		translateX: i,
 		translateY: a,
-		rotate: Math.atan2(t, e) * qo,
-		skewX: Math.atan(c) * qo,
+		rotate: Math.atan2(t, e) * Yo,
+		skewX: Math.atan(c) * Yo,
 		scaleX: o,
 		scaleY: s
 	};
 }
-var Xo;
-function Zo(e) {
+var Qo;
+function $o(e) {
 	let t = new (typeof DOMMatrix == "function" ? DOMMatrix : WebKitCSSMatrix)(e + "");
-	return t.isIdentity ? Jo : Yo(t.a, t.b, t.c, t.d, t.e, t.f);
+	return t.isIdentity ? Xo : Zo(t.a, t.b, t.c, t.d, t.e, t.f);
 }
-function Qo(e) {
-	return e == null || (Xo ||= document.createElementNS("http://www.w3.org/2000/svg", "g"), Xo.setAttribute("transform", e), !(e = Xo.transform.baseVal.consolidate())) ? Jo : (e = e.matrix, Yo(e.a, e.b, e.c, e.d, e.e, e.f));
+function es(e) {
+	return e == null || (Qo ||= document.createElementNS("http://www.w3.org/2000/svg", "g"), Qo.setAttribute("transform", e), !(e = Qo.transform.baseVal.consolidate())) ? Xo : (e = e.matrix, Zo(e.a, e.b, e.c, e.d, e.e, e.f));
 }
-function $o(e, t, n, r) {
+function ts(e, t, n, r) {
 	function i(e) {
 		return e.length ? e.pop() + " " : "";
 	}
@@ -3629,20 +3646,20 @@ function $o(e, t, n, r) {
 		};
 	};
 }
-var es = $o(Zo, "px, ", "px)", "deg)"), ts = $o(Qo, ", ", ")", ")"), ns = 1e-12;
-function rs(e) {
+var ns = ts($o, "px, ", "px)", "deg)"), rs = ts(es, ", ", ")", ")"), is = 1e-12;
+function as(e) {
 	return ((e = Math.exp(e)) + 1 / e) / 2;
 }
-function is(e) {
+function os(e) {
 	return ((e = Math.exp(e)) - 1 / e) / 2;
 }
-function as(e) {
+function ss(e) {
 	return ((e = Math.exp(2 * e)) - 1) / (e + 1);
 }
-var os = (function e(t, n, r) {
+var cs = (function e(t, n, r) {
 	function i(e, i) {
 		var a = e[0], o = e[1], s = e[2], c = i[0], l = i[1], u = i[2], d = c - a, f = l - o, p = d * d + f * f, m, h;
-		if (p < ns) h = Math.log(u / s) / t, m = function(e) {
+		if (p < is) h = Math.log(u / s) / t, m = function(e) {
 			return [
 				a + e * d,
 				o + e * f,
@@ -3652,11 +3669,11 @@ var os = (function e(t, n, r) {
 		else {
 			var g = Math.sqrt(p), _ = (u * u - s * s + r * p) / (2 * s * n * g), v = (u * u - s * s - r * p) / (2 * u * n * g), y = Math.log(Math.sqrt(_ * _ + 1) - _);
 			h = (Math.log(Math.sqrt(v * v + 1) - v) - y) / t, m = function(e) {
-				var r = e * h, i = rs(y), c = s / (n * g) * (i * as(t * r + y) - is(y));
+				var r = e * h, i = as(y), c = s / (n * g) * (i * ss(t * r + y) - os(y));
 				return [
 					a + c * d,
 					o + c * f,
-					s * i / rs(t * r + y)
+					s * i / as(t * r + y)
 				];
 			};
 		}
@@ -3667,17 +3684,17 @@ var os = (function e(t, n, r) {
 		return e(n, r, r * r);
 	}, i;
 })(Math.SQRT2, 2, 4);
-function ss(e, t) {
-	var n = Y((e = uo(e)).l, (t = uo(t)).l), r = Y(e.a, t.a), i = Y(e.b, t.b), a = Y(e.opacity, t.opacity);
+function ls(e, t) {
+	var n = Y((e = po(e)).l, (t = po(t)).l), r = Y(e.a, t.a), i = Y(e.b, t.b), a = Y(e.opacity, t.opacity);
 	return function(t) {
 		return e.l = n(t), e.a = r(t), e.b = i(t), e.opacity = a(t), e + "";
 	};
 }
-function cs(e) {
+function us(e) {
 	return (function t(n) {
 		n = +n;
 		function r(t, r) {
-			var i = e((t = Oo(t)).h, (r = Oo(r)).h), a = Y(t.s, r.s), o = Y(t.l, r.l), s = Y(t.opacity, r.opacity);
+			var i = e((t = Ao(t)).h, (r = Ao(r)).h), a = Y(t.s, r.s), o = Y(t.l, r.l), s = Y(t.opacity, r.opacity);
 			return function(e) {
 				return t.h = i(e), t.s = a(e), t.l = o(e ** +n), t.opacity = s(e), t + "";
 			};
@@ -3685,9 +3702,9 @@ function cs(e) {
 		return r.gamma = t, r;
 	})(1);
 }
-cs(No), cs(Y);
-function ls(e, t) {
-	t === void 0 && (t = e, e = Ko);
+us(Fo), us(Y);
+function ds(e, t) {
+	t === void 0 && (t = e, e = Jo);
 	for (var n = 0, r = t.length - 1, i = t[0], a = Array(r < 0 ? 0 : r); n < r;) a[n] = e(i, i = t[++n]);
 	return function(e) {
 		var t = Math.max(0, Math.min(r - 1, Math.floor(e *= r)));
@@ -3695,171 +3712,171 @@ function ls(e, t) {
 	};
 }
 // node_modules/d3-timer/dist/d3-timer.mjs
-var us = 0, ds = 0, fs = 0, ps = 1e3, ms, hs, gs = 0, _s = 0, vs = 0, ys = typeof performance == "object" && performance.now ? performance : Date, bs = typeof window == "object" && window.requestAnimationFrame ? window.requestAnimationFrame.bind(window) : function(e) {
+var fs = 0, ps = 0, ms = 0, hs = 1e3, gs, _s, vs = 0, ys = 0, bs = 0, xs = typeof performance == "object" && performance.now ? performance : Date, Ss = typeof window == "object" && window.requestAnimationFrame ? window.requestAnimationFrame.bind(window) : function(e) {
 	setTimeout(e, 17);
 };
-function xs() {
-	return _s ||= (bs(Ss), ys.now() + vs);
-}
-function Ss() {
-	_s = 0;
-}
 function Cs() {
-	this._call = this._time = this._next = null;
+	return ys ||= (Ss(ws), xs.now() + bs);
 }
-Cs.prototype = ws.prototype = {
-	constructor: Cs,
-	restart: function(e, t, n) {
-		if (typeof e != "function") throw TypeError("callback is not a function");
-		n = (n == null ? xs() : +n) + (t == null ? 0 : +t), !this._next && hs !== this && (hs ? hs._next = this : ms = this, hs = this), this._call = e, this._time = n, ks();
-	},
-	stop: function() {
-		this._call && (this._call = null, this._time = Infinity, ks());
-	}
-};
-function ws(e, t, n) {
-	var r = new Cs();
-	return r.restart(e, t, n), r;
+function ws() {
+	ys = 0;
 }
 function Ts() {
-	xs(), ++us;
-	for (var e = ms, t; e;) (t = _s - e._time) >= 0 && e._call.call(void 0, t), e = e._next;
-	--us;
+	this._call = this._time = this._next = null;
 }
-function Es() {
-	_s = (gs = ys.now()) + vs, us = ds = 0;
-	try {
-		Ts();
-	} finally {
-		us = 0, Os(), _s = 0;
+Ts.prototype = Es.prototype = {
+	constructor: Ts,
+	restart: function(e, t, n) {
+		if (typeof e != "function") throw TypeError("callback is not a function");
+		n = (n == null ? Cs() : +n) + (t == null ? 0 : +t), !this._next && _s !== this && (_s ? _s._next = this : gs = this, _s = this), this._call = e, this._time = n, js();
+	},
+	stop: function() {
+		this._call && (this._call = null, this._time = Infinity, js());
 	}
+};
+function Es(e, t, n) {
+	var r = new Ts();
+	return r.restart(e, t, n), r;
 }
 function Ds() {
-	var e = ys.now(), t = e - gs;
-	t > ps && (vs -= t, gs = e);
+	Cs(), ++fs;
+	for (var e = gs, t; e;) (t = ys - e._time) >= 0 && e._call.call(void 0, t), e = e._next;
+	--fs;
 }
 function Os() {
-	for (var e, t = ms, n, r = Infinity; t;) t._call ? (r > t._time && (r = t._time), e = t, t = t._next) : (n = t._next, t._next = null, t = e ? e._next = n : ms = n);
-	hs = e, ks(r);
+	ys = (vs = xs.now()) + bs, fs = ps = 0;
+	try {
+		Ds();
+	} finally {
+		fs = 0, As(), ys = 0;
+	}
 }
-function ks(e) {
-	us || (ds &&= clearTimeout(ds), e - _s > 24 ? (e < Infinity && (ds = setTimeout(Es, Math.ceil(e - ys.now() - vs) + 1)), fs &&= clearInterval(fs)) : (fs ||= (gs = ys.now(), setInterval(Ds, ps)), us = 1, bs(Es)));
+function ks() {
+	var e = xs.now(), t = e - vs;
+	t > hs && (bs -= t, vs = e);
 }
-function As(e, t, n) {
-	var r = new Cs();
+function As() {
+	for (var e, t = gs, n, r = Infinity; t;) t._call ? (r > t._time && (r = t._time), e = t, t = t._next) : (n = t._next, t._next = null, t = e ? e._next = n : gs = n);
+	_s = e, js(r);
+}
+function js(e) {
+	fs || (ps &&= clearTimeout(ps), e - ys > 24 ? (e < Infinity && (ps = setTimeout(Os, Math.ceil(e - xs.now() - bs) + 1)), ms &&= clearInterval(ms)) : (ms ||= (vs = xs.now(), setInterval(ks, hs)), fs = 1, Ss(Os)));
+}
+function Ms(e, t, n) {
+	var r = new Ts();
 	return t = t == null ? 0 : +t, r.restart((n) => {
 		r.stop(), e(n + t);
 	}, t, n), r;
 }
 // node_modules/d3-ease/dist/d3-ease.mjs
-function js(e) {
+function Ns(e) {
 	return ((e *= 2) <= 1 ? e * e * e : (e -= 2) * e * e + 2) / 2;
 }
-var Ms = 3;
+var Ps = 3;
 (function e(t) {
 	t = +t;
 	function n(e) {
 		return e ** +t;
 	}
 	return n.exponent = e, n;
-})(Ms), (function e(t) {
+})(Ps), (function e(t) {
 	t = +t;
 	function n(e) {
 		return 1 - (1 - e) ** t;
 	}
 	return n.exponent = e, n;
-})(Ms), (function e(t) {
+})(Ps), (function e(t) {
 	t = +t;
 	function n(e) {
 		return ((e *= 2) <= 1 ? e ** +t : 2 - (2 - e) ** t) / 2;
 	}
 	return n.exponent = e, n;
-})(Ms);
-function Ns(e) {
+})(Ps);
+function Fs(e) {
 	return (2 ** (-10 * e) - .0009765625) * 1.0009775171065494;
 }
-var Ps = 4 / 11;
-1 / Ps / Ps;
-var Fs = 1.70158;
+var Is = 4 / 11;
+1 / Is / Is;
+var Ls = 1.70158;
 (function e(t) {
 	t = +t;
 	function n(e) {
 		return (e = +e) * e * (t * (e - 1) + e);
 	}
 	return n.overshoot = e, n;
-})(Fs), (function e(t) {
+})(Ls), (function e(t) {
 	t = +t;
 	function n(e) {
 		return --e * e * ((e + 1) * t + e) + 1;
 	}
 	return n.overshoot = e, n;
-})(Fs), (function e(t) {
+})(Ls), (function e(t) {
 	t = +t;
 	function n(e) {
 		return ((e *= 2) < 1 ? e * e * ((t + 1) * e - t) : (e -= 2) * e * ((t + 1) * e + t) + 2) / 2;
 	}
 	return n.overshoot = e, n;
-})(Fs);
-var Is = 2 * Math.PI, Ls = 1, Rs = .3;
+})(Ls);
+var Rs = 2 * Math.PI, zs = 1, Bs = .3;
 (function e(t, n) {
-	var r = Math.asin(1 / (t = Math.max(1, t))) * (n /= Is);
+	var r = Math.asin(1 / (t = Math.max(1, t))) * (n /= Rs);
 	function i(e) {
-		return t * Ns(- --e) * Math.sin((r - e) / n);
+		return t * Fs(- --e) * Math.sin((r - e) / n);
 	}
 	return i.amplitude = function(t) {
-		return e(t, n * Is);
+		return e(t, n * Rs);
 	}, i.period = function(n) {
 		return e(t, n);
 	}, i;
-})(Ls, Rs), (function e(t, n) {
-	var r = Math.asin(1 / (t = Math.max(1, t))) * (n /= Is);
+})(zs, Bs), (function e(t, n) {
+	var r = Math.asin(1 / (t = Math.max(1, t))) * (n /= Rs);
 	function i(e) {
-		return 1 - t * Ns(e = +e) * Math.sin((e + r) / n);
+		return 1 - t * Fs(e = +e) * Math.sin((e + r) / n);
 	}
 	return i.amplitude = function(t) {
-		return e(t, n * Is);
+		return e(t, n * Rs);
 	}, i.period = function(n) {
 		return e(t, n);
 	}, i;
-})(Ls, Rs), (function e(t, n) {
-	var r = Math.asin(1 / (t = Math.max(1, t))) * (n /= Is);
+})(zs, Bs), (function e(t, n) {
+	var r = Math.asin(1 / (t = Math.max(1, t))) * (n /= Rs);
 	function i(e) {
-		return ((e = e * 2 - 1) < 0 ? t * Ns(-e) * Math.sin((r - e) / n) : 2 - t * Ns(e) * Math.sin((r + e) / n)) / 2;
+		return ((e = e * 2 - 1) < 0 ? t * Fs(-e) * Math.sin((r - e) / n) : 2 - t * Fs(e) * Math.sin((r + e) / n)) / 2;
 	}
 	return i.amplitude = function(t) {
-		return e(t, n * Is);
+		return e(t, n * Rs);
 	}, i.period = function(n) {
 		return e(t, n);
 	}, i;
-})(Ls, Rs);
+})(zs, Bs);
 // node_modules/d3-transition/dist/d3-transition.mjs
-var zs = sa("start", "end", "cancel", "interrupt"), Bs = [], Vs = 0, Hs = 1, Us = 2, Ws = 3, Gs = 4, Ks = 5, qs = 6;
-function Js(e, t, n, r, i, a) {
+var Vs = la("start", "end", "cancel", "interrupt"), Hs = [], Us = 0, Ws = 1, Gs = 2, Ks = 3, qs = 4, Js = 5, Ys = 6;
+function Xs(e, t, n, r, i, a) {
 	var o = e.__transition;
 	if (!o) e.__transition = {};
 	else if (n in o) return;
-	Xs(e, n, {
+	Qs(e, n, {
 		name: t,
 		index: r,
 		group: i,
-		on: zs,
-		tween: Bs,
+		on: Vs,
+		tween: Hs,
 		time: a.time,
 		delay: a.delay,
 		duration: a.duration,
 		ease: a.ease,
 		timer: null,
-		state: Vs
+		state: Us
 	});
 }
-function Ys(e, t) {
+function Zs(e, t) {
 	var n = Q(e, t);
-	if (n.state > Vs) throw Error("too late; already scheduled");
+	if (n.state > Us) throw Error("too late; already scheduled");
 	return n;
 }
 function Z(e, t) {
 	var n = Q(e, t);
-	if (n.state > Ws) throw Error("too late; already running");
+	if (n.state > Ks) throw Error("too late; already running");
 	return n;
 }
 function Q(e, t) {
@@ -3867,48 +3884,48 @@ function Q(e, t) {
 	if (!n || !(n = n[t])) throw Error("transition not found");
 	return n;
 }
-function Xs(e, t, n) {
+function Qs(e, t, n) {
 	var r = e.__transition, i;
-	r[t] = n, n.timer = ws(a, 0, n.time);
+	r[t] = n, n.timer = Es(a, 0, n.time);
 	function a(e) {
-		n.state = Hs, n.timer.restart(o, n.delay, n.time), n.delay <= e && o(e - n.delay);
+		n.state = Ws, n.timer.restart(o, n.delay, n.time), n.delay <= e && o(e - n.delay);
 	}
 	function o(a) {
 		var l, u, d, f;
-		if (n.state !== Hs) return c();
+		if (n.state !== Ws) return c();
 		for (l in r) if (f = r[l], f.name === n.name) {
-			if (f.state === Ws) return As(o);
-			f.state === Gs ? (f.state = qs, f.timer.stop(), f.on.call("interrupt", e, e.__data__, f.index, f.group), delete r[l]) : +l < t && (f.state = qs, f.timer.stop(), f.on.call("cancel", e, e.__data__, f.index, f.group), delete r[l]);
+			if (f.state === Ks) return Ms(o);
+			f.state === qs ? (f.state = Ys, f.timer.stop(), f.on.call("interrupt", e, e.__data__, f.index, f.group), delete r[l]) : +l < t && (f.state = Ys, f.timer.stop(), f.on.call("cancel", e, e.__data__, f.index, f.group), delete r[l]);
 		}
-		if (As(function() {
-			n.state === Ws && (n.state = Gs, n.timer.restart(s, n.delay, n.time), s(a));
-		}), n.state = Us, n.on.call("start", e, e.__data__, n.index, n.group), n.state === Us) {
-			for (n.state = Ws, i = Array(d = n.tween.length), l = 0, u = -1; l < d; ++l) (f = n.tween[l].value.call(e, e.__data__, n.index, n.group)) && (i[++u] = f);
+		if (Ms(function() {
+			n.state === Ks && (n.state = qs, n.timer.restart(s, n.delay, n.time), s(a));
+		}), n.state = Gs, n.on.call("start", e, e.__data__, n.index, n.group), n.state === Gs) {
+			for (n.state = Ks, i = Array(d = n.tween.length), l = 0, u = -1; l < d; ++l) (f = n.tween[l].value.call(e, e.__data__, n.index, n.group)) && (i[++u] = f);
 			i.length = u + 1;
 		}
 	}
 	function s(t) {
-		for (var r = t < n.duration ? n.ease.call(null, t / n.duration) : (n.timer.restart(c), n.state = Ks, 1), a = -1, o = i.length; ++a < o;) i[a].call(e, r);
-		n.state === Ks && (n.on.call("end", e, e.__data__, n.index, n.group), c());
+		for (var r = t < n.duration ? n.ease.call(null, t / n.duration) : (n.timer.restart(c), n.state = Js, 1), a = -1, o = i.length; ++a < o;) i[a].call(e, r);
+		n.state === Js && (n.on.call("end", e, e.__data__, n.index, n.group), c());
 	}
 	function c() {
-		for (var i in n.state = qs, n.timer.stop(), delete r[t], r) return;
+		for (var i in n.state = Ys, n.timer.stop(), delete r[t], r) return;
 		delete e.__transition;
 	}
 }
-function Zs(e, t) {
+function $s(e, t) {
 	var n = e.__transition, r, i, a = !0, o;
 	if (n) {
-		for (o in t = t == null ? null : t + "", n) (r = n[o]).name === t ? (i = r.state > Us && r.state < Ks, r.state = qs, r.timer.stop(), r.on.call(i ? "interrupt" : "cancel", e, e.__data__, r.index, r.group), delete n[o]) : a = !1;
+		for (o in t = t == null ? null : t + "", n) (r = n[o]).name === t ? (i = r.state > Gs && r.state < Js, r.state = Ys, r.timer.stop(), r.on.call(i ? "interrupt" : "cancel", e, e.__data__, r.index, r.group), delete n[o]) : a = !1;
 		a && delete e.__transition;
 	}
 }
-function Qs(e) {
+function ec(e) {
 	return this.each(function() {
-		Zs(this, e);
+		$s(this, e);
 	});
 }
-function $s(e, t) {
+function tc(e, t) {
 	var n, r;
 	return function() {
 		var i = Z(this, e), a = i.tween;
@@ -3922,7 +3939,7 @@ function $s(e, t) {
 		i.tween = r;
 	};
 }
-function ec(e, t, n) {
+function nc(e, t, n) {
 	var r, i;
 	if (typeof n != "function") throw Error();
 	return function() {
@@ -3941,15 +3958,15 @@ function ec(e, t, n) {
 		a.tween = i;
 	};
 }
-function tc(e, t) {
+function rc(e, t) {
 	var n = this._id;
 	if (e += "", arguments.length < 2) {
 		for (var r = Q(this.node(), n).tween, i = 0, a = r.length, o; i < a; ++i) if ((o = r[i]).name === e) return o.value;
 		return null;
 	}
-	return this.each((t == null ? $s : ec)(n, e, t));
+	return this.each((t == null ? tc : nc)(n, e, t));
 }
-function nc(e, t, n) {
+function ic(e, t, n) {
 	var r = e._id;
 	return e.each(function() {
 		var e = Z(this, r);
@@ -3958,287 +3975,287 @@ function nc(e, t, n) {
 		return Q(e, r).value[t];
 	};
 }
-function rc(e, t) {
+function ac(e, t) {
 	var n;
-	return (typeof t == "number" ? X : t instanceof Ia ? Fo : (n = Ia(t)) ? (t = n, Fo) : Go)(e, t);
+	return (typeof t == "number" ? X : t instanceof Ra ? Lo : (n = Ra(t)) ? (t = n, Lo) : qo)(e, t);
 }
-function ic(e) {
+function oc(e) {
 	return function() {
 		this.removeAttribute(e);
 	};
 }
-function ac(e) {
+function sc(e) {
 	return function() {
 		this.removeAttributeNS(e.space, e.local);
 	};
 }
-function oc(e, t, n) {
+function cc(e, t, n) {
 	var r, i = n + "", a;
 	return function() {
 		var o = this.getAttribute(e);
 		return o === i ? null : o === r ? a : a = t(r = o, n);
 	};
 }
-function sc(e, t, n) {
+function lc(e, t, n) {
 	var r, i = n + "", a;
 	return function() {
 		var o = this.getAttributeNS(e.space, e.local);
 		return o === i ? null : o === r ? a : a = t(r = o, n);
 	};
 }
-function cc(e, t, n) {
+function uc(e, t, n) {
 	var r, i, a;
 	return function() {
 		var o, s = n(this), c;
 		return s == null ? void this.removeAttribute(e) : (o = this.getAttribute(e), c = s + "", o === c ? null : o === r && c === i ? a : (i = c, a = t(r = o, s)));
 	};
 }
-function lc(e, t, n) {
+function dc(e, t, n) {
 	var r, i, a;
 	return function() {
 		var o, s = n(this), c;
 		return s == null ? void this.removeAttributeNS(e.space, e.local) : (o = this.getAttributeNS(e.space, e.local), c = s + "", o === c ? null : o === r && c === i ? a : (i = c, a = t(r = o, s)));
 	};
 }
-function uc(e, t) {
-	var n = ir(e), r = n === "transform" ? ts : rc;
-	return this.attrTween(e, typeof t == "function" ? (n.local ? lc : cc)(n, r, nc(this, "attr." + e, t)) : t == null ? (n.local ? ac : ic)(n) : (n.local ? sc : oc)(n, r, t));
+function fc(e, t) {
+	var n = or(e), r = n === "transform" ? rs : ac;
+	return this.attrTween(e, typeof t == "function" ? (n.local ? dc : uc)(n, r, ic(this, "attr." + e, t)) : t == null ? (n.local ? sc : oc)(n) : (n.local ? lc : cc)(n, r, t));
 }
-function dc(e, t) {
+function pc(e, t) {
 	return function(n) {
 		this.setAttribute(e, t.call(this, n));
 	};
 }
-function fc(e, t) {
+function mc(e, t) {
 	return function(n) {
 		this.setAttributeNS(e.space, e.local, t.call(this, n));
 	};
 }
-function pc(e, t) {
-	var n, r;
-	function i() {
-		var i = t.apply(this, arguments);
-		return i !== r && (n = (r = i) && fc(e, i)), n;
-	}
-	return i._value = t, i;
-}
-function mc(e, t) {
-	var n, r;
-	function i() {
-		var i = t.apply(this, arguments);
-		return i !== r && (n = (r = i) && dc(e, i)), n;
-	}
-	return i._value = t, i;
-}
 function hc(e, t) {
+	var n, r;
+	function i() {
+		var i = t.apply(this, arguments);
+		return i !== r && (n = (r = i) && mc(e, i)), n;
+	}
+	return i._value = t, i;
+}
+function gc(e, t) {
+	var n, r;
+	function i() {
+		var i = t.apply(this, arguments);
+		return i !== r && (n = (r = i) && pc(e, i)), n;
+	}
+	return i._value = t, i;
+}
+function _c(e, t) {
 	var n = "attr." + e;
 	if (arguments.length < 2) return (n = this.tween(n)) && n._value;
 	if (t == null) return this.tween(n, null);
 	if (typeof t != "function") throw Error();
-	var r = ir(e);
-	return this.tween(n, (r.local ? pc : mc)(r, t));
+	var r = or(e);
+	return this.tween(n, (r.local ? hc : gc)(r, t));
 }
-function gc(e, t) {
+function vc(e, t) {
 	return function() {
-		Ys(this, e).delay = +t.apply(this, arguments);
+		Zs(this, e).delay = +t.apply(this, arguments);
 	};
-}
-function _c(e, t) {
-	return t = +t, function() {
-		Ys(this, e).delay = t;
-	};
-}
-function vc(e) {
-	var t = this._id;
-	return arguments.length ? this.each((typeof e == "function" ? gc : _c)(t, e)) : Q(this.node(), t).delay;
 }
 function yc(e, t) {
+	return t = +t, function() {
+		Zs(this, e).delay = t;
+	};
+}
+function bc(e) {
+	var t = this._id;
+	return arguments.length ? this.each((typeof e == "function" ? vc : yc)(t, e)) : Q(this.node(), t).delay;
+}
+function xc(e, t) {
 	return function() {
 		Z(this, e).duration = +t.apply(this, arguments);
 	};
 }
-function bc(e, t) {
+function Sc(e, t) {
 	return t = +t, function() {
 		Z(this, e).duration = t;
 	};
 }
-function xc(e) {
+function Cc(e) {
 	var t = this._id;
-	return arguments.length ? this.each((typeof e == "function" ? yc : bc)(t, e)) : Q(this.node(), t).duration;
+	return arguments.length ? this.each((typeof e == "function" ? xc : Sc)(t, e)) : Q(this.node(), t).duration;
 }
-function Sc(e, t) {
+function wc(e, t) {
 	if (typeof t != "function") throw Error();
 	return function() {
 		Z(this, e).ease = t;
 	};
 }
-function Cc(e) {
+function Tc(e) {
 	var t = this._id;
-	return arguments.length ? this.each(Sc(t, e)) : Q(this.node(), t).ease;
+	return arguments.length ? this.each(wc(t, e)) : Q(this.node(), t).ease;
 }
-function wc(e, t) {
+function Ec(e, t) {
 	return function() {
 		var n = t.apply(this, arguments);
 		if (typeof n != "function") throw Error();
 		Z(this, e).ease = n;
 	};
 }
-function Tc(e) {
+function Dc(e) {
 	if (typeof e != "function") throw Error();
-	return this.each(wc(this._id, e));
+	return this.each(Ec(this._id, e));
 }
-function Ec(e) {
-	typeof e != "function" && (e = gr(e));
+function Oc(e) {
+	typeof e != "function" && (e = vr(e));
 	for (var t = this._groups, n = t.length, r = Array(n), i = 0; i < n; ++i) for (var a = t[i], o = a.length, s = r[i] = [], c, l = 0; l < o; ++l) (c = a[l]) && e.call(c, c.__data__, l, a) && s.push(c);
 	return new $(r, this._parents, this._name, this._id);
 }
-function Dc(e) {
+function kc(e) {
 	if (e._id !== this._id) throw Error();
 	for (var t = this._groups, n = e._groups, r = t.length, i = n.length, a = Math.min(r, i), o = Array(r), s = 0; s < a; ++s) for (var c = t[s], l = n[s], u = c.length, d = o[s] = Array(u), f, p = 0; p < u; ++p) (f = c[p] || l[p]) && (d[p] = f);
 	for (; s < r; ++s) o[s] = t[s];
 	return new $(o, this._parents, this._name, this._id);
 }
-function Oc(e) {
+function Ac(e) {
 	return (e + "").trim().split(/^|\s+/).every(function(e) {
 		var t = e.indexOf(".");
 		return t >= 0 && (e = e.slice(0, t)), !e || e === "start";
 	});
 }
-function kc(e, t, n) {
-	var r, i, a = Oc(t) ? Ys : Z;
+function jc(e, t, n) {
+	var r, i, a = Ac(t) ? Zs : Z;
 	return function() {
 		var o = a(this, e), s = o.on;
 		s !== r && (i = (r = s).copy()).on(t, n), o.on = i;
 	};
 }
-function Ac(e, t) {
+function Mc(e, t) {
 	var n = this._id;
-	return arguments.length < 2 ? Q(this.node(), n).on.on(e) : this.each(kc(n, e, t));
+	return arguments.length < 2 ? Q(this.node(), n).on.on(e) : this.each(jc(n, e, t));
 }
-function jc(e) {
+function Nc(e) {
 	return function() {
 		var t = this.parentNode;
 		for (var n in this.__transition) if (+n !== e) return;
 		t && t.removeChild(this);
 	};
 }
-function Mc() {
-	return this.on("end.remove", jc(this._id));
+function Pc() {
+	return this.on("end.remove", Nc(this._id));
 }
-function Nc(e) {
+function Fc(e) {
 	var t = this._name, n = this._id;
-	typeof e != "function" && (e = lr(e));
-	for (var r = this._groups, i = r.length, a = Array(i), o = 0; o < i; ++o) for (var s = r[o], c = s.length, l = a[o] = Array(c), u, d, f = 0; f < c; ++f) (u = s[f]) && (d = e.call(u, u.__data__, f, s)) && ("__data__" in u && (d.__data__ = u.__data__), l[f] = d, Js(l[f], t, n, f, l, Q(u, n)));
+	typeof e != "function" && (e = dr(e));
+	for (var r = this._groups, i = r.length, a = Array(i), o = 0; o < i; ++o) for (var s = r[o], c = s.length, l = a[o] = Array(c), u, d, f = 0; f < c; ++f) (u = s[f]) && (d = e.call(u, u.__data__, f, s)) && ("__data__" in u && (d.__data__ = u.__data__), l[f] = d, Xs(l[f], t, n, f, l, Q(u, n)));
 	return new $(a, this._parents, t, n);
 }
-function Pc(e) {
+function Ic(e) {
 	var t = this._name, n = this._id;
-	typeof e != "function" && (e = pr(e));
+	typeof e != "function" && (e = hr(e));
 	for (var r = this._groups, i = r.length, a = [], o = [], s = 0; s < i; ++s) for (var c = r[s], l = c.length, u, d = 0; d < l; ++d) if (u = c[d]) {
-		for (var f = e.call(u, u.__data__, d, c), p, m = Q(u, n), h = 0, g = f.length; h < g; ++h) (p = f[h]) && Js(p, t, n, h, f, m);
+		for (var f = e.call(u, u.__data__, d, c), p, m = Q(u, n), h = 0, g = f.length; h < g; ++h) (p = f[h]) && Xs(p, t, n, h, f, m);
 		a.push(f), o.push(u);
 	}
 	return new $(a, o, t, n);
 }
-var Fc = Qi.prototype.constructor;
-function Ic() {
-	return new Fc(this._groups, this._parents);
+var Lc = ea.prototype.constructor;
+function Rc() {
+	return new Lc(this._groups, this._parents);
 }
-function Lc(e, t) {
+function zc(e, t) {
 	var n, r, i;
 	return function() {
-		var a = oi(this, e), o = (this.style.removeProperty(e), oi(this, e));
+		var a = ci(this, e), o = (this.style.removeProperty(e), ci(this, e));
 		return a === o ? null : a === n && o === r ? i : i = t(n = a, r = o);
 	};
 }
-function Rc(e) {
+function Bc(e) {
 	return function() {
 		this.style.removeProperty(e);
 	};
 }
-function zc(e, t, n) {
+function Vc(e, t, n) {
 	var r, i = n + "", a;
 	return function() {
-		var o = oi(this, e);
+		var o = ci(this, e);
 		return o === i ? null : o === r ? a : a = t(r = o, n);
 	};
 }
-function Bc(e, t, n) {
+function Hc(e, t, n) {
 	var r, i, a;
 	return function() {
-		var o = oi(this, e), s = n(this), c = s + "";
-		return s ?? (c = s = (this.style.removeProperty(e), oi(this, e))), o === c ? null : o === r && c === i ? a : (i = c, a = t(r = o, s));
+		var o = ci(this, e), s = n(this), c = s + "";
+		return s ?? (c = s = (this.style.removeProperty(e), ci(this, e))), o === c ? null : o === r && c === i ? a : (i = c, a = t(r = o, s));
 	};
 }
-function Vc(e, t) {
+function Uc(e, t) {
 	var n, r, i, a = "style." + t, o = "end." + a, s;
 	return function() {
-		var c = Z(this, e), l = c.on, u = c.value[a] == null ? s ||= Rc(t) : void 0;
+		var c = Z(this, e), l = c.on, u = c.value[a] == null ? s ||= Bc(t) : void 0;
 		(l !== n || i !== u) && (r = (n = l).copy()).on(o, i = u), c.on = r;
 	};
 }
-function Hc(e, t, n) {
-	var r = (e += "") == "transform" ? es : rc;
-	return t == null ? this.styleTween(e, Lc(e, r)).on("end.style." + e, Rc(e)) : typeof t == "function" ? this.styleTween(e, Bc(e, r, nc(this, "style." + e, t))).each(Vc(this._id, e)) : this.styleTween(e, zc(e, r, t), n).on("end.style." + e, null);
+function Wc(e, t, n) {
+	var r = (e += "") == "transform" ? ns : ac;
+	return t == null ? this.styleTween(e, zc(e, r)).on("end.style." + e, Bc(e)) : typeof t == "function" ? this.styleTween(e, Hc(e, r, ic(this, "style." + e, t))).each(Uc(this._id, e)) : this.styleTween(e, Vc(e, r, t), n).on("end.style." + e, null);
 }
-function Uc(e, t, n) {
+function Gc(e, t, n) {
 	return function(r) {
 		this.style.setProperty(e, t.call(this, r), n);
 	};
 }
-function Wc(e, t, n) {
+function Kc(e, t, n) {
 	var r, i;
 	function a() {
 		var a = t.apply(this, arguments);
-		return a !== i && (r = (i = a) && Uc(e, a, n)), r;
+		return a !== i && (r = (i = a) && Gc(e, a, n)), r;
 	}
 	return a._value = t, a;
 }
-function Gc(e, t, n) {
+function qc(e, t, n) {
 	var r = "style." + (e += "");
 	if (arguments.length < 2) return (r = this.tween(r)) && r._value;
 	if (t == null) return this.tween(r, null);
 	if (typeof t != "function") throw Error();
-	return this.tween(r, Wc(e, t, n ?? ""));
+	return this.tween(r, Kc(e, t, n ?? ""));
 }
-function Kc(e) {
+function Jc(e) {
 	return function() {
 		this.textContent = e;
 	};
 }
-function qc(e) {
+function Yc(e) {
 	return function() {
 		var t = e(this);
 		this.textContent = t ?? "";
 	};
 }
-function Jc(e) {
-	return this.tween("text", typeof e == "function" ? qc(nc(this, "text", e)) : Kc(e == null ? "" : e + ""));
+function Xc(e) {
+	return this.tween("text", typeof e == "function" ? Yc(ic(this, "text", e)) : Jc(e == null ? "" : e + ""));
 }
-function Yc(e) {
+function Zc(e) {
 	return function(t) {
 		this.textContent = e.call(this, t);
 	};
 }
-function Xc(e) {
+function Qc(e) {
 	var t, n;
 	function r() {
 		var r = e.apply(this, arguments);
-		return r !== n && (t = (n = r) && Yc(r)), t;
+		return r !== n && (t = (n = r) && Zc(r)), t;
 	}
 	return r._value = e, r;
 }
-function Zc(e) {
+function $c(e) {
 	var t = "text";
 	if (arguments.length < 1) return (t = this.tween(t)) && t._value;
 	if (e == null) return this.tween(t, null);
 	if (typeof e != "function") throw Error();
-	return this.tween(t, Xc(e));
+	return this.tween(t, Qc(e));
 }
-function Qc() {
-	for (var e = this._name, t = this._id, n = tl(), r = this._groups, i = r.length, a = 0; a < i; ++a) for (var o = r[a], s = o.length, c, l = 0; l < s; ++l) if (c = o[l]) {
+function el() {
+	for (var e = this._name, t = this._id, n = rl(), r = this._groups, i = r.length, a = 0; a < i; ++a) for (var o = r[a], s = o.length, c, l = 0; l < s; ++l) if (c = o[l]) {
 		var u = Q(c, t);
-		Js(c, e, n, l, o, {
+		Xs(c, e, n, l, o, {
 			time: u.time + u.delay + u.duration,
 			delay: 0,
 			duration: u.duration,
@@ -4247,7 +4264,7 @@ function Qc() {
 	}
 	return new $(r, this._parents, e, n);
 }
-function $c() {
+function tl() {
 	var e, t, n = this, r = n._id, i = n.size();
 	return new Promise(function(a, o) {
 		var s = { value: o }, c = { value: function() {
@@ -4259,66 +4276,66 @@ function $c() {
 		}), i === 0 && a();
 	});
 }
-var el = 0;
+var nl = 0;
 function $(e, t, n, r) {
 	this._groups = e, this._parents = t, this._name = n, this._id = r;
 }
-function tl() {
-	return ++el;
+function rl() {
+	return ++nl;
 }
-var nl = Qi.prototype;
+var il = ea.prototype;
 $.prototype = {
 	constructor: $,
-	select: Nc,
-	selectAll: Pc,
-	selectChild: nl.selectChild,
-	selectChildren: nl.selectChildren,
-	filter: Ec,
-	merge: Dc,
-	selection: Ic,
-	transition: Qc,
-	call: nl.call,
-	nodes: nl.nodes,
-	node: nl.node,
-	size: nl.size,
-	empty: nl.empty,
-	each: nl.each,
-	on: Ac,
-	attr: uc,
-	attrTween: hc,
-	style: Hc,
-	styleTween: Gc,
-	text: Jc,
-	textTween: Zc,
-	remove: Mc,
-	tween: tc,
-	delay: vc,
-	duration: xc,
-	ease: Cc,
-	easeVarying: Tc,
-	end: $c,
-	[Symbol.iterator]: nl[Symbol.iterator]
+	select: Fc,
+	selectAll: Ic,
+	selectChild: il.selectChild,
+	selectChildren: il.selectChildren,
+	filter: Oc,
+	merge: kc,
+	selection: Rc,
+	transition: el,
+	call: il.call,
+	nodes: il.nodes,
+	node: il.node,
+	size: il.size,
+	empty: il.empty,
+	each: il.each,
+	on: Mc,
+	attr: fc,
+	attrTween: _c,
+	style: Wc,
+	styleTween: qc,
+	text: Xc,
+	textTween: $c,
+	remove: Pc,
+	tween: rc,
+	delay: bc,
+	duration: Cc,
+	ease: Tc,
+	easeVarying: Dc,
+	end: tl,
+	[Symbol.iterator]: il[Symbol.iterator]
 };
-var rl = {
+var al = {
 	time: null,
 	delay: 0,
 	duration: 250,
-	ease: js
+	ease: Ns
 };
-function il(e, t) {
+function ol(e, t) {
 	for (var n; !(n = e.__transition) || !(n = n[t]);) if (!(e = e.parentNode)) throw Error(`transition ${t} not found`);
 	return n;
 }
-function al(e) {
+function sl(e) {
 	var t, n;
-	e instanceof $ ? (t = e._id, e = e._name) : (t = tl(), (n = rl).time = xs(), e = e == null ? null : e + "");
-	for (var r = this._groups, i = r.length, a = 0; a < i; ++a) for (var o = r[a], s = o.length, c, l = 0; l < s; ++l) (c = o[l]) && Js(c, e, t, l, o, n || il(c, t));
+	e instanceof $ ? (t = e._id, e = e._name) : (t = rl(), (n = al).time = Cs(), e = e == null ? null : e + "");
+	for (var r = this._groups, i = r.length, a = 0; a < i; ++a) for (var o = r[a], s = o.length, c, l = 0; l < s; ++l) (c = o[l]) && Xs(c, e, t, l, o, n || ol(c, t));
 	return new $(r, this._parents, e, t);
 }
-Qi.prototype.interrupt = Qs, Qi.prototype.transition = al;
+ea.prototype.interrupt = ec, ea.prototype.transition = sl;
 // node_modules/d3-zoom/dist/d3-zoom.mjs
-var ol = (e) => () => e;
-function sl(e, { sourceEvent: t, target: n, transform: r, dispatch: i }) {
+var cl = (e) => () => e;
+function ll(e, { sourceEvent: t, target: n, transform: r, dispatch: i }) {
 	Object.defineProperties(this, {
 		type: {
 			value: e,
@@ -4343,16 +4360,16 @@ function sl(e, { sourceEvent: t, target: n, transform: r, dispatch: i }) {
 		_: { value: i }
 	});
 }
-function cl(e, t, n) {
+function ul(e, t, n) {
 	this.k = e, this.x = t, this.y = n;
 }
-cl.prototype = {
-	constructor: cl,
+ul.prototype = {
+	constructor: ul,
 	scale: function(e) {
-		return e === 1 ? this : new cl(this.k * e, this.x, this.y);
+		return e === 1 ? this : new ul(this.k * e, this.x, this.y);
 	},
 	translate: function(e, t) {
-		return e === 0 & t === 0 ? this : new cl(this.k, this.x + this.k * e, this.y + this.k * t);
+		return e === 0 & t === 0 ? this : new ul(this.k, this.x + this.k * e, this.y + this.k * t);
 	},
 	apply: function(e) {
 		return [e[0] * this.k + this.x, e[1] * this.k + this.y];
@@ -4382,46 +4399,46 @@ cl.prototype = {
 		return "translate(" + this.x + "," + this.y + ") scale(" + this.k + ")";
 	}
 };
-var ll = new cl(1, 0, 0);
-ul.prototype = cl.prototype;
-function ul(e) {
-	for (; !e.__zoom;) if (!(e = e.parentNode)) return ll;
+var dl = new ul(1, 0, 0);
+fl.prototype = ul.prototype;
+function fl(e) {
+	for (; !e.__zoom;) if (!(e = e.parentNode)) return dl;
 	return e.__zoom;
 }
-function dl(e) {
+function pl(e) {
 	e.stopImmediatePropagation();
 }
-function fl(e) {
+function ml(e) {
 	e.preventDefault(), e.stopImmediatePropagation();
 }
-function pl(e) {
+function hl(e) {
 	return (!e.ctrlKey || e.type === "wheel") && !e.button;
 }
-function ml() {
+function gl() {
 	var e = this;
 	return e instanceof SVGElement ? (e = e.ownerSVGElement || e, e.hasAttribute("viewBox") ? (e = e.viewBox.baseVal, [[e.x, e.y], [e.x + e.width, e.y + e.height]]) : [[0, 0], [e.width.baseVal.value, e.height.baseVal.value]]) : [[0, 0], [e.clientWidth, e.clientHeight]];
 }
-function hl() {
-	return this.__zoom || ll;
+function _l() {
+	return this.__zoom || dl;
 }
-function gl(e) {
+function vl(e) {
 	return -e.deltaY * (e.deltaMode === 1 ? .05 : e.deltaMode ? 1 : .002) * (e.ctrlKey ? 10 : 1);
 }
-function _l() {
+function yl() {
 	return navigator.maxTouchPoints || "ontouchstart" in this;
 }
-function vl(e, t, n) {
+function bl(e, t, n) {
 	var r = e.invertX(t[0][0]) - n[0][0], i = e.invertX(t[1][0]) - n[1][0], a = e.invertY(t[0][1]) - n[0][1], o = e.invertY(t[1][1]) - n[1][1];
 	return e.translate(i > r ? (r + i) / 2 : Math.min(0, r) || Math.max(0, i), o > a ? (a + o) / 2 : Math.min(0, a) || Math.max(0, o));
 }
-function yl() {
-	var e = pl, t = ml, n = vl, r = gl, i = _l, a = [0, Infinity], o = [[-Infinity, -Infinity], [Infinity, Infinity]], s = 250, c = os, l = sa("start", "zoom", "end"), u, d, f, p = 500, m = 150, h = 0, g = 10;
+function xl() {
+	var e = hl, t = gl, n = bl, r = vl, i = yl, a = [0, Infinity], o = [[-Infinity, -Infinity], [Infinity, Infinity]], s = 250, c = cs, l = la("start", "zoom", "end"), u, d, f, p = 500, m = 150, h = 0, g = 10;
 	function _(e) {
-		e.property("__zoom", hl).on("wheel.zoom", w, { passive: !1 }).on("mousedown.zoom", T).on("dblclick.zoom", E).filter(i).on("touchstart.zoom", D).on("touchmove.zoom", O).on("touchend.zoom touchcancel.zoom", ee).style("-webkit-tap-highlight-color", "rgba(0,0,0,0)");
+		e.property("__zoom", _l).on("wheel.zoom", w, { passive: !1 }).on("mousedown.zoom", T).on("dblclick.zoom", E).filter(i).on("touchstart.zoom", D).on("touchmove.zoom", O).on("touchend.zoom touchcancel.zoom", ee).style("-webkit-tap-highlight-color", "rgba(0,0,0,0)");
 	}
 	_.transform = function(e, t, n, r) {
 		var i = e.selection ? e.selection() : e;
-		i.property("__zoom", hl), e === i ? i.interrupt().each(function() {
+		i.property("__zoom", _l), e === i ? i.interrupt().each(function() {
 			S(this, arguments).event(r).start().zoom(null, typeof t == "function" ? t.apply(this, arguments) : t).end();
 		}) : x(e, t, n, r);
 	}, _.scaleBy = function(e, t, n, r) {
@@ -4440,15 +4457,15 @@ function yl() {
 	}, _.translateTo = function(e, r, i, a, s) {
 		_.transform(e, function() {
 			var e = t.apply(this, arguments), s = this.__zoom, c = a == null ? b(e) : typeof a == "function" ? a.apply(this, arguments) : a;
-			return n(ll.translate(c[0], c[1]).scale(s.k).translate(typeof r == "function" ? -r.apply(this, arguments) : -r, typeof i == "function" ? -i.apply(this, arguments) : -i), e, o);
+			return n(dl.translate(c[0], c[1]).scale(s.k).translate(typeof r == "function" ? -r.apply(this, arguments) : -r, typeof i == "function" ? -i.apply(this, arguments) : -i), e, o);
 		}, a, s);
 	};
 	function v(e, t) {
-		return t = Math.max(a[0], Math.min(a[1], t)), t === e.k ? e : new cl(t, e.x, e.y);
+		return t = Math.max(a[0], Math.min(a[1], t)), t === e.k ? e : new ul(t, e.x, e.y);
 	}
 	function y(e, t, n) {
 		var r = t[0] - n[0] * e.k, i = t[1] - n[1] * e.k;
-		return r === e.x && i === e.y ? e : new cl(e.k, r, i);
+		return r === e.x && i === e.y ? e : new ul(e.k, r, i);
 	}
 	function b(e) {
 		return [(+e[0][0] + +e[1][0]) / 2, (+e[0][1] + +e[1][1]) / 2];
@@ -4464,7 +4481,7 @@ function yl() {
 				if (e === 1) e = f;
 				else {
 					var t = p(e), n = u / t[2];
-					e = new cl(n, l[0] - t[0] * n, l[1] - t[1] * n);
+					e = new ul(n, l[0] - t[0] * n, l[1] - t[1] * n);
 				}
 				o.zoom(null, e);
 			};
@@ -4490,8 +4507,8 @@ function yl() {
 			return --this.active === 0 && (delete this.that.__zooming, this.emit("end")), this;
 		},
 		emit: function(e) {
-			var t = ea(this.that).datum();
-			l.call(e, this.that, new sl(e, {
+			var t = na(this.that).datum();
+			l.call(e, this.that, new ll(e, {
 				sourceEvent: this.sourceEvent,
 				target: _,
 				transform: this.that.__zoom,
@@ -4501,53 +4518,53 @@ function yl() {
 	};
 	function w(t, ...i) {
 		if (!e.apply(this, arguments)) return;
-		var s = S(this, i).event(t), c = this.__zoom, l = Math.max(a[0], Math.min(a[1], c.k * 2 ** r.apply(this, arguments))), u = aa(t);
+		var s = S(this, i).event(t), c = this.__zoom, l = Math.max(a[0], Math.min(a[1], c.k * 2 ** r.apply(this, arguments))), u = sa(t);
 		if (s.wheel) (s.mouse[0][0] !== u[0] || s.mouse[0][1] !== u[1]) && (s.mouse[1] = c.invert(s.mouse[0] = u)), clearTimeout(s.wheel);
 		else if (c.k === l) return;
-		else s.mouse = [u, c.invert(u)], Zs(this), s.start();
-		fl(t), s.wheel = setTimeout(d, m), s.zoom("mouse", n(y(v(c, l), s.mouse[0], s.mouse[1]), s.extent, o));
+		else s.mouse = [u, c.invert(u)], $s(this), s.start();
+		ml(t), s.wheel = setTimeout(d, m), s.zoom("mouse", n(y(v(c, l), s.mouse[0], s.mouse[1]), s.extent, o));
 		function d() {
 			s.wheel = null, s.end();
 		}
 	}
 	function T(t, ...r) {
 		if (f || !e.apply(this, arguments)) return;
-		var i = t.currentTarget, a = S(this, r, !0).event(t), s = ea(t.view).on("mousemove.zoom", d, !0).on("mouseup.zoom", p, !0), c = aa(t, i), l = t.clientX, u = t.clientY;
-		ma(t.view), dl(t), a.mouse = [c, this.__zoom.invert(c)], Zs(this), a.start();
+		var i = t.currentTarget, a = S(this, r, !0).event(t), s = na(t.view).on("mousemove.zoom", d, !0).on("mouseup.zoom", p, !0), c = sa(t, i), l = t.clientX, u = t.clientY;
+		ga(t.view), pl(t), a.mouse = [c, this.__zoom.invert(c)], $s(this), a.start();
 		function d(e) {
-			if (fl(e), !a.moved) {
+			if (ml(e), !a.moved) {
 				var t = e.clientX - l, r = e.clientY - u;
 				a.moved = t * t + r * r > h;
 			}
-			a.event(e).zoom("mouse", n(y(a.that.__zoom, a.mouse[0] = aa(e, i), a.mouse[1]), a.extent, o));
+			a.event(e).zoom("mouse", n(y(a.that.__zoom, a.mouse[0] = sa(e, i), a.mouse[1]), a.extent, o));
 		}
 		function p(e) {
-			s.on("mousemove.zoom mouseup.zoom", null), ha(e.view, a.moved), fl(e), a.event(e).end();
+			s.on("mousemove.zoom mouseup.zoom", null), _a(e.view, a.moved), ml(e), a.event(e).end();
 		}
 	}
 	function E(r, ...i) {
 		if (e.apply(this, arguments)) {
-			var a = this.__zoom, c = aa(r.changedTouches ? r.changedTouches[0] : r, this), l = a.invert(c), u = a.k * (r.shiftKey ? .5 : 2), d = n(y(v(a, u), c, l), t.apply(this, i), o);
-			fl(r), s > 0 ? ea(this).transition().duration(s).call(x, d, c, r) : ea(this).call(_.transform, d, c, r);
+			var a = this.__zoom, c = sa(r.changedTouches ? r.changedTouches[0] : r, this), l = a.invert(c), u = a.k * (r.shiftKey ? .5 : 2), d = n(y(v(a, u), c, l), t.apply(this, i), o);
+			ml(r), s > 0 ? na(this).transition().duration(s).call(x, d, c, r) : na(this).call(_.transform, d, c, r);
 		}
 	}
 	function D(t, ...n) {
 		if (e.apply(this, arguments)) {
 			var r = t.touches, i = r.length, a = S(this, n, t.changedTouches.length === i).event(t), o, s, c, l;
-			for (dl(t), s = 0; s < i; ++s) c = r[s], l = aa(c, this), l = [
+			for (pl(t), s = 0; s < i; ++s) c = r[s], l = sa(c, this), l = [
 				l,
 				this.__zoom.invert(l),
 				c.identifier
 			], a.touch0 ? !a.touch1 && a.touch0[2] !== l[2] && (a.touch1 = l, a.taps = 0) : (a.touch0 = l, o = !0, a.taps = 1 + !!u);
 			u &&= clearTimeout(u), o && (a.taps < 2 && (d = l[0], u = setTimeout(function() {
 				u = null;
-			}, p)), Zs(this), a.start());
+			}, p)), $s(this), a.start());
 		}
 	}
 	function O(e, ...t) {
 		if (this.__zooming) {
 			var r = S(this, t).event(e), i = e.changedTouches, a = i.length, s, c, l, u;
-			for (fl(e), s = 0; s < a; ++s) c = i[s], l = aa(c, this), r.touch0 && r.touch0[2] === c.identifier ? r.touch0[0] = l : r.touch1 && r.touch1[2] === c.identifier && (r.touch1[0] = l);
+			for (ml(e), s = 0; s < a; ++s) c = i[s], l = sa(c, this), r.touch0 && r.touch0[2] === c.identifier ? r.touch0[0] = l : r.touch1 && r.touch1[2] === c.identifier && (r.touch1[0] = l);
 			if (c = r.that.__zoom, r.touch1) {
 				var d = r.touch0[0], f = r.touch0[1], p = r.touch1[0], m = r.touch1[1], h = (h = p[0] - d[0]) * h + (h = p[1] - d[1]) * h, g = (g = m[0] - f[0]) * g + (g = m[1] - f[1]) * g;
 				c = v(c, Math.sqrt(h / g)), l = [(d[0] + p[0]) / 2, (d[1] + p[1]) / 2], u = [(f[0] + m[0]) / 2, (f[1] + m[1]) / 2];
@@ -4559,24 +4576,24 @@ function yl() {
 	function ee(e, ...t) {
 		if (this.__zooming) {
 			var n = S(this, t).event(e), r = e.changedTouches, i = r.length, a, o;
-			for (dl(e), f && clearTimeout(f), f = setTimeout(function() {
+			for (pl(e), f && clearTimeout(f), f = setTimeout(function() {
 				f = null;
 			}, p), a = 0; a < i; ++a) o = r[a], n.touch0 && n.touch0[2] === o.identifier ? delete n.touch0 : n.touch1 && n.touch1[2] === o.identifier && delete n.touch1;
 			if (n.touch1 && !n.touch0 && (n.touch0 = n.touch1, delete n.touch1), n.touch0) n.touch0[1] = this.__zoom.invert(n.touch0[0]);
-			else if (n.end(), n.taps === 2 && (o = aa(o, this), Math.hypot(d[0] - o[0], d[1] - o[1]) < g)) {
-				var s = ea(this).on("dblclick.zoom");
+			else if (n.end(), n.taps === 2 && (o = sa(o, this), Math.hypot(d[0] - o[0], d[1] - o[1]) < g)) {
+				var s = na(this).on("dblclick.zoom");
 				s && s.apply(this, arguments);
 			}
 		}
 	}
 	return _.wheelDelta = function(e) {
-		return arguments.length ? (r = typeof e == "function" ? e : ol(+e), _) : r;
+		return arguments.length ? (r = typeof e == "function" ? e : cl(+e), _) : r;
 	}, _.filter = function(t) {
-		return arguments.length ? (e = typeof t == "function" ? t : ol(!!t), _) : e;
+		return arguments.length ? (e = typeof t == "function" ? t : cl(!!t), _) : e;
 	}, _.touchable = function(e) {
-		return arguments.length ? (i = typeof e == "function" ? e : ol(!!e), _) : i;
+		return arguments.length ? (i = typeof e == "function" ? e : cl(!!e), _) : i;
 	}, _.extent = function(e) {
-		return arguments.length ? (t = typeof e == "function" ? e : ol([[+e[0][0], +e[0][1]], [+e[1][0], +e[1][1]]]), _) : t;
+		return arguments.length ? (t = typeof e == "function" ? e : cl([[+e[0][0], +e[0][1]], [+e[1][0], +e[1][1]]]), _) : t;
 	}, _.scaleExtent = function(e) {
 		return arguments.length ? (a[0] = +e[0], a[1] = +e[1], _) : [a[0], a[1]];
 	}, _.translateExtent = function(e) {
@@ -4597,7 +4614,7 @@ function yl() {
 	}, _;
 }
 // src/marks/color.ts
-var bl = {
+var Sl = {
 	light: [
 		"#ffffff",
 		"#c3d9ee",
@@ -4612,10 +4629,10 @@ var bl = {
 		"#a9a3a8",
 		"#fde67a"
 	]
-}, xl = 256, Sl = 4;
-function Cl(e, t, n) {
-	let r = ls(ss, bl[n]), i = new Uint8ClampedArray(xl * 4), a = [];
-	for (let e = 0; e < xl; e++) {
+}, Cl = 256, wl = 4;
+function Tl(e, t, n) {
+	let r = ds(ls, Sl[n]), i = new Uint8ClampedArray(Cl * 4), a = [];
+	for (let e = 0; e < Cl; e++) {
 		let t = r(e / 255);
 		a.push(t);
 		let [n, o, s] = t.match(/[\d.]+/g).map(Number);
@@ -4629,7 +4646,7 @@ function Cl(e, t, n) {
 	let o = e > 0 ? e : 1, s = (e) => {
 		if (!(e > 0)) return 0;
 		let n = Math.min(1, e / o);
-		return t ? Math.max(0, 1 + Math.log10(n) / Sl) : n;
+		return t ? Math.max(0, 1 + Math.log10(n) / wl) : n;
 	};
 	return {
 		most: o,
@@ -4639,7 +4656,7 @@ function Cl(e, t, n) {
 		css: (e) => a[Math.round(s(e) * 255)]
 	};
 }
-function wl(e, t) {
+function El(e, t) {
 	let n = Math.round(e.place(t) * 255) * 4, r = (e) => e <= 10 ? e / 3294 : ((e / 255 + .055) / 1.055) ** 2.4, [i, a, o] = [
 		0,
 		1,
@@ -4647,7 +4664,7 @@ function wl(e, t) {
 	].map((t) => r(e.table[n + t]));
 	return .2126 * i + .7152 * a + .0722 * o > .18 ? "#000000" : "#ffffff";
 }
-function Tl(e, t, n, r) {
+function Dl(e, t, n, r) {
 	let i = new ImageData(n, t), a = new Uint32Array(i.data.buffer), o = new Uint32Array(r.table.buffer);
 	if (r.isLog) for (let t = 0; t < e.length; t++) a[t] = o[Math.round(r.place(e[t]) * 255)];
 	else {
@@ -4657,11 +4674,11 @@ function Tl(e, t, n, r) {
 	return i;
 }
 // src/tiles/visible.ts
-function El(e, t, n, r) {
+function Ol(e, t, n, r) {
 	let i = Math.max(0, Math.ceil(Math.log2(Math.max(n, r) / 256)));
 	return Math.min(i, Math.max(0, Math.floor(Math.log2(1 / (e * t)))));
 }
-function Dl(e, t, n, r) {
+function kl(e, t, n, r) {
 	let i = 256 * 2 ** t, a = (t, n, r) => [Math.max(0, Math.floor(-t / e.scale / i)), Math.min(Math.ceil(r / i), Math.ceil((n - t) / e.scale / i))], [o, s] = a(e.top, e.height, n), [c, l] = a(e.left, e.width, r), u = [];
 	for (let e = o; e < s; e++) for (let n = c; n < l; n++) u.push({
 		level: t,
@@ -4671,11 +4688,11 @@ function Dl(e, t, n, r) {
 	let d = [(o + s - 1) / 2, (c + l - 1) / 2], f = ({ y: e, x: t }) => Math.hypot(e - d[0], t - d[1]);
 	return u.sort((e, t) => f(e) - f(t));
 }
-var Ol = ({ level: e, y: t, x: n }) => `${e}/${t}/${n}`, kl = ({ level: e, y: t, x: n }) => ({
+var Al = ({ level: e, y: t, x: n }) => `${e}/${t}/${n}`, jl = ({ level: e, y: t, x: n }) => ({
 	level: e + 1,
 	y: t >> 1,
 	x: n >> 1
-}), Al = class {
+}), Ml = class {
 	load;
 	changed;
 	most;
@@ -4687,19 +4704,19 @@ var Ol = ({ level: e, y: t, x: n }) => `${e}/${t}/${n}`, kl = ({ level: e, y: t,
 		this.load = e, this.changed = t, this.most = n;
 	}
 	get(e) {
-		let t = Ol(e), n = this.known.get(t);
+		let t = Al(e), n = this.known.get(t);
 		return n && (this.known.delete(t), this.known.set(t, n)), n;
 	}
 	want(e) {
-		let t = new Set(e.map(Ol));
+		let t = new Set(e.map(Al));
 		for (let [e, n] of this.asked) t.has(e) || (n.abort(), this.asked.delete(e));
 		for (let t of e) {
-			let e = Ol(t);
+			let e = Al(t);
 			if (this.asked.has(e)) continue;
 			let n = this.known.get(e);
 			n?.preview && this.ask(e, n.preview.exact), n || this.ask(e, (e) => this.load(t, e));
 		}
-		this.isPreview = e.some((e) => this.known.get(Ol(e))?.preview);
+		this.isPreview = e.some((e) => this.known.get(Al(e))?.preview);
 	}
 	ask(e, t) {
 		let n = new AbortController(), r = () => {
@@ -4711,10 +4728,10 @@ var Ol = ({ level: e, y: t, x: n }) => `${e}/${t}/${n}`, kl = ({ level: e, y: t,
 	}
 	put(e, t) {
 		let n = this.known.get(e);
-		n && (this.bytes -= jl(n)), this.known.delete(e), this.known.set(e, t), this.bytes += jl(t);
+		n && (this.bytes -= Nl(n)), this.known.delete(e), this.known.set(e, t), this.bytes += Nl(t);
 		for (let [e, t] of this.known) {
 			if (this.bytes <= this.most) break;
-			this.known.delete(e), this.bytes -= jl(t);
+			this.known.delete(e), this.bytes -= Nl(t);
 		}
 	}
 	get isWaiting() {
@@ -4724,11 +4741,11 @@ var Ol = ({ level: e, y: t, x: n }) => `${e}/${t}/${n}`, kl = ({ level: e, y: t,
 		this.want([]), this.known.clear(), this.bytes = 0;
 	}
 };
-function jl(e) {
+function Nl(e) {
 	return e.mean.byteLength + (e.max === e.mean ? 0 : e.max.byteLength);
 }
 // src/views/legend.tsx
-function Ml({ scale: e }) {
+function Pl({ scale: e }) {
 	let t = [
 		0,
 		.25,
@@ -4754,19 +4771,19 @@ function Ml({ scale: e }) {
 		]
 	});
 }
-function Nl({ model: e, isPooled: t }) {
+function Fl({ model: e, pooled: t }) {
 	let { log: n, hide: r, pool: i, heads: a } = e.store.state.value, o = e.source.progress?.value, s = [
-		e.isPreview.value && "sampled preview: one row of cells for each row of pixels",
+		e.isPreview.value && "sampled preview",
 		n && "log scale",
 		r === "special" && "special tokens hidden, rows renormalised",
 		r === "first" && "first token hidden, rows renormalised",
 		a.length > 1 && `mean of ${a.length} heads`,
-		t && (i === "max" ? "each pixel the maximum of its weights" : "each pixel the mean of its weights")
+		t > 1 && `${i === "max" ? "maximum" : "mean"} of ${t} × ${t}`
 	].filter(Boolean);
 	return /* @__PURE__ */ H("span", {
 		class: "legend",
 		children: [
-			/* @__PURE__ */ H(Ml, { scale: e.scale() }),
+			/* @__PURE__ */ H(Pl, { scale: e.scale() }),
 			/* @__PURE__ */ H("small", { children: s.join(" · ") }),
 			o && /* @__PURE__ */ H("progress", {
 				"aria-label": "The exact overview is being computed",
@@ -4778,31 +4795,36 @@ function Nl({ model: e, isPooled: t }) {
 	});
 }
 // src/views/matrix.tsx
-var Pl = 64, Fl = 1e6, Il = class {
+var Il = 64, Ll = 1e6, Rl = class {
 	canvas;
 	model;
 	rows;
 	columns;
-	isPooled;
+	pooled;
 	cache;
 	images = /* @__PURE__ */ new WeakMap();
-	transform = ll;
+	mosts = /* @__PURE__ */ new WeakMap();
+	transform = dl;
 	labels;
 	frame = 0;
 	constructor(e, t, n, r, i) {
-		this.canvas = e, this.model = t, this.rows = n, this.columns = r, this.isPooled = i;
+		this.canvas = e, this.model = t, this.rows = n, this.columns = r, this.pooled = i;
 		let a = _t(() => t.store.lens.value);
-		this.cache = new Al((e, n) => t.source.tile(a, e.level, e.y, e.x, n), () => this.draw()), this.labels = this.room();
+		this.cache = new Ml((e, n) => t.source.tile(a, e.level, e.y, e.x, n), () => this.draw()), this.labels = this.room();
 	}
 	room() {
 		let e = this.canvas.getContext("2d");
 		e.font = `14px ${getComputedStyle(this.canvas).fontFamily}`;
-		let t = [...this.model.queryWords.peek().slice(0, 500), ...this.model.keyWords.peek().slice(0, 500)], n = Math.max(0, ...t.map((t) => e.measureText(t.slice(0, 40)).width));
-		return Math.ceil(Math.min(n + 12, 120, this.canvas.clientWidth / 4));
+		let t = 0;
+		for (let n of [this.model.queryWords.peek(), this.model.keyWords.peek()]) {
+			let r = n.reduce((e, t) => Math.max(e, t.length), 0), i = n.filter((e) => e.length >= r - 1).slice(0, 50);
+			for (let n of i) t = Math.max(t, e.measureText(n.slice(0, 40)).width);
+		}
+		return Math.ceil(Math.min(t + 12, 120, this.canvas.clientWidth / 4));
 	}
 	get fit() {
 		let { clientWidth: e, clientHeight: t } = this.canvas;
-		return Math.min(Pl, (e - this.labels) / this.columns, (t - this.labels) / this.rows);
+		return Math.min(Il, (e - this.labels) / this.columns, (t - this.labels) / this.rows);
 	}
 	get port() {
 		let { k: e, x: t, y: n } = this.transform, { clientWidth: r, clientHeight: i } = this.canvas;
@@ -4831,25 +4853,37 @@ var Pl = 64, Fl = 1e6, Il = class {
 		(e.width !== Math.round(r * n) || e.height !== Math.round(i * n)) && (e.width = Math.round(r * n), e.height = Math.round(i * n));
 		let a = e.getContext("2d"), o = getComputedStyle(e), s = t.store.state.peek(), c = _t(() => t.scale()), l = this.port;
 		a.setTransform(n, 0, 0, n, 0, 0), a.clearRect(0, 0, r, i), a.imageSmoothingEnabled = !1;
-		let u = El(l.scale, n, this.rows, this.columns), d = {
-			level: El(0, 1, this.rows, this.columns),
+		let u = Ol(l.scale, n, this.rows, this.columns), d = {
+			level: Ol(0, 1, this.rows, this.columns),
 			y: 0,
 			x: 0
-		}, f = Dl(l, u, this.rows, this.columns);
-		this.cache.want([d, ...f.filter((e) => Ol(e) !== Ol(d))]), t.isPreview.value = this.cache.isPreview;
-		let p = this.cache.get(d);
-		if (p) {
-			let e = 0;
-			for (let t of s.pool === "max" || !d.level ? p.max : p.mean) t > e && (e = t);
-			e !== t.most.peek() && (t.most.value = e);
-		}
-		a.save(), a.beginPath(), a.rect(this.labels, this.labels, l.width, l.height), a.clip();
+		}, f = kl(l, u, this.rows, this.columns);
+		this.cache.want([d, ...f.filter((e) => Al(e) !== Al(d))]), t.isPreview.value = this.cache.isPreview;
+		let p = this.mostOf([...f, ...f.some((e) => this.cache.get(e)) ? [] : [d]], s.pool);
+		p !== null && p !== t.most.peek() && (t.most.value = p), a.save(), a.beginPath(), a.rect(this.labels, this.labels, l.width, l.height), a.clip();
 		for (let e of f) this.drawTile(a, e, l, c, s.pool);
-		this.drawSelection(a, l, o), a.restore(), this.drawLabels(a, l, o), this.isPooled.value = u > 0, e.dataset.level = String(u), e.dataset.waiting = String(this.cache.isWaiting);
+		this.drawSelection(a, l, o), a.restore(), this.drawLabels(a, l, o), this.pooled.value = 2 ** u, e.dataset.level = String(u), e.dataset.waiting = String(this.cache.isWaiting);
+	}
+	mostOf(e, t) {
+		let n = null;
+		for (let r of e) {
+			let e = this.cache.get(r);
+			if (!e) continue;
+			let i = this.mosts.get(e) ?? {};
+			this.mosts.set(e, i), i[t] ??= e[t].reduce((e, t) => t > e ? t : e, 0), n = Math.max(n ?? 0, i[t]);
+		}
+		if (!n || Math.max(this.rows, this.columns) <= 256) return n;
+		let r = 10 ** Math.floor(Math.log10(n)), i = [
+			1,
+			2,
+			5,
+			10
+		].find((e) => e * r >= n) * r;
+		return n <= 1 ? Math.min(1, i) : i;
 	}
 	drawTile(e, t, n, r, i) {
 		let a = 256 * 2 ** t.level, o = t, s = this.cache.get(o);
-		for (; !s && o.level < 24;) o = kl(o), s = this.cache.get(o);
+		for (; !s && o.level < 24;) o = jl(o), s = this.cache.get(o);
 		if (!s) return;
 		let c = this.image(s, r, i), l = o.level - t.level, u = 256 / 2 ** l, d = (t.x - (o.x << l)) * u, f = (t.y - (o.y << l)) * u, p = Math.min(u, s.columns - d), m = Math.min(u, s.rows - f);
 		if (p <= 0 || m <= 0) return;
@@ -4860,32 +4894,32 @@ var Pl = 64, Fl = 1e6, Il = class {
 		let r = `${n} ${t.isLog} ${t.most} ${t.table[0]}`, i = this.images.get(e);
 		if (i?.key === r) return i.bitmap;
 		let a = document.createElement("canvas");
-		return a.width = e.columns, a.height = e.rows, a.getContext("2d").putImageData(Tl(e[n], e.rows, e.columns, t), 0, 0), this.images.set(e, {
+		return a.width = e.columns, a.height = e.rows, a.getContext("2d").putImageData(Dl(e[n], e.rows, e.columns, t), 0, 0), this.images.set(e, {
 			key: r,
 			bitmap: a
 		}), a;
 	}
 	drawSelection(e, t, n) {
 		let { query: r, key: i } = this.model.store.state.peek(), a = this.model.store.hover.peek(), o = (e, n) => [this.labels + t.left + e * t.scale, (n - e) * t.scale], s = (e, n) => [this.labels + t.top + e * t.scale, (n - e) * t.scale], c = [this.labels + Math.max(0, t.left), Math.min(t.width, t.left + this.columns * t.scale) - Math.max(0, t.left)], l = [this.labels + Math.max(0, t.top), Math.min(t.height, t.top + this.rows * t.scale) - Math.max(0, t.top)];
-		e.lineWidth = 1, e.strokeStyle = n.getPropertyValue("--line"), a.query !== null && Rl(e, c, s(a.query, a.query + 1)), a.key !== null && Rl(e, o(a.key, a.key + 1), l), e.lineWidth = 2, e.strokeStyle = n.getPropertyValue("--query"), r && Rl(e, c, s(...r)), e.strokeStyle = n.getPropertyValue("--key"), i && Rl(e, o(...i), l);
+		e.lineWidth = 1, e.strokeStyle = n.getPropertyValue("--line"), a.query !== null && zl(e, c, s(a.query, a.query + 1)), a.key !== null && zl(e, o(a.key, a.key + 1), l), e.lineWidth = 2, e.strokeStyle = n.getPropertyValue("--query"), r && zl(e, c, s(...r)), e.strokeStyle = n.getPropertyValue("--key"), i && zl(e, o(...i), l);
 	}
 	drawLabels(e, t, n) {
 		let { model: r } = this, i = Math.max(10, Math.min(14, t.scale - 2));
 		e.font = `${i}px ${n.fontFamily}`, e.textBaseline = "middle";
-		let a = Math.max(1, Math.ceil((i + 3) / t.scale)), { query: o, key: s } = r.store.state.peek(), c = r.store.hover.peek(), [l, u] = [r.queryWords.peek(), r.keyWords.peek()], d = (e, t, r, i) => n.getPropertyValue(t && e >= t[0] && e < t[1] ? i : r === e ? "--ink" : "--quiet"), f = (e) => Math.max(0, Math.floor(-e / t.scale));
+		let a = Math.max(1, Math.ceil((i + 3) / t.scale)), { query: o, key: s } = r.store.state.peek(), c = r.store.hover.peek(), [l, u] = [r.queryWords.peek(), r.keyWords.peek()], d = (e, t, r, i) => n.getPropertyValue(t && e >= t[0] && e < t[1] ? i : r === e ? "--ink" : "--quiet"), f = (e, n, r, i, o) => {
+			let [s, c] = [Math.max(0, Math.floor(-e / t.scale)), Math.min(r - 1, Math.floor((n - e) / t.scale))], l = [i?.[0], o].filter((e) => typeof e == "number" && e >= s && e <= c), u = [...new Set(l)];
+			for (let e = Math.ceil(s / a) * a; e <= c; e += a) l.some((t) => Math.abs(t - e) < a) || u.push(e);
+			return u;
+		};
 		e.textAlign = "right";
-		for (let n = f(t.top); n < l.length; n++) {
+		for (let n of f(t.top, t.height, l.length, o, c.query)) {
 			let r = this.labels + t.top + (n + .5) * t.scale;
-			if (r > this.labels + t.height) break;
-			let i = o && n === o[0] || c.query === n;
-			r < this.labels || n % a !== 0 && !i || !i && a > 1 && Ll(n, a, o, c.query) || (e.fillStyle = d(n, o, c.query, "--query"), e.fillText(zl(e, l[n], this.labels), this.labels - 6, r));
+			r < this.labels || r > this.labels + t.height || (e.fillStyle = d(n, o, c.query, "--query"), e.fillText(Bl(e, l[n], this.labels), this.labels - 6, r));
 		}
 		e.textAlign = "left";
-		for (let n = f(t.left); n < u.length; n++) {
+		for (let n of f(t.left, t.width, u.length, s, c.key)) {
 			let r = this.labels + t.left + (n + .5) * t.scale;
-			if (r > this.labels + t.width) break;
-			let i = s && n === s[0] || c.key === n;
-			r < this.labels || n % a !== 0 && !i || !i && a > 1 && Ll(n, a, s, c.key) || (e.save(), e.translate(r, this.labels - 6), e.rotate(-Math.PI / 2), e.fillStyle = d(n, s, c.key, "--key"), e.fillText(zl(e, u[n], this.labels), 0, 0), e.restore());
+			r < this.labels || r > this.labels + t.width || (e.save(), e.translate(r, this.labels - 6), e.rotate(-Math.PI / 2), e.fillStyle = d(n, s, c.key, "--key"), e.fillText(Bl(e, u[n], this.labels), 0, 0), e.restore());
 		}
 	}
 	get sight() {
@@ -4901,45 +4935,39 @@ var Pl = 64, Fl = 1e6, Il = class {
 		let { model: e, canvas: t } = this, n = this.port, r = getComputedStyle(t), { from: i, rows: a, first: o, columns: s } = this.sight, c = document.createElement("canvas"), l = Math.min(n.width, s * n.scale), u = Math.min(n.height, a * n.scale), d = window.devicePixelRatio || 1, [f, p] = [this.labels + Math.max(0, n.left), this.labels + Math.max(0, n.top)];
 		c.width = Math.max(1, Math.round(l * d)), c.height = Math.max(1, Math.round(u * d)), c.getContext("2d").drawImage(t, f * d, p * d, l * d, u * d, 0, 0, c.width, c.height);
 		let [m, h] = [e.queryWords.peek(), e.keyWords.peek()], g = Math.max(8, Math.min(14, n.scale - 2)), _ = Math.max(1, Math.ceil((g + 3) / n.scale)), v = r.getPropertyValue("--ink"), y = [];
-		for (let e = Math.ceil(i / _) * _; e < i + a; e += _) y.push(`<text x="${this.labels - 6}" y="${this.labels + n.top + (e + .5) * n.scale}" dy="0.35em" text-anchor="end">${ln(m[e].slice(0, 40))}</text>`);
-		for (let e = Math.ceil(o / _) * _; e < o + s; e += _) y.push(`<text transform="translate(${this.labels + n.left + (e + .5) * n.scale} ${this.labels - 6}) rotate(-90)" dy="0.35em">${ln(h[e].slice(0, 40))}</text>`);
+		for (let e = Math.ceil(i / _) * _; e < i + a; e += _) y.push(`<text x="${this.labels - 6}" y="${this.labels + n.top + (e + .5) * n.scale}" dy="0.35em" text-anchor="end">${un(m[e].slice(0, 40))}</text>`);
+		for (let e = Math.ceil(o / _) * _; e < o + s; e += _) y.push(`<text transform="translate(${this.labels + n.left + (e + .5) * n.scale} ${this.labels - 6}) rotate(-90)" dy="0.35em">${un(h[e].slice(0, 40))}</text>`);
 		let [b, x] = [f + l + 16, p + u + 16];
 		return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${b} ${x}" width="${b}" height="${x}" font-family="sans-serif" font-size="${g}" fill="${v}"><rect width="${b}" height="${x}" fill="${r.getPropertyValue("--paper")}"/><image x="${f}" y="${p}" width="${l}" height="${u}" href="${c.toDataURL()}"/>${y.join("")}</svg>`;
 	}
 	async table() {
 		let { from: e, rows: t, first: n, columns: r } = this.sight;
-		if (t * r > Fl) throw Error(`${t * r} weights are in sight: zoom in to at most ${Fl}`);
-		let [i, a] = [this.model.queryWords.peek(), this.model.keyWords.peek()], o = this.model.store.lens.peek(), s = [["", ...a.slice(n, n + r)]];
-		for (let a = e; a < e + t; a++) {
-			let e = await this.model.source.rows(o, a, a + 1);
-			s.push([i[a], ...e.subarray(n, n + r)]);
-		}
+		if (t * r > Ll) throw Error(`${t * r} weights are in sight: zoom in to at most ${Ll}`);
+		let [i, a] = [this.model.queryWords.peek(), this.model.keyWords.peek()], o = this.model.store.lens.peek(), s = [["", ...a.slice(n, n + r)]], c = await nn(this.model.source, o, e, t, n, r);
+		for (let n = 0; n < t; n++) s.push([i[e + n], ...c.subarray(n * r, (n + 1) * r)]);
 		return s;
 	}
 	close() {
 		cancelAnimationFrame(this.frame), this.cache.close();
 	}
 };
-function Ll(e, t, n, r) {
-	return [n?.[0] ?? null, r].some((n) => n !== null && Math.abs(n - e) < t);
-}
-function Rl(e, [t, n], [r, i]) {
+function zl(e, [t, n], [r, i]) {
 	e.strokeRect(t - .5, r - .5, Math.max(2, n + 1), Math.max(2, i + 1));
 }
-function zl(e, t, n) {
+function Bl(e, t, n) {
 	if (e.measureText(t.slice(0, 60)).width <= n - 10 && t.length <= 60) return t;
 	let r = [...t.slice(0, 60)];
 	for (; r.length && e.measureText(`${r.join("")}…`).width > n - 10;) r.pop();
 	return `${r.join("")}…`;
 }
-function Bl({ model: e }) {
-	let t = rt(null), n = B(""), r = B(!1), i = at(), [a, o] = [e.queryWords.value.length, e.keyWords.value.length], s = e.store.lens.value;
-	return N(() => {
-		let n = t.current, i = new Il(n, e, a, o, r), { store: s } = e;
+function Vl({ model: e }) {
+	let t = rt(null), n = B(""), r = B(1), i = at(), [a, o] = [e.queryWords.value.length, e.keyWords.value.length], s = e.store.lens.value;
+	N(() => {
+		let n = t.current, i = new Rl(n, e, a, o, r), { store: s } = e;
 		e.kept.value = i;
-		let c = yl().scaleExtent([1, Math.max(1, Pl / i.fit)]).extent(() => [[0, 0], [n.clientWidth - i.labels, n.clientHeight - i.labels]]).translateExtent([[0, 0], [i.fit * o, i.fit * a]]).on("zoom", ({ transform: e }) => {
-			i.transform = e, i.draw();
-		}), l = ea(n);
+		let c = xl().scaleExtent([1, Math.max(1, Il / i.fit)]).extent(() => [[0, 0], [n.clientWidth - i.labels, n.clientHeight - i.labels]]).translateExtent([[0, 0], [i.fit * o, i.fit * a]]).on("zoom", ({ transform: e, sourceEvent: t }) => {
+			i.transform = e, i.draw(), t instanceof MouseEvent && f(t);
+		}), l = na(n);
 		l.call(c).on("dblclick.zoom", null);
 		let u = z(() => {
 			s.state.value, s.hover.value, e.ground.value, e.most.value, i.draw();
@@ -4968,7 +4996,7 @@ function Bl({ model: e }) {
 				"-": 1 / 1.5,
 				0: 0
 			}[e.detail];
-			t === 0 ? l.call(c.transform, ll) : t && l.call(c.scaleBy, t);
+			t === 0 ? l.call(c.transform, dl) : t && l.call(c.scaleBy, t);
 		};
 		return n.addEventListener("pointermove", f), n.addEventListener("pointerleave", p), n.addEventListener("click", m), n.addEventListener("zoom-by", h), () => {
 			u(), d.disconnect(), l.on(".zoom", null), n.removeEventListener("pointermove", f), n.removeEventListener("pointerleave", p), n.removeEventListener("click", m), n.removeEventListener("zoom-by", h), e.kept.value = null, e.isPreview.value = !1, i.close();
@@ -4983,12 +5011,19 @@ function Bl({ model: e }) {
 			n.value = "";
 			return;
 		}
-		let s = new AbortController(), [c, l] = [e.queryWords.value[a], e.keyWords.value[o]];
-		return e.source.rows(e.store.lens.value, a, a + 1, s.signal).then((e) => {
-			let t = 1 + e.filter((t) => t > e[o]).length;
-			n.value = `${c} → ${l}: ${V(e[o])}, ${t === 1 ? "largest" : `rank ${t}`} of its row`;
-		}, () => void 0), () => s.abort();
-	}), []), /* @__PURE__ */ H("figure", {
+		let s = new AbortController(), l = setTimeout(() => c(a, o, s.signal), 40);
+		return () => {
+			clearTimeout(l), s.abort();
+		};
+	}), []);
+	function c(t, r, i) {
+		let [a, o] = [e.queryWords.peek()[t], e.keyWords.peek()[r]];
+		e.source.rows(e.store.lens.peek(), t, t + 1, i).then((e) => {
+			let t = 1 + e.reduce((t, n) => t + Number(n > e[r]), 0);
+			n.value = `${a} → ${o}: ${V(e[r])}, ${t === 1 ? "largest" : `rank ${t}`} of its row`;
+		}, () => void 0);
+	}
+	return /* @__PURE__ */ H("figure", {
 		class: "matrix",
 		children: [/* @__PURE__ */ H("canvas", {
 			ref: t,
@@ -5009,14 +5044,14 @@ function Bl({ model: e }) {
 		}), /* @__PURE__ */ H("figcaption", { children: [/* @__PURE__ */ H("output", {
 			"aria-live": "polite",
 			children: n.value || "Point at a cell, or use the arrow keys."
-		}), /* @__PURE__ */ H(Nl, {
+		}), /* @__PURE__ */ H(Fl, {
 			model: e,
-			isPooled: r.value
+			pooled: r.value
 		})] })]
 	});
 }
 // src/views/overview.tsx
-var Vl = {
+var Hl = {
 	layer: "layer and head",
 	look: "what the selection looks at",
 	entropy: "entropy, focused first",
@@ -5024,7 +5059,7 @@ var Vl = {
 	first: "attention to the first token",
 	previous: "attention to the token before"
 };
-function Hl({ model: e }) {
+function Ul({ model: e }) {
 	let { store: t, source: n } = e, { heads: r, sort: i, sorted: a } = t.state.value, o = i === "look" && !e.looks.value ? "layer" : i, s = e.statistics.value, c = new Map((e.looks.value ?? []).map((e) => [e.head.join("."), e])), l = (e) => {
 		let t = e.join(".");
 		if (o === "look") return c.get(t)?.weight ?? -1;
@@ -5035,7 +5070,7 @@ function Hl({ model: e }) {
 	let f = [...new Set(u.map(([e]) => e))], p = Math.max(...f.map((e) => n.info.layers[e].heads.length)), m = Math.max(1e-9, ...u.map((e) => Math.abs(l(e)))), h = s.values().next().value?.sampled;
 	function g(n, i) {
 		let a = n.join("."), o = r.filter((e) => e.join(".") !== a);
-		i ? o.length < r.length ? t.set({ heads: o.length ? o : r }) : Ul(e, n) && t.set({ heads: [...r, n] }) : t.set({ heads: [n] });
+		i ? o.length < r.length ? t.set({ heads: o.length ? o : r }) : Wl(e, n) && t.set({ heads: [...r, n] }) : t.set({ heads: [n] });
 	}
 	return /* @__PURE__ */ H("nav", {
 		class: "overview",
@@ -5048,7 +5083,7 @@ function Hl({ model: e }) {
 					onChange: (e) => t.set({ sort: e.currentTarget.value }),
 					children: Gt.map((e) => /* @__PURE__ */ H("option", {
 						value: e,
-						children: Vl[e]
+						children: Hl[e]
 					}))
 				})]
 			}),
@@ -5078,7 +5113,7 @@ function Hl({ model: e }) {
 							gridRow: f.indexOf(t[0]) + 1,
 							gridColumn: t[1] + 2
 						} : void 0,
-						children: /* @__PURE__ */ H(Wl, {
+						children: /* @__PURE__ */ H(Gl, {
 							model: e,
 							head: t,
 							sort: o,
@@ -5103,12 +5138,12 @@ function Hl({ model: e }) {
 		]
 	});
 }
-function Ul(e, [t]) {
+function Wl(e, [t]) {
 	let { layers: n } = e.source.info, r = n[e.store.now.heads[0][0]];
 	return n[t].queries === r.queries && n[t].keys === r.keys;
 }
-function Wl({ model: e, head: t, statistics: n, look: r, sort: i, share: a, isShort: o, isChosen: s, onChoose: c }) {
-	let l = Nn(e.source.info, t), u = e.keyWords.value, d = Cl(1, !1, e.ground.value), f = {
+function Gl({ model: e, head: t, statistics: n, look: r, sort: i, share: a, isShort: o, isChosen: s, onChoose: c }) {
+	let l = Pn(e.source.info, t), u = e.keyWords.value, d = Tl(1, !1, e.ground.value), f = {
 		layer: null,
 		look: r ? `${u[r.key] ?? ""} ${V(r.weight)}` : null,
 		entropy: n ? `${n.entropy.toFixed(2)} nats` : null,
@@ -5123,7 +5158,7 @@ function Wl({ model: e, head: t, statistics: n, look: r, sort: i, share: a, isSh
 		title: `${l}: ${p}`,
 		onClick: (e) => c(e.ctrlKey || e.metaKey || e.shiftKey),
 		children: [
-			/* @__PURE__ */ H(Gl, {
+			/* @__PURE__ */ H(Kl, {
 				model: e,
 				statistics: n
 			}),
@@ -5131,7 +5166,7 @@ function Wl({ model: e, head: t, statistics: n, look: r, sort: i, share: a, isSh
 				class: "name",
 				style: i === "layer" ? void 0 : {
 					background: d.css(a),
-					color: wl(d, a)
+					color: El(d, a)
 				},
 				children: o ? /* @__PURE__ */ H(A, { children: [/* @__PURE__ */ H("span", {
 					class: "unseen",
@@ -5148,14 +5183,14 @@ function Wl({ model: e, head: t, statistics: n, look: r, sort: i, share: a, isSh
 		]
 	});
 }
-function Gl({ model: e, statistics: t }) {
+function Kl({ model: e, statistics: t }) {
 	let n = rt(null), [r, i] = [e.ground.value, e.store.state.value.log];
 	return N(() => {
 		let e = n.current?.getContext("2d");
 		if (!e || !t) return;
 		let [a, o] = t.side, s = 0;
 		for (let e of t.thumbnail) e > s && (s = e);
-		e.canvas.width = o, e.canvas.height = a, e.putImageData(Tl(t.thumbnail, a, o, Cl(s, i, r)), 0, 0);
+		e.canvas.width = o, e.canvas.height = a, e.putImageData(Dl(t.thumbnail, a, o, Tl(s, i, r)), 0, 0);
 	}, [
 		t,
 		r,
@@ -5170,12 +5205,12 @@ function Gl({ model: e, statistics: t }) {
 	});
 }
 // src/views/products.tsx
-var [Kl, ql, Jl] = [
+var [ql, Jl, Yl] = [
 	640,
 	260,
 	130
 ];
-function Yl({ model: e }) {
+function Xl({ model: e }) {
 	let { store: t, source: n } = e, { heads: r, query: i, key: a, text: s, unit: c } = t.state.value, l = B(null), [u] = r, d = (e, t) => e && o(n.info, u[0], t, s, c).spans[e[0]]?.[0], [f, p] = [d(i, 0), d(a, 1)];
 	N(() => {
 		if (l.value = null, typeof f != "number" || typeof p != "number") return;
@@ -5195,7 +5230,7 @@ function Yl({ model: e }) {
 	if (N(() => {
 		let t = l.value?.products;
 		if (t) return e.kept.value = {
-			svg: () => an(m.current, on(m.current)),
+			svg: () => on(m.current, sn(m.current)),
 			table: async () => [["dimension", "scale · q · k"], ...Array.from(t, (e, t) => [t, e])]
 		}, () => {
 			e.kept.value = null;
@@ -5204,7 +5239,7 @@ function Yl({ model: e }) {
 		class: "empty",
 		children: "Choose a word (query) and another that it looks at (key, with Alt): then this shows what each dimension of q·k adds to their score."
 	});
-	let h = (e, t) => Pn(o(n.info, u[0], t, s, "pieces").names[e]), g = l.value;
+	let h = (e, t) => Fn(o(n.info, u[0], t, s, "pieces").names[e]), g = l.value;
 	if (!g) return /* @__PURE__ */ H("p", {
 		class: "empty",
 		children: "…"
@@ -5213,26 +5248,26 @@ function Yl({ model: e }) {
 		class: "empty",
 		children: "Of this layer only the weights were kept, not q and k."
 	});
-	let _ = g.products, v = _.reduce((e, t) => e + t, 0), y = Math.max(1e-9, ..._.map(Math.abs)), b = (Kl - 40) / _.length, x = (e) => e / y * (Jl - 24), S = [..._.keys()].sort((e, t) => Math.abs(_[t]) - Math.abs(_[e])).slice(0, 3).map((e) => `${e} (${_[e].toFixed(2)})`);
+	let _ = g.products, v = _.reduce((e, t) => e + t, 0), y = Math.max(1e-9, ..._.map(Math.abs)), b = (ql - 40) / _.length, x = (e) => e / y * (Yl - 24), S = [..._.keys()].sort((e, t) => Math.abs(_[t]) - Math.abs(_[e])).slice(0, 3).map((e) => `${e} (${_[e].toFixed(2)})`);
 	return /* @__PURE__ */ H("figure", {
 		class: "products",
 		children: [/* @__PURE__ */ H("svg", {
 			ref: m,
-			viewBox: `0 0 ${Kl} ${ql}`,
+			viewBox: `0 0 ${ql} ${Jl}`,
 			role: "img",
 			"aria-label": `What each of ${_.length} dimensions adds to the score ${v.toFixed(3)}`,
 			children: [
 				/* @__PURE__ */ H("line", {
 					x1: "30",
-					x2: Kl - 10,
-					y1: Jl,
-					y2: Jl,
+					x2: ql - 10,
+					y1: Yl,
+					y2: Yl,
 					class: "axis"
 				}),
 				Array.from(_, (e, t) => /* @__PURE__ */ H("rect", {
 					x: 30 + t * b + b * .1,
 					width: b * .8,
-					y: e > 0 ? Jl - x(e) : Jl,
+					y: e > 0 ? Yl - x(e) : Yl,
 					height: Math.max(.5, Math.abs(x(e))),
 					class: e > 0 ? "adds" : "takes",
 					children: /* @__PURE__ */ H("title", { children: `dimension ${t}: ${e.toFixed(4)}` })
@@ -5244,14 +5279,14 @@ function Yl({ model: e }) {
 				}),
 				/* @__PURE__ */ H("text", {
 					x: "4",
-					y: ql - 12,
+					y: Jl - 12,
 					children: `−${y.toFixed(2)}`
 				})
 			]
 		}), /* @__PURE__ */ H("figcaption", {
 			class: "text",
 			children: [
-				Nn(n.info, u),
+				Pn(n.info, u),
 				": ",
 				/* @__PURE__ */ H("bdi", { children: h(f, 0) }),
 				" → ",
@@ -5272,19 +5307,19 @@ function Yl({ model: e }) {
 	});
 }
 // src/views/words.tsx
-var Xl = 300;
-function Zl({ model: e }) {
+var Zl = 300;
+function Ql({ model: e }) {
 	let { store: t } = e, { query: n, key: r } = t.state.value, i = !n && !!r, a = e.isSelf.value, o = i ? e.column.value : e.row.value;
 	return /* @__PURE__ */ H("section", {
 		class: "words",
 		"aria-label": "The text",
 		children: [/* @__PURE__ */ H("div", {
 			class: "lines",
-			children: [!a && /* @__PURE__ */ H($l, {
+			children: [!a && /* @__PURE__ */ H(eu, {
 				model: e,
 				side: "query",
 				label: "from"
-			}), /* @__PURE__ */ H($l, {
+			}), /* @__PURE__ */ H(eu, {
 				model: e,
 				side: a ? i ? "key-self" : "self" : "key",
 				label: a ? null : "to"
@@ -5295,15 +5330,15 @@ function Zl({ model: e }) {
 				/* @__PURE__ */ H("p", {
 					class: "hint",
 					"aria-live": "polite",
-					children: n ? `Shaded by what “${Fn(e.queryWords.value, n)}” looks at` : r ? `Shaded by what looks at “${Fn(e.keyWords.value, r)}”` : "Choose a word to see what it looks at; with Alt (⌥), what looks at it. Drag over several."
+					children: n ? `Shaded by what “${In(e.queryWords.value, n)}” looks at` : r ? `Shaded by what looks at “${In(e.keyWords.value, r)}”` : "Choose a word to see what it looks at; with Alt (⌥), what looks at it. Drag over several."
 				}),
-				(n || r) && o && /* @__PURE__ */ H(Ml, { scale: Cl(eu(o), t.state.value.log, e.ground.value) }),
-				/* @__PURE__ */ H(Ql, { model: e })
+				(n || r) && o && /* @__PURE__ */ H(Pl, { scale: Tl(tu(o), t.state.value.log, e.ground.value) }),
+				/* @__PURE__ */ H($l, { model: e })
 			]
 		})]
 	});
 }
-function Ql({ model: e }) {
+function $l({ model: e }) {
 	let t = B("");
 	function n(n) {
 		let r = n.toLocaleLowerCase(), i = e.queryWords.value, a = (e.store.now.query?.[0] ?? -1) + 1;
@@ -5336,13 +5371,13 @@ function Ql({ model: e }) {
 		})]
 	});
 }
-function $l({ model: e, side: t, label: n }) {
-	let { store: r } = e, { query: i, key: a } = r.state.value, o = t === "query" ? e.queryWords.value : e.keyWords.value, s = t === "query" ? e.querySpecial.value : e.keySpecial.value, c = t === "query" || t === "key-self" ? e.column.value : e.row.value, l = c && c.length === o.length ? c : null, u = Cl(l ? eu(l) : 1, r.state.value.log, e.ground.value), d = rt(null), f = t !== "key", p = e.hasPatches.value[t === "query" ? 0 : 1], m = B(0), h = f ? i ?? a : a;
+function eu({ model: e, side: t, label: n }) {
+	let { store: r } = e, { query: i, key: a } = r.state.value, o = t === "query" ? e.queryWords.value : e.keyWords.value, s = t === "query" ? e.querySpecial.value : e.keySpecial.value, c = t === "query" || t === "key-self" ? e.column.value : e.row.value, l = c && c.length === o.length ? c : null, u = Tl(l ? tu(l) : 1, r.state.value.log, e.ground.value), d = rt(null), f = t !== "key", p = e.hasPatches.value[t === "query" ? 0 : 1], m = B(0), h = f ? i ?? a : a;
 	N(() => {
 		let [e] = h ?? [m.peek()];
-		(e < m.peek() || e >= m.peek() + Xl) && (m.value = Math.max(0, e - Xl / 2));
+		(e < m.peek() || e >= m.peek() + Zl) && (m.value = Math.max(0, e - Zl / 2));
 	}, [h?.[0], o]);
-	let g = Math.min(m.value, Math.max(0, o.length - Xl));
+	let g = Math.min(m.value, Math.max(0, o.length - Zl));
 	function _(e, n) {
 		let o = t === "key" || n.altKey, s = o ? a : i, c = n.shiftKey && d.current !== null ? Math.min(d.current, e) : e, l = n.shiftKey && d.current !== null ? Math.max(d.current, e) + 1 : e + 1;
 		n.shiftKey || (d.current = e);
@@ -5354,7 +5389,7 @@ function $l({ model: e, side: t, label: n }) {
 		children: [n && /* @__PURE__ */ H("span", {
 			class: "side",
 			children: n
-		}), o.slice(g, g + Xl).map((e, n) => {
+		}), o.slice(g, g + Zl).map((e, n) => {
 			let o = g + n;
 			if (p && !s[o]) return null;
 			let c = l ? l[o] : 0, m = f && i !== null && o >= i[0] && o < i[1], h = t !== "query" && a !== null && o >= a[0] && o < a[1];
@@ -5365,7 +5400,7 @@ function $l({ model: e, side: t, label: n }) {
 				title: l ? `${e}: ${V(c)}` : e,
 				style: l ? {
 					background: u.css(c),
-					color: wl(u, c)
+					color: El(u, c)
 				} : void 0,
 				onClick: (e) => _(o, e),
 				onMouseDown: (e) => {
@@ -5391,44 +5426,44 @@ function $l({ model: e, side: t, label: n }) {
 				children: /* @__PURE__ */ H("bdi", { children: e })
 			}, o);
 		})]
-	}), o.length > Xl && !p && /* @__PURE__ */ H("label", {
+	}), o.length > Zl && !p && /* @__PURE__ */ H("label", {
 		class: "field",
 		children: [
 			g + 1,
 			"–",
-			g + Xl,
+			g + Zl,
 			" of ",
 			o.length,
 			/* @__PURE__ */ H("input", {
 				type: "range",
 				min: 0,
-				max: o.length - Xl,
+				max: o.length - Zl,
 				value: g,
 				onInput: (e) => m.value = Number(e.currentTarget.value)
 			})
 		]
 	})] });
 }
-function eu(e) {
+function tu(e) {
 	let t = 0;
 	for (let n of e) n > t && (t = n);
 	return t;
 }
 // src/views/app.tsx
-var tu = {
+var nu = {
 	matrix: "Matrix",
 	arcs: "Arcs",
 	products: "q·k",
 	image: "Image"
-}, nu = {
+}, ru = {
 	nothing: "nothing",
 	special: "special tokens",
 	first: "first token"
 };
-function ru({ model: e }) {
+function iu({ model: e }) {
 	let { store: t, source: n } = e, r = rt(null), i = B(!1), a = t.state.value, o = e.views.value, s = o.includes(a.view) ? a.view : "matrix";
 	return N(() => {
-		let t = (t) => Jn(t, e, r.current, () => i.value = !i.value), n = r.current.getRootNode();
+		let t = (t) => Yn(t, e, r.current, () => i.value = !i.value), n = r.current.getRootNode();
 		return n.addEventListener("keydown", t), () => n.removeEventListener("keydown", t);
 	}, [e]), /* @__PURE__ */ H("div", {
 		ref: r,
@@ -5442,9 +5477,9 @@ function ru({ model: e }) {
 				"aria-haspopup": "dialog",
 				children: "Keys, and what weights do not show"
 			})] }),
-			/* @__PURE__ */ H(Hl, { model: e }),
+			/* @__PURE__ */ H(Ul, { model: e }),
 			/* @__PURE__ */ H("main", { children: [
-				/* @__PURE__ */ H(Zl, { model: e }),
+				/* @__PURE__ */ H(Ql, { model: e }),
 				/* @__PURE__ */ H("div", {
 					class: "tabs",
 					role: "tablist",
@@ -5454,26 +5489,26 @@ function ru({ model: e }) {
 						role: "tab",
 						"aria-selected": e === s,
 						onClick: () => t.set({ view: e }),
-						children: tu[e]
+						children: nu[e]
 					}))
 				}),
 				/* @__PURE__ */ H("section", {
 					role: "tabpanel",
-					"aria-label": tu[s],
+					"aria-label": nu[s],
 					class: "view",
 					children: [
-						s === "matrix" && /* @__PURE__ */ H(Bl, { model: e }),
-						s === "arcs" && /* @__PURE__ */ H(Hn, { model: e }),
-						s === "products" && /* @__PURE__ */ H(Yl, { model: e }),
-						s === "image" && /* @__PURE__ */ H(Zn, { model: e })
+						s === "matrix" && /* @__PURE__ */ H(Vl, { model: e }),
+						s === "arcs" && /* @__PURE__ */ H(Wn, { model: e }),
+						s === "products" && /* @__PURE__ */ H(Xl, { model: e }),
+						s === "image" && /* @__PURE__ */ H(Qn, { model: e })
 					]
 				})
 			] }),
-			/* @__PURE__ */ H(er, { model: e }),
+			/* @__PURE__ */ H(tr, { model: e }),
 			/* @__PURE__ */ H("footer", {
 				"aria-label": "How it is shown",
 				children: [
-					/* @__PURE__ */ H(iu, {
+					/* @__PURE__ */ H(au, {
 						label: "by",
 						value: a.unit,
 						options: {
@@ -5486,7 +5521,7 @@ function ru({ model: e }) {
 							key: null
 						})
 					}),
-					/* @__PURE__ */ H(iu, {
+					/* @__PURE__ */ H(au, {
 						label: "scale",
 						value: a.log ? "log" : "linear",
 						options: {
@@ -5495,13 +5530,13 @@ function ru({ model: e }) {
 						},
 						onChange: (e) => t.set({ log: e === "log" })
 					}),
-					/* @__PURE__ */ H(iu, {
+					/* @__PURE__ */ H(au, {
 						label: "hide",
 						value: a.hide,
-						options: Object.fromEntries(Kt.map((e) => [e, nu[e]])),
+						options: Object.fromEntries(Kt.map((e) => [e, ru[e]])),
 						onChange: (e) => t.set({ hide: e })
 					}),
-					/* @__PURE__ */ H(iu, {
+					/* @__PURE__ */ H(au, {
 						label: "zoomed out",
 						value: a.pool,
 						options: {
@@ -5526,7 +5561,7 @@ function ru({ model: e }) {
 							})
 						]
 					}),
-					n.info.batch > 1 && /* @__PURE__ */ H(iu, {
+					n.info.batch > 1 && /* @__PURE__ */ H(au, {
 						label: "text",
 						value: `${a.text}`,
 						options: Object.fromEntries(Array.from({ length: n.info.batch }, (e, t) => [`${t}`, `${t + 1} of ${n.info.batch}`])),
@@ -5536,13 +5571,13 @@ function ru({ model: e }) {
 							key: null
 						})
 					}),
-					/* @__PURE__ */ H(iu, {
+					/* @__PURE__ */ H(au, {
 						label: "theme",
 						value: a.theme,
 						options: Object.fromEntries(qt.map((e) => [e, e])),
 						onChange: (e) => t.set({ theme: e })
 					}),
-					/* @__PURE__ */ H(Gn, { model: e })
+					/* @__PURE__ */ H(Kn, { model: e })
 				]
 			}),
 			e.error.value && /* @__PURE__ */ H("p", {
@@ -5550,11 +5585,11 @@ function ru({ model: e }) {
 				class: "error",
 				children: e.error.value
 			}),
-			i.value && /* @__PURE__ */ H(Yn, { onClose: () => i.value = !1 })
+			i.value && /* @__PURE__ */ H(Xn, { onClose: () => i.value = !1 })
 		]
 	});
 }
-function iu({ label: e, value: t, options: n, onChange: r }) {
+function au({ label: e, value: t, options: n, onChange: r }) {
 	return /* @__PURE__ */ H("label", {
 		class: "field",
 		children: [e, /* @__PURE__ */ H("select", {
@@ -5568,7 +5603,7 @@ function iu({ label: e, value: t, options: n, onChange: r }) {
 	});
 }
 // src/views/model.ts
-function au(e, t) {
+function ou(e, t) {
 	let n = (e, n) => t.layers[e].queries === t.layers[n].queries && t.layers[e].keys === t.layers[n].keys, r = e.heads.filter(([e, n]) => n < (t.layers[e]?.heads.length ?? 0)), i = r.filter(([e]) => n(e, r[0][0])), a = e.text < t.batch ? e.text : 0, [[s]] = i.length ? i : Jt.heads, c = (n, r) => {
 		let i = o(t, s, r, a, e.unit).names.length;
 		return n && n[0] < i ? [n[0], Math.min(n[1], i)] : null;
@@ -5581,7 +5616,7 @@ function au(e, t) {
 		key: c(e.key, 1)
 	};
 }
-var ou = 60, su = class {
+var su = 60, cu = class {
 	store;
 	source;
 	systemIsDark;
@@ -5612,7 +5647,7 @@ var ou = 60, su = class {
 			let { heads: n, text: i, unit: a } = e.state.value;
 			return o(r, n[0][0], t, i, a);
 		}), [s, c] = [a(0), a(1)];
-		this.queryWords = R(() => s.value.names.map(Pn)), this.keyWords = R(() => c.value.names.map(Pn)), this.querySpecial = R(() => s.value.special), this.keySpecial = R(() => c.value.special), this.isSelf = R(() => `${i.value.sides[0]}` == `${i.value.sides[1]}` && i.value.queries === i.value.keys), this.picture = R(() => r.pictures?.[e.state.value.text] ?? null), this.hasPatches = R(() => {
+		this.queryWords = R(() => s.value.names.map(Fn)), this.keyWords = R(() => c.value.names.map(Fn)), this.querySpecial = R(() => s.value.special), this.keySpecial = R(() => c.value.special), this.isSelf = R(() => `${i.value.sides[0]}` == `${i.value.sides[1]}` && i.value.queries === i.value.keys), this.picture = R(() => r.pictures?.[e.state.value.text] ?? null), this.hasPatches = R(() => {
 			let e = this.picture.value, t = e ? e.first + e.grid[0] * e.grid[1] : -1;
 			return [s.value.names.length === t, c.value.names.length === t];
 		}), this.views = R(() => Wt.filter((e) => e !== "image" || this.hasPatches.value[1])), this.ground = R(() => {
@@ -5639,7 +5674,7 @@ var ou = 60, su = class {
 		});
 	}
 	scale(e = this.most.value) {
-		return Cl(e, this.store.state.value.log, this.ground.value);
+		return Tl(e, this.store.state.value.log, this.ground.value);
 	}
 	ask() {
 		let { store: e, source: t } = this, n = (e) => this.stops.push(z(() => {
@@ -5674,22 +5709,22 @@ var ou = 60, su = class {
 				a = !1, n.aborted || (this.statistics.value = new Map(i));
 			};
 			return Promise.all(this.heads.map(async (e) => {
-				i.set(e.join("."), await t.statistics(e, r, n)), a || setTimeout(o, ou), a = !0;
+				i.set(e.join("."), await t.statistics(e, r, n)), a || setTimeout(o, su), a = !0;
 			})).then(() => void 0);
 		});
 	}
 	close() {
 		for (let e of this.stops) e();
 	}
-}, cu = [
+}, lu = [
 	({ body: e }) => e.dataset.jpThemeLight ? e.dataset.jpThemeLight === "false" : null,
 	({ body: e }) => e.dataset.vscodeThemeKind ? /dark|high-contrast$/.test(e.dataset.vscodeThemeKind) : null,
 	({ body: e }) => e.matches(".dark-theme, .light-theme") ? e.matches(".dark-theme") : null,
 	({ documentElement: e }) => e.hasAttribute("theme") ? e.getAttribute("theme") === "dark" : null
 ];
-function lu(e) {
+function uu(e) {
 	let t = window.matchMedia("(prefers-color-scheme: dark)"), n = L(!1), r = () => {
-		let r = cu.map((t) => t(e)).find((e) => e !== null);
+		let r = lu.map((t) => t(e)).find((e) => e !== null);
 		n.value = r ?? t.matches;
 	};
 	r(), t.addEventListener("change", r);
@@ -5711,35 +5746,35 @@ function lu(e) {
 	};
 }
 // src/host/mount.tsx
-function uu(e, t, n) {
-	let r = new tn(en(n, Jt), (e) => au(e, t.info)), i = lu(e.ownerDocument), a = new su(r, t, i.isDark);
-	return e.textContent = "", e.classList.add("clearhead-root"), He(/* @__PURE__ */ H(ru, { model: a }), e), {
+function du(e, t, n) {
+	let r = new tn(en(n, Jt), (e) => ou(e, t.info)), i = uu(e.ownerDocument), a = new cu(r, t, i.isDark);
+	return e.textContent = "", e.classList.add("clearhead-root"), He(/* @__PURE__ */ H(iu, { model: a }), e), {
 		model: a,
 		close() {
 			He(null, e), a.close(), t.close(), i.close();
 		}
 	};
 }
-async function du(e) {
+async function fu(e) {
 	let t = document.getElementById("clearhead");
 	try {
-		let { source: n, start: r } = await e(), { model: i } = uu(t, n, r);
+		let { source: n, start: r } = await e(), { model: i } = du(t, n, r);
 		i.store.follow(window), z(() => void (document.documentElement.dataset.theme = i.ground.value)), document.title = `${n.info.title} – clearhead`;
 	} catch (e) {
 		t.textContent = e instanceof Error ? e.message : String(e), t.setAttribute("role", "alert");
 	}
 }
 // src/host/page.ts
-function fu(e) {
+function pu(e) {
 	let t = Uint8Array.fromBase64;
 	if (t) return t(e);
 	let n = atob(e), r = new Uint8Array(n.length);
 	for (let e = 0; e < r.length; e++) r[e] = n.charCodeAt(e);
 	return r;
 }
-function pu() {
-	return du(async () => {
-		let e = (e) => document.getElementById(e)?.textContent ?? "", t = JSON.parse(e("options")), n = await ee(fu(e("capture").trim()), t);
+function mu() {
+	return fu(async () => {
+		let e = (e) => document.getElementById(e)?.textContent ?? "", t = JSON.parse(e("options")), n = await ee(pu(e("capture").trim()), t);
 		return document.getElementById("capture")?.remove(), {
 			source: n,
 			start: t.start
@@ -5747,8 +5782,8 @@ function pu() {
 	});
 }
 // src/data/remote.ts
-var mu = 400, hu = 2;
-function gu({ heads: e, unit: t, hide: n, text: r }) {
+var hu = 400, gu = 2;
+function _u({ heads: e, unit: t, hide: n, text: r }) {
 	return {
 		heads: e.map((e) => e.join(".")).join(","),
 		unit: t,
@@ -5756,7 +5791,7 @@ function gu({ heads: e, unit: t, hide: n, text: r }) {
 		text: r
 	};
 }
-async function _u(e, t, n) {
+async function vu(e, t, n) {
 	let r = new URLSearchParams(Object.entries(t).map(([e, t]) => [e, String(t)])), i;
 	try {
 		i = await fetch(`${e}?${r}`, {
@@ -5771,27 +5806,27 @@ async function _u(e, t, n) {
 	let { error: a } = await i.json().catch(() => ({}));
 	throw Error(a ?? `The server answers ${i.status}.`);
 }
-function vu(e, t) {
+function yu(e, t) {
 	return [new Int32Array(e, 0, t), new Float32Array(e, 4 * t)];
 }
-function yu(e, t) {
+function bu(e, t) {
 	let n = Array(e).fill(!1);
 	for (let e of t) n[e] = !0;
 	return n;
 }
-function bu({ pieces: e, special: t, word_of: n, words: r, word_special: i }) {
+function xu({ pieces: e, special: t, word_of: n, words: r, word_special: i }) {
 	return {
 		text: "",
 		pieces: e,
 		offsets: [],
-		special: yu(e.length, t),
+		special: bu(e.length, t),
 		padding: [],
 		word_of: n,
 		words: r,
-		word_special: yu(r.length, i)
+		word_special: bu(r.length, i)
 	};
 }
-var xu = (e, t) => new Promise((n, r) => {
+var Su = (e, t) => new Promise((n, r) => {
 	let i = () => {
 		clearTimeout(a), r(new DOMException("no longer wanted", "AbortError"));
 	}, a = setTimeout(() => {
@@ -5799,7 +5834,7 @@ var xu = (e, t) => new Promise((n, r) => {
 	}, e);
 	t?.aborted ? i() : t?.addEventListener("abort", i, { once: !0 });
 });
-function Su(e) {
+function Cu(e) {
 	let t = [], n = 0;
 	return async (r, i) => {
 		n >= e ? await new Promise((e) => t.push(e)) : n++;
@@ -5811,29 +5846,29 @@ function Su(e) {
 		}
 	};
 }
-async function Cu() {
-	let e = await (await _u("info", {})).json(), t = {
+async function wu() {
+	let e = await (await vu("info", {})).json(), t = {
 		...e,
 		texts: {
-			tokens: e.texts.tokens?.map(bu) ?? null,
-			source_tokens: e.texts.source_tokens?.map(bu) ?? null
+			tokens: e.texts.tokens?.map(xu) ?? null,
+			source_tokens: e.texts.source_tokens?.map(xu) ?? null
 		}
-	}, n = L(null), r = Su(hu), i = 0;
+	}, n = L(null), r = Cu(gu), i = 0;
 	async function a(e, t) {
 		i++;
 		try {
 			for (;;) {
-				let r = await (await _u("progress", gu(e), t)).json();
+				let r = await (await vu("progress", _u(e), t)).json();
 				if (n.value = r, r.done === r.of) return;
-				await xu(mu, t);
+				await Su(hu, t);
 			}
 		} finally {
 			--i || (n.value = null);
 		}
 	}
 	async function o(e, t, n, r, i) {
-		let [[s, c, l, u], d] = vu(await (await _u("tile", {
-			...gu(e),
+		let [[s, c, l, u], d] = yu(await (await vu("tile", {
+			..._u(e),
 			level: t,
 			y: n,
 			x: r
@@ -5851,23 +5886,23 @@ async function Cu() {
 			max: p
 		};
 	}
-	let s = async (e, t, n) => new Float32Array(await (await _u(e, t, n)).arrayBuffer());
+	let s = async (e, t, n) => new Float32Array(await (await vu(e, t, n)).arrayBuffer());
 	return {
 		info: t,
 		progress: n,
 		rows: (e, t, n, r) => s("rows", {
-			...gu(e),
+			..._u(e),
 			from: t,
 			to: n
 		}, r),
 		columns: (e, t, n, r) => s("columns", {
-			...gu(e),
+			..._u(e),
 			from: t,
 			to: n
 		}, r),
 		tile: o,
 		async products([e, t], n, r, i) {
-			let a = await (await _u("products", {
+			let a = await (await vu("products", {
 				layer: e,
 				head: t,
 				text: n,
@@ -5881,20 +5916,20 @@ async function Cu() {
 		},
 		async looks(e, t, n, r) {
 			let i = {
-				...gu(e),
+				..._u(e),
 				from: t[0],
 				to: t[1]
 			};
 			return n && Object.assign(i, {
 				first: n[0],
 				last: n[1]
-			}), (await (await _u("looks", i, r)).json()).map((e) => ({
+			}), (await (await vu("looks", i, r)).json()).map((e) => ({
 				...e,
 				weight: e.weight ?? NaN
 			}));
 		},
 		async statistics(e, t, n) {
-			let [[i, a, o, s], c] = vu(await (await r(() => _u("statistics", gu({
+			let [[i, a, o, s], c] = yu(await (await r(() => vu("statistics", _u({
 				...t,
 				heads: [e]
 			}), n), n)).arrayBuffer(), 4), [l, u, d, f] = c;
@@ -5914,19 +5949,19 @@ async function Cu() {
 	};
 }
 // src/host/server.ts
-function wu() {
-	return du(async () => ({
-		source: await Cu(),
+function Tu() {
+	return fu(async () => ({
+		source: await wu(),
 		start: ""
 	}));
 }
 // src/style.css?inline
-var Tu = ".clearhead-root{height:100%;container:clearhead/size}.clearhead{--paper:#fff;--ink:#15181c;--quiet:#5c646e;--line:#d5dae0;--soft:#f3f5f7;--query:#b34700;--key:#00699e;--bar:#2b62a8;--minus:#b34700;background:var(--paper);height:100%;color:var(--ink);box-sizing:border-box;grid-template:\"header header header\"\"overview main inspector\"minmax(0,1fr)\"footer footer footer\"/minmax(200px,300px) minmax(0,1fr) minmax(200px,280px);font:14px/20px system-ui,sans-serif;display:grid}.clearhead[data-theme=dark]{--paper:#111418;--ink:#e8ebee;--quiet:#a3abb5;--line:#363c44;--soft:#1a1f25;--query:#ffa05c;--key:#66bdf0;--bar:#6f96d6;--minus:#ffa05c;--lightningcss-light: ;--lightningcss-dark:initial;color-scheme:dark}.clearhead *,.clearhead :before{box-sizing:inherit}.clearhead :is(h1,h2,h3,p,ol,figure,dl,dd){margin:0;padding:0}.clearhead h1,.clearhead h2{overflow-wrap:anywhere;font-size:16px;line-height:24px}.clearhead h3{color:var(--quiet);margin-top:16px;font-size:14px;font-weight:400}.clearhead ol{list-style:none}.clearhead button,.clearhead select,.clearhead input{font:inherit;color:inherit}.clearhead :focus-visible{outline:2px solid var(--key);outline-offset:1px}.clearhead .unseen{clip-path:inset(50%);width:1px;height:1px;position:absolute;overflow:hidden}.clearhead .hint,.clearhead .quiet,.clearhead small{color:var(--quiet);fill:var(--quiet);font-size:12px}.clearhead header{border-bottom:1px solid var(--line);grid-area:header;justify-content:space-between;gap:16px;padding:8px 16px;display:flex}.clearhead .plain{color:var(--key);cursor:pointer;background:0 0;border:0;text-decoration:underline}.clearhead .overview{contain:content;border-right:1px solid var(--line);grid-area:overview;padding:12px;overflow:auto}.clearhead .heads{grid-template-columns:repeat(auto-fill,minmax(72px,1fr));gap:4px;margin:8px 0;display:grid}.clearhead .heads.is-grid{gap:2px}.clearhead .head{text-align:left;cursor:pointer;background:0 0;border:1px solid #0000;width:100%;padding:2px;font-size:11px;line-height:14px}.clearhead .head:hover{border-color:var(--line)}.clearhead .head.is-chosen{border-color:var(--ink)}.clearhead .head .says{color:var(--quiet);text-overflow:ellipsis;white-space:nowrap;display:block;overflow:hidden}.clearhead .is-grid .name{text-align:center;font-size:9px;line-height:11px;display:block;overflow:hidden}.clearhead .is-grid li.quiet{align-self:center;padding-right:4px;font-size:10px}.clearhead .below{flex-wrap:wrap;align-items:center;gap:4px 16px;display:flex}.clearhead .find{align-items:center;gap:8px;margin-left:auto;display:flex}.clearhead .find input{border:1px solid var(--line);background:var(--paper);width:128px;padding:1px 6px}.clearhead .find input::placeholder{color:var(--quiet)}.clearhead .thumbnail{aspect-ratio:1;width:100%;image-rendering:pixelated;background:var(--soft);display:block}.clearhead main{flex-direction:column;grid-area:main;min-height:0;display:flex}.clearhead .words{contain:content;flex-shrink:0;padding:12px 16px 8px}.clearhead .lines{max-height:136px;overflow:auto}.clearhead .line{flex-wrap:wrap;gap:4px 2px;margin-bottom:4px;display:flex}.clearhead .side{color:var(--quiet);margin-right:8px}.clearhead .chip{text-overflow:ellipsis;white-space:nowrap;cursor:pointer;-webkit-user-select:none;user-select:none;background:0 0;border:1px solid #0000;border-bottom-width:2px;max-width:100%;padding:2px 5px;overflow:hidden}.clearhead .chip:hover{border-color:var(--line)}.clearhead .chip.is-query{border-color:var(--query)}.clearhead .chip.is-key{border-color:var(--key)}.clearhead .chip.is-query.is-key{border-bottom-color:var(--query)}.clearhead .tabs{border-bottom:1px solid var(--line);gap:16px;padding:0 16px;display:flex}.clearhead [role=tab]{cursor:pointer;color:var(--quiet);background:0 0;border:0;border-bottom:2px solid #0000;padding:4px 0}.clearhead [role=tab][aria-selected=true]{border-color:var(--ink);color:var(--ink)}.clearhead .view{flex:1;min-height:0;padding:12px 16px;overflow:auto}.clearhead .matrix{flex-direction:column;height:100%;min-height:240px;display:flex}.clearhead .matrix canvas{touch-action:none;cursor:crosshair;flex:1;width:100%;min-height:0}.clearhead figcaption{flex-wrap:wrap;justify-content:space-between;align-items:center;gap:4px 16px;padding-top:8px;font-size:12px;display:flex}.clearhead figcaption.text{max-width:640px;font-size:14px;display:block}.clearhead .legend{color:var(--quiet);flex-wrap:wrap;align-items:center;gap:6px;font-size:12px;display:inline-flex}.clearhead .ramp{border:1px solid var(--line);width:96px;height:10px;display:inline-block}.clearhead .arcs svg{width:100%;max-width:820px;display:block}.clearhead .arcs text,.clearhead .products text{fill:var(--ink);cursor:pointer;font-size:13px}.clearhead .arcs text.is-query{fill:var(--query);font-weight:700}.clearhead .arcs text.is-key{fill:var(--key);font-weight:700}.clearhead .key i{vertical-align:middle;width:16px;height:4px;display:inline-block}.clearhead .products svg{width:100%;max-width:820px}.clearhead .image svg{width:100%;max-width:760px;display:block}.clearhead .image text{font-size:12px}.clearhead .patch{fill:var(--paper);stroke-width:2px;cursor:pointer}.clearhead .patch:hover{stroke:var(--quiet)}.clearhead .patch.is-query{stroke:var(--query)}.clearhead .patch.is-key{stroke:var(--key)}.clearhead .axis{stroke:var(--line)}.clearhead .adds{fill:var(--bar)}.clearhead .takes{fill:var(--minus)}.clearhead .empty{color:var(--quiet);max-width:480px}.clearhead .inspector{border-left:1px solid var(--line);grid-area:inspector;padding:12px 16px;overflow:auto}.clearhead .bars button{text-align:left;cursor:pointer;background:0 0;border:0;grid-template-columns:minmax(0,1fr) 64px 52px;gap:6px;width:100%;padding:0;font-size:13px;display:grid}.clearhead .bars button.is-marked{font-weight:700}.clearhead .bars .label{text-overflow:ellipsis;white-space:nowrap;overflow:hidden}.clearhead .bars .bar span{background:var(--bar);height:8px;margin-top:6px;display:block}.clearhead .bars .number{font-variant-numeric:tabular-nums;text-align:right}.clearhead footer{border-top:1px solid var(--line);flex-wrap:wrap;grid-area:footer;gap:8px 24px;padding:8px 16px;display:flex}.clearhead .field{color:var(--quiet);align-items:center;gap:8px;font-size:12px;display:inline-flex}.clearhead footer button{border:1px solid var(--line);background:var(--paper);cursor:pointer;margin-right:4px;padding:2px 8px}.clearhead footer button:hover{background:var(--soft)}.clearhead select{border:1px solid var(--line);background:var(--paper);color:var(--ink);padding:2px 4px}.clearhead dialog{border:1px solid var(--line);background:var(--paper);max-width:560px;max-height:90%;color:var(--ink);padding:16px 24px;overflow:auto}.clearhead dialog dl div{gap:16px;display:flex}.clearhead dialog dt{width:88px}.clearhead dialog p,.clearhead dialog dl{margin:8px 0 16px}.clearhead .error{border:1px solid var(--query);background:var(--paper);padding:8px 16px;position:fixed;bottom:48px;left:16px}@container clearhead (width<=900px){.clearhead{grid-template:\"header\"\"main\"minmax(480px,auto)\"inspector\"\"overview\"\"footer\"/minmax(0,1fr);height:auto}.clearhead .overview,.clearhead .inspector{border:0;border-top:1px solid var(--line)}.clearhead .view{overflow:visible}.clearhead .matrix{height:90cqw;max-height:80cqh}}", Eu = "\n:host { all: initial !important; display: block !important; }\n.clearhead-root { overflow: auto; outline: none; border: 1px solid #8884; box-sizing: border-box; }\n";
-async function Du({ model: e, el: t }) {
+var Eu = ".clearhead-root{height:100%;container:clearhead/size}.clearhead{--paper:#fff;--ink:#15181c;--quiet:#5c646e;--line:#d5dae0;--soft:#f3f5f7;--query:#b34700;--key:#00699e;--bar:#2b62a8;--minus:#b34700;background:var(--paper);height:100%;color:var(--ink);box-sizing:border-box;grid-template:\"header header header\"\"overview main inspector\"minmax(0,1fr)\"footer footer footer\"/minmax(200px,300px) minmax(0,1fr) minmax(200px,280px);font:14px/20px system-ui,sans-serif;display:grid}.clearhead[data-theme=dark]{--paper:#111418;--ink:#e8ebee;--quiet:#a3abb5;--line:#363c44;--soft:#1a1f25;--query:#ffa05c;--key:#66bdf0;--bar:#6f96d6;--minus:#ffa05c;--lightningcss-light: ;--lightningcss-dark:initial;color-scheme:dark}.clearhead *,.clearhead :before{box-sizing:inherit}.clearhead :is(h1,h2,h3,p,ol,figure,dl,dd){margin:0;padding:0}.clearhead h1,.clearhead h2{overflow-wrap:anywhere;font-size:16px;line-height:24px}.clearhead h3{color:var(--quiet);margin-top:16px;font-size:14px;font-weight:400}.clearhead ol{list-style:none}.clearhead button,.clearhead select,.clearhead input{font:inherit;color:inherit}.clearhead :focus-visible{outline:2px solid var(--key);outline-offset:1px}.clearhead .unseen{clip-path:inset(50%);width:1px;height:1px;position:absolute;overflow:hidden}.clearhead .hint,.clearhead .quiet,.clearhead small{color:var(--quiet);fill:var(--quiet);font-size:12px}.clearhead header{border-bottom:1px solid var(--line);grid-area:header;justify-content:space-between;gap:16px;padding:8px 16px;display:flex}.clearhead .plain{color:var(--key);cursor:pointer;background:0 0;border:0;text-decoration:underline}.clearhead .overview{contain:content;border-right:1px solid var(--line);grid-area:overview;padding:12px;overflow:auto}.clearhead .heads{grid-template-columns:repeat(auto-fill,minmax(72px,1fr));gap:4px;margin:8px 0;display:grid}.clearhead .heads.is-grid{gap:2px}.clearhead .head{text-align:left;cursor:pointer;background:0 0;border:1px solid #0000;width:100%;padding:2px;font-size:11px;line-height:14px}.clearhead .head:hover{border-color:var(--line)}.clearhead .head.is-chosen{border-color:var(--ink)}.clearhead .head .says{color:var(--quiet);text-overflow:ellipsis;white-space:nowrap;display:block;overflow:hidden}.clearhead .is-grid .name{text-align:center;font-size:9px;line-height:11px;display:block;overflow:hidden}.clearhead .is-grid li.quiet{align-self:center;padding-right:4px;font-size:10px}.clearhead .below{flex-wrap:wrap;align-items:center;gap:4px 16px;display:flex}.clearhead .find{align-items:center;gap:8px;margin-left:auto;display:flex}.clearhead .find input{border:1px solid var(--line);background:var(--paper);width:128px;padding:1px 6px}.clearhead .find input::placeholder{color:var(--quiet)}.clearhead .thumbnail{aspect-ratio:1;width:100%;image-rendering:pixelated;background:var(--soft);display:block}.clearhead main{flex-direction:column;grid-area:main;min-height:0;display:flex}.clearhead .words{contain:content;flex-shrink:0;padding:12px 16px 8px}.clearhead .lines{max-height:136px;overflow:auto}.clearhead .line{flex-wrap:wrap;gap:4px 2px;margin-bottom:4px;display:flex}.clearhead .side{color:var(--quiet);margin-right:8px}.clearhead .chip{text-overflow:ellipsis;white-space:nowrap;cursor:pointer;-webkit-user-select:none;user-select:none;background:0 0;border:1px solid #0000;border-bottom-width:2px;max-width:100%;padding:2px 5px;overflow:hidden}.clearhead .chip:hover{border-color:var(--line)}.clearhead .chip.is-query{border-color:var(--query)}.clearhead .chip.is-key{border-color:var(--key)}.clearhead .chip.is-query.is-key{border-bottom-color:var(--query)}.clearhead .tabs{border-bottom:1px solid var(--line);gap:16px;padding:0 16px;display:flex}.clearhead [role=tab]{cursor:pointer;color:var(--quiet);background:0 0;border:0;border-bottom:2px solid #0000;padding:4px 0}.clearhead [role=tab][aria-selected=true]{border-color:var(--ink);color:var(--ink)}.clearhead .view{flex:1;min-height:0;padding:12px 16px;overflow:auto}.clearhead .matrix{flex-direction:column;height:100%;min-height:240px;display:flex}.clearhead .matrix canvas{touch-action:none;cursor:crosshair;flex:1;width:100%;min-height:0}.clearhead figcaption{flex-wrap:wrap;justify-content:space-between;align-items:center;gap:4px 16px;padding-top:8px;font-size:12px;display:flex}.clearhead figcaption.text{max-width:640px;font-size:14px;display:block}.clearhead .legend{color:var(--quiet);flex-wrap:wrap;align-items:center;gap:6px;font-size:12px;display:inline-flex}.clearhead .ramp{border:1px solid var(--line);width:96px;height:10px;display:inline-block}.clearhead .arcs svg{width:100%;max-width:820px;display:block}.clearhead .arcs text,.clearhead .products text{fill:var(--ink);cursor:pointer;font-size:13px}.clearhead .arcs text.is-query{fill:var(--query);font-weight:700}.clearhead .arcs text.is-key{fill:var(--key);font-weight:700}.clearhead .key i{vertical-align:middle;width:16px;height:4px;display:inline-block}.clearhead .products svg{width:100%;max-width:820px}.clearhead .image svg{width:100%;max-width:760px;display:block}.clearhead .image text{font-size:12px}.clearhead .patch{fill:var(--paper);stroke-width:2px;cursor:pointer}.clearhead .patch:hover{stroke:var(--quiet)}.clearhead .patch.is-query{stroke:var(--query)}.clearhead .patch.is-key{stroke:var(--key)}.clearhead .axis{stroke:var(--line)}.clearhead .adds{fill:var(--bar)}.clearhead .takes{fill:var(--minus)}.clearhead .empty{color:var(--quiet);max-width:480px}.clearhead .inspector{border-left:1px solid var(--line);grid-area:inspector;padding:12px 16px;overflow:auto}.clearhead .bars button{text-align:left;cursor:pointer;background:0 0;border:0;grid-template-columns:minmax(0,1fr) 64px 52px;gap:6px;width:100%;padding:0;font-size:13px;display:grid}.clearhead .bars button.is-marked{font-weight:700}.clearhead .bars .label{text-overflow:ellipsis;white-space:nowrap;overflow:hidden}.clearhead .bars .bar span{background:var(--bar);height:8px;margin-top:6px;display:block}.clearhead .bars .number{font-variant-numeric:tabular-nums;text-align:right}.clearhead footer{border-top:1px solid var(--line);flex-wrap:wrap;grid-area:footer;gap:8px 24px;padding:8px 16px;display:flex}.clearhead .field{color:var(--quiet);align-items:center;gap:8px;font-size:12px;display:inline-flex}.clearhead footer button{border:1px solid var(--line);background:var(--paper);cursor:pointer;margin-right:4px;padding:2px 8px}.clearhead footer button:hover{background:var(--soft)}.clearhead select{border:1px solid var(--line);background:var(--paper);color:var(--ink);padding:2px 4px}.clearhead dialog{border:1px solid var(--line);background:var(--paper);max-width:560px;max-height:90%;color:var(--ink);padding:16px 24px;overflow:auto}.clearhead dialog dl div{gap:16px;display:flex}.clearhead dialog dt{width:88px}.clearhead dialog p,.clearhead dialog dl{margin:8px 0 16px}.clearhead .error{border:1px solid var(--query);background:var(--paper);padding:8px 16px;position:fixed;bottom:48px;left:16px}@container clearhead (width<=900px){.clearhead{grid-template:\"header\"\"main\"minmax(480px,auto)\"inspector\"\"overview\"\"footer\"/minmax(0,1fr);height:auto}.clearhead .overview,.clearhead .inspector{border:0;border-top:1px solid var(--line)}.clearhead .view{overflow:visible}.clearhead .matrix{height:90cqw;max-height:80cqh}}", Du = "\n:host { all: initial !important; display: block !important; }\n.clearhead-root { overflow: auto; outline: none; border: 1px solid #8884; box-sizing: border-box; }\n";
+async function Ou({ model: e, el: t }) {
 	let n = t.appendChild(t.ownerDocument.createElement("div"));
 	n.dataset.lmSuppressShortcuts = "true";
 	let r = n.attachShadow({ mode: "open" }), i = new CSSStyleSheet();
-	i.replaceSync(Tu + Eu), r.adoptedStyleSheets = [i];
+	i.replaceSync(Eu + Du), r.adoptedStyleSheets = [i];
 	let a = r.appendChild(t.ownerDocument.createElement("div"));
 	a.tabIndex = -1;
 	let o = [() => n.remove()], s = () => {
@@ -5939,7 +5974,7 @@ async function Du({ model: e, el: t }) {
 		passive: !0
 	});
 	try {
-		let t = e.get("_capture"), { model: n, close: r } = uu(a, await ee(new Uint8Array(t.buffer, t.byteOffset, t.byteLength).slice(), e.get("_beside")), "");
+		let t = e.get("_capture"), { model: n, close: r } = du(a, await ee(new Uint8Array(t.buffer, t.byteOffset, t.byteLength).slice(), e.get("_beside")), "");
 		o.push(r);
 		let { store: i } = n;
 		c("change:selection", () => {
@@ -5955,8 +5990,8 @@ async function Du({ model: e, el: t }) {
 }
 // src/host/viewer.ts
 ({
-	page: pu,
-	server: wu
+	page: mu,
+	server: Tu
 })[document.documentElement.dataset.host ?? ""]?.();
-var Ou = { render: Du };
-export { Ou as default };
+var ku = { render: Ou };
+export { ku as default };

@@ -9,6 +9,9 @@ import type { Kept } from "./export";
 import { groupsOf } from "../data/texts";
 import { visible } from "./format";
 
+/** Milliseconds that an answer stands while the next one is waited for. */
+const STALE = 150;
+
 /** A state as far as there are such heads, texts and words. */
 export function fitted(state: State, info: Info): State {
   const ofOneShape = (layer: number, first: number) => info.layers[layer].queries === info.layers[first].queries && info.layers[layer].keys === info.layers[first].keys;
@@ -121,40 +124,41 @@ export class Model {
       this.stops.push(
         effect(() => {
           const controller = new AbortController();
+          this.error.value = null;
           question(controller.signal)?.catch((error: Error) => {
             if (error.name !== "AbortError") this.error.value = error.message;
           });
           return () => controller.abort();
         }),
       );
+    const keeping = <T>(answer: Signal<T | null>, question: (signal: AbortSignal) => Promise<T> | null) =>
+      asking((signal) => {
+        const asked = question(signal);
+        if (!asked) answer.value = null;
+        // What was answered before stands until then, so that nothing flickers, but not for long: it is of something else.
+        const timer = asked && setTimeout(() => (answer.value = null), STALE);
+        if (timer) signal.addEventListener("abort", () => clearTimeout(timer));
+        return asked?.then((found) => {
+          clearTimeout(timer!);
+          answer.value = found;
+        });
+      });
     // While nothing is selected, what the pointer is on is shown instead.
     const hovered = computed<Span | null>(() => {
       const { query, key } = store.hover.value;
       return query !== null && key === null && !store.key.value ? [query, query + 1] : null;
     });
-    asking((signal) => {
+    keeping(this.row, (signal) => {
       const [lens, query] = [store.lens.value, store.query.value ?? hovered.value];
-      if (!query) {
-        this.row.value = null;
-        return;
-      }
-      return source.rows(lens, ...query, signal).then((row) => void (this.row.value = row));
+      return query && source.rows(lens, ...query, signal);
     });
-    asking((signal) => {
+    keeping(this.column, (signal) => {
       const [lens, key] = [store.lens.value, store.key.value];
-      if (!key) {
-        this.column.value = null;
-        return;
-      }
-      return source.columns(lens, ...key, signal).then((column) => void (this.column.value = column));
+      return key && source.columns(lens, ...key, signal);
     });
-    asking((signal) => {
+    keeping(this.looks, (signal) => {
       const [lens, query, key] = [store.lens.value, store.query.value, store.key.value];
-      if (!query) {
-        this.looks.value = null;
-        return;
-      }
-      return source.looks(lens, query, key, signal).then((looks) => void (this.looks.value = looks));
+      return query && source.looks(lens, query, key, signal);
     });
     asking((signal) => {
       const lens = store.whole.value;

@@ -7,10 +7,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
+import checked
 import hypothesis
 import jaxtyping
 import pytest
 import torch
+
+jaxtyping.jaxtyped = checked.checked  # with which the import hook decorates the package
 
 hypothesis.settings.register_profile(
     "clearhead", deadline=None, derandomize=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]

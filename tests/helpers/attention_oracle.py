@@ -1,11 +1,10 @@
 """Attention written out in float64 under every mask, bias and normalizer, and compared with every path.
 
-Independent of the package on purpose: masks are functions of plain numbers, weights are found by bisection.
+Independent of the package on purpose: masks are functions of plain numbers, what has no formula is found by bisection.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -125,36 +124,47 @@ BIASES: dict[str, Callable[[Sizes], tuple[Any, Tensor | None]]] = {
 }
 
 
-# Normalizers, by bisection where there is no formula.
+# Normalizers, by bisection where there is no formula. Scores that are not allowed are −inf, and rows are not empty.
 
 
 def _bisect(scores: Tensor, weights: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-    low, high = scores.amin(-1, keepdim=True) - 2, scores.amax(-1, keepdim=True)
-    for _ in range(200):
+    """The weights under the threshold with which each row sums to 1; no gradient comes of it."""
+    scores = scores.detach()
+    high = scores.amax(-1, keepdim=True)
+    low = scores.masked_fill(scores == -torch.inf, torch.inf).amin(-1, keepdim=True) - 2
+    while True:
         middle = (low + high) / 2
+        if ((middle <= low) | (middle >= high)).all():  # no number lies between them
+            return weights(scores, middle)
         above = weights(scores, middle).sum(-1, keepdim=True) > 1
         low, high = torch.where(above, middle, low), torch.where(above, high, middle)
-    return weights(scores, (low + high) / 2)
+
+
+def _count(scores: Tensor) -> Tensor:
+    return (scores > -torch.inf).sum(-1, keepdim=True, dtype=scores.dtype)
+
+
+def _softmax(scores: Tensor) -> Tensor:
+    shares = torch.exp(scores - scores.amax(-1, keepdim=True))
+    return shares / shares.sum(-1, keepdim=True)
 
 
 NORMALIZERS: dict[str, Callable[[Tensor], Tensor]] = {
-    "softmax": lambda s: torch.exp(s - s.max()) / torch.exp(s - s.max()).sum(),
+    "softmax": _softmax,
     "sparsemax": lambda s: _bisect(s, lambda x, t: (x - t).clamp(min=0)),
     "entmax15": lambda s: _bisect(s, lambda x, t: (x / 2 - t / 2).clamp(min=0) ** 2),
-    "sigmoid": lambda s: 1 / (1 + torch.exp(-(s - math.log(len(s))))),
-    "relu": lambda s: s.clamp(min=0) / len(s),
+    "sigmoid": lambda s: 1 / (1 + torch.exp(-(s - torch.log(_count(s))))),
+    "relu": lambda s: s.clamp(min=0) / _count(s),
     "none": lambda s: s,
 }
 
 
 def normalized(scores: Tensor, allowed: Tensor, name: str) -> Tensor:
-    """Row by row, over the keys that are allowed."""
-    result = torch.zeros_like(scores)
-    for at in torch.cartesian_prod(*(torch.arange(n) for n in scores.shape[:3])).tolist():
-        chosen = allowed[tuple(at)]
-        if chosen.any():
-            result[*at, chosen] = NORMALIZERS[name](scores[tuple(at)][chosen])
-    return result
+    """Each row over the keys that are allowed; 0 elsewhere."""
+    some = allowed.any(-1)
+    among = allowed[some]
+    weights = NORMALIZERS[name](torch.where(among, scores[some], -torch.inf))
+    return torch.zeros_like(scores).masked_scatter(allowed, weights[among])
 
 
 @dataclass

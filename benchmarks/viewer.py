@@ -50,7 +50,7 @@ SENTENCE = "the animal did not cross the street because it was too tired and the
 LAYERS, HEADS, WIDTH = 6, 12, 32
 
 MOST_MEMORY = 12 * 2**30
-MOST_SECONDS = 300
+MOST_SECONDS = 120
 """What BertViz may take, to write a page and to show it."""
 
 # What BertViz's page asks the network for: the npm package, its version, and the file in it.

@@ -34,7 +34,8 @@ export function Overview({ model }: { model: Model }) {
   if (!isGrid) order.sort((a, b) => value(b) - value(a));
   const layers = [...new Set(order.map(([layer]) => layer))];
   const across = Math.max(...layers.map((layer) => source.info.layers[layer].heads.length));
-  const most = Math.max(1e-9, ...order.map((head) => Math.abs(value(head))));
+  const share = (head: Head): number => (sort === "layer" ? 0 : sort === "entropy" ? -value(head) : Math.max(0, value(head)));
+  const most = Math.max(1e-9, ...order.map(share));
   const sampled = statistics.values().next().value?.sampled;
 
   function choose(head: Head, isMore: boolean) {
@@ -79,7 +80,7 @@ export function Overview({ model }: { model: Model }) {
                 model={model}
                 head={head}
                 sort={sort}
-                share={sort === "layer" ? 0 : Math.abs(value(head)) / most}
+                share={share(head) / most}
                 isShort={isGrid}
                 statistics={statistics.get(key)}
                 look={looks.get(key)}

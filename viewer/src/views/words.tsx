@@ -97,6 +97,14 @@ function Line({ model, side, label }: { model: Model; side: Side; label: string 
     if (at < start.peek() || at >= start.peek() + SIGHT) start.value = Math.max(0, at - SIGHT / 2);
   }, [chosen?.[0], words]);
   const from = Math.min(start.value, Math.max(0, words.length - SIGHT));
+  const line = useRef<HTMLParagraphElement>(null);
+  useEffect(() => {
+    const chip = chosen && line.current?.querySelector<HTMLElement>(`[data-at="${chosen[0]}"]`);
+    const lines = chip?.closest(".lines");
+    if (!chip || !lines) return;
+    const [top, bottom] = [chip.offsetTop, chip.offsetTop + chip.offsetHeight];
+    if (top < lines.scrollTop || bottom > lines.scrollTop + lines.clientHeight) lines.scrollTop = top - lines.clientHeight / 2;
+  }, [chosen?.[0], from]);
 
   function choose(at: number, event: { altKey: boolean; shiftKey: boolean }) {
     const toKey = side === "key" || event.altKey;
@@ -110,7 +118,7 @@ function Line({ model, side, label }: { model: Model; side: Side; label: string 
 
   return (
     <>
-      <p class="line">
+      <p ref={line} class="line">
         {label && <span class="side">{label}</span>}
         {words.slice(from, from + SIGHT).map((word, n) => {
           const at = from + n;
@@ -122,6 +130,7 @@ function Line({ model, side, label }: { model: Model; side: Side; label: string 
             <button
               type="button"
               key={at}
+              data-at={at}
               class={`chip${isQuery ? " is-query" : ""}${isKey ? " is-key" : ""}`}
               aria-pressed={isQuery || isKey}
               title={fits ? `${word}: ${weightText(weight)}` : word}

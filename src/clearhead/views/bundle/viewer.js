@@ -868,18 +868,18 @@ function nt(e, t) {
 }
 function N(e, t) {
 	var n = nt(Ue++, 3);
-	!M.__s && ft(n.__H, t) && (n.__P = !0, n.__ = e, n.u = t, j.__H.__h.push(n));
+	!M.__s && dt(n.__H, t) && (n.__P = !0, n.__ = e, n.u = t, j.__H.__h.push(n));
 }
-function rt(e) {
-	return qe = 5, it(function() {
+function P(e) {
+	return qe = 5, rt(function() {
 		return { current: e };
 	}, []);
 }
-function it(e, t) {
+function rt(e, t) {
 	var n = nt(Ue++, 7);
-	return ft(n.__H, t) && (n.__ = e(), n.__H = t), n.__;
+	return dt(n.__H, t) && (n.__ = e(), n.__H = t), n.__;
 }
-function at() {
+function it() {
 	var e = nt(Ue++, 11);
 	if (!e.__) {
 		for (var t = j.__v; !t.__m && t.__;) t = t.__;
@@ -888,18 +888,18 @@ function at() {
 	}
 	return e.__;
 }
-function ot() {
+function at() {
 	var e;
 	do {
 		for (; e = Ye.shift();) try {
-			ut(e);
+			lt(e);
 		} catch (t) {
 			M.__e(t, { __: (e = e.__P) && e.__v });
 		}
 		for (; e = Je.shift();) {
 			var t = e.__H;
 			if (e.__P && t) try {
-				t.__h.some(ut), t.__h.some(dt), t.__h = [];
+				t.__h.some(lt), t.__h.some(ut), t.__h = [];
 			} catch (n) {
 				t.__h = [], M.__e(n, e.__v);
 			}
@@ -913,20 +913,20 @@ M.__b = function(e) {
 }, M.__r = function(e) {
 	Ze && Ze(e), Ue = 0;
 	var t = (j = e.__c).__H;
-	t && (We == j ? j.__h = [] : (t.__h.some(ut), t.__h.some(dt), Ue = 0), t.__h = [], t.__.some(function(e) {
+	t && (We == j ? j.__h = [] : (t.__h.some(lt), t.__h.some(ut), Ue = 0), t.__h = [], t.__.some(function(e) {
 		e.__N && (e.__ = e.__N), e.u = e.__N = void 0;
 	})), We = j;
 }, M.diffed = function(e) {
 	Qe && Qe(e);
 	var t = e.__c;
-	t && t.__H && (t.__H.__h.length && lt(Je.push(t)), t.__H.__.some(function(e) {
+	t && t.__H && (t.__H.__h.length && ct(Je.push(t)), t.__H.__.some(function(e) {
 		e.u && (e.__H = e.u);
 	})), We = j = null;
 }, M.__c = function(e, t) {
 	t.some(function(e) {
 		try {
-			e.__h.some(ut), e.__h = e.__h.filter(function(e) {
-				return !e.__ || dt(e);
+			e.__h.some(lt), e.__h = e.__h.filter(function(e) {
+				return !e.__ || ut(e);
 			});
 		} catch (t) {
 			e.__h = [function() {
@@ -944,54 +944,54 @@ M.__b = function(e) {
 					for (n = e.__; n && (!n.__c || !n.__c.__P);) n = n.__;
 					n &&= n.__c;
 				}
-				r.__P = n, lt(Ye.push(r));
-			} else ut(r);
+				r.__P = n, ct(Ye.push(r));
+			} else lt(r);
 		} catch (e) {
 			t = e;
 		}
 	}), r.__H = void 0, t && M.__e(t, r.__v));
 };
-var st = typeof requestAnimationFrame == "function";
-function ct(e) {
+var ot = typeof requestAnimationFrame == "function";
+function st(e) {
 	var t, n = function() {
-		clearTimeout(r), st && cancelAnimationFrame(t), setTimeout(e);
+		clearTimeout(r), ot && cancelAnimationFrame(t), setTimeout(e);
 	}, r = setTimeout(n, 35);
-	st && (t = requestAnimationFrame(n));
+	ot && (t = requestAnimationFrame(n));
+}
+function ct(e) {
+	e != 1 && Ge == M.requestAnimationFrame || ((Ge = M.requestAnimationFrame) || st)(at);
 }
 function lt(e) {
-	e != 1 && Ge == M.requestAnimationFrame || ((Ge = M.requestAnimationFrame) || ct)(ot);
-}
-function ut(e) {
 	var t = j, n = e.__c;
 	typeof n == "function" && (e.__c = void 0, n()), j = t;
 }
-function dt(e) {
+function ut(e) {
 	var t = j;
 	e.__c = e.__(), j = t;
 }
-function ft(e, t) {
+function dt(e, t) {
 	return !e || e.length != t.length || t.some(function(t, n) {
 		return !Ke(t, e[n]);
 	});
 }
 // node_modules/@preact/signals-core/dist/signals-core.module.js
-var pt = Symbol.for("preact-signals");
-function mt() {
-	if (F > 1) F--;
+var ft = Symbol.for("preact-signals");
+function pt() {
+	if (I > 1) I--;
 	else {
 		var e, t = !1;
 		for ((function() {
-			var e = St;
-			for (St = void 0; e !== void 0;) {
+			var e = xt;
+			for (xt = void 0; e !== void 0;) {
 				var t = e.S;
 				if (t.v === e.v) for (var n = t.t; n !== void 0; n = n.x) n.i === e.i && (n.i = t.i);
 				e = e.o;
 			}
-		})(); vt !== void 0;) {
-			var n = vt;
-			for (vt = void 0, yt++; n !== void 0;) {
+		})(); _t !== void 0;) {
+			var n = _t;
+			for (_t = void 0, vt++; n !== void 0;) {
 				var r = n.u;
-				if (n.u = void 0, n.f &= -3, !(8 & n.f) && Tt(n)) try {
+				if (n.u = void 0, n.f &= -3, !(8 & n.f) && wt(n)) try {
 					n.c();
 				} catch (n) {
 					t ||= (e = n, !0);
@@ -999,116 +999,116 @@ function mt() {
 				n = r;
 			}
 		}
-		if (yt = 0, F--, t) throw e;
+		if (vt = 0, I--, t) throw e;
 	}
 }
-function ht(e) {
-	if (F > 0) return e();
-	xt = ++bt, F++;
+function mt(e) {
+	if (I > 0) return e();
+	bt = ++yt, I++;
 	try {
 		return e();
 	} finally {
-		mt();
+		pt();
 	}
 }
-var gt, P = void 0;
-function _t(e) {
-	var t = P, n = gt;
-	P = void 0, gt = void 0;
+var ht, F = void 0;
+function gt(e) {
+	var t = F, n = ht;
+	F = void 0, ht = void 0;
 	try {
 		return e();
 	} finally {
-		P = t, gt = n;
+		F = t, ht = n;
 	}
 }
-var vt = void 0, F = 0, yt = 0, bt = 0, xt = 0, St = void 0, Ct = 0;
-function wt(e) {
-	if (P !== void 0) {
+var _t = void 0, I = 0, vt = 0, yt = 0, bt = 0, xt = void 0, St = 0;
+function Ct(e) {
+	if (F !== void 0) {
 		var t = e.n;
-		if (t === void 0 || t.t !== P) return t = {
+		if (t === void 0 || t.t !== F) return t = {
 			i: 0,
 			S: e,
-			p: P.s,
+			p: F.s,
 			n: void 0,
-			t: P,
+			t: F,
 			e: void 0,
 			x: void 0,
 			r: t
-		}, P.s !== void 0 && (P.s.n = t), P.s = t, e.n = t, 32 & P.f && e.S(t), t;
-		if (t.i === -1) return t.i = 0, t.n !== void 0 && (t.n.p = t.p, t.p !== void 0 && (t.p.n = t.n), t.p = P.s, t.n = void 0, P.s.n = t, P.s = t), t;
+		}, F.s !== void 0 && (F.s.n = t), F.s = t, e.n = t, 32 & F.f && e.S(t), t;
+		if (t.i === -1) return t.i = 0, t.n !== void 0 && (t.n.p = t.p, t.p !== void 0 && (t.p.n = t.n), t.p = F.s, t.n = void 0, F.s.n = t, F.s = t), t;
 	}
 }
-function I(e, t) {
+function L(e, t) {
 	this.v = e, this.i = 0, this.n = void 0, this.t = void 0, this.l = 0, this.W = t?.watched, this.Z = t?.unwatched, this.name = t?.name;
 }
-I.prototype.brand = pt, I.prototype.h = function() {
+L.prototype.brand = ft, L.prototype.h = function() {
 	return !0;
-}, I.prototype.S = function(e) {
+}, L.prototype.S = function(e) {
 	var t = this, n = this.t;
-	n !== e && e.e === void 0 && (e.x = n, this.t = e, n === void 0 ? _t(function() {
+	n !== e && e.e === void 0 && (e.x = n, this.t = e, n === void 0 ? gt(function() {
 		var e;
 		(e = t.W) == null || e.call(t);
 	}) : n.e = e);
-}, I.prototype.U = function(e) {
+}, L.prototype.U = function(e) {
 	var t = this;
 	if (this.t !== void 0) {
 		var n = e.e, r = e.x;
-		n !== void 0 && (n.x = r, e.e = void 0), r !== void 0 && (r.e = n, e.x = void 0), e === this.t && (this.t = r, r === void 0 && _t(function() {
+		n !== void 0 && (n.x = r, e.e = void 0), r !== void 0 && (r.e = n, e.x = void 0), e === this.t && (this.t = r, r === void 0 && gt(function() {
 			var e;
 			(e = t.Z) == null || e.call(t);
 		}));
 	}
-}, I.prototype.subscribe = function(e) {
+}, L.prototype.subscribe = function(e) {
 	var t = this;
-	return z(function() {
+	return B(function() {
 		var n = t.value;
-		_t(function() {
+		gt(function() {
 			return e(n);
 		});
 	}, { name: "sub" });
-}, I.prototype.valueOf = function() {
+}, L.prototype.valueOf = function() {
 	return this.value;
-}, I.prototype.toString = function() {
+}, L.prototype.toString = function() {
 	return this.value + "";
-}, I.prototype.toJSON = function() {
+}, L.prototype.toJSON = function() {
 	return this.value;
-}, I.prototype.peek = function() {
+}, L.prototype.peek = function() {
 	var e = this;
-	return _t(function() {
+	return gt(function() {
 		return e.value;
 	});
-}, Object.defineProperty(I.prototype, "value", {
+}, Object.defineProperty(L.prototype, "value", {
 	get: function() {
-		var e = wt(this);
+		var e = Ct(this);
 		return e !== void 0 && (e.i = this.i), this.v;
 	},
 	set: function(e) {
 		if (e !== this.v) {
-			if (yt > 100) throw Error("Cycle detected");
+			if (vt > 100) throw Error("Cycle detected");
 			(function(e) {
-				F !== 0 && yt === 0 && e.l !== xt && (e.l = xt, St = {
+				I !== 0 && vt === 0 && e.l !== bt && (e.l = bt, xt = {
 					S: e,
 					v: e.v,
 					i: e.i,
-					o: St
+					o: xt
 				});
-			})(this), this.v = e, this.i++, Ct++, F++;
+			})(this), this.v = e, this.i++, St++, I++;
 			try {
 				for (var t = this.t; t !== void 0; t = t.x) t.t.N();
 			} finally {
-				mt();
+				pt();
 			}
 		}
 	}
 });
-function L(e, t) {
-	return new I(e, t);
+function R(e, t) {
+	return new L(e, t);
 }
-function Tt(e) {
+function wt(e) {
 	for (var t = e.s; t !== void 0; t = t.n) if (t.S.i !== t.i || !t.S.h() || t.S.i !== t.i) return !0;
 	return !1;
 }
-function Et(e) {
+function Tt(e) {
 	for (var t = e.s; t !== void 0; t = t.n) {
 		var n = t.S.n;
 		if (n !== void 0 && (t.r = n), t.S.n = t, t.i = -1, t.n === void 0) {
@@ -1117,86 +1117,86 @@ function Et(e) {
 		}
 	}
 }
-function Dt(e) {
+function Et(e) {
 	for (var t = e.s, n = void 0; t !== void 0;) {
 		var r = t.p;
 		t.i === -1 ? (t.S.U(t), r !== void 0 && (r.n = t.n), t.n !== void 0 && (t.n.p = r)) : n = t, t.S.n = t.r, t.r !== void 0 && (t.r = void 0), t = r;
 	}
 	e.s = n;
 }
-function Ot(e, t) {
-	I.call(this, void 0, t), this.x = e, this.s = void 0, this.g = Ct - 1, this.f = 4;
+function Dt(e, t) {
+	L.call(this, void 0, t), this.x = e, this.s = void 0, this.g = St - 1, this.f = 4;
 }
-Ot.prototype = new I(), Ot.prototype.h = function() {
+Dt.prototype = new L(), Dt.prototype.h = function() {
 	if (this.f &= -3, 1 & this.f) return !1;
-	if ((36 & this.f) == 32 || (this.f &= -5, this.g === Ct)) return !0;
-	if (this.g = Ct, this.f |= 1, this.i > 0 && !Tt(this)) return this.f &= -2, !0;
-	var e = P;
+	if ((36 & this.f) == 32 || (this.f &= -5, this.g === St)) return !0;
+	if (this.g = St, this.f |= 1, this.i > 0 && !wt(this)) return this.f &= -2, !0;
+	var e = F;
 	try {
-		Et(this), P = this;
+		Tt(this), F = this;
 		var t = this.x();
 		(16 & this.f || this.v !== t || this.i === 0) && (this.v = t, this.f &= -17, this.i++);
 	} catch (e) {
 		this.v = e, this.f |= 16, this.i++;
 	}
-	return P = e, Dt(this), this.f &= -2, !0;
-}, Ot.prototype.S = function(e) {
+	return F = e, Et(this), this.f &= -2, !0;
+}, Dt.prototype.S = function(e) {
 	if (this.t === void 0) {
 		this.f |= 36;
 		for (var t = this.s; t !== void 0; t = t.n) t.S.S(t);
 	}
-	I.prototype.S.call(this, e);
-}, Ot.prototype.U = function(e) {
-	if (this.t !== void 0 && (I.prototype.U.call(this, e), this.t === void 0)) {
+	L.prototype.S.call(this, e);
+}, Dt.prototype.U = function(e) {
+	if (this.t !== void 0 && (L.prototype.U.call(this, e), this.t === void 0)) {
 		this.f &= -33;
 		for (var t = this.s; t !== void 0; t = t.n) t.S.U(t);
 	}
-}, Ot.prototype.N = function() {
+}, Dt.prototype.N = function() {
 	if (!(2 & this.f)) {
 		this.f |= 6;
 		for (var e = this.t; e !== void 0; e = e.x) e.t.N();
 	}
-}, Object.defineProperty(Ot.prototype, "value", { get: function() {
+}, Object.defineProperty(Dt.prototype, "value", { get: function() {
 	if (1 & this.f) throw Error("Cycle detected");
-	var e = wt(this);
+	var e = Ct(this);
 	if (this.h(), e !== void 0 && (e.i = this.i), 16 & this.f) throw this.v;
 	return this.v;
 } });
-function R(e, t) {
-	return new Ot(e, t);
+function z(e, t) {
+	return new Dt(e, t);
 }
-function kt(e) {
+function Ot(e) {
 	var t = e.j;
 	if (e.j = void 0, typeof t == "function") {
-		F++;
-		var n = P;
-		P = void 0;
+		I++;
+		var n = F;
+		F = void 0;
 		try {
 			t();
 		} catch (t) {
-			throw e.f &= -2, e.f |= 8, At(e), t;
+			throw e.f &= -2, e.f |= 8, kt(e), t;
 		} finally {
-			P = n, mt();
+			F = n, pt();
 		}
 	}
 }
-function At(e) {
+function kt(e) {
 	for (var t = e.s; t !== void 0; t = t.n) t.S.U(t);
-	e.x = void 0, e.s = void 0, kt(e);
+	e.x = void 0, e.s = void 0, Ot(e);
 }
-function jt(e) {
-	if (P !== this) throw Error("Out-of-order effect");
-	Dt(this), P = e, this.f &= -2;
+function At(e) {
+	if (F !== this) throw Error("Out-of-order effect");
+	Et(this), F = e, this.f &= -2;
 	try {
-		8 & this.f && At(this);
+		8 & this.f && kt(this);
 	} finally {
-		mt();
+		pt();
 	}
 }
-function Mt(e, t) {
-	this.x = e, this.j = void 0, this.s = void 0, this.u = void 0, this.f = 32, this.name = t?.name, gt && gt.push(this);
+function jt(e, t) {
+	this.x = e, this.j = void 0, this.s = void 0, this.u = void 0, this.f = 32, this.name = t?.name, ht && ht.push(this);
 }
-Mt.prototype.c = function() {
+jt.prototype.c = function() {
 	var e = this.S();
 	try {
 		if (8 & this.f || this.x === void 0) return;
@@ -1205,20 +1205,20 @@ Mt.prototype.c = function() {
 	} finally {
 		e();
 	}
-}, Mt.prototype.S = function() {
+}, jt.prototype.S = function() {
 	if (1 & this.f) throw Error("Cycle detected");
-	this.f |= 1, this.f &= -9, kt(this), Et(this), F++;
-	var e = P;
-	return P = this, jt.bind(this, e);
-}, Mt.prototype.N = function() {
-	2 & this.f || (this.f |= 2, this.u = vt, vt = this);
-}, Mt.prototype.d = function() {
-	this.f |= 8, 1 & this.f || At(this);
-}, Mt.prototype.dispose = function() {
+	this.f |= 1, this.f &= -9, Ot(this), Tt(this), I++;
+	var e = F;
+	return F = this, At.bind(this, e);
+}, jt.prototype.N = function() {
+	2 & this.f || (this.f |= 2, this.u = _t, _t = this);
+}, jt.prototype.d = function() {
+	this.f |= 8, 1 & this.f || kt(this);
+}, jt.prototype.dispose = function() {
 	this.d();
 };
-function z(e, t) {
-	var n = new Mt(e, t);
+function B(e, t) {
+	var n = new jt(e, t);
 	try {
 		n.c();
 	} catch (e) {
@@ -1228,35 +1228,35 @@ function z(e, t) {
 	return r[Symbol.dispose] = r, r;
 }
 // node_modules/@preact/signals/dist/signals.module.js
-var Nt, Pt, Ft = typeof window < "u" && !!window.__PREACT_SIGNALS_DEVTOOLS__, It = [];
-z(function() {
-	Nt = this.N;
+var Mt, Nt, Pt = typeof window < "u" && !!window.__PREACT_SIGNALS_DEVTOOLS__, Ft = [];
+B(function() {
+	Mt = this.N;
 })();
-function Lt(e, t) {
+function It(e, t) {
 	k[e] = t.bind(null, k[e] || function() {});
 }
-function Rt(e) {
-	if (Pt) {
-		var t = Pt;
-		Pt = void 0, t();
+function Lt(e) {
+	if (Nt) {
+		var t = Nt;
+		Nt = void 0, t();
 	}
-	Pt = e && e.S();
+	Nt = e && e.S();
 }
-function zt(e) {
-	var t = this, n = e.data, r = B(n);
+function Rt(e) {
+	var t = this, n = e.data, r = V(n);
 	r.name = "ReactiveDom", r.value = n;
-	var i = it(function() {
+	var i = rt(function() {
 		for (var e = t, n = t.__v; n = n.__;) if (n.__c) {
 			n.__c.__$f |= 4;
 			break;
 		}
-		var i = R(function() {
+		var i = z(function() {
 			var e = r.value.value;
 			return e === 0 ? 0 : !0 === e ? "" : e || "";
-		}), a = R(function() {
+		}), a = z(function() {
 			return !Array.isArray(i.value) && !ne(i.value);
-		}), o = z(function() {
-			if (this.N = Ut, a.value) {
+		}), o = B(function() {
+			if (this.N = Ht, a.value) {
 				var t = i.value;
 				e.__v && e.__v.__e && e.__v.__e.nodeType === 3 && (e.__v.__e.data = t);
 			}
@@ -1267,14 +1267,14 @@ function zt(e) {
 	}, []), a = i[0], o = i[1];
 	return a.value ? o.peek() : o.value;
 }
-zt.displayName = "ReactiveTextNode", Object.defineProperties(I.prototype, {
+Rt.displayName = "ReactiveTextNode", Object.defineProperties(L.prototype, {
 	constructor: {
 		configurable: !0,
 		value: ye(A, null).constructor
 	},
 	type: {
 		configurable: !0,
-		value: zt
+		value: Rt
 	},
 	props: {
 		configurable: !0,
@@ -1289,35 +1289,35 @@ zt.displayName = "ReactiveTextNode", Object.defineProperties(I.prototype, {
 		configurable: !0,
 		value: 1
 	}
-}), Lt("__b", function(e, t) {
-	if (Rt(), typeof t.type == "string") {
+}), It("__b", function(e, t) {
+	if (Lt(), typeof t.type == "string") {
 		var n, r = t.props;
 		for (var i in r) if (i !== "children") {
 			var a = r[i];
-			a instanceof I && (n || (t.__np = n = {}), n[i] = a, r[i] = a.peek());
+			a instanceof L && (n || (t.__np = n = {}), n[i] = a, r[i] = a.peek());
 		}
 	}
 	e(t);
-}), Lt("__r", function(e, t) {
+}), It("__r", function(e, t) {
 	if (e(t), t.type !== A) {
-		Rt();
+		Lt();
 		var n, r = t.__c;
 		r && (r.__$f &= -2, (n = r.__$u) === void 0 && (r.__$u = n = function(e, t) {
 			var n;
-			return z(function() {
+			return B(function() {
 				n = this;
 			}, { name: t }), n.c = e, n;
 		}(function(e) {
 			return function() {
 				var t;
-				Ft && ((t = this.y) == null || t.call(this)), e.__$f |= 1, e.setState({});
+				Pt && ((t = this.y) == null || t.call(this)), e.__$f |= 1, e.setState({});
 			};
-		}(r), typeof t.type == "function" ? t.type.displayName || t.type.name : ""))), Rt(n);
+		}(r), typeof t.type == "function" ? t.type.displayName || t.type.name : ""))), Lt(n);
 	}
-}), Lt("__e", function(e, t, n, r) {
-	Rt(), e(t, n, r);
-}), Lt("diffed", function(e, t) {
-	Rt();
+}), It("__e", function(e, t, n, r) {
+	Lt(), e(t, n, r);
+}), It("diffed", function(e, t) {
+	Lt();
 	var n;
 	if (typeof t.type == "string" && (n = t.__e)) {
 		var r = t.__np, i = t.props, a = n.U;
@@ -1327,25 +1327,25 @@ zt.displayName = "ReactiveTextNode", Object.defineProperties(I.prototype, {
 		}
 		if (r) for (var c in a || (a = {}, n.U = a), r) {
 			var l = a[c], u = r[c];
-			l === void 0 ? (l = Bt(n, c, u, i), a[c] = l) : l.o(u, i);
+			l === void 0 ? (l = zt(n, c, u, i), a[c] = l) : l.o(u, i);
 		}
 	}
 	e(t);
 });
-function Bt(e, t, n, r) {
-	var i = t in e && e.ownerSVGElement === void 0, a = L(n);
+function zt(e, t, n, r) {
+	var i = t in e && e.ownerSVGElement === void 0, a = R(n);
 	return {
 		o: function(e, t) {
 			a.value = e, r = t;
 		},
-		d: z(function() {
-			this.N = Ut;
+		d: B(function() {
+			this.N = Ht;
 			var n = a.value.value;
 			r[t] !== n && (r[t] = n, i ? e[t] = n : n != null && (!1 !== n || t[4] === "-") ? e.setAttribute(t, n) : e.removeAttribute(t));
 		})
 	};
 }
-Lt("unmount", function(e, t) {
+It("unmount", function(e, t) {
 	if (typeof t.type == "string") {
 		var n = t.__e;
 		if (n) {
@@ -1370,7 +1370,7 @@ Lt("unmount", function(e, t) {
 		}
 	}
 	e(t);
-}), Lt("__h", function(e, t, n, r) {
+}), It("__h", function(e, t, n, r) {
 	r < 3 && (t.__$f |= 2), e(t, n, r);
 }), xe.prototype.shouldComponentUpdate = function(e, t) {
 	if (this.__R) return !0;
@@ -1384,46 +1384,46 @@ Lt("unmount", function(e, t) {
 	for (var s in this.props) if (!(s in e)) return !0;
 	return !1;
 };
-function B(e, t) {
-	return it(function() {
-		return L(e, t);
+function V(e, t) {
+	return rt(function() {
+		return R(e, t);
 	}, []);
 }
-var Vt = function(e) {
+var Bt = function(e) {
 	queueMicrotask(function() {
 		queueMicrotask(e);
 	});
 };
-function Ht() {
-	ht(function() {
-		for (var e; e = It.shift();) Nt.call(e);
+function Vt() {
+	mt(function() {
+		for (var e; e = Ft.shift();) Mt.call(e);
 	});
 }
-function Ut() {
-	It.push(this) === 1 && (k.requestAnimationFrame || Vt)(Ht);
+function Ht() {
+	Ft.push(this) === 1 && (k.requestAnimationFrame || Bt)(Vt);
 }
 // src/state.ts
-var Wt = [
+var Ut = [
 	"matrix",
 	"arcs",
 	"products",
 	"image"
-], Gt = [
+], Wt = [
 	"layer",
 	"look",
 	"entropy",
 	"distance",
 	"first",
 	"previous"
-], Kt = [
+], Gt = [
 	"nothing",
 	"special",
 	"first"
-], qt = [
+], Kt = [
 	"system",
 	"light",
 	"dark"
-], Jt = {
+], qt = {
 	heads: [[0, 0]],
 	query: null,
 	key: null,
@@ -1436,14 +1436,14 @@ var Wt = [
 	sort: "look",
 	sorted: !0,
 	theme: "system"
-}, Yt = (e) => {
+}, Jt = (e) => {
 	let [t, n] = e.split("-").map(Number);
 	if (!(t >= 0) || !(n === void 0 || n >= t) || !Number.isInteger(t)) throw RangeError(e);
 	return [t, (n ?? t) + 1];
-}, Xt = (e) => (t) => {
+}, Yt = (e) => (t) => {
 	if (!e.includes(t)) throw RangeError(t);
 	return t;
-}, Zt = (e) => e[1] === e[0] + 1 ? `${e[0]}` : `${e[0]}-${e[1] - 1}`, Qt = {
+}, Xt = (e) => e[1] === e[0] + 1 ? `${e[0]}` : `${e[0]}-${e[1] - 1}`, Zt = {
 	heads: [
 		"h",
 		(e) => e.split(",").map((e) => {
@@ -1455,27 +1455,27 @@ var Wt = [
 	],
 	query: [
 		"q",
-		Yt,
-		(e) => Zt(e)
+		Jt,
+		(e) => Xt(e)
 	],
 	key: [
 		"k",
-		Yt,
-		(e) => Zt(e)
+		Jt,
+		(e) => Xt(e)
 	],
 	view: [
 		"v",
-		Xt(Wt),
+		Yt(Ut),
 		String
 	],
 	text: [
 		"t",
-		(e) => Yt(e)[0],
+		(e) => Jt(e)[0],
 		String
 	],
 	unit: [
 		"u",
-		Xt(["words", "pieces"]),
+		Yt(["words", "pieces"]),
 		String
 	],
 	log: [
@@ -1485,17 +1485,17 @@ var Wt = [
 	],
 	hide: [
 		"hide",
-		Xt(Kt),
+		Yt(Gt),
 		String
 	],
 	pool: [
 		"pool",
-		Xt(["mean", "max"]),
+		Yt(["mean", "max"]),
 		String
 	],
 	sort: [
 		"sort",
-		Xt(Gt),
+		Yt(Wt),
 		String
 	],
 	sorted: [
@@ -1505,21 +1505,21 @@ var Wt = [
 	],
 	theme: [
 		"theme",
-		Xt(qt),
+		Yt(Kt),
 		String
 	]
 };
-function $t(e, t) {
+function Qt(e, t) {
 	let n = [];
-	for (let [r, [i, , a]] of Object.entries(Qt)) {
+	for (let [r, [i, , a]] of Object.entries(Zt)) {
 		let [o, s] = [e[r], t[r]].map((e) => e === null ? "" : a(e));
 		o !== s && n.push(`${i}=${o}`);
 	}
 	return n.join("&");
 }
-function en(e, t) {
+function $t(e, t) {
 	let n = new URLSearchParams(e.replace(/^#/, "")), r = { ...t };
-	for (let [e, [t, i]] of Object.entries(Qt)) {
+	for (let [e, [t, i]] of Object.entries(Zt)) {
 		let a = n.get(t);
 		if (a !== null) try {
 			r[e] = a === "" ? null : i(a);
@@ -1527,11 +1527,11 @@ function en(e, t) {
 	}
 	return r;
 }
-var tn = class {
+var en = class {
 	fitted;
 	start;
 	state;
-	hover = L({
+	hover = R({
 		query: null,
 		key: null
 	});
@@ -1539,21 +1539,21 @@ var tn = class {
 	whole;
 	query;
 	key;
-	isAddress = L(!1);
+	isAddress = R(!1);
 	constructor(e, t) {
-		this.fitted = t, this.start = t(e), this.state = L(this.start);
-		let n = (e) => R(() => this.state.value[e]), [r, i, a, o] = [
+		this.fitted = t, this.start = t(e), this.state = R(this.start);
+		let n = (e) => z(() => this.state.value[e]), [r, i, a, o] = [
 			n("heads"),
 			n("unit"),
 			n("hide"),
 			n("text")
 		];
-		this.lens = R(() => ({
+		this.lens = z(() => ({
 			heads: r.value,
 			unit: i.value,
 			hide: a.value,
 			text: o.value
-		})), this.whole = R(() => ({
+		})), this.whole = z(() => ({
 			heads: [],
 			unit: i.value,
 			hide: a.value,
@@ -1570,17 +1570,17 @@ var tn = class {
 		});
 	}
 	get hash() {
-		return $t(this.state.value, this.start);
+		return Qt(this.state.value, this.start);
 	}
 	set hash(e) {
-		this.state.value = this.fitted(en(e, this.start));
+		this.state.value = this.fitted($t(e, this.start));
 	}
 	follow(e) {
 		let t = () => {
 			this.hash = e.location.hash;
 		};
 		t(), this.isAddress.value = !0;
-		let n = z(() => {
+		let n = B(() => {
 			let { hash: t } = this;
 			t !== e.location.hash.replace(/^#/, "") && e.history.pushState(null, "", t ? `#${t}` : e.location.pathname + e.location.search);
 		});
@@ -1590,7 +1590,7 @@ var tn = class {
 	}
 };
 // src/data/block.ts
-async function nn(e, t, n, r, i, a, o) {
+async function tn(e, t, n, r, i, a, o) {
 	let s = new Float32Array(r * a), c = (e, t) => {
 		let n = Math.floor(e / 256);
 		return Array.from({ length: Math.floor((e + t - 1) / 256) - n + 1 }, (e, t) => n + t);
@@ -1607,7 +1607,7 @@ async function nn(e, t, n, r, i, a, o) {
 	})), s;
 }
 // src/marks/picture.ts
-var rn = "http://www.w3.org/2000/svg", an = [
+var nn = "http://www.w3.org/2000/svg", rn = [
 	"fill",
 	"stroke",
 	"stroke-width",
@@ -1617,11 +1617,11 @@ var rn = "http://www.w3.org/2000/svg", an = [
 	"font-weight",
 	"text-anchor"
 ];
-function on(e, t) {
+function an(e, t) {
 	let n = e.cloneNode(!0), [r, i] = [e, n].map((e) => [...e.querySelectorAll("*")]);
 	r.forEach((e, t) => {
 		let n = getComputedStyle(e);
-		for (let e of an) i[t].setAttribute(e, n.getPropertyValue(e));
+		for (let e of rn) i[t].setAttribute(e, n.getPropertyValue(e));
 		for (let e of [
 			"class",
 			"tabindex",
@@ -1638,7 +1638,7 @@ function on(e, t) {
 		0,
 		640,
 		480
-	], l = document.createElementNS(rn, "rect");
+	], l = document.createElementNS(nn, "rect");
 	for (let [e, n] of Object.entries({
 		x: a,
 		y: o,
@@ -1646,12 +1646,12 @@ function on(e, t) {
 		height: c,
 		fill: t
 	})) l.setAttribute(e, String(n));
-	return n.prepend(l), n.removeAttribute("style"), n.setAttribute("width", String(s)), n.setAttribute("height", String(c)), n.setAttribute("xmlns", rn), new XMLSerializer().serializeToString(n);
+	return n.prepend(l), n.removeAttribute("style"), n.setAttribute("width", String(s)), n.setAttribute("height", String(c)), n.setAttribute("xmlns", nn), new XMLSerializer().serializeToString(n);
 }
-function sn(e) {
+function on(e) {
 	return getComputedStyle(e).getPropertyValue("--paper");
 }
-async function cn(e) {
+async function sn(e) {
 	let t = new Image();
 	t.src = URL.createObjectURL(new Blob([e], { type: "image/svg+xml" }));
 	try {
@@ -1662,7 +1662,7 @@ async function cn(e) {
 		URL.revokeObjectURL(t.src);
 	}
 }
-function ln(e) {
+function cn(e) {
 	let t = (e) => {
 		if (typeof e == "number") return String(e);
 		let t = /^[=+\-@\t\r]/.test(e) ? `'${e}` : e;
@@ -1670,43 +1670,43 @@ function ln(e) {
 	};
 	return `${e.map((e) => e.map(t).join(",")).join("\r\n")}\r\n`;
 }
-function un(e) {
+function ln(e) {
 	return e.replace(/[&<>"']/g, (e) => `&#${e.charCodeAt(0)};`).replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f]/g, "�");
 }
-function dn(e, t) {
+function un(e, t) {
 	let n = document.createElement("a");
 	n.href = URL.createObjectURL(e), n.download = t, n.click(), setTimeout(() => URL.revokeObjectURL(n.href), 1e4);
 }
 // node_modules/d3-format/dist/d3-format.mjs
-function fn(e) {
+function dn(e) {
 	return Math.abs(e = Math.round(e)) >= 1e21 ? e.toLocaleString("en").replace(/,/g, "") : e.toString(10);
 }
-function pn(e, t) {
+function fn(e, t) {
 	if (!isFinite(e) || e === 0) return null;
 	var n = (e = t ? e.toExponential(t - 1) : e.toExponential()).indexOf("e"), r = e.slice(0, n);
 	return [r.length > 1 ? r[0] + r.slice(2) : r, +e.slice(n + 1)];
 }
-function mn(e) {
-	return e = pn(Math.abs(e)), e ? e[1] : NaN;
+function pn(e) {
+	return e = fn(Math.abs(e)), e ? e[1] : NaN;
 }
-function hn(e, t) {
+function mn(e, t) {
 	return function(n, r) {
 		for (var i = n.length, a = [], o = 0, s = e[0], c = 0; i > 0 && s > 0 && (c + s + 1 > r && (s = Math.max(1, r - c)), a.push(n.substring(i -= s, i + s)), !((c += s + 1) > r));) s = e[o = (o + 1) % e.length];
 		return a.reverse().join(t);
 	};
 }
-function gn(e) {
+function hn(e) {
 	return function(t) {
 		return t.replace(/[0-9]/g, function(t) {
 			return e[+t];
 		});
 	};
 }
-var _n = /^(?:(.)?([<>=^]))?([+\-( ])?([$#])?(0)?(\d+)?(,)?(\.\d+)?(~)?([a-z%])?$/i;
-function vn(e) {
-	if (!(t = _n.exec(e))) throw Error("invalid format: " + e);
+var gn = /^(?:(.)?([<>=^]))?([+\-( ])?([$#])?(0)?(\d+)?(,)?(\.\d+)?(~)?([a-z%])?$/i;
+function _n(e) {
+	if (!(t = gn.exec(e))) throw Error("invalid format: " + e);
 	var t;
-	return new yn({
+	return new vn({
 		fill: t[1],
 		align: t[2],
 		sign: t[3],
@@ -1719,14 +1719,14 @@ function vn(e) {
 		type: t[10]
 	});
 }
-vn.prototype = yn.prototype;
-function yn(e) {
+_n.prototype = vn.prototype;
+function vn(e) {
 	this.fill = e.fill === void 0 ? " " : e.fill + "", this.align = e.align === void 0 ? ">" : e.align + "", this.sign = e.sign === void 0 ? "-" : e.sign + "", this.symbol = e.symbol === void 0 ? "" : e.symbol + "", this.zero = !!e.zero, this.width = e.width === void 0 ? void 0 : +e.width, this.comma = !!e.comma, this.precision = e.precision === void 0 ? void 0 : +e.precision, this.trim = !!e.trim, this.type = e.type === void 0 ? "" : e.type + "";
 }
-yn.prototype.toString = function() {
+vn.prototype.toString = function() {
 	return this.fill + this.align + this.sign + this.symbol + (this.zero ? "0" : "") + (this.width === void 0 ? "" : Math.max(1, this.width | 0)) + (this.comma ? "," : "") + (this.precision === void 0 ? "" : "." + Math.max(0, this.precision | 0)) + (this.trim ? "~" : "") + this.type;
 };
-function bn(e) {
+function yn(e) {
 	out: for (var t = e.length, n = 1, r = -1, i; n < t; ++n) switch (e[n]) {
 		case ".":
 			r = i = n;
@@ -1740,38 +1740,38 @@ function bn(e) {
 	}
 	return r > 0 ? e.slice(0, r) + e.slice(i + 1) : e;
 }
-var xn;
-function Sn(e, t) {
-	var n = pn(e, t);
-	if (!n) return xn = void 0, e.toPrecision(t);
-	var r = n[0], i = n[1], a = i - (xn = Math.max(-8, Math.min(8, Math.floor(i / 3))) * 3) + 1, o = r.length;
-	return a === o ? r : a > o ? r + Array(a - o + 1).join("0") : a > 0 ? r.slice(0, a) + "." + r.slice(a) : "0." + Array(1 - a).join("0") + pn(e, Math.max(0, t + a - 1))[0];
+var bn;
+function xn(e, t) {
+	var n = fn(e, t);
+	if (!n) return bn = void 0, e.toPrecision(t);
+	var r = n[0], i = n[1], a = i - (bn = Math.max(-8, Math.min(8, Math.floor(i / 3))) * 3) + 1, o = r.length;
+	return a === o ? r : a > o ? r + Array(a - o + 1).join("0") : a > 0 ? r.slice(0, a) + "." + r.slice(a) : "0." + Array(1 - a).join("0") + fn(e, Math.max(0, t + a - 1))[0];
 }
-function Cn(e, t) {
-	var n = pn(e, t);
+function Sn(e, t) {
+	var n = fn(e, t);
 	if (!n) return e + "";
 	var r = n[0], i = n[1];
 	return i < 0 ? "0." + Array(-i).join("0") + r : r.length > i + 1 ? r.slice(0, i + 1) + "." + r.slice(i + 1) : r + Array(i - r.length + 2).join("0");
 }
-var wn = {
+var Cn = {
 	"%": (e, t) => (e * 100).toFixed(t),
 	b: (e) => Math.round(e).toString(2),
 	c: (e) => e + "",
-	d: fn,
+	d: dn,
 	e: (e, t) => e.toExponential(t),
 	f: (e, t) => e.toFixed(t),
 	g: (e, t) => e.toPrecision(t),
 	o: (e) => Math.round(e).toString(8),
-	p: (e, t) => Cn(e * 100, t),
-	r: Cn,
-	s: Sn,
+	p: (e, t) => Sn(e * 100, t),
+	r: Sn,
+	s: xn,
 	X: (e) => Math.round(e).toString(16).toUpperCase(),
 	x: (e) => Math.round(e).toString(16)
 };
-function Tn(e) {
+function wn(e) {
 	return e;
 }
-var En = Array.prototype.map, Dn = [
+var Tn = Array.prototype.map, En = [
 	"y",
 	"z",
 	"a",
@@ -1790,13 +1790,13 @@ var En = Array.prototype.map, Dn = [
 	"Z",
 	"Y"
 ];
-function On(e) {
-	var t = e.grouping === void 0 || e.thousands === void 0 ? Tn : hn(En.call(e.grouping, Number), e.thousands + ""), n = e.currency === void 0 ? "" : e.currency[0] + "", r = e.currency === void 0 ? "" : e.currency[1] + "", i = e.decimal === void 0 ? "." : e.decimal + "", a = e.numerals === void 0 ? Tn : gn(En.call(e.numerals, String)), o = e.percent === void 0 ? "%" : e.percent + "", s = e.minus === void 0 ? "−" : e.minus + "", c = e.nan === void 0 ? "NaN" : e.nan + "";
+function Dn(e) {
+	var t = e.grouping === void 0 || e.thousands === void 0 ? wn : mn(Tn.call(e.grouping, Number), e.thousands + ""), n = e.currency === void 0 ? "" : e.currency[0] + "", r = e.currency === void 0 ? "" : e.currency[1] + "", i = e.decimal === void 0 ? "." : e.decimal + "", a = e.numerals === void 0 ? wn : hn(Tn.call(e.numerals, String)), o = e.percent === void 0 ? "%" : e.percent + "", s = e.minus === void 0 ? "−" : e.minus + "", c = e.nan === void 0 ? "NaN" : e.nan + "";
 	function l(e, l) {
-		e = vn(e);
+		e = _n(e);
 		var u = e.fill, d = e.align, f = e.sign, p = e.symbol, m = e.zero, h = e.width, g = e.comma, _ = e.precision, v = e.trim, y = e.type;
-		y === "n" ? (g = !0, y = "g") : wn[y] || (_ === void 0 && (_ = 12), v = !0, y = "g"), (m || u === "0" && d === "=") && (m = !0, u = "0", d = "=");
-		var b = (l && l.prefix !== void 0 ? l.prefix : "") + (p === "$" ? n : p === "#" && /[boxX]/.test(y) ? "0" + y.toLowerCase() : ""), x = (p === "$" ? r : /[%p]/.test(y) ? o : "") + (l && l.suffix !== void 0 ? l.suffix : ""), S = wn[y], C = /[defgprs%]/.test(y);
+		y === "n" ? (g = !0, y = "g") : Cn[y] || (_ === void 0 && (_ = 12), v = !0, y = "g"), (m || u === "0" && d === "=") && (m = !0, u = "0", d = "=");
+		var b = (l && l.prefix !== void 0 ? l.prefix : "") + (p === "$" ? n : p === "#" && /[boxX]/.test(y) ? "0" + y.toLowerCase() : ""), x = (p === "$" ? r : /[%p]/.test(y) ? o : "") + (l && l.suffix !== void 0 ? l.suffix : ""), S = Cn[y], C = /[defgprs%]/.test(y);
 		_ = _ === void 0 ? 6 : /[gprs]/.test(y) ? Math.max(1, Math.min(21, _)) : Math.max(0, Math.min(20, _));
 		function w(e) {
 			var n = b, r = x, o, l, p;
@@ -1804,7 +1804,7 @@ function On(e) {
 			else {
 				e = +e;
 				var w = e < 0 || 1 / e < 0;
-				if (e = isNaN(e) ? c : S(Math.abs(e), _), v && (e = bn(e)), w && +e == 0 && f !== "+" && (w = !1), n = (w ? f === "(" ? f : s : f === "-" || f === "(" ? "" : f) + n, r = (y === "s" && !isNaN(e) && xn !== void 0 ? Dn[8 + xn / 3] : "") + r + (w && f === "(" ? ")" : ""), C) {
+				if (e = isNaN(e) ? c : S(Math.abs(e), _), v && (e = yn(e)), w && +e == 0 && f !== "+" && (w = !1), n = (w ? f === "(" ? f : s : f === "-" || f === "(" ? "" : f) + n, r = (y === "s" && !isNaN(e) && bn !== void 0 ? En[8 + bn / 3] : "") + r + (w && f === "(" ? ")" : ""), C) {
 					for (o = -1, l = e.length; ++o < l;) if (p = e.charCodeAt(o), 48 > p || p > 57) {
 						r = (p === 46 ? i + e.slice(o + 1) : e.slice(o)) + r, e = e.slice(0, o);
 						break;
@@ -1832,7 +1832,7 @@ function On(e) {
 		}, w;
 	}
 	function u(e, t) {
-		var n = Math.max(-8, Math.min(8, Math.floor(mn(t) / 3))) * 3, r = 10 ** -n, i = l((e = vn(e), e.type = "f", e), { suffix: Dn[8 + n / 3] });
+		var n = Math.max(-8, Math.min(8, Math.floor(pn(t) / 3))) * 3, r = 10 ** -n, i = l((e = _n(e), e.type = "f", e), { suffix: En[8 + n / 3] });
 		return function(e) {
 			return i(r * e);
 		};
@@ -1842,35 +1842,35 @@ function On(e) {
 		formatPrefix: u
 	};
 }
-var kn, An;
-jn({
+var On, kn;
+An({
 	thousands: ",",
 	grouping: [3],
 	currency: ["$", ""]
 });
-function jn(e) {
-	return kn = On(e), An = kn.format, kn.formatPrefix, kn;
+function An(e) {
+	return On = Dn(e), kn = On.format, On.formatPrefix, On;
 }
 // src/views/format.ts
-var Mn = An(".3f"), Nn = An(".1e");
-function V(e) {
-	return e === 0 || e >= 5e-4 || Number.isNaN(e) ? Mn(e) : Nn(e);
+var jn = kn(".3f"), Mn = kn(".1e");
+function H(e) {
+	return e === 0 || e >= 5e-4 || Number.isNaN(e) ? jn(e) : Mn(e);
 }
-function Pn(e, [t, n]) {
+function Nn(e, [t, n]) {
 	let { label: r, number: i, heads: a } = e.layers[t];
 	return `L${i}H${a[n]}${r.slice(`L${i}`.length)}`;
 }
-function Fn(e) {
+function Pn(e) {
 	return e.replace(/\n/g, "⏎").replace(/\t/g, "⇥").replace(/^ +| +$/g, (e) => "␣".repeat(e.length)) || "∅";
 }
-function In(e, t) {
+function Fn(e, t) {
 	let n = e.slice(t[0], Math.min(t[1], t[0] + 6)).join(" ");
 	return t[1] - t[0] > 6 ? `${n} …` : n;
 }
 // node_modules/preact/jsx-runtime/dist/jsxRuntime.mjs
-var Ln = Symbol.for("pv"), Rn = 0;
+var In = Symbol.for("pv"), Ln = 0;
 Array.isArray;
-function H(e, t, n, r, i, a) {
+function U(e, t, n, r, i, a) {
 	t ||= {};
 	var o, s, c = t;
 	if ("ref" in c && typeof e != "function") for (s in c = {}, t) s == "ref" ? o = t[s] : c[s] = t[s];
@@ -1884,33 +1884,33 @@ function H(e, t, n, r, i, a) {
 		__b: 0,
 		__e: null,
 		__c: null,
-		constructor: Ln,
-		__v: --Rn,
+		constructor: In,
+		__v: --Ln,
 		__i: -1,
 		__u: 0
 	};
 	return (i || a) && (l.__source = i, l.__self = a), k.vnode && k.vnode(l), l;
 }
 // src/views/arcs.tsx
-var zn = 22, Bn = 400, Vn = 240, Hn = [
+var Rn = 22, zn = 400, Bn = 240, Vn = [
 	"#0072b2",
 	"#d55e00",
 	"#009e73",
 	"#cc79a7",
 	"#e69f00",
 	"#56b4e9"
-], Un = (e, t) => !t || e >= t[0] && e < t[1];
-function Wn({ model: e }) {
-	let { store: t, source: n } = e, { heads: r, query: i, key: a } = t.state.value, [o, s] = [e.queryWords.value, e.keyWords.value], c = B(0), l = B({
+], Hn = (e, t) => !t || e >= t[0] && e < t[1];
+function Un({ model: e }) {
+	let { store: t, source: n } = e, { heads: r, query: i, key: a } = t.state.value, [o, s] = [e.queryWords.value, e.keyWords.value], c = V(0), l = V({
 		arcs: [],
 		of: 0
-	}), u = rt(null), d = t.lens.value, f = Math.min(o.length, Vn), p = Math.min(s.length, Vn), m = Math.min(c.value, Math.max(0, o.length - f)), h = Math.min(c.value, Math.max(0, s.length - p));
+	}), u = P(null), d = t.lens.value, f = Math.min(o.length, Bn), p = Math.min(s.length, Bn), m = Math.min(c.value, Math.max(0, o.length - f)), h = Math.min(c.value, Math.max(0, s.length - p));
 	N(() => {
 		let e = (i ?? a)?.[0];
-		e !== void 0 && (e < c.peek() || e >= c.peek() + Vn) && (c.value = Math.max(0, e - Vn / 2));
+		e !== void 0 && (e < c.peek() || e >= c.peek() + Bn) && (c.value = Math.max(0, e - Bn / 2));
 	}, [i, a]), N(() => {
 		let t = new AbortController();
-		return Promise.all(r.map((e) => nn(n, {
+		return Promise.all(r.map((e) => tn(n, {
 			...d,
 			heads: [e]
 		}, m, f, h, p, t.signal))).then((e) => {
@@ -1921,9 +1921,9 @@ function Wn({ model: e }) {
 				weight: e,
 				head: n
 			})));
-			let n = (e) => Un(e.query, i) && Un(e.key, a) ? 0 : 1;
+			let n = (e) => Hn(e.query, i) && Hn(e.key, a) ? 0 : 1;
 			t.sort((e, t) => n(e) - n(t) || t.weight - e.weight), l.value = {
-				arcs: t.slice(0, Bn),
+				arcs: t.slice(0, zn),
 				of: t.length
 			};
 		}, (t) => t.name !== "AbortError" && (e.error.value = t.message)), () => t.abort();
@@ -1938,7 +1938,7 @@ function Wn({ model: e }) {
 	]), N(() => {
 		let t = l.value.arcs;
 		return e.kept.value = {
-			svg: () => on(u.current, sn(u.current)),
+			svg: () => an(u.current, on(u.current)),
 			table: async () => [[
 				"head",
 				"query",
@@ -1947,7 +1947,7 @@ function Wn({ model: e }) {
 				"to",
 				"weight"
 			], ...t.map((e) => [
-				Pn(n.info, r[e.head]),
+				Nn(n.info, r[e.head]),
 				e.query,
 				e.key,
 				o[e.query],
@@ -1958,29 +1958,29 @@ function Wn({ model: e }) {
 			e.kept.value = null;
 		};
 	}, [l.value]);
-	let g = t.hover.value, _ = (e) => g.query !== null || g.key !== null ? e.query === g.query || e.key === g.key : Un(e.query, i) && Un(e.key, a), v = g.query !== null || g.key !== null || i || a, y = Math.max(f, p) * zn + 12, b = (e, t) => (e - t + .5) * zn + 6, x = l.value.arcs;
-	return /* @__PURE__ */ H("figure", {
+	let g = t.hover.value, _ = (e) => g.query !== null || g.key !== null ? e.query === g.query || e.key === g.key : Hn(e.query, i) && Hn(e.key, a), v = g.query !== null || g.key !== null || i || a, y = Math.max(f, p) * Rn + 12, b = (e, t) => (e - t + .5) * Rn + 6, x = l.value.arcs;
+	return /* @__PURE__ */ U("figure", {
 		class: "arcs",
-		children: [/* @__PURE__ */ H("svg", {
+		children: [/* @__PURE__ */ U("svg", {
 			ref: u,
 			viewBox: `0 0 640 ${y}`,
 			style: { height: `${y}px` },
 			role: "group",
 			"aria-label": "Lines from queries, left, to the keys that they look at, right",
 			children: [
-				/* @__PURE__ */ H("g", {
+				/* @__PURE__ */ U("g", {
 					fill: "none",
 					children: x.map((e) => {
 						let [t, n] = [b(e.query, m), b(e.key, h)], r = _(e);
-						return /* @__PURE__ */ H("path", {
+						return /* @__PURE__ */ U("path", {
 							d: `M200 ${t}C320 ${t} 320 ${n} 440 ${n}`,
-							stroke: Hn[e.head % Hn.length],
+							stroke: Vn[e.head % Vn.length],
 							"stroke-width": Math.max(.5, 6 * e.weight),
 							"stroke-opacity": v ? r ? Math.min(1, .25 + e.weight) : .04 : Math.min(1, .1 + e.weight)
 						});
 					})
 				}),
-				/* @__PURE__ */ H(Gn, {
+				/* @__PURE__ */ U(Wn, {
 					model: e,
 					words: o,
 					from: m,
@@ -1988,7 +1988,7 @@ function Wn({ model: e }) {
 					side: "query",
 					y: (e) => b(e, m)
 				}),
-				/* @__PURE__ */ H(Gn, {
+				/* @__PURE__ */ U(Wn, {
 					model: e,
 					words: s,
 					from: h,
@@ -1997,26 +1997,26 @@ function Wn({ model: e }) {
 					y: (e) => b(e, h)
 				})
 			]
-		}), /* @__PURE__ */ H("figcaption", { children: [
-			r.map((e, t) => /* @__PURE__ */ H("span", {
+		}), /* @__PURE__ */ U("figcaption", { children: [
+			r.map((e, t) => /* @__PURE__ */ U("span", {
 				class: "key",
 				children: [
-					/* @__PURE__ */ H("i", { style: { background: Hn[t % Hn.length] } }),
+					/* @__PURE__ */ U("i", { style: { background: Vn[t % Vn.length] } }),
 					" ",
-					Pn(n.info, e)
+					Nn(n.info, e)
 				]
 			})),
-			/* @__PURE__ */ H("span", { children: [
+			/* @__PURE__ */ U("span", { children: [
 				l.value.of > x.length ? `the strongest ${x.length} of ${l.value.of} lines above 0.001` : `${x.length} lines above 0.001`,
-				x.length > 0 && `, down to ${V(Math.min(...x.map((e) => e.weight)))}`,
-				Math.max(o.length, s.length) > Vn && ` among ${Vn} from ${m}`
+				x.length > 0 && `, down to ${H(Math.min(...x.map((e) => e.weight)))}`,
+				Math.max(o.length, s.length) > Bn && ` among ${Bn} from ${m}`
 			] }),
-			Math.max(o.length, s.length) > Vn && /* @__PURE__ */ H("label", {
+			Math.max(o.length, s.length) > Bn && /* @__PURE__ */ U("label", {
 				class: "field",
-				children: ["from", /* @__PURE__ */ H("input", {
+				children: ["from", /* @__PURE__ */ U("input", {
 					type: "range",
 					min: 0,
-					max: Math.max(o.length, s.length) - Vn,
+					max: Math.max(o.length, s.length) - Bn,
 					value: c.value,
 					onInput: (e) => c.value = Number(e.currentTarget.value)
 				})]
@@ -2024,14 +2024,14 @@ function Wn({ model: e }) {
 		] })]
 	});
 }
-function Gn({ model: e, words: t, from: n, count: r, side: i, y: a }) {
+function Wn({ model: e, words: t, from: n, count: r, side: i, y: a }) {
 	let { store: o } = e, s = o.state.value[i], c = i === "query", l = c ? e.column.value : e.row.value;
-	return /* @__PURE__ */ H("g", {
+	return /* @__PURE__ */ U("g", {
 		class: "column",
 		"text-anchor": c ? "end" : "start",
 		children: t.slice(n, n + r).map((e, r) => {
 			let u = n + r, d = s !== null && u >= s[0] && u < s[1], f = l && l.length === t.length ? l[u] : null;
-			return /* @__PURE__ */ H("text", {
+			return /* @__PURE__ */ U("text", {
 				x: c ? 192 : 448,
 				y: a(u),
 				dy: "0.35em",
@@ -2049,7 +2049,7 @@ function Gn({ model: e, words: t, from: n, count: r, side: i, y: a }) {
 					key: null
 				},
 				onClick: () => o.set({ [i]: d ? null : [u, u + 1] }),
-				children: [[...e].length > 24 ? `${[...e].slice(0, 23).join("")}…` : e, f !== null && f >= .005 && /* @__PURE__ */ H("tspan", {
+				children: [[...e].length > 24 ? `${[...e].slice(0, 23).join("")}…` : e, f !== null && f >= .005 && /* @__PURE__ */ U("tspan", {
 					class: "quiet",
 					children: [" ", f.toFixed(2)]
 				})]
@@ -2058,8 +2058,8 @@ function Gn({ model: e, words: t, from: n, count: r, side: i, y: a }) {
 	});
 }
 // src/views/export.tsx
-function Kn({ model: e }) {
-	let t = B(""), { heads: n, view: r } = e.store.state.value, i = `${n.map((t) => Pn(e.source.info, t).replace("@", "-")).join("+")}-${r}`, a = e.kept.value;
+function Gn({ model: e }) {
+	let t = V(""), { heads: n, view: r } = e.store.state.value, i = `${n.map((t) => Nn(e.source.info, t).replace("@", "-")).join("+")}-${r}`, a = e.kept.value;
 	async function o(e) {
 		try {
 			if (e === "link") {
@@ -2067,12 +2067,12 @@ function Kn({ model: e }) {
 				return;
 			}
 			if (!a) return;
-			e === "csv" ? dn(new Blob([ln(await a.table())], { type: "text/csv" }), `${i}.csv`) : e === "svg" ? dn(new Blob([a.svg()], { type: "image/svg+xml" }), `${i}.svg`) : dn(await cn(a.svg()), `${i}.png`), t.value = `${i}.${e} was written.`;
+			e === "csv" ? un(new Blob([cn(await a.table())], { type: "text/csv" }), `${i}.csv`) : e === "svg" ? un(new Blob([a.svg()], { type: "image/svg+xml" }), `${i}.svg`) : un(await sn(a.svg()), `${i}.png`), t.value = `${i}.${e} was written.`;
 		} catch (n) {
 			t.value = e === "link" ? `Copy it from the address bar: ${window.location.href}` : String(n.message);
 		}
 	}
-	return /* @__PURE__ */ H("div", {
+	return /* @__PURE__ */ U("div", {
 		class: "export",
 		role: "group",
 		"aria-label": "Keep what is seen",
@@ -2081,18 +2081,18 @@ function Kn({ model: e }) {
 				"png",
 				"svg",
 				"csv"
-			].map((e) => /* @__PURE__ */ H("button", {
+			].map((e) => /* @__PURE__ */ U("button", {
 				type: "button",
 				disabled: !a,
 				onClick: () => void o(e),
 				children: e.toUpperCase()
 			})),
-			e.store.isAddress.value && /* @__PURE__ */ H("button", {
+			e.store.isAddress.value && /* @__PURE__ */ U("button", {
 				type: "button",
 				onClick: () => void o("link"),
 				children: "Link"
 			}),
-			/* @__PURE__ */ H("span", {
+			/* @__PURE__ */ U("span", {
 				role: "status",
 				class: "quiet",
 				children: t.value
@@ -2101,7 +2101,7 @@ function Kn({ model: e }) {
 	});
 }
 // src/views/keys.ts
-var qn = [
+var Kn = [
 	["← →", "the word before or after"],
 	["↑ ↓", "the key above or below"],
 	["[ ]", "the head before or after"],
@@ -2117,21 +2117,21 @@ var qn = [
 	["Esc", "let go of the selection"],
 	["?", "this list"]
 ];
-function Jn(e, t, n) {
+function qn(e, t, n) {
 	let r = e ? Math.min(n - 1, Math.max(0, e[0] + t)) : t > 0 ? 0 : n - 1;
 	return [r, r + 1];
 }
-function Yn(e, t, n, r) {
+function Jn(e, t, n, r) {
 	let i = e.target;
 	if (e.ctrlKey || e.metaKey || e.altKey || i.closest("input, select, textarea, dialog")) return;
 	let { store: a, source: o } = t, s = a.now, { layers: c } = o.info, [l, u] = s.heads[0], d = (e) => a.set(e), f = t.heads, p = f.findIndex((e) => e[0] === l && e[1] === u), m = (e) => f[(e + f.length) % f.length], h = (e) => {
 		let t = (l + e + c.length) % c.length;
 		return [t, Math.min(u, c[t].heads.length - 1)];
 	}, g = (e) => n.querySelector(".matrix canvas")?.dispatchEvent(new CustomEvent("zoom-by", { detail: e })), _ = {
-		ArrowRight: () => d({ query: Jn(s.query, 1, t.queryWords.value.length) }),
-		ArrowLeft: () => d({ query: Jn(s.query, -1, t.queryWords.value.length) }),
-		ArrowDown: () => d({ key: Jn(s.key, 1, t.keyWords.value.length) }),
-		ArrowUp: () => d({ key: Jn(s.key, -1, t.keyWords.value.length) }),
+		ArrowRight: () => d({ query: qn(s.query, 1, t.queryWords.value.length) }),
+		ArrowLeft: () => d({ query: qn(s.query, -1, t.queryWords.value.length) }),
+		ArrowDown: () => d({ key: qn(s.key, 1, t.keyWords.value.length) }),
+		ArrowUp: () => d({ key: qn(s.key, -1, t.keyWords.value.length) }),
 		"]": () => d({ heads: [m(p + 1)] }),
 		"[": () => d({ heads: [m(p - 1)] }),
 		"}": () => d({ heads: [h(1)] }),
@@ -2142,7 +2142,7 @@ function Yn(e, t, n, r) {
 			key: null
 		}),
 		l: () => d({ log: !s.log }),
-		s: () => d({ hide: Kt[(Kt.indexOf(s.hide) + 1) % Kt.length] }),
+		s: () => d({ hide: Gt[(Gt.indexOf(s.hide) + 1) % Gt.length] }),
 		m: () => d({ pool: s.pool === "mean" ? "max" : "mean" }),
 		"+": () => g("+"),
 		"=": () => g("+"),
@@ -2156,27 +2156,27 @@ function Yn(e, t, n, r) {
 		e: () => n.querySelector(".export button")?.focus(),
 		"?": r
 	};
-	Wt.forEach((e, n) => {
+	Ut.forEach((e, n) => {
 		t.views.value.includes(e) && (_[`${n + 1}`] = () => d({ view: e }));
 	});
 	let v = _[e.key];
 	v && (e.preventDefault(), v());
 }
 // src/views/help.tsx
-function Xn({ onClose: e }) {
-	let t = rt(null);
-	return N(() => t.current.showModal(), []), /* @__PURE__ */ H("dialog", {
+function Yn({ onClose: e }) {
+	let t = P(null);
+	return N(() => t.current.showModal(), []), /* @__PURE__ */ U("dialog", {
 		ref: t,
 		"aria-label": "Keys, and what weights do not show",
 		onClose: e,
 		children: [
-			/* @__PURE__ */ H("h2", { children: "Keys" }),
-			/* @__PURE__ */ H("dl", { children: qn.map(([e, t]) => /* @__PURE__ */ H("div", { children: [/* @__PURE__ */ H("dt", { children: /* @__PURE__ */ H("kbd", { children: e }) }), /* @__PURE__ */ H("dd", { children: t })] })) }),
-			/* @__PURE__ */ H("h2", { children: "What weights do not show" }),
-			/* @__PURE__ */ H("p", { children: "A weight says how much of a token's value a head mixes in, not what the value does afterwards: the same output can come out of other weights (Jain & Wallace 2019, arXiv:1902.10186), which are still a useful trace where they are tested against alternatives (Wiegreffe & Pinter 2019, arXiv:1908.04626). A token that gets much weight may be a resting place with a value of almost no length (Clark et al. 2019, arXiv:1906.04341; Kobayashi et al. 2020, arXiv:2004.10102)." }),
-			/* @__PURE__ */ H("form", {
+			/* @__PURE__ */ U("h2", { children: "Keys" }),
+			/* @__PURE__ */ U("dl", { children: Kn.map(([e, t]) => /* @__PURE__ */ U("div", { children: [/* @__PURE__ */ U("dt", { children: /* @__PURE__ */ U("kbd", { children: e }) }), /* @__PURE__ */ U("dd", { children: t })] })) }),
+			/* @__PURE__ */ U("h2", { children: "What weights do not show" }),
+			/* @__PURE__ */ U("p", { children: "A weight says how much of a token's value a head mixes in, not what the value does afterwards: the same output can come out of other weights (Jain & Wallace 2019, arXiv:1902.10186), which are still a useful trace where they are tested against alternatives (Wiegreffe & Pinter 2019, arXiv:1908.04626). A token that gets much weight may be a resting place with a value of almost no length (Clark et al. 2019, arXiv:1906.04341; Kobayashi et al. 2020, arXiv:2004.10102)." }),
+			/* @__PURE__ */ U("form", {
 				method: "dialog",
-				children: /* @__PURE__ */ H("button", {
+				children: /* @__PURE__ */ U("button", {
 					type: "submit",
 					children: "Close"
 				})
@@ -2185,24 +2185,24 @@ function Xn({ onClose: e }) {
 	});
 }
 // src/views/image.tsx
-var Zn = 300;
-function Qn({ model: e }) {
-	let { store: t } = e, { query: n } = t.state.value, r = rt(null), i = e.picture.value, [a, o] = e.hasPatches.value, s = e.row.value, c = s && s.length === e.keyWords.value.length ? s : null, l = a && e.isSelf.value;
+var Xn = 300;
+function Zn({ model: e }) {
+	let { store: t } = e, { query: n } = t.state.value, r = P(null), i = e.picture.value, [a, o] = e.hasPatches.value, s = e.row.value, c = s && s.length === e.keyWords.value.length ? s : null, l = a && e.isSelf.value;
 	N(() => (e.kept.value = {
-		svg: () => on(r.current, sn(r.current)),
+		svg: () => an(r.current, on(r.current)),
 		table: async () => [["to", "weight"], ...c ? Array.from(c, (t, n) => [e.keyWords.value[n], t]) : []]
 	}, () => {
 		e.kept.value = null;
 	}), [c]);
-	let [u, d] = i.grid, f = Zn * u / d, p = c ? c.subarray(0, i.first).reduce((e, t) => e + t, 0) : 0, m = 0;
-	return c?.subarray(i.first).forEach((e) => m = Math.max(m, e)), /* @__PURE__ */ H("figure", {
+	let [u, d] = i.grid, f = Xn * u / d, p = c ? c.subarray(0, i.first).reduce((e, t) => e + t, 0) : 0, m = 0;
+	return c?.subarray(i.first).forEach((e) => m = Math.max(m, e)), /* @__PURE__ */ U("figure", {
 		class: "image",
-		children: [/* @__PURE__ */ H("svg", {
+		children: [/* @__PURE__ */ U("svg", {
 			ref: r,
-			viewBox: `0 0 ${l ? 620 : Zn} ${f + 24}`,
+			viewBox: `0 0 ${l ? 620 : Xn} ${f + 24}`,
 			role: "group",
 			"aria-label": "Patches that look, left, and how hard they look at each patch, right",
-			children: [l && /* @__PURE__ */ H($n, {
+			children: [l && /* @__PURE__ */ U(Qn, {
 				model: e,
 				picture: i,
 				side: "query",
@@ -2210,7 +2210,7 @@ function Qn({ model: e }) {
 				height: f,
 				weights: null,
 				most: 1
-			}), o && /* @__PURE__ */ H($n, {
+			}), o && /* @__PURE__ */ U(Qn, {
 				model: e,
 				picture: i,
 				side: "key",
@@ -2219,37 +2219,37 @@ function Qn({ model: e }) {
 				weights: n ? c : null,
 				most: m
 			})]
-		}), /* @__PURE__ */ H("figcaption", { children: c && n ? /* @__PURE__ */ H("span", { children: [
+		}), /* @__PURE__ */ U("figcaption", { children: c && n ? /* @__PURE__ */ U("span", { children: [
 			"The clearest patch has ",
-			V(m),
+			H(m),
 			"; what is faded out has 0",
 			e.store.state.value.log ? " (log scale)" : "",
 			". ",
-			V(p),
+			H(p),
 			" falls on no patch."
-		] }) : /* @__PURE__ */ H("span", { children: "Choose a patch on the left, or [CLS] above." }) })]
+		] }) : /* @__PURE__ */ U("span", { children: "Choose a patch on the left, or [CLS] above." }) })]
 	});
 }
-function $n({ model: e, picture: t, side: n, left: r, height: i, weights: a, most: o }) {
-	let { store: s } = e, c = s.state.value[n], [l, u] = t.grid, [d, f] = [Zn / u, i / l], p = e.scale(o), m = Array.from({ length: l * u }, (e, t) => t);
-	return /* @__PURE__ */ H("g", { children: [
-		/* @__PURE__ */ H("text", {
+function Qn({ model: e, picture: t, side: n, left: r, height: i, weights: a, most: o }) {
+	let { store: s } = e, c = s.state.value[n], [l, u] = t.grid, [d, f] = [Xn / u, i / l], p = e.scale(o), m = Array.from({ length: l * u }, (e, t) => t);
+	return /* @__PURE__ */ U("g", { children: [
+		/* @__PURE__ */ U("text", {
 			x: r,
 			y: 14,
 			class: "quiet",
 			children: n === "query" ? "from" : "to"
 		}),
-		/* @__PURE__ */ H("image", {
+		/* @__PURE__ */ U("image", {
 			href: `data:image/png;base64,${t.png}`,
 			x: r,
 			y: 24,
-			width: Zn,
+			width: Xn,
 			height: i,
 			preserveAspectRatio: "none"
 		}),
 		m.map((e) => {
 			let i = t.first + e, o = a?.[i] ?? 0, l = c !== null && i >= c[0] && i < c[1];
-			return /* @__PURE__ */ H("rect", {
+			return /* @__PURE__ */ U("rect", {
 				class: `patch${l ? ` is-${n}` : ""}`,
 				x: r + e % u * d,
 				y: 24 + Math.floor(e / u) * f,
@@ -2268,36 +2268,36 @@ function $n({ model: e, picture: t, side: n, left: r, height: i, weights: a, mos
 					query: null,
 					key: null
 				},
-				children: /* @__PURE__ */ H("title", { children: `${Math.floor(e / u)},${e % u}${a ? `: ${V(o)}` : ""}` })
+				children: /* @__PURE__ */ U("title", { children: `${Math.floor(e / u)},${e % u}${a ? `: ${H(o)}` : ""}` })
 			});
 		})
 	] });
 }
 // src/views/inspector.tsx
-var er = 12;
-function tr({ model: e }) {
-	let { store: t, source: n } = e, { query: r, key: i, heads: a } = t.state.value, o = e.row.value, s = e.keyWords.value, c = o && o.length === s.length ? o : null, l = r && In(e.queryWords.value, r), u = i && In(s, i), d = 0;
+var $n = 12;
+function er({ model: e }) {
+	let { store: t, source: n } = e, { query: r, key: i, heads: a } = t.state.value, o = e.row.value, s = e.keyWords.value, c = o && o.length === s.length ? o : null, l = r && Fn(e.queryWords.value, r), u = i && Fn(s, i), d = 0;
 	if (c && i) for (let e = i[0]; e < i[1]; e++) d += c[e];
-	let f = c && i && i[1] === i[0] + 1 ? 1 + c.reduce((e, t) => e + Number(t > c[i[0]]), 0) : null, p = c ? nr(c) : [], m = [...e.looks.value ?? []].sort((e, t) => t.weight - e.weight).slice(0, er), h = a.map((e) => Pn(n.info, e)).join(" + ");
-	return /* @__PURE__ */ H("aside", {
+	let f = c && i && i[1] === i[0] + 1 ? 1 + c.reduce((e, t) => e + Number(t > c[i[0]]), 0) : null, p = c ? tr(c) : [], m = [...e.looks.value ?? []].sort((e, t) => t.weight - e.weight).slice(0, $n), h = a.map((e) => Nn(n.info, e)).join(" + ");
+	return /* @__PURE__ */ U("aside", {
 		class: "inspector",
 		"aria-label": "The selection",
 		children: [
-			/* @__PURE__ */ H("h2", { children: l || u ? /* @__PURE__ */ H(A, { children: [
-				/* @__PURE__ */ H("bdi", { children: l ?? "…" }),
+			/* @__PURE__ */ U("h2", { children: l || u ? /* @__PURE__ */ U(A, { children: [
+				/* @__PURE__ */ U("bdi", { children: l ?? "…" }),
 				" → ",
-				/* @__PURE__ */ H("bdi", { children: u ?? "…" })
+				/* @__PURE__ */ U("bdi", { children: u ?? "…" })
 			] }) : "Nothing is selected" }),
-			/* @__PURE__ */ H("p", {
+			/* @__PURE__ */ U("p", {
 				"aria-live": "polite",
-				children: c && i && /* @__PURE__ */ H(A, { children: [
-					/* @__PURE__ */ H("strong", { children: V(d) }),
+				children: c && i && /* @__PURE__ */ U(A, { children: [
+					/* @__PURE__ */ U("strong", { children: H(d) }),
 					" in ",
 					h,
 					f && `, rank ${f} of ${s.length}`
 				] })
 			}),
-			c && /* @__PURE__ */ H(A, { children: [/* @__PURE__ */ H("h3", { children: [h, ": what it looks at"] }), /* @__PURE__ */ H(rr, {
+			c && /* @__PURE__ */ U(A, { children: [/* @__PURE__ */ U("h3", { children: [h, ": what it looks at"] }), /* @__PURE__ */ U(nr, {
 				rows: p.map(([e, t]) => ({
 					label: s[t],
 					weight: e,
@@ -2305,163 +2305,163 @@ function tr({ model: e }) {
 				})),
 				onChoose: (e) => t.set({ key: [p[e][1], p[e][1] + 1] })
 			})] }),
-			m.length > 0 && /* @__PURE__ */ H(A, { children: [/* @__PURE__ */ H("h3", { children: i ? "All heads, for this pair" : "Heads that look hardest" }), /* @__PURE__ */ H(rr, {
+			m.length > 0 && /* @__PURE__ */ U(A, { children: [/* @__PURE__ */ U("h3", { children: i ? "All heads, for this pair" : "Heads that look hardest" }), /* @__PURE__ */ U(nr, {
 				rows: m.map((e) => ({
-					label: Pn(n.info, e.head) + (i ? "" : ` → ${s[e.key]}`),
+					label: Nn(n.info, e.head) + (i ? "" : ` → ${s[e.key]}`),
 					weight: e.weight,
 					isMarked: a.some((t) => t.join(".") === e.head.join("."))
 				})),
 				onChoose: (e) => t.set({ heads: [m[e].head] })
 			})] }),
-			!r && /* @__PURE__ */ H("p", {
+			!r && /* @__PURE__ */ U("p", {
 				class: "hint",
 				children: "Choose a word in the text."
 			})
 		]
 	});
 }
-function nr(e) {
-	let t = e.length > er ? e.toSorted()[e.length - er] : -Infinity, n = [];
-	return e.forEach((e, r) => e >= t && n.push([e, r])), n.sort((e, t) => t[0] - e[0]).slice(0, er);
+function tr(e) {
+	let t = e.length > $n ? e.toSorted()[e.length - $n] : -Infinity, n = [];
+	return e.forEach((e, r) => e >= t && n.push([e, r])), n.sort((e, t) => t[0] - e[0]).slice(0, $n);
 }
-function rr({ rows: e, onChoose: t }) {
+function nr({ rows: e, onChoose: t }) {
 	let n = Math.max(1e-9, ...e.map((e) => e.weight));
-	return /* @__PURE__ */ H("ol", {
+	return /* @__PURE__ */ U("ol", {
 		class: "bars",
-		children: e.map((e, r) => /* @__PURE__ */ H("li", { children: /* @__PURE__ */ H("button", {
+		children: e.map((e, r) => /* @__PURE__ */ U("li", { children: /* @__PURE__ */ U("button", {
 			type: "button",
 			class: e.isMarked ? "is-marked" : "",
 			onClick: () => t(r),
 			children: [
-				/* @__PURE__ */ H("span", {
+				/* @__PURE__ */ U("span", {
 					class: "label",
-					children: /* @__PURE__ */ H("bdi", { children: e.label })
+					children: /* @__PURE__ */ U("bdi", { children: e.label })
 				}),
-				/* @__PURE__ */ H("span", {
+				/* @__PURE__ */ U("span", {
 					class: "bar",
 					"aria-hidden": "true",
-					children: /* @__PURE__ */ H("span", { style: { width: `${100 * e.weight / n}%` } })
+					children: /* @__PURE__ */ U("span", { style: { width: `${100 * e.weight / n}%` } })
 				}),
-				/* @__PURE__ */ H("span", {
+				/* @__PURE__ */ U("span", {
 					class: "number",
-					children: V(e.weight)
+					children: H(e.weight)
 				})
 			]
 		}) }))
 	});
 }
 // node_modules/d3-selection/dist/d3-selection.mjs
-var ir = "http://www.w3.org/1999/xhtml", ar = {
+var rr = "http://www.w3.org/1999/xhtml", ir = {
 	svg: "http://www.w3.org/2000/svg",
-	xhtml: ir,
+	xhtml: rr,
 	xlink: "http://www.w3.org/1999/xlink",
 	xml: "http://www.w3.org/XML/1998/namespace",
 	xmlns: "http://www.w3.org/2000/xmlns/"
 };
-function or(e) {
+function ar(e) {
 	var t = e += "", n = t.indexOf(":");
-	return n >= 0 && (t = e.slice(0, n)) !== "xmlns" && (e = e.slice(n + 1)), ar.hasOwnProperty(t) ? {
-		space: ar[t],
+	return n >= 0 && (t = e.slice(0, n)) !== "xmlns" && (e = e.slice(n + 1)), ir.hasOwnProperty(t) ? {
+		space: ir[t],
 		local: e
 	} : e;
 }
-function sr(e) {
+function or(e) {
 	return function() {
 		var t = this.ownerDocument, n = this.namespaceURI;
-		return n === ir && t.documentElement.namespaceURI === ir ? t.createElement(e) : t.createElementNS(n, e);
+		return n === rr && t.documentElement.namespaceURI === rr ? t.createElement(e) : t.createElementNS(n, e);
 	};
 }
-function cr(e) {
+function sr(e) {
 	return function() {
 		return this.ownerDocument.createElementNS(e.space, e.local);
 	};
 }
-function lr(e) {
-	var t = or(e);
-	return (t.local ? cr : sr)(t);
+function cr(e) {
+	var t = ar(e);
+	return (t.local ? sr : or)(t);
 }
-function ur() {}
-function dr(e) {
-	return e == null ? ur : function() {
+function lr() {}
+function ur(e) {
+	return e == null ? lr : function() {
 		return this.querySelector(e);
 	};
 }
-function fr(e) {
-	typeof e != "function" && (e = dr(e));
+function dr(e) {
+	typeof e != "function" && (e = ur(e));
 	for (var t = this._groups, n = t.length, r = Array(n), i = 0; i < n; ++i) for (var a = t[i], o = a.length, s = r[i] = Array(o), c, l, u = 0; u < o; ++u) (c = a[u]) && (l = e.call(c, c.__data__, u, a)) && ("__data__" in c && (l.__data__ = c.__data__), s[u] = l);
-	return new U(r, this._parents);
+	return new W(r, this._parents);
 }
-function pr(e) {
+function fr(e) {
 	return e == null ? [] : Array.isArray(e) ? e : Array.from(e);
 }
-function mr() {
+function pr() {
 	return [];
 }
-function hr(e) {
-	return e == null ? mr : function() {
+function mr(e) {
+	return e == null ? pr : function() {
 		return this.querySelectorAll(e);
 	};
 }
-function gr(e) {
+function hr(e) {
 	return function() {
-		return pr(e.apply(this, arguments));
+		return fr(e.apply(this, arguments));
 	};
 }
-function _r(e) {
-	e = typeof e == "function" ? gr(e) : hr(e);
+function gr(e) {
+	e = typeof e == "function" ? hr(e) : mr(e);
 	for (var t = this._groups, n = t.length, r = [], i = [], a = 0; a < n; ++a) for (var o = t[a], s = o.length, c, l = 0; l < s; ++l) (c = o[l]) && (r.push(e.call(c, c.__data__, l, o)), i.push(c));
-	return new U(r, i);
+	return new W(r, i);
 }
-function vr(e) {
+function _r(e) {
 	return function() {
 		return this.matches(e);
 	};
 }
-function yr(e) {
+function vr(e) {
 	return function(t) {
 		return t.matches(e);
 	};
 }
-var br = Array.prototype.find;
-function xr(e) {
+var yr = Array.prototype.find;
+function br(e) {
 	return function() {
-		return br.call(this.children, e);
+		return yr.call(this.children, e);
 	};
 }
-function Sr() {
+function xr() {
 	return this.firstElementChild;
 }
-function Cr(e) {
-	return this.select(e == null ? Sr : xr(typeof e == "function" ? e : yr(e)));
+function Sr(e) {
+	return this.select(e == null ? xr : br(typeof e == "function" ? e : vr(e)));
 }
-var wr = Array.prototype.filter;
-function Tr() {
+var Cr = Array.prototype.filter;
+function wr() {
 	return Array.from(this.children);
 }
-function Er(e) {
+function Tr(e) {
 	return function() {
-		return wr.call(this.children, e);
+		return Cr.call(this.children, e);
 	};
 }
+function Er(e) {
+	return this.selectAll(e == null ? wr : Tr(typeof e == "function" ? e : vr(e)));
+}
 function Dr(e) {
-	return this.selectAll(e == null ? Tr : Er(typeof e == "function" ? e : yr(e)));
+	typeof e != "function" && (e = _r(e));
+	for (var t = this._groups, n = t.length, r = Array(n), i = 0; i < n; ++i) for (var a = t[i], o = a.length, s = r[i] = [], c, l = 0; l < o; ++l) (c = a[l]) && e.call(c, c.__data__, l, a) && s.push(c);
+	return new W(r, this._parents);
 }
 function Or(e) {
-	typeof e != "function" && (e = vr(e));
-	for (var t = this._groups, n = t.length, r = Array(n), i = 0; i < n; ++i) for (var a = t[i], o = a.length, s = r[i] = [], c, l = 0; l < o; ++l) (c = a[l]) && e.call(c, c.__data__, l, a) && s.push(c);
-	return new U(r, this._parents);
-}
-function kr(e) {
 	return Array(e.length);
 }
-function Ar() {
-	return new U(this._enter || this._groups.map(kr), this._parents);
+function kr() {
+	return new W(this._enter || this._groups.map(Or), this._parents);
 }
-function jr(e, t) {
+function Ar(e, t) {
 	this.ownerDocument = e.ownerDocument, this.namespaceURI = e.namespaceURI, this._next = null, this._parent = e, this.__data__ = t;
 }
-jr.prototype = {
-	constructor: jr,
+Ar.prototype = {
+	constructor: Ar,
 	appendChild: function(e) {
 		return this._parent.insertBefore(e, this._next);
 	},
@@ -2475,59 +2475,59 @@ jr.prototype = {
 		return this._parent.querySelectorAll(e);
 	}
 };
-function Mr(e) {
+function jr(e) {
 	return function() {
 		return e;
 	};
 }
-function Nr(e, t, n, r, i, a) {
-	for (var o = 0, s, c = t.length, l = a.length; o < l; ++o) (s = t[o]) ? (s.__data__ = a[o], r[o] = s) : n[o] = new jr(e, a[o]);
+function Mr(e, t, n, r, i, a) {
+	for (var o = 0, s, c = t.length, l = a.length; o < l; ++o) (s = t[o]) ? (s.__data__ = a[o], r[o] = s) : n[o] = new Ar(e, a[o]);
 	for (; o < c; ++o) (s = t[o]) && (i[o] = s);
 }
-function Pr(e, t, n, r, i, a, o) {
+function Nr(e, t, n, r, i, a, o) {
 	var s, c, l = /* @__PURE__ */ new Map(), u = t.length, d = a.length, f = Array(u), p;
 	for (s = 0; s < u; ++s) (c = t[s]) && (f[s] = p = o.call(c, c.__data__, s, t) + "", l.has(p) ? i[s] = c : l.set(p, c));
-	for (s = 0; s < d; ++s) p = o.call(e, a[s], s, a) + "", (c = l.get(p)) ? (r[s] = c, c.__data__ = a[s], l.delete(p)) : n[s] = new jr(e, a[s]);
+	for (s = 0; s < d; ++s) p = o.call(e, a[s], s, a) + "", (c = l.get(p)) ? (r[s] = c, c.__data__ = a[s], l.delete(p)) : n[s] = new Ar(e, a[s]);
 	for (s = 0; s < u; ++s) (c = t[s]) && l.get(f[s]) === c && (i[s] = c);
 }
-function Fr(e) {
+function Pr(e) {
 	return e.__data__;
 }
-function Ir(e, t) {
-	if (!arguments.length) return Array.from(this, Fr);
-	var n = t ? Pr : Nr, r = this._parents, i = this._groups;
-	typeof e != "function" && (e = Mr(e));
+function Fr(e, t) {
+	if (!arguments.length) return Array.from(this, Pr);
+	var n = t ? Nr : Mr, r = this._parents, i = this._groups;
+	typeof e != "function" && (e = jr(e));
 	for (var a = i.length, o = Array(a), s = Array(a), c = Array(a), l = 0; l < a; ++l) {
-		var u = r[l], d = i[l], f = d.length, p = Lr(e.call(u, u && u.__data__, l, r)), m = p.length, h = s[l] = Array(m), g = o[l] = Array(m);
+		var u = r[l], d = i[l], f = d.length, p = Ir(e.call(u, u && u.__data__, l, r)), m = p.length, h = s[l] = Array(m), g = o[l] = Array(m);
 		n(u, d, h, g, c[l] = Array(f), p, t);
 		for (var _ = 0, v = 0, y, b; _ < m; ++_) if (y = h[_]) {
 			for (_ >= v && (v = _ + 1); !(b = g[v]) && ++v < m;);
 			y._next = b || null;
 		}
 	}
-	return o = new U(o, r), o._enter = s, o._exit = c, o;
+	return o = new W(o, r), o._enter = s, o._exit = c, o;
 }
-function Lr(e) {
+function Ir(e) {
 	return typeof e == "object" && "length" in e ? e : Array.from(e);
 }
-function Rr() {
-	return new U(this._exit || this._groups.map(kr), this._parents);
+function Lr() {
+	return new W(this._exit || this._groups.map(Or), this._parents);
 }
-function zr(e, t, n) {
+function Rr(e, t, n) {
 	var r = this.enter(), i = this, a = this.exit();
 	return typeof e == "function" ? (r = e(r), r &&= r.selection()) : r = r.append(e + ""), t != null && (i = t(i), i &&= i.selection()), n == null ? a.remove() : n(a), r && i ? r.merge(i).order() : i;
 }
-function Br(e) {
+function zr(e) {
 	for (var t = e.selection ? e.selection() : e, n = this._groups, r = t._groups, i = n.length, a = r.length, o = Math.min(i, a), s = Array(i), c = 0; c < o; ++c) for (var l = n[c], u = r[c], d = l.length, f = s[c] = Array(d), p, m = 0; m < d; ++m) (p = l[m] || u[m]) && (f[m] = p);
 	for (; c < i; ++c) s[c] = n[c];
-	return new U(s, this._parents);
+	return new W(s, this._parents);
 }
-function Vr() {
+function Br() {
 	for (var e = this._groups, t = -1, n = e.length; ++t < n;) for (var r = e[t], i = r.length - 1, a = r[i], o; --i >= 0;) (o = r[i]) && (a && o.compareDocumentPosition(a) ^ 4 && a.parentNode.insertBefore(o, a), a = o);
 	return this;
 }
-function Hr(e) {
-	e ||= Ur;
+function Vr(e) {
+	e ||= Hr;
 	function t(t, n) {
 		return t && n ? e(t.__data__, n.__data__) : !t - !n;
 	}
@@ -2535,131 +2535,131 @@ function Hr(e) {
 		for (var o = n[a], s = o.length, c = i[a] = Array(s), l, u = 0; u < s; ++u) (l = o[u]) && (c[u] = l);
 		c.sort(t);
 	}
-	return new U(i, this._parents).order();
+	return new W(i, this._parents).order();
 }
-function Ur(e, t) {
+function Hr(e, t) {
 	return e < t ? -1 : e > t ? 1 : e >= t ? 0 : NaN;
 }
-function Wr() {
+function Ur() {
 	var e = arguments[0];
 	return arguments[0] = this, e.apply(null, arguments), this;
 }
-function Gr() {
+function Wr() {
 	return Array.from(this);
 }
-function Kr() {
+function Gr() {
 	for (var e = this._groups, t = 0, n = e.length; t < n; ++t) for (var r = e[t], i = 0, a = r.length; i < a; ++i) {
 		var o = r[i];
 		if (o) return o;
 	}
 	return null;
 }
-function qr() {
+function Kr() {
 	let e = 0;
 	for (let t of this) ++e;
 	return e;
 }
-function Jr() {
+function qr() {
 	return !this.node();
 }
-function Yr(e) {
+function Jr(e) {
 	for (var t = this._groups, n = 0, r = t.length; n < r; ++n) for (var i = t[n], a = 0, o = i.length, s; a < o; ++a) (s = i[a]) && e.call(s, s.__data__, a, i);
 	return this;
 }
-function Xr(e) {
+function Yr(e) {
 	return function() {
 		this.removeAttribute(e);
 	};
 }
-function Zr(e) {
+function Xr(e) {
 	return function() {
 		this.removeAttributeNS(e.space, e.local);
 	};
 }
-function Qr(e, t) {
+function Zr(e, t) {
 	return function() {
 		this.setAttribute(e, t);
 	};
 }
-function $r(e, t) {
+function Qr(e, t) {
 	return function() {
 		this.setAttributeNS(e.space, e.local, t);
 	};
 }
-function ei(e, t) {
+function $r(e, t) {
 	return function() {
 		var n = t.apply(this, arguments);
 		n == null ? this.removeAttribute(e) : this.setAttribute(e, n);
 	};
 }
-function ti(e, t) {
+function ei(e, t) {
 	return function() {
 		var n = t.apply(this, arguments);
 		n == null ? this.removeAttributeNS(e.space, e.local) : this.setAttributeNS(e.space, e.local, n);
 	};
 }
-function ni(e, t) {
-	var n = or(e);
+function ti(e, t) {
+	var n = ar(e);
 	if (arguments.length < 2) {
 		var r = this.node();
 		return n.local ? r.getAttributeNS(n.space, n.local) : r.getAttribute(n);
 	}
-	return this.each((t == null ? n.local ? Zr : Xr : typeof t == "function" ? n.local ? ti : ei : n.local ? $r : Qr)(n, t));
+	return this.each((t == null ? n.local ? Xr : Yr : typeof t == "function" ? n.local ? ei : $r : n.local ? Qr : Zr)(n, t));
 }
-function ri(e) {
+function ni(e) {
 	return e.ownerDocument && e.ownerDocument.defaultView || e.document && e || e.defaultView;
 }
-function ii(e) {
+function ri(e) {
 	return function() {
 		this.style.removeProperty(e);
 	};
 }
-function ai(e, t, n) {
+function ii(e, t, n) {
 	return function() {
 		this.style.setProperty(e, t, n);
 	};
 }
-function oi(e, t, n) {
+function ai(e, t, n) {
 	return function() {
 		var r = t.apply(this, arguments);
 		r == null ? this.style.removeProperty(e) : this.style.setProperty(e, r, n);
 	};
 }
-function si(e, t, n) {
-	return arguments.length > 1 ? this.each((t == null ? ii : typeof t == "function" ? oi : ai)(e, t, n ?? "")) : ci(this.node(), e);
+function oi(e, t, n) {
+	return arguments.length > 1 ? this.each((t == null ? ri : typeof t == "function" ? ai : ii)(e, t, n ?? "")) : si(this.node(), e);
 }
-function ci(e, t) {
-	return e.style.getPropertyValue(t) || ri(e).getComputedStyle(e, null).getPropertyValue(t);
+function si(e, t) {
+	return e.style.getPropertyValue(t) || ni(e).getComputedStyle(e, null).getPropertyValue(t);
 }
-function li(e) {
+function ci(e) {
 	return function() {
 		delete this[e];
 	};
 }
-function ui(e, t) {
+function li(e, t) {
 	return function() {
 		this[e] = t;
 	};
 }
-function di(e, t) {
+function ui(e, t) {
 	return function() {
 		var n = t.apply(this, arguments);
 		n == null ? delete this[e] : this[e] = n;
 	};
 }
-function fi(e, t) {
-	return arguments.length > 1 ? this.each((t == null ? li : typeof t == "function" ? di : ui)(e, t)) : this.node()[e];
+function di(e, t) {
+	return arguments.length > 1 ? this.each((t == null ? ci : typeof t == "function" ? ui : li)(e, t)) : this.node()[e];
 }
-function pi(e) {
+function fi(e) {
 	return e.trim().split(/^|\s+/);
 }
+function pi(e) {
+	return e.classList || new mi(e);
+}
 function mi(e) {
-	return e.classList || new hi(e);
+	this._node = e, this._names = fi(e.getAttribute("class") || "");
 }
-function hi(e) {
-	this._node = e, this._names = pi(e.getAttribute("class") || "");
-}
-hi.prototype = {
+mi.prototype = {
 	add: function(e) {
 		this._names.indexOf(e) < 0 && (this._names.push(e), this._node.setAttribute("class", this._names.join(" ")));
 	},
@@ -2671,123 +2671,123 @@ hi.prototype = {
 		return this._names.indexOf(e) >= 0;
 	}
 };
-function gi(e, t) {
-	for (var n = mi(e), r = -1, i = t.length; ++r < i;) n.add(t[r]);
+function hi(e, t) {
+	for (var n = pi(e), r = -1, i = t.length; ++r < i;) n.add(t[r]);
 }
-function _i(e, t) {
-	for (var n = mi(e), r = -1, i = t.length; ++r < i;) n.remove(t[r]);
+function gi(e, t) {
+	for (var n = pi(e), r = -1, i = t.length; ++r < i;) n.remove(t[r]);
+}
+function _i(e) {
+	return function() {
+		hi(this, e);
+	};
 }
 function vi(e) {
 	return function() {
 		gi(this, e);
 	};
 }
-function yi(e) {
+function yi(e, t) {
 	return function() {
-		_i(this, e);
+		(t.apply(this, arguments) ? hi : gi)(this, e);
 	};
 }
 function bi(e, t) {
-	return function() {
-		(t.apply(this, arguments) ? gi : _i)(this, e);
-	};
-}
-function xi(e, t) {
-	var n = pi(e + "");
+	var n = fi(e + "");
 	if (arguments.length < 2) {
-		for (var r = mi(this.node()), i = -1, a = n.length; ++i < a;) if (!r.contains(n[i])) return !1;
+		for (var r = pi(this.node()), i = -1, a = n.length; ++i < a;) if (!r.contains(n[i])) return !1;
 		return !0;
 	}
-	return this.each((typeof t == "function" ? bi : t ? vi : yi)(n, t));
+	return this.each((typeof t == "function" ? yi : t ? _i : vi)(n, t));
 }
-function Si() {
+function xi() {
 	this.textContent = "";
 }
-function Ci(e) {
+function Si(e) {
 	return function() {
 		this.textContent = e;
 	};
 }
-function wi(e) {
+function Ci(e) {
 	return function() {
 		var t = e.apply(this, arguments);
 		this.textContent = t ?? "";
 	};
 }
-function Ti(e) {
-	return arguments.length ? this.each(e == null ? Si : (typeof e == "function" ? wi : Ci)(e)) : this.node().textContent;
+function wi(e) {
+	return arguments.length ? this.each(e == null ? xi : (typeof e == "function" ? Ci : Si)(e)) : this.node().textContent;
 }
-function Ei() {
+function Ti() {
 	this.innerHTML = "";
 }
-function Di(e) {
+function Ei(e) {
 	return function() {
 		this.innerHTML = e;
 	};
 }
-function Oi(e) {
+function Di(e) {
 	return function() {
 		var t = e.apply(this, arguments);
 		this.innerHTML = t ?? "";
 	};
 }
-function ki(e) {
-	return arguments.length ? this.each(e == null ? Ei : (typeof e == "function" ? Oi : Di)(e)) : this.node().innerHTML;
+function Oi(e) {
+	return arguments.length ? this.each(e == null ? Ti : (typeof e == "function" ? Di : Ei)(e)) : this.node().innerHTML;
 }
-function Ai() {
+function ki() {
 	this.nextSibling && this.parentNode.appendChild(this);
 }
-function ji() {
-	return this.each(Ai);
+function Ai() {
+	return this.each(ki);
 }
-function Mi() {
+function ji() {
 	this.previousSibling && this.parentNode.insertBefore(this, this.parentNode.firstChild);
 }
-function Ni() {
-	return this.each(Mi);
+function Mi() {
+	return this.each(ji);
 }
-function Pi(e) {
-	var t = typeof e == "function" ? e : lr(e);
+function Ni(e) {
+	var t = typeof e == "function" ? e : cr(e);
 	return this.select(function() {
 		return this.appendChild(t.apply(this, arguments));
 	});
 }
-function Fi() {
+function Pi() {
 	return null;
 }
-function Ii(e, t) {
-	var n = typeof e == "function" ? e : lr(e), r = t == null ? Fi : typeof t == "function" ? t : dr(t);
+function Fi(e, t) {
+	var n = typeof e == "function" ? e : cr(e), r = t == null ? Pi : typeof t == "function" ? t : ur(t);
 	return this.select(function() {
 		return this.insertBefore(n.apply(this, arguments), r.apply(this, arguments) || null);
 	});
 }
-function Li() {
+function Ii() {
 	var e = this.parentNode;
 	e && e.removeChild(this);
 }
-function Ri() {
-	return this.each(Li);
+function Li() {
+	return this.each(Ii);
 }
-function zi() {
+function Ri() {
 	var e = this.cloneNode(!1), t = this.parentNode;
 	return t ? t.insertBefore(e, this.nextSibling) : e;
 }
-function Bi() {
+function zi() {
 	var e = this.cloneNode(!0), t = this.parentNode;
 	return t ? t.insertBefore(e, this.nextSibling) : e;
 }
-function Vi(e) {
-	return this.select(e ? Bi : zi);
+function Bi(e) {
+	return this.select(e ? zi : Ri);
 }
-function Hi(e) {
+function Vi(e) {
 	return arguments.length ? this.property("__data__", e) : this.node().__data__;
 }
-function Ui(e) {
+function Hi(e) {
 	return function(t) {
 		e.call(this, t, this.__data__);
 	};
 }
-function Wi(e) {
+function Ui(e) {
 	return e.trim().split(/^|\s+/).map(function(e) {
 		var t = "", n = e.indexOf(".");
 		return n >= 0 && (t = e.slice(n + 1), e = e.slice(0, n)), {
@@ -2796,7 +2796,7 @@ function Wi(e) {
 		};
 	});
 }
-function Gi(e) {
+function Wi(e) {
 	return function() {
 		var t = this.__on;
 		if (t) {
@@ -2805,9 +2805,9 @@ function Gi(e) {
 		}
 	};
 }
-function Ki(e, t, n) {
+function Gi(e, t, n) {
 	return function() {
-		var r = this.__on, i, a = Ui(t);
+		var r = this.__on, i, a = Hi(t);
 		if (r) {
 			for (var o = 0, s = r.length; o < s; ++o) if ((i = r[o]).type === e.type && i.name === e.name) {
 				this.removeEventListener(i.type, i.listener, i.options), this.addEventListener(i.type, i.listener = a, i.options = n), i.value = t;
@@ -2823,98 +2823,98 @@ function Ki(e, t, n) {
 		}, r ? r.push(i) : this.__on = [i];
 	};
 }
-function qi(e, t, n) {
-	var r = Wi(e + ""), i, a = r.length, o;
+function Ki(e, t, n) {
+	var r = Ui(e + ""), i, a = r.length, o;
 	if (arguments.length < 2) {
 		var s = this.node().__on;
 		if (s) {
 			for (var c = 0, l = s.length, u; c < l; ++c) for (i = 0, u = s[c]; i < a; ++i) if ((o = r[i]).type === u.type && o.name === u.name) return u.value;
 		}
 	} else {
-		for (s = t ? Ki : Gi, i = 0; i < a; ++i) this.each(s(r[i], t, n));
+		for (s = t ? Gi : Wi, i = 0; i < a; ++i) this.each(s(r[i], t, n));
 		return this;
 	}
 }
-function Ji(e, t, n) {
-	var r = ri(e), i = r.CustomEvent;
+function qi(e, t, n) {
+	var r = ni(e), i = r.CustomEvent;
 	typeof i == "function" ? i = new i(t, n) : (i = r.document.createEvent("Event"), n ? (i.initEvent(t, n.bubbles, n.cancelable), i.detail = n.detail) : i.initEvent(t, !1, !1)), e.dispatchEvent(i);
+}
+function Ji(e, t) {
+	return function() {
+		return qi(this, e, t);
+	};
 }
 function Yi(e, t) {
 	return function() {
-		return Ji(this, e, t);
+		return qi(this, e, t.apply(this, arguments));
 	};
 }
 function Xi(e, t) {
-	return function() {
-		return Ji(this, e, t.apply(this, arguments));
-	};
+	return this.each((typeof t == "function" ? Yi : Ji)(e, t));
 }
-function Zi(e, t) {
-	return this.each((typeof t == "function" ? Xi : Yi)(e, t));
-}
-function* Qi() {
+function* Zi() {
 	for (var e = this._groups, t = 0, n = e.length; t < n; ++t) for (var r = e[t], i = 0, a = r.length, o; i < a; ++i) (o = r[i]) && (yield o);
 }
-var $i = [null];
-function U(e, t) {
+var Qi = [null];
+function W(e, t) {
 	this._groups = e, this._parents = t;
 }
-function ea() {
-	return new U([[document.documentElement]], $i);
+function $i() {
+	return new W([[document.documentElement]], Qi);
 }
-function ta() {
+function ea() {
 	return this;
 }
-U.prototype = ea.prototype = {
-	constructor: U,
-	select: fr,
-	selectAll: _r,
-	selectChild: Cr,
-	selectChildren: Dr,
-	filter: Or,
-	data: Ir,
-	enter: Ar,
-	exit: Rr,
-	join: zr,
-	merge: Br,
-	selection: ta,
-	order: Vr,
-	sort: Hr,
-	call: Wr,
-	nodes: Gr,
-	node: Kr,
-	size: qr,
-	empty: Jr,
-	each: Yr,
-	attr: ni,
-	style: si,
-	property: fi,
-	classed: xi,
-	text: Ti,
-	html: ki,
-	raise: ji,
-	lower: Ni,
-	append: Pi,
-	insert: Ii,
-	remove: Ri,
-	clone: Vi,
-	datum: Hi,
-	on: qi,
-	dispatch: Zi,
-	[Symbol.iterator]: Qi
+W.prototype = $i.prototype = {
+	constructor: W,
+	select: dr,
+	selectAll: gr,
+	selectChild: Sr,
+	selectChildren: Er,
+	filter: Dr,
+	data: Fr,
+	enter: kr,
+	exit: Lr,
+	join: Rr,
+	merge: zr,
+	selection: ea,
+	order: Br,
+	sort: Vr,
+	call: Ur,
+	nodes: Wr,
+	node: Gr,
+	size: Kr,
+	empty: qr,
+	each: Jr,
+	attr: ti,
+	style: oi,
+	property: di,
+	classed: bi,
+	text: wi,
+	html: Oi,
+	raise: Ai,
+	lower: Mi,
+	append: Ni,
+	insert: Fi,
+	remove: Li,
+	clone: Bi,
+	datum: Vi,
+	on: Ki,
+	dispatch: Xi,
+	[Symbol.iterator]: Zi
 };
-function na(e) {
-	return typeof e == "string" ? new U([[document.querySelector(e)]], [document.documentElement]) : new U([[e]], $i);
+function ta(e) {
+	return typeof e == "string" ? new W([[document.querySelector(e)]], [document.documentElement]) : new W([[e]], Qi);
 }
-var ra = 0;
+var na = 0;
+function ra() {
+	return new ia();
+}
 function ia() {
-	return new aa();
+	this._ = "@" + (++na).toString(36);
 }
-function aa() {
-	this._ = "@" + (++ra).toString(36);
-}
-aa.prototype = ia.prototype = {
-	constructor: aa,
+ia.prototype = ra.prototype = {
+	constructor: ia,
 	get: function(e) {
 		for (var t = this._; !(t in e);) if (!(e = e.parentNode)) return;
 		return e[t];
@@ -2929,13 +2929,13 @@ aa.prototype = ia.prototype = {
 		return this._;
 	}
 };
-function oa(e) {
+function aa(e) {
 	let t;
 	for (; t = e.sourceEvent;) e = t;
 	return e;
 }
-function sa(e, t) {
-	if (e = oa(e), t === void 0 && (t = e.currentTarget), t) {
+function oa(e, t) {
+	if (e = aa(e), t === void 0 && (t = e.currentTarget), t) {
 		var n = t.ownerSVGElement || t;
 		if (n.createSVGPoint) {
 			var r = n.createSVGPoint();
@@ -2949,18 +2949,18 @@ function sa(e, t) {
 	return [e.pageX, e.pageY];
 }
 // node_modules/d3-dispatch/dist/d3-dispatch.mjs
-var ca = { value: () => {} };
-function la() {
+var sa = { value: () => {} };
+function ca() {
 	for (var e = 0, t = arguments.length, n = {}, r; e < t; ++e) {
 		if (!(r = arguments[e] + "") || r in n || /[\s.]/.test(r)) throw Error("illegal type: " + r);
 		n[r] = [];
 	}
-	return new ua(n);
+	return new la(n);
 }
-function ua(e) {
+function la(e) {
 	this._ = e;
 }
-function da(e, t) {
+function ua(e, t) {
 	return e.trim().split(/^|\s+/).map(function(e) {
 		var n = "", r = e.indexOf(".");
 		if (r >= 0 && (n = e.slice(r + 1), e = e.slice(0, r)), e && !t.hasOwnProperty(e)) throw Error("unknown type: " + e);
@@ -2970,23 +2970,23 @@ function da(e, t) {
 		};
 	});
 }
-ua.prototype = la.prototype = {
-	constructor: ua,
+la.prototype = ca.prototype = {
+	constructor: la,
 	on: function(e, t) {
-		var n = this._, r = da(e + "", n), i, a = -1, o = r.length;
+		var n = this._, r = ua(e + "", n), i, a = -1, o = r.length;
 		if (arguments.length < 2) {
-			for (; ++a < o;) if ((i = (e = r[a]).type) && (i = fa(n[i], e.name))) return i;
+			for (; ++a < o;) if ((i = (e = r[a]).type) && (i = da(n[i], e.name))) return i;
 		} else {
 			if (t != null && typeof t != "function") throw Error("invalid callback: " + t);
-			for (; ++a < o;) if (i = (e = r[a]).type) n[i] = pa(n[i], e.name, t);
-			else if (t == null) for (i in n) n[i] = pa(n[i], e.name, null);
+			for (; ++a < o;) if (i = (e = r[a]).type) n[i] = fa(n[i], e.name, t);
+			else if (t == null) for (i in n) n[i] = fa(n[i], e.name, null);
 			return this;
 		}
 	},
 	copy: function() {
 		var e = {}, t = this._;
 		for (var n in t) e[n] = t[n].slice();
-		return new ua(e);
+		return new la(e);
 	},
 	call: function(e, t) {
 		if ((i = arguments.length - 2) > 0) for (var n = Array(i), r = 0, i, a; r < i; ++r) n[r] = arguments[r + 2];
@@ -2998,12 +2998,12 @@ ua.prototype = la.prototype = {
 		for (var r = this._[e], i = 0, a = r.length; i < a; ++i) r[i].value.apply(t, n);
 	}
 };
-function fa(e, t) {
+function da(e, t) {
 	for (var n = 0, r = e.length, i; n < r; ++n) if ((i = e[n]).name === t) return i.value;
 }
-function pa(e, t, n) {
+function fa(e, t, n) {
 	for (var r = 0, i = e.length; r < i; ++r) if (e[r].name === t) {
-		e[r] = ca, e = e.slice(0, r).concat(e.slice(r + 1));
+		e[r] = sa, e = e.slice(0, r).concat(e.slice(r + 1));
 		break;
 	}
 	return n != null && e.push({
@@ -3012,24 +3012,24 @@ function pa(e, t, n) {
 	}), e;
 }
 // node_modules/d3-drag/dist/d3-drag.mjs
-var ma = {
+var pa = {
 	capture: !0,
 	passive: !1
 };
-function ha(e) {
+function ma(e) {
 	e.preventDefault(), e.stopImmediatePropagation();
 }
-function ga(e) {
-	var t = e.document.documentElement, n = na(e).on("dragstart.drag", ha, ma);
-	"onselectstart" in t ? n.on("selectstart.drag", ha, ma) : (t.__noselect = t.style.MozUserSelect, t.style.MozUserSelect = "none");
+function ha(e) {
+	var t = e.document.documentElement, n = ta(e).on("dragstart.drag", ma, pa);
+	"onselectstart" in t ? n.on("selectstart.drag", ma, pa) : (t.__noselect = t.style.MozUserSelect, t.style.MozUserSelect = "none");
 }
-function _a(e, t) {
-	var n = e.document.documentElement, r = na(e).on("dragstart.drag", null);
-	t && (r.on("click.drag", ha, ma), setTimeout(function() {
+function ga(e, t) {
+	var n = e.document.documentElement, r = ta(e).on("dragstart.drag", null);
+	t && (r.on("click.drag", ma, pa), setTimeout(function() {
 		r.on("click.drag", null);
 	}, 0)), "onselectstart" in n ? r.on("selectstart.drag", null) : (n.style.MozUserSelect = n.__noselect, delete n.__noselect);
 }
-function va(e, { sourceEvent: t, subject: n, target: r, identifier: i, active: a, x: o, y: s, dx: c, dy: l, dispatch: u }) {
+function _a(e, { sourceEvent: t, subject: n, target: r, identifier: i, active: a, x: o, y: s, dx: c, dy: l, dispatch: u }) {
 	Object.defineProperties(this, {
 		type: {
 			value: e,
@@ -3084,21 +3084,21 @@ function va(e, { sourceEvent: t, subject: n, target: r, identifier: i, active: a
 		_: { value: u }
 	});
 }
-va.prototype.on = function() {
+_a.prototype.on = function() {
 	var e = this._.on.apply(this._, arguments);
 	return e === this._ ? this : e;
 };
 // node_modules/d3-color/dist/d3-color.mjs
-function ya(e, t, n) {
+function va(e, t, n) {
 	e.prototype = t.prototype = n, n.constructor = e;
 }
-function ba(e, t) {
+function ya(e, t) {
 	var n = Object.create(e.prototype);
 	for (var r in t) n[r] = t[r];
 	return n;
 }
-function xa() {}
-var Sa = .7, Ca = 1 / Sa, wa = "\\s*([+-]?\\d+)\\s*", Ta = "\\s*([+-]?(?:\\d*\\.)?\\d+(?:[eE][+-]?\\d+)?)\\s*", W = "\\s*([+-]?(?:\\d*\\.)?\\d+(?:[eE][+-]?\\d+)?)%\\s*", Ea = /^#([0-9a-f]{3,8})$/, Da = RegExp(`^rgb\\(${wa},${wa},${wa}\\)$`), Oa = RegExp(`^rgb\\(${W},${W},${W}\\)$`), ka = RegExp(`^rgba\\(${wa},${wa},${wa},${Ta}\\)$`), Aa = RegExp(`^rgba\\(${W},${W},${W},${Ta}\\)$`), ja = RegExp(`^hsl\\(${Ta},${W},${W}\\)$`), Ma = RegExp(`^hsla\\(${Ta},${W},${W},${Ta}\\)$`), Na = {
+function ba() {}
+var xa = .7, Sa = 1 / xa, Ca = "\\s*([+-]?\\d+)\\s*", wa = "\\s*([+-]?(?:\\d*\\.)?\\d+(?:[eE][+-]?\\d+)?)\\s*", G = "\\s*([+-]?(?:\\d*\\.)?\\d+(?:[eE][+-]?\\d+)?)%\\s*", Ta = /^#([0-9a-f]{3,8})$/, Ea = RegExp(`^rgb\\(${Ca},${Ca},${Ca}\\)$`), Da = RegExp(`^rgb\\(${G},${G},${G}\\)$`), Oa = RegExp(`^rgba\\(${Ca},${Ca},${Ca},${wa}\\)$`), ka = RegExp(`^rgba\\(${G},${G},${G},${wa}\\)$`), Aa = RegExp(`^hsl\\(${wa},${G},${G}\\)$`), ja = RegExp(`^hsla\\(${wa},${G},${G},${wa}\\)$`), Ma = {
 	aliceblue: 15792383,
 	antiquewhite: 16444375,
 	aqua: 65535,
@@ -3248,266 +3248,266 @@ var Sa = .7, Ca = 1 / Sa, wa = "\\s*([+-]?\\d+)\\s*", Ta = "\\s*([+-]?(?:\\d*\\.
 	yellow: 16776960,
 	yellowgreen: 10145074
 };
-ya(xa, Ra, {
+va(ba, La, {
 	copy(e) {
 		return Object.assign(new this.constructor(), this, e);
 	},
 	displayable() {
 		return this.rgb().displayable();
 	},
-	hex: Pa,
-	formatHex: Pa,
-	formatHex8: Fa,
-	formatHsl: Ia,
-	formatRgb: La,
-	toString: La
+	hex: Na,
+	formatHex: Na,
+	formatHex8: Pa,
+	formatHsl: Fa,
+	formatRgb: Ia,
+	toString: Ia
 });
-function Pa() {
+function Na() {
 	return this.rgb().formatHex();
 }
-function Fa() {
+function Pa() {
 	return this.rgb().formatHex8();
 }
-function Ia() {
-	return Xa(this).formatHsl();
+function Fa() {
+	return Ya(this).formatHsl();
 }
-function La() {
+function Ia() {
 	return this.rgb().formatRgb();
 }
-function Ra(e) {
+function La(e) {
 	var t, n;
-	return e = (e + "").trim().toLowerCase(), (t = Ea.exec(e)) ? (n = t[1].length, t = parseInt(t[1], 16), n === 6 ? za(t) : n === 3 ? new G(t >> 8 & 15 | t >> 4 & 240, t >> 4 & 15 | t & 240, (t & 15) << 4 | t & 15, 1) : n === 8 ? Ba(t >> 24 & 255, t >> 16 & 255, t >> 8 & 255, (t & 255) / 255) : n === 4 ? Ba(t >> 12 & 15 | t >> 8 & 240, t >> 8 & 15 | t >> 4 & 240, t >> 4 & 15 | t & 240, ((t & 15) << 4 | t & 15) / 255) : null) : (t = Da.exec(e)) ? new G(t[1], t[2], t[3], 1) : (t = Oa.exec(e)) ? new G(t[1] * 255 / 100, t[2] * 255 / 100, t[3] * 255 / 100, 1) : (t = ka.exec(e)) ? Ba(t[1], t[2], t[3], t[4]) : (t = Aa.exec(e)) ? Ba(t[1] * 255 / 100, t[2] * 255 / 100, t[3] * 255 / 100, t[4]) : (t = ja.exec(e)) ? Ya(t[1], t[2] / 100, t[3] / 100, 1) : (t = Ma.exec(e)) ? Ya(t[1], t[2] / 100, t[3] / 100, t[4]) : Na.hasOwnProperty(e) ? za(Na[e]) : e === "transparent" ? new G(NaN, NaN, NaN, 0) : null;
+	return e = (e + "").trim().toLowerCase(), (t = Ta.exec(e)) ? (n = t[1].length, t = parseInt(t[1], 16), n === 6 ? Ra(t) : n === 3 ? new K(t >> 8 & 15 | t >> 4 & 240, t >> 4 & 15 | t & 240, (t & 15) << 4 | t & 15, 1) : n === 8 ? za(t >> 24 & 255, t >> 16 & 255, t >> 8 & 255, (t & 255) / 255) : n === 4 ? za(t >> 12 & 15 | t >> 8 & 240, t >> 8 & 15 | t >> 4 & 240, t >> 4 & 15 | t & 240, ((t & 15) << 4 | t & 15) / 255) : null) : (t = Ea.exec(e)) ? new K(t[1], t[2], t[3], 1) : (t = Da.exec(e)) ? new K(t[1] * 255 / 100, t[2] * 255 / 100, t[3] * 255 / 100, 1) : (t = Oa.exec(e)) ? za(t[1], t[2], t[3], t[4]) : (t = ka.exec(e)) ? za(t[1] * 255 / 100, t[2] * 255 / 100, t[3] * 255 / 100, t[4]) : (t = Aa.exec(e)) ? Ja(t[1], t[2] / 100, t[3] / 100, 1) : (t = ja.exec(e)) ? Ja(t[1], t[2] / 100, t[3] / 100, t[4]) : Ma.hasOwnProperty(e) ? Ra(Ma[e]) : e === "transparent" ? new K(NaN, NaN, NaN, 0) : null;
 }
-function za(e) {
-	return new G(e >> 16 & 255, e >> 8 & 255, e & 255, 1);
+function Ra(e) {
+	return new K(e >> 16 & 255, e >> 8 & 255, e & 255, 1);
 }
-function Ba(e, t, n, r) {
-	return r <= 0 && (e = t = n = NaN), new G(e, t, n, r);
+function za(e, t, n, r) {
+	return r <= 0 && (e = t = n = NaN), new K(e, t, n, r);
 }
-function Va(e) {
-	return e instanceof xa || (e = Ra(e)), e ? (e = e.rgb(), new G(e.r, e.g, e.b, e.opacity)) : new G();
+function Ba(e) {
+	return e instanceof ba || (e = La(e)), e ? (e = e.rgb(), new K(e.r, e.g, e.b, e.opacity)) : new K();
 }
-function Ha(e, t, n, r) {
-	return arguments.length === 1 ? Va(e) : new G(e, t, n, r ?? 1);
+function Va(e, t, n, r) {
+	return arguments.length === 1 ? Ba(e) : new K(e, t, n, r ?? 1);
 }
-function G(e, t, n, r) {
+function K(e, t, n, r) {
 	this.r = +e, this.g = +t, this.b = +n, this.opacity = +r;
 }
-ya(G, Ha, ba(xa, {
+va(K, Va, ya(ba, {
 	brighter(e) {
-		return e = e == null ? Ca : Ca ** +e, new G(this.r * e, this.g * e, this.b * e, this.opacity);
+		return e = e == null ? Sa : Sa ** +e, new K(this.r * e, this.g * e, this.b * e, this.opacity);
 	},
 	darker(e) {
-		return e = e == null ? Sa : Sa ** +e, new G(this.r * e, this.g * e, this.b * e, this.opacity);
+		return e = e == null ? xa : xa ** +e, new K(this.r * e, this.g * e, this.b * e, this.opacity);
 	},
 	rgb() {
 		return this;
 	},
 	clamp() {
-		return new G(qa(this.r), qa(this.g), qa(this.b), Ka(this.opacity));
+		return new K(Ka(this.r), Ka(this.g), Ka(this.b), Ga(this.opacity));
 	},
 	displayable() {
 		return -.5 <= this.r && this.r < 255.5 && -.5 <= this.g && this.g < 255.5 && -.5 <= this.b && this.b < 255.5 && 0 <= this.opacity && this.opacity <= 1;
 	},
-	hex: Ua,
-	formatHex: Ua,
-	formatHex8: Wa,
-	formatRgb: Ga,
-	toString: Ga
+	hex: Ha,
+	formatHex: Ha,
+	formatHex8: Ua,
+	formatRgb: Wa,
+	toString: Wa
 }));
+function Ha() {
+	return `#${qa(this.r)}${qa(this.g)}${qa(this.b)}`;
+}
 function Ua() {
-	return `#${Ja(this.r)}${Ja(this.g)}${Ja(this.b)}`;
+	return `#${qa(this.r)}${qa(this.g)}${qa(this.b)}${qa((isNaN(this.opacity) ? 1 : this.opacity) * 255)}`;
 }
 function Wa() {
-	return `#${Ja(this.r)}${Ja(this.g)}${Ja(this.b)}${Ja((isNaN(this.opacity) ? 1 : this.opacity) * 255)}`;
+	let e = Ga(this.opacity);
+	return `${e === 1 ? "rgb(" : "rgba("}${Ka(this.r)}, ${Ka(this.g)}, ${Ka(this.b)}${e === 1 ? ")" : `, ${e})`}`;
 }
-function Ga() {
-	let e = Ka(this.opacity);
-	return `${e === 1 ? "rgb(" : "rgba("}${qa(this.r)}, ${qa(this.g)}, ${qa(this.b)}${e === 1 ? ")" : `, ${e})`}`;
-}
-function Ka(e) {
+function Ga(e) {
 	return isNaN(e) ? 1 : Math.max(0, Math.min(1, e));
 }
-function qa(e) {
+function Ka(e) {
 	return Math.max(0, Math.min(255, Math.round(e) || 0));
 }
-function Ja(e) {
-	return e = qa(e), (e < 16 ? "0" : "") + e.toString(16);
+function qa(e) {
+	return e = Ka(e), (e < 16 ? "0" : "") + e.toString(16);
 }
-function Ya(e, t, n, r) {
-	return r <= 0 ? e = t = n = NaN : n <= 0 || n >= 1 ? e = t = NaN : t <= 0 && (e = NaN), new K(e, t, n, r);
+function Ja(e, t, n, r) {
+	return r <= 0 ? e = t = n = NaN : n <= 0 || n >= 1 ? e = t = NaN : t <= 0 && (e = NaN), new q(e, t, n, r);
 }
-function Xa(e) {
-	if (e instanceof K) return new K(e.h, e.s, e.l, e.opacity);
-	if (e instanceof xa || (e = Ra(e)), !e) return new K();
-	if (e instanceof K) return e;
+function Ya(e) {
+	if (e instanceof q) return new q(e.h, e.s, e.l, e.opacity);
+	if (e instanceof ba || (e = La(e)), !e) return new q();
+	if (e instanceof q) return e;
 	e = e.rgb();
 	var t = e.r / 255, n = e.g / 255, r = e.b / 255, i = Math.min(t, n, r), a = Math.max(t, n, r), o = NaN, s = a - i, c = (a + i) / 2;
-	return s ? (o = t === a ? (n - r) / s + (n < r) * 6 : n === a ? (r - t) / s + 2 : (t - n) / s + 4, s /= c < .5 ? a + i : 2 - a - i, o *= 60) : s = c > 0 && c < 1 ? 0 : o, new K(o, s, c, e.opacity);
+	return s ? (o = t === a ? (n - r) / s + (n < r) * 6 : n === a ? (r - t) / s + 2 : (t - n) / s + 4, s /= c < .5 ? a + i : 2 - a - i, o *= 60) : s = c > 0 && c < 1 ? 0 : o, new q(o, s, c, e.opacity);
 }
-function Za(e, t, n, r) {
-	return arguments.length === 1 ? Xa(e) : new K(e, t, n, r ?? 1);
+function Xa(e, t, n, r) {
+	return arguments.length === 1 ? Ya(e) : new q(e, t, n, r ?? 1);
 }
-function K(e, t, n, r) {
+function q(e, t, n, r) {
 	this.h = +e, this.s = +t, this.l = +n, this.opacity = +r;
 }
-ya(K, Za, ba(xa, {
+va(q, Xa, ya(ba, {
 	brighter(e) {
-		return e = e == null ? Ca : Ca ** +e, new K(this.h, this.s, this.l * e, this.opacity);
+		return e = e == null ? Sa : Sa ** +e, new q(this.h, this.s, this.l * e, this.opacity);
 	},
 	darker(e) {
-		return e = e == null ? Sa : Sa ** +e, new K(this.h, this.s, this.l * e, this.opacity);
+		return e = e == null ? xa : xa ** +e, new q(this.h, this.s, this.l * e, this.opacity);
 	},
 	rgb() {
 		var e = this.h % 360 + (this.h < 0) * 360, t = isNaN(e) || isNaN(this.s) ? 0 : this.s, n = this.l, r = n + (n < .5 ? n : 1 - n) * t, i = 2 * n - r;
-		return new G(eo(e >= 240 ? e - 240 : e + 120, i, r), eo(e, i, r), eo(e < 120 ? e + 240 : e - 120, i, r), this.opacity);
+		return new K($a(e >= 240 ? e - 240 : e + 120, i, r), $a(e, i, r), $a(e < 120 ? e + 240 : e - 120, i, r), this.opacity);
 	},
 	clamp() {
-		return new K(Qa(this.h), $a(this.s), $a(this.l), Ka(this.opacity));
+		return new q(Za(this.h), Qa(this.s), Qa(this.l), Ga(this.opacity));
 	},
 	displayable() {
 		return (0 <= this.s && this.s <= 1 || isNaN(this.s)) && 0 <= this.l && this.l <= 1 && 0 <= this.opacity && this.opacity <= 1;
 	},
 	formatHsl() {
-		let e = Ka(this.opacity);
-		return `${e === 1 ? "hsl(" : "hsla("}${Qa(this.h)}, ${$a(this.s) * 100}%, ${$a(this.l) * 100}%${e === 1 ? ")" : `, ${e})`}`;
+		let e = Ga(this.opacity);
+		return `${e === 1 ? "hsl(" : "hsla("}${Za(this.h)}, ${Qa(this.s) * 100}%, ${Qa(this.l) * 100}%${e === 1 ? ")" : `, ${e})`}`;
 	}
 }));
-function Qa(e) {
+function Za(e) {
 	return e = (e || 0) % 360, e < 0 ? e + 360 : e;
 }
-function $a(e) {
+function Qa(e) {
 	return Math.max(0, Math.min(1, e || 0));
 }
-function eo(e, t, n) {
+function $a(e, t, n) {
 	return (e < 60 ? t + (n - t) * e / 60 : e < 180 ? n : e < 240 ? t + (n - t) * (240 - e) / 60 : t) * 255;
 }
-var to = Math.PI / 180, no = 180 / Math.PI, ro = 18, io = .96422, ao = 1, oo = .82521, so = 4 / 29, co = 6 / 29, lo = 3 * co * co, uo = co * co * co;
-function fo(e) {
-	if (e instanceof q) return new q(e.l, e.a, e.b, e.opacity);
-	if (e instanceof J) return bo(e);
-	e instanceof G || (e = Va(e));
-	var t = _o(e.r), n = _o(e.g), r = _o(e.b), i = mo((.2225045 * t + .7168786 * n + .0606169 * r) / ao), a, o;
-	return t === n && n === r ? a = o = i : (a = mo((.4360747 * t + .3850649 * n + .1430804 * r) / io), o = mo((.0139322 * t + .0971045 * n + .7141733 * r) / oo)), new q(116 * i - 16, 500 * (a - i), 200 * (i - o), e.opacity);
+var eo = Math.PI / 180, to = 180 / Math.PI, no = 18, ro = .96422, io = 1, ao = .82521, oo = 4 / 29, so = 6 / 29, co = 3 * so * so, lo = so * so * so;
+function uo(e) {
+	if (e instanceof J) return new J(e.l, e.a, e.b, e.opacity);
+	if (e instanceof Y) return yo(e);
+	e instanceof K || (e = Ba(e));
+	var t = go(e.r), n = go(e.g), r = go(e.b), i = po((.2225045 * t + .7168786 * n + .0606169 * r) / io), a, o;
+	return t === n && n === r ? a = o = i : (a = po((.4360747 * t + .3850649 * n + .1430804 * r) / ro), o = po((.0139322 * t + .0971045 * n + .7141733 * r) / ao)), new J(116 * i - 16, 500 * (a - i), 200 * (i - o), e.opacity);
 }
-function po(e, t, n, r) {
-	return arguments.length === 1 ? fo(e) : new q(e, t, n, r ?? 1);
+function fo(e, t, n, r) {
+	return arguments.length === 1 ? uo(e) : new J(e, t, n, r ?? 1);
 }
-function q(e, t, n, r) {
+function J(e, t, n, r) {
 	this.l = +e, this.a = +t, this.b = +n, this.opacity = +r;
 }
-ya(q, po, ba(xa, {
+va(J, fo, ya(ba, {
 	brighter(e) {
-		return new q(this.l + ro * (e ?? 1), this.a, this.b, this.opacity);
+		return new J(this.l + no * (e ?? 1), this.a, this.b, this.opacity);
 	},
 	darker(e) {
-		return new q(this.l - ro * (e ?? 1), this.a, this.b, this.opacity);
+		return new J(this.l - no * (e ?? 1), this.a, this.b, this.opacity);
 	},
 	rgb() {
 		var e = (this.l + 16) / 116, t = isNaN(this.a) ? e : e + this.a / 500, n = isNaN(this.b) ? e : e - this.b / 200;
-		return t = io * ho(t), e = ao * ho(e), n = oo * ho(n), new G(go(3.1338561 * t - 1.6168667 * e - .4906146 * n), go(-.9787684 * t + 1.9161415 * e + .033454 * n), go(.0719453 * t - .2289914 * e + 1.4052427 * n), this.opacity);
+		return t = ro * mo(t), e = io * mo(e), n = ao * mo(n), new K(ho(3.1338561 * t - 1.6168667 * e - .4906146 * n), ho(-.9787684 * t + 1.9161415 * e + .033454 * n), ho(.0719453 * t - .2289914 * e + 1.4052427 * n), this.opacity);
 	}
 }));
+function po(e) {
+	return e > lo ? e ** (1 / 3) : e / co + oo;
+}
 function mo(e) {
-	return e > uo ? e ** (1 / 3) : e / lo + so;
+	return e > so ? e * e * e : co * (e - oo);
 }
 function ho(e) {
-	return e > co ? e * e * e : lo * (e - so);
-}
-function go(e) {
 	return 255 * (e <= .0031308 ? 12.92 * e : 1.055 * e ** (1 / 2.4) - .055);
 }
-function _o(e) {
+function go(e) {
 	return (e /= 255) <= .04045 ? e / 12.92 : ((e + .055) / 1.055) ** 2.4;
 }
-function vo(e) {
-	if (e instanceof J) return new J(e.h, e.c, e.l, e.opacity);
-	if (e instanceof q || (e = fo(e)), e.a === 0 && e.b === 0) return new J(NaN, 0 < e.l && e.l < 100 ? 0 : NaN, e.l, e.opacity);
-	var t = Math.atan2(e.b, e.a) * no;
-	return new J(t < 0 ? t + 360 : t, Math.sqrt(e.a * e.a + e.b * e.b), e.l, e.opacity);
+function _o(e) {
+	if (e instanceof Y) return new Y(e.h, e.c, e.l, e.opacity);
+	if (e instanceof J || (e = uo(e)), e.a === 0 && e.b === 0) return new Y(NaN, 0 < e.l && e.l < 100 ? 0 : NaN, e.l, e.opacity);
+	var t = Math.atan2(e.b, e.a) * to;
+	return new Y(t < 0 ? t + 360 : t, Math.sqrt(e.a * e.a + e.b * e.b), e.l, e.opacity);
 }
-function yo(e, t, n, r) {
-	return arguments.length === 1 ? vo(e) : new J(e, t, n, r ?? 1);
+function vo(e, t, n, r) {
+	return arguments.length === 1 ? _o(e) : new Y(e, t, n, r ?? 1);
 }
-function J(e, t, n, r) {
+function Y(e, t, n, r) {
 	this.h = +e, this.c = +t, this.l = +n, this.opacity = +r;
 }
-function bo(e) {
-	if (isNaN(e.h)) return new q(e.l, 0, 0, e.opacity);
-	var t = e.h * to;
-	return new q(e.l, Math.cos(t) * e.c, Math.sin(t) * e.c, e.opacity);
+function yo(e) {
+	if (isNaN(e.h)) return new J(e.l, 0, 0, e.opacity);
+	var t = e.h * eo;
+	return new J(e.l, Math.cos(t) * e.c, Math.sin(t) * e.c, e.opacity);
 }
-ya(J, yo, ba(xa, {
+va(Y, vo, ya(ba, {
 	brighter(e) {
-		return new J(this.h, this.c, this.l + ro * (e ?? 1), this.opacity);
+		return new Y(this.h, this.c, this.l + no * (e ?? 1), this.opacity);
 	},
 	darker(e) {
-		return new J(this.h, this.c, this.l - ro * (e ?? 1), this.opacity);
+		return new Y(this.h, this.c, this.l - no * (e ?? 1), this.opacity);
 	},
 	rgb() {
-		return bo(this).rgb();
+		return yo(this).rgb();
 	}
 }));
-var xo = -.14861, So = 1.78277, Co = -.29227, wo = -.90649, To = 1.97294, Eo = To * wo, Do = To * So, Oo = So * Co - wo * xo;
-function ko(e) {
-	if (e instanceof jo) return new jo(e.h, e.s, e.l, e.opacity);
-	e instanceof G || (e = Va(e));
-	var t = e.r / 255, n = e.g / 255, r = e.b / 255, i = (Oo * r + Eo * t - Do * n) / (Oo + Eo - Do), a = r - i, o = (To * (n - i) - Co * a) / wo, s = Math.sqrt(o * o + a * a) / (To * i * (1 - i)), c = s ? Math.atan2(o, a) * no - 120 : NaN;
-	return new jo(c < 0 ? c + 360 : c, s, i, e.opacity);
+var bo = -.14861, xo = 1.78277, So = -.29227, Co = -.90649, wo = 1.97294, To = wo * Co, Eo = wo * xo, Do = xo * So - Co * bo;
+function Oo(e) {
+	if (e instanceof Ao) return new Ao(e.h, e.s, e.l, e.opacity);
+	e instanceof K || (e = Ba(e));
+	var t = e.r / 255, n = e.g / 255, r = e.b / 255, i = (Do * r + To * t - Eo * n) / (Do + To - Eo), a = r - i, o = (wo * (n - i) - So * a) / Co, s = Math.sqrt(o * o + a * a) / (wo * i * (1 - i)), c = s ? Math.atan2(o, a) * to - 120 : NaN;
+	return new Ao(c < 0 ? c + 360 : c, s, i, e.opacity);
+}
+function ko(e, t, n, r) {
+	return arguments.length === 1 ? Oo(e) : new Ao(e, t, n, r ?? 1);
 }
 function Ao(e, t, n, r) {
-	return arguments.length === 1 ? ko(e) : new jo(e, t, n, r ?? 1);
-}
-function jo(e, t, n, r) {
 	this.h = +e, this.s = +t, this.l = +n, this.opacity = +r;
 }
-ya(jo, Ao, ba(xa, {
+va(Ao, ko, ya(ba, {
 	brighter(e) {
-		return e = e == null ? Ca : Ca ** +e, new jo(this.h, this.s, this.l * e, this.opacity);
+		return e = e == null ? Sa : Sa ** +e, new Ao(this.h, this.s, this.l * e, this.opacity);
 	},
 	darker(e) {
-		return e = e == null ? Sa : Sa ** +e, new jo(this.h, this.s, this.l * e, this.opacity);
+		return e = e == null ? xa : xa ** +e, new Ao(this.h, this.s, this.l * e, this.opacity);
 	},
 	rgb() {
-		var e = isNaN(this.h) ? 0 : (this.h + 120) * to, t = +this.l, n = isNaN(this.s) ? 0 : this.s * t * (1 - t), r = Math.cos(e), i = Math.sin(e);
-		return new G(255 * (t + n * (xo * r + So * i)), 255 * (t + n * (Co * r + wo * i)), 255 * (t + To * r * n), this.opacity);
+		var e = isNaN(this.h) ? 0 : (this.h + 120) * eo, t = +this.l, n = isNaN(this.s) ? 0 : this.s * t * (1 - t), r = Math.cos(e), i = Math.sin(e);
+		return new K(255 * (t + n * (bo * r + xo * i)), 255 * (t + n * (So * r + Co * i)), 255 * (t + wo * r * n), this.opacity);
 	}
 }));
-var Mo = (e) => () => e;
-function No(e, t) {
+var jo = (e) => () => e;
+function Mo(e, t) {
 	return function(n) {
 		return e + n * t;
 	};
 }
-function Po(e, t, n) {
+function No(e, t, n) {
 	return e **= +n, t = t ** +n - e, n = 1 / n, function(r) {
 		return (e + r * t) ** +n;
 	};
 }
-function Fo(e, t) {
+function Po(e, t) {
 	var n = t - e;
-	return n ? No(e, n > 180 || n < -180 ? n - 360 * Math.round(n / 360) : n) : Mo(isNaN(e) ? t : e);
+	return n ? Mo(e, n > 180 || n < -180 ? n - 360 * Math.round(n / 360) : n) : jo(isNaN(e) ? t : e);
 }
-function Io(e) {
-	return (e = +e) == 1 ? Y : function(t, n) {
-		return n - t ? Po(t, n, e) : Mo(isNaN(t) ? n : t);
+function Fo(e) {
+	return (e = +e) == 1 ? X : function(t, n) {
+		return n - t ? No(t, n, e) : jo(isNaN(t) ? n : t);
 	};
 }
-function Y(e, t) {
+function X(e, t) {
 	var n = t - e;
-	return n ? No(e, n) : Mo(isNaN(e) ? t : e);
+	return n ? Mo(e, n) : jo(isNaN(e) ? t : e);
 }
-var Lo = (function e(t) {
-	var n = Io(t);
+var Io = (function e(t) {
+	var n = Fo(t);
 	function r(e, t) {
-		var r = n((e = Ha(e)).r, (t = Ha(t)).r), i = n(e.g, t.g), a = n(e.b, t.b), o = Y(e.opacity, t.opacity);
+		var r = n((e = Va(e)).r, (t = Va(t)).r), i = n(e.g, t.g), a = n(e.b, t.b), o = X(e.opacity, t.opacity);
 		return function(t) {
 			return e.r = r(t), e.g = i(t), e.b = a(t), e.opacity = o(t), e + "";
 		};
 	}
 	return r.gamma = e, r;
 })(1);
-function Ro(e, t) {
+function Lo(e, t) {
 	t ||= [];
 	var n = e ? Math.min(t.length, e.length) : 0, r = t.slice(), i;
 	return function(a) {
@@ -3515,63 +3515,63 @@ function Ro(e, t) {
 		return r;
 	};
 }
-function zo(e) {
+function Ro(e) {
 	return ArrayBuffer.isView(e) && !(e instanceof DataView);
 }
-function Bo(e, t) {
-	for (var n = t ? t.length : 0, r = e ? Math.min(n, e.length) : 0, i = Array(r), a = Array(n), o = 0; o < r; ++o) i[o] = Jo(e[o], t[o]);
+function zo(e, t) {
+	for (var n = t ? t.length : 0, r = e ? Math.min(n, e.length) : 0, i = Array(r), a = Array(n), o = 0; o < r; ++o) i[o] = qo(e[o], t[o]);
 	for (; o < n; ++o) a[o] = t[o];
 	return function(e) {
 		for (o = 0; o < r; ++o) a[o] = i[o](e);
 		return a;
 	};
 }
-function Vo(e, t) {
+function Bo(e, t) {
 	var n = /* @__PURE__ */ new Date();
 	return e = +e, t = +t, function(r) {
 		return n.setTime(e * (1 - r) + t * r), n;
 	};
 }
-function X(e, t) {
+function Z(e, t) {
 	return e = +e, t = +t, function(n) {
 		return e * (1 - n) + t * n;
 	};
 }
-function Ho(e, t) {
+function Vo(e, t) {
 	var n = {}, r = {}, i;
-	for (i in typeof e == "object" && e || (e = {}), typeof t == "object" && t || (t = {}), t) i in e ? n[i] = Jo(e[i], t[i]) : r[i] = t[i];
+	for (i in typeof e == "object" && e || (e = {}), typeof t == "object" && t || (t = {}), t) i in e ? n[i] = qo(e[i], t[i]) : r[i] = t[i];
 	return function(e) {
 		for (i in n) r[i] = n[i](e);
 		return r;
 	};
 }
-var Uo = /[-+]?(?:\d+\.?\d*|\.?\d+)(?:[eE][-+]?\d+)?/g, Wo = new RegExp(Uo.source, "g");
-function Go(e) {
+var Ho = /[-+]?(?:\d+\.?\d*|\.?\d+)(?:[eE][-+]?\d+)?/g, Uo = new RegExp(Ho.source, "g");
+function Wo(e) {
 	return function() {
 		return e;
 	};
 }
-function Ko(e) {
+function Go(e) {
 	return function(t) {
 		return e(t) + "";
 	};
 }
-function qo(e, t) {
-	var n = Uo.lastIndex = Wo.lastIndex = 0, r, i, a, o = -1, s = [], c = [];
-	for (e += "", t += ""; (r = Uo.exec(e)) && (i = Wo.exec(t));) (a = i.index) > n && (a = t.slice(n, a), s[o] ? s[o] += a : s[++o] = a), (r = r[0]) === (i = i[0]) ? s[o] ? s[o] += i : s[++o] = i : (s[++o] = null, c.push({
+function Ko(e, t) {
+	var n = Ho.lastIndex = Uo.lastIndex = 0, r, i, a, o = -1, s = [], c = [];
+	for (e += "", t += ""; (r = Ho.exec(e)) && (i = Uo.exec(t));) (a = i.index) > n && (a = t.slice(n, a), s[o] ? s[o] += a : s[++o] = a), (r = r[0]) === (i = i[0]) ? s[o] ? s[o] += i : s[++o] = i : (s[++o] = null, c.push({
 		i: o,
-		x: X(r, i)
-	})), n = Wo.lastIndex;
-	return n < t.length && (a = t.slice(n), s[o] ? s[o] += a : s[++o] = a), s.length < 2 ? c[0] ? Ko(c[0].x) : Go(t) : (t = c.length, function(e) {
+		x: Z(r, i)
+	})), n = Uo.lastIndex;
+	return n < t.length && (a = t.slice(n), s[o] ? s[o] += a : s[++o] = a), s.length < 2 ? c[0] ? Go(c[0].x) : Wo(t) : (t = c.length, function(e) {
 		for (var n = 0, r; n < t; ++n) s[(r = c[n]).i] = r.x(e);
 		return s.join("");
 	});
 }
-function Jo(e, t) {
+function qo(e, t) {
 	var n = typeof t, r;
-	return t == null || n === "boolean" ? Mo(t) : (n === "number" ? X : n === "string" ? (r = Ra(t)) ? (t = r, Lo) : qo : t instanceof Ra ? Lo : t instanceof Date ? Vo : zo(t) ? Ro : Array.isArray(t) ? Bo : typeof t.valueOf != "function" && typeof t.toString != "function" || isNaN(t) ? Ho : X)(e, t);
+	return t == null || n === "boolean" ? jo(t) : (n === "number" ? Z : n === "string" ? (r = La(t)) ? (t = r, Io) : Ko : t instanceof La ? Io : t instanceof Date ? Bo : Ro(t) ? Lo : Array.isArray(t) ? zo : typeof t.valueOf != "function" && typeof t.toString != "function" || isNaN(t) ? Vo : Z)(e, t);
 }
-var Yo = 180 / Math.PI, Xo = {
+var Jo = 180 / Math.PI, Yo = {
 	translateX: 0,
 	translateY: 0,
 	rotate: 0,
@@ -3579,26 +3579,26 @@ var Yo = 180 / Math.PI, Xo = {
 	scaleX: 1,
 	scaleY: 1
 };
-function Zo(e, t, n, r, i, a) {
+function Xo(e, t, n, r, i, a) {
 	var o, s, c;
 	return (o = Math.sqrt(e * e + t * t)) && (e /= o, t /= o), (c = e * n + t * r) && (n -= e * c, r -= t * c), (s = Math.sqrt(n * n + r * r)) && (n /= s, r /= s, c /= s), e * r < t * n && (e = -e, t = -t, c = -c, o = -o), {
 		translateX: i,
 		translateY: a,
-		rotate: Math.atan2(t, e) * Yo,
-		skewX: Math.atan(c) * Yo,
+		rotate: Math.atan2(t, e) * Jo,
+		skewX: Math.atan(c) * Jo,
 		scaleX: o,
 		scaleY: s
 	};
 }
-var Qo;
-function $o(e) {
+var Zo;
+function Qo(e) {
 	let t = new (typeof DOMMatrix == "function" ? DOMMatrix : WebKitCSSMatrix)(e + "");
-	return t.isIdentity ? Xo : Zo(t.a, t.b, t.c, t.d, t.e, t.f);
+	return t.isIdentity ? Yo : Xo(t.a, t.b, t.c, t.d, t.e, t.f);
 }
-function es(e) {
-	return e == null || (Qo ||= document.createElementNS("http://www.w3.org/2000/svg", "g"), Qo.setAttribute("transform", e), !(e = Qo.transform.baseVal.consolidate())) ? Xo : (e = e.matrix, Zo(e.a, e.b, e.c, e.d, e.e, e.f));
+function $o(e) {
+	return e == null || (Zo ||= document.createElementNS("http://www.w3.org/2000/svg", "g"), Zo.setAttribute("transform", e), !(e = Zo.transform.baseVal.consolidate())) ? Yo : (e = e.matrix, Xo(e.a, e.b, e.c, e.d, e.e, e.f));
 }
-function ts(e, t, n, r) {
+function es(e, t, n, r) {
 	function i(e) {
 		return e.length ? e.pop() + " " : "";
 	}
@@ -3607,23 +3607,23 @@ function ts(e, t, n, r) {
 			var c = o.push("translate(", null, t, null, n);
 			s.push({
 				i: c - 4,
-				x: X(e, i)
+				x: Z(e, i)
 			}, {
 				i: c - 2,
-				x: X(r, a)
+				x: Z(r, a)
 			});
 		} else (i || a) && o.push("translate(" + i + t + a + n);
 	}
 	function o(e, t, n, a) {
 		e === t ? t && n.push(i(n) + "rotate(" + t + r) : (e - t > 180 ? t += 360 : t - e > 180 && (e += 360), a.push({
 			i: n.push(i(n) + "rotate(", null, r) - 2,
-			x: X(e, t)
+			x: Z(e, t)
 		}));
 	}
 	function s(e, t, n, a) {
 		e === t ? t && n.push(i(n) + "skewX(" + t + r) : a.push({
 			i: n.push(i(n) + "skewX(", null, r) - 2,
-			x: X(e, t)
+			x: Z(e, t)
 		});
 	}
 	function c(e, t, n, r, a, o) {
@@ -3631,10 +3631,10 @@ function ts(e, t, n, r) {
 			var s = a.push(i(a) + "scale(", null, ",", null, ")");
 			o.push({
 				i: s - 4,
-				x: X(e, n)
+				x: Z(e, n)
 			}, {
 				i: s - 2,
-				x: X(t, r)
+				x: Z(t, r)
 			});
 		} else (n !== 1 || r !== 1) && a.push(i(a) + "scale(" + n + "," + r + ")");
 	}
@@ -3646,20 +3646,20 @@ function ts(e, t, n, r) {
 		};
 	};
 }
-var ns = ts($o, "px, ", "px)", "deg)"), rs = ts(es, ", ", ")", ")"), is = 1e-12;
-function as(e) {
+var ts = es(Qo, "px, ", "px)", "deg)"), ns = es($o, ", ", ")", ")"), rs = 1e-12;
+function is(e) {
 	return ((e = Math.exp(e)) + 1 / e) / 2;
 }
-function os(e) {
+function as(e) {
 	return ((e = Math.exp(e)) - 1 / e) / 2;
 }
-function ss(e) {
+function os(e) {
 	return ((e = Math.exp(2 * e)) - 1) / (e + 1);
 }
-var cs = (function e(t, n, r) {
+var ss = (function e(t, n, r) {
 	function i(e, i) {
 		var a = e[0], o = e[1], s = e[2], c = i[0], l = i[1], u = i[2], d = c - a, f = l - o, p = d * d + f * f, m, h;
-		if (p < is) h = Math.log(u / s) / t, m = function(e) {
+		if (p < rs) h = Math.log(u / s) / t, m = function(e) {
 			return [
 				a + e * d,
 				o + e * f,
@@ -3669,11 +3669,11 @@ var cs = (function e(t, n, r) {
 		else {
 			var g = Math.sqrt(p), _ = (u * u - s * s + r * p) / (2 * s * n * g), v = (u * u - s * s - r * p) / (2 * u * n * g), y = Math.log(Math.sqrt(_ * _ + 1) - _);
 			h = (Math.log(Math.sqrt(v * v + 1) - v) - y) / t, m = function(e) {
-				var r = e * h, i = as(y), c = s / (n * g) * (i * ss(t * r + y) - os(y));
+				var r = e * h, i = is(y), c = s / (n * g) * (i * os(t * r + y) - as(y));
 				return [
 					a + c * d,
 					o + c * f,
-					s * i / as(t * r + y)
+					s * i / is(t * r + y)
 				];
 			};
 		}
@@ -3684,17 +3684,17 @@ var cs = (function e(t, n, r) {
 		return e(n, r, r * r);
 	}, i;
 })(Math.SQRT2, 2, 4);
-function ls(e, t) {
-	var n = Y((e = po(e)).l, (t = po(t)).l), r = Y(e.a, t.a), i = Y(e.b, t.b), a = Y(e.opacity, t.opacity);
+function cs(e, t) {
+	var n = X((e = fo(e)).l, (t = fo(t)).l), r = X(e.a, t.a), i = X(e.b, t.b), a = X(e.opacity, t.opacity);
 	return function(t) {
 		return e.l = n(t), e.a = r(t), e.b = i(t), e.opacity = a(t), e + "";
 	};
 }
-function us(e) {
+function ls(e) {
 	return (function t(n) {
 		n = +n;
 		function r(t, r) {
-			var i = e((t = Ao(t)).h, (r = Ao(r)).h), a = Y(t.s, r.s), o = Y(t.l, r.l), s = Y(t.opacity, r.opacity);
+			var i = e((t = ko(t)).h, (r = ko(r)).h), a = X(t.s, r.s), o = X(t.l, r.l), s = X(t.opacity, r.opacity);
 			return function(e) {
 				return t.h = i(e), t.s = a(e), t.l = o(e ** +n), t.opacity = s(e), t + "";
 			};
@@ -3702,9 +3702,9 @@ function us(e) {
 		return r.gamma = t, r;
 	})(1);
 }
-us(Fo), us(Y);
-function ds(e, t) {
-	t === void 0 && (t = e, e = Jo);
+ls(Po), ls(X);
+function us(e, t) {
+	t === void 0 && (t = e, e = qo);
 	for (var n = 0, r = t.length - 1, i = t[0], a = Array(r < 0 ? 0 : r); n < r;) a[n] = e(i, i = t[++n]);
 	return function(e) {
 		var t = Math.max(0, Math.min(r - 1, Math.floor(e *= r)));
@@ -3712,223 +3712,223 @@ function ds(e, t) {
 	};
 }
 // node_modules/d3-timer/dist/d3-timer.mjs
-var fs = 0, ps = 0, ms = 0, hs = 1e3, gs, _s, vs = 0, ys = 0, bs = 0, xs = typeof performance == "object" && performance.now ? performance : Date, Ss = typeof window == "object" && window.requestAnimationFrame ? window.requestAnimationFrame.bind(window) : function(e) {
+var ds = 0, fs = 0, ps = 0, ms = 1e3, hs, gs, _s = 0, vs = 0, ys = 0, bs = typeof performance == "object" && performance.now ? performance : Date, xs = typeof window == "object" && window.requestAnimationFrame ? window.requestAnimationFrame.bind(window) : function(e) {
 	setTimeout(e, 17);
 };
+function Ss() {
+	return vs ||= (xs(Cs), bs.now() + ys);
+}
 function Cs() {
-	return ys ||= (Ss(ws), xs.now() + bs);
+	vs = 0;
 }
 function ws() {
-	ys = 0;
-}
-function Ts() {
 	this._call = this._time = this._next = null;
 }
-Ts.prototype = Es.prototype = {
-	constructor: Ts,
+ws.prototype = Ts.prototype = {
+	constructor: ws,
 	restart: function(e, t, n) {
 		if (typeof e != "function") throw TypeError("callback is not a function");
-		n = (n == null ? Cs() : +n) + (t == null ? 0 : +t), !this._next && _s !== this && (_s ? _s._next = this : gs = this, _s = this), this._call = e, this._time = n, js();
+		n = (n == null ? Ss() : +n) + (t == null ? 0 : +t), !this._next && gs !== this && (gs ? gs._next = this : hs = this, gs = this), this._call = e, this._time = n, As();
 	},
 	stop: function() {
-		this._call && (this._call = null, this._time = Infinity, js());
+		this._call && (this._call = null, this._time = Infinity, As());
 	}
 };
-function Es(e, t, n) {
-	var r = new Ts();
+function Ts(e, t, n) {
+	var r = new ws();
 	return r.restart(e, t, n), r;
 }
-function Ds() {
-	Cs(), ++fs;
-	for (var e = gs, t; e;) (t = ys - e._time) >= 0 && e._call.call(void 0, t), e = e._next;
-	--fs;
+function Es() {
+	Ss(), ++ds;
+	for (var e = hs, t; e;) (t = vs - e._time) >= 0 && e._call.call(void 0, t), e = e._next;
+	--ds;
 }
-function Os() {
-	ys = (vs = xs.now()) + bs, fs = ps = 0;
+function Ds() {
+	vs = (_s = bs.now()) + ys, ds = fs = 0;
 	try {
-		Ds();
+		Es();
 	} finally {
-		fs = 0, As(), ys = 0;
+		ds = 0, ks(), vs = 0;
 	}
 }
+function Os() {
+	var e = bs.now(), t = e - _s;
+	t > ms && (ys -= t, _s = e);
+}
 function ks() {
-	var e = xs.now(), t = e - vs;
-	t > hs && (bs -= t, vs = e);
+	for (var e, t = hs, n, r = Infinity; t;) t._call ? (r > t._time && (r = t._time), e = t, t = t._next) : (n = t._next, t._next = null, t = e ? e._next = n : hs = n);
+	gs = e, As(r);
 }
-function As() {
-	for (var e, t = gs, n, r = Infinity; t;) t._call ? (r > t._time && (r = t._time), e = t, t = t._next) : (n = t._next, t._next = null, t = e ? e._next = n : gs = n);
-	_s = e, js(r);
+function As(e) {
+	ds || (fs &&= clearTimeout(fs), e - vs > 24 ? (e < Infinity && (fs = setTimeout(Ds, Math.ceil(e - bs.now() - ys) + 1)), ps &&= clearInterval(ps)) : (ps ||= (_s = bs.now(), setInterval(Os, ms)), ds = 1, xs(Ds)));
 }
-function js(e) {
-	fs || (ps &&= clearTimeout(ps), e - ys > 24 ? (e < Infinity && (ps = setTimeout(Os, Math.ceil(e - xs.now() - bs) + 1)), ms &&= clearInterval(ms)) : (ms ||= (vs = xs.now(), setInterval(ks, hs)), fs = 1, Ss(Os)));
-}
-function Ms(e, t, n) {
-	var r = new Ts();
+function js(e, t, n) {
+	var r = new ws();
 	return t = t == null ? 0 : +t, r.restart((n) => {
 		r.stop(), e(n + t);
 	}, t, n), r;
 }
 // node_modules/d3-ease/dist/d3-ease.mjs
-function Ns(e) {
+function Ms(e) {
 	return ((e *= 2) <= 1 ? e * e * e : (e -= 2) * e * e + 2) / 2;
 }
-var Ps = 3;
+var Ns = 3;
 (function e(t) {
 	t = +t;
 	function n(e) {
 		return e ** +t;
 	}
 	return n.exponent = e, n;
-})(Ps), (function e(t) {
+})(Ns), (function e(t) {
 	t = +t;
 	function n(e) {
 		return 1 - (1 - e) ** t;
 	}
 	return n.exponent = e, n;
-})(Ps), (function e(t) {
+})(Ns), (function e(t) {
 	t = +t;
 	function n(e) {
 		return ((e *= 2) <= 1 ? e ** +t : 2 - (2 - e) ** t) / 2;
 	}
 	return n.exponent = e, n;
-})(Ps);
-function Fs(e) {
+})(Ns);
+function Ps(e) {
 	return (2 ** (-10 * e) - .0009765625) * 1.0009775171065494;
 }
-var Is = 4 / 11;
-1 / Is / Is;
-var Ls = 1.70158;
+var Fs = 4 / 11;
+1 / Fs / Fs;
+var Is = 1.70158;
 (function e(t) {
 	t = +t;
 	function n(e) {
 		return (e = +e) * e * (t * (e - 1) + e);
 	}
 	return n.overshoot = e, n;
-})(Ls), (function e(t) {
+})(Is), (function e(t) {
 	t = +t;
 	function n(e) {
 		return --e * e * ((e + 1) * t + e) + 1;
 	}
 	return n.overshoot = e, n;
-})(Ls), (function e(t) {
+})(Is), (function e(t) {
 	t = +t;
 	function n(e) {
 		return ((e *= 2) < 1 ? e * e * ((t + 1) * e - t) : (e -= 2) * e * ((t + 1) * e + t) + 2) / 2;
 	}
 	return n.overshoot = e, n;
-})(Ls);
-var Rs = 2 * Math.PI, zs = 1, Bs = .3;
+})(Is);
+var Ls = 2 * Math.PI, Rs = 1, zs = .3;
 (function e(t, n) {
-	var r = Math.asin(1 / (t = Math.max(1, t))) * (n /= Rs);
+	var r = Math.asin(1 / (t = Math.max(1, t))) * (n /= Ls);
 	function i(e) {
-		return t * Fs(- --e) * Math.sin((r - e) / n);
+		return t * Ps(- --e) * Math.sin((r - e) / n);
 	}
 	return i.amplitude = function(t) {
-		return e(t, n * Rs);
+		return e(t, n * Ls);
 	}, i.period = function(n) {
 		return e(t, n);
 	}, i;
-})(zs, Bs), (function e(t, n) {
-	var r = Math.asin(1 / (t = Math.max(1, t))) * (n /= Rs);
+})(Rs, zs), (function e(t, n) {
+	var r = Math.asin(1 / (t = Math.max(1, t))) * (n /= Ls);
 	function i(e) {
-		return 1 - t * Fs(e = +e) * Math.sin((e + r) / n);
+		return 1 - t * Ps(e = +e) * Math.sin((e + r) / n);
 	}
 	return i.amplitude = function(t) {
-		return e(t, n * Rs);
+		return e(t, n * Ls);
 	}, i.period = function(n) {
 		return e(t, n);
 	}, i;
-})(zs, Bs), (function e(t, n) {
-	var r = Math.asin(1 / (t = Math.max(1, t))) * (n /= Rs);
+})(Rs, zs), (function e(t, n) {
+	var r = Math.asin(1 / (t = Math.max(1, t))) * (n /= Ls);
 	function i(e) {
-		return ((e = e * 2 - 1) < 0 ? t * Fs(-e) * Math.sin((r - e) / n) : 2 - t * Fs(e) * Math.sin((r + e) / n)) / 2;
+		return ((e = e * 2 - 1) < 0 ? t * Ps(-e) * Math.sin((r - e) / n) : 2 - t * Ps(e) * Math.sin((r + e) / n)) / 2;
 	}
 	return i.amplitude = function(t) {
-		return e(t, n * Rs);
+		return e(t, n * Ls);
 	}, i.period = function(n) {
 		return e(t, n);
 	}, i;
-})(zs, Bs);
+})(Rs, zs);
 // node_modules/d3-transition/dist/d3-transition.mjs
-var Vs = la("start", "end", "cancel", "interrupt"), Hs = [], Us = 0, Ws = 1, Gs = 2, Ks = 3, qs = 4, Js = 5, Ys = 6;
-function Xs(e, t, n, r, i, a) {
+var Bs = ca("start", "end", "cancel", "interrupt"), Vs = [], Hs = 0, Us = 1, Ws = 2, Gs = 3, Ks = 4, qs = 5, Js = 6;
+function Ys(e, t, n, r, i, a) {
 	var o = e.__transition;
 	if (!o) e.__transition = {};
 	else if (n in o) return;
-	Qs(e, n, {
+	Zs(e, n, {
 		name: t,
 		index: r,
 		group: i,
-		on: Vs,
-		tween: Hs,
+		on: Bs,
+		tween: Vs,
 		time: a.time,
 		delay: a.delay,
 		duration: a.duration,
 		ease: a.ease,
 		timer: null,
-		state: Us
+		state: Hs
 	});
 }
-function Zs(e, t) {
-	var n = Q(e, t);
-	if (n.state > Us) throw Error("too late; already scheduled");
-	return n;
-}
-function Z(e, t) {
-	var n = Q(e, t);
-	if (n.state > Ks) throw Error("too late; already running");
+function Xs(e, t) {
+	var n = $(e, t);
+	if (n.state > Hs) throw Error("too late; already scheduled");
 	return n;
 }
 function Q(e, t) {
+	var n = $(e, t);
+	if (n.state > Gs) throw Error("too late; already running");
+	return n;
+}
+function $(e, t) {
 	var n = e.__transition;
 	if (!n || !(n = n[t])) throw Error("transition not found");
 	return n;
 }
-function Qs(e, t, n) {
+function Zs(e, t, n) {
 	var r = e.__transition, i;
-	r[t] = n, n.timer = Es(a, 0, n.time);
+	r[t] = n, n.timer = Ts(a, 0, n.time);
 	function a(e) {
-		n.state = Ws, n.timer.restart(o, n.delay, n.time), n.delay <= e && o(e - n.delay);
+		n.state = Us, n.timer.restart(o, n.delay, n.time), n.delay <= e && o(e - n.delay);
 	}
 	function o(a) {
 		var l, u, d, f;
-		if (n.state !== Ws) return c();
+		if (n.state !== Us) return c();
 		for (l in r) if (f = r[l], f.name === n.name) {
-			if (f.state === Ks) return Ms(o);
-			f.state === qs ? (f.state = Ys, f.timer.stop(), f.on.call("interrupt", e, e.__data__, f.index, f.group), delete r[l]) : +l < t && (f.state = Ys, f.timer.stop(), f.on.call("cancel", e, e.__data__, f.index, f.group), delete r[l]);
+			if (f.state === Gs) return js(o);
+			f.state === Ks ? (f.state = Js, f.timer.stop(), f.on.call("interrupt", e, e.__data__, f.index, f.group), delete r[l]) : +l < t && (f.state = Js, f.timer.stop(), f.on.call("cancel", e, e.__data__, f.index, f.group), delete r[l]);
 		}
-		if (Ms(function() {
-			n.state === Ks && (n.state = qs, n.timer.restart(s, n.delay, n.time), s(a));
-		}), n.state = Gs, n.on.call("start", e, e.__data__, n.index, n.group), n.state === Gs) {
-			for (n.state = Ks, i = Array(d = n.tween.length), l = 0, u = -1; l < d; ++l) (f = n.tween[l].value.call(e, e.__data__, n.index, n.group)) && (i[++u] = f);
+		if (js(function() {
+			n.state === Gs && (n.state = Ks, n.timer.restart(s, n.delay, n.time), s(a));
+		}), n.state = Ws, n.on.call("start", e, e.__data__, n.index, n.group), n.state === Ws) {
+			for (n.state = Gs, i = Array(d = n.tween.length), l = 0, u = -1; l < d; ++l) (f = n.tween[l].value.call(e, e.__data__, n.index, n.group)) && (i[++u] = f);
 			i.length = u + 1;
 		}
 	}
 	function s(t) {
-		for (var r = t < n.duration ? n.ease.call(null, t / n.duration) : (n.timer.restart(c), n.state = Js, 1), a = -1, o = i.length; ++a < o;) i[a].call(e, r);
-		n.state === Js && (n.on.call("end", e, e.__data__, n.index, n.group), c());
+		for (var r = t < n.duration ? n.ease.call(null, t / n.duration) : (n.timer.restart(c), n.state = qs, 1), a = -1, o = i.length; ++a < o;) i[a].call(e, r);
+		n.state === qs && (n.on.call("end", e, e.__data__, n.index, n.group), c());
 	}
 	function c() {
-		for (var i in n.state = Ys, n.timer.stop(), delete r[t], r) return;
+		for (var i in n.state = Js, n.timer.stop(), delete r[t], r) return;
 		delete e.__transition;
 	}
 }
-function $s(e, t) {
+function Qs(e, t) {
 	var n = e.__transition, r, i, a = !0, o;
 	if (n) {
-		for (o in t = t == null ? null : t + "", n) (r = n[o]).name === t ? (i = r.state > Gs && r.state < Js, r.state = Ys, r.timer.stop(), r.on.call(i ? "interrupt" : "cancel", e, e.__data__, r.index, r.group), delete n[o]) : a = !1;
+		for (o in t = t == null ? null : t + "", n) (r = n[o]).name === t ? (i = r.state > Ws && r.state < qs, r.state = Js, r.timer.stop(), r.on.call(i ? "interrupt" : "cancel", e, e.__data__, r.index, r.group), delete n[o]) : a = !1;
 		a && delete e.__transition;
 	}
 }
-function ec(e) {
+function $s(e) {
 	return this.each(function() {
-		$s(this, e);
+		Qs(this, e);
 	});
 }
-function tc(e, t) {
+function ec(e, t) {
 	var n, r;
 	return function() {
-		var i = Z(this, e), a = i.tween;
+		var i = Q(this, e), a = i.tween;
 		if (a !== n) {
 			r = n = a;
 			for (var o = 0, s = r.length; o < s; ++o) if (r[o].name === t) {
@@ -3939,11 +3939,11 @@ function tc(e, t) {
 		i.tween = r;
 	};
 }
-function nc(e, t, n) {
+function tc(e, t, n) {
 	var r, i;
 	if (typeof n != "function") throw Error();
 	return function() {
-		var a = Z(this, e), o = a.tween;
+		var a = Q(this, e), o = a.tween;
 		if (o !== r) {
 			i = (r = o).slice();
 			for (var s = {
@@ -3958,88 +3958,80 @@ function nc(e, t, n) {
 		a.tween = i;
 	};
 }
-function rc(e, t) {
+function nc(e, t) {
 	var n = this._id;
 	if (e += "", arguments.length < 2) {
-		for (var r = Q(this.node(), n).tween, i = 0, a = r.length, o; i < a; ++i) if ((o = r[i]).name === e) return o.value;
+		for (var r = $(this.node(), n).tween, i = 0, a = r.length, o; i < a; ++i) if ((o = r[i]).name === e) return o.value;
 		return null;
 	}
-	return this.each((t == null ? tc : nc)(n, e, t));
+	return this.each((t == null ? ec : tc)(n, e, t));
 }
-function ic(e, t, n) {
+function rc(e, t, n) {
 	var r = e._id;
 	return e.each(function() {
-		var e = Z(this, r);
+		var e = Q(this, r);
 		(e.value ||= {})[t] = n.apply(this, arguments);
 	}), function(e) {
-		return Q(e, r).value[t];
+		return $(e, r).value[t];
 	};
 }
-function ac(e, t) {
+function ic(e, t) {
 	var n;
-	return (typeof t == "number" ? X : t instanceof Ra ? Lo : (n = Ra(t)) ? (t = n, Lo) : qo)(e, t);
+	return (typeof t == "number" ? Z : t instanceof La ? Io : (n = La(t)) ? (t = n, Io) : Ko)(e, t);
 }
-function oc(e) {
+function ac(e) {
 	return function() {
 		this.removeAttribute(e);
 	};
 }
-function sc(e) {
+function oc(e) {
 	return function() {
 		this.removeAttributeNS(e.space, e.local);
 	};
 }
-function cc(e, t, n) {
+function sc(e, t, n) {
 	var r, i = n + "", a;
 	return function() {
 		var o = this.getAttribute(e);
 		return o === i ? null : o === r ? a : a = t(r = o, n);
 	};
 }
-function lc(e, t, n) {
+function cc(e, t, n) {
 	var r, i = n + "", a;
 	return function() {
 		var o = this.getAttributeNS(e.space, e.local);
 		return o === i ? null : o === r ? a : a = t(r = o, n);
 	};
 }
-function uc(e, t, n) {
+function lc(e, t, n) {
 	var r, i, a;
 	return function() {
 		var o, s = n(this), c;
 		return s == null ? void this.removeAttribute(e) : (o = this.getAttribute(e), c = s + "", o === c ? null : o === r && c === i ? a : (i = c, a = t(r = o, s)));
 	};
 }
-function dc(e, t, n) {
+function uc(e, t, n) {
 	var r, i, a;
 	return function() {
 		var o, s = n(this), c;
 		return s == null ? void this.removeAttributeNS(e.space, e.local) : (o = this.getAttributeNS(e.space, e.local), c = s + "", o === c ? null : o === r && c === i ? a : (i = c, a = t(r = o, s)));
 	};
 }
-function fc(e, t) {
-	var n = or(e), r = n === "transform" ? rs : ac;
-	return this.attrTween(e, typeof t == "function" ? (n.local ? dc : uc)(n, r, ic(this, "attr." + e, t)) : t == null ? (n.local ? sc : oc)(n) : (n.local ? lc : cc)(n, r, t));
+function dc(e, t) {
+	var n = ar(e), r = n === "transform" ? ns : ic;
+	return this.attrTween(e, typeof t == "function" ? (n.local ? uc : lc)(n, r, rc(this, "attr." + e, t)) : t == null ? (n.local ? oc : ac)(n) : (n.local ? cc : sc)(n, r, t));
 }
-function pc(e, t) {
+function fc(e, t) {
 	return function(n) {
 		this.setAttribute(e, t.call(this, n));
 	};
 }
-function mc(e, t) {
+function pc(e, t) {
 	return function(n) {
 		this.setAttributeNS(e.space, e.local, t.call(this, n));
 	};
 }
-function hc(e, t) {
-	var n, r;
-	function i() {
-		var i = t.apply(this, arguments);
-		return i !== r && (n = (r = i) && mc(e, i)), n;
-	}
-	return i._value = t, i;
-}
-function gc(e, t) {
+function mc(e, t) {
 	var n, r;
 	function i() {
 		var i = t.apply(this, arguments);
@@ -4047,280 +4039,288 @@ function gc(e, t) {
 	}
 	return i._value = t, i;
 }
-function _c(e, t) {
+function hc(e, t) {
+	var n, r;
+	function i() {
+		var i = t.apply(this, arguments);
+		return i !== r && (n = (r = i) && fc(e, i)), n;
+	}
+	return i._value = t, i;
+}
+function gc(e, t) {
 	var n = "attr." + e;
 	if (arguments.length < 2) return (n = this.tween(n)) && n._value;
 	if (t == null) return this.tween(n, null);
 	if (typeof t != "function") throw Error();
-	var r = or(e);
-	return this.tween(n, (r.local ? hc : gc)(r, t));
+	var r = ar(e);
+	return this.tween(n, (r.local ? mc : hc)(r, t));
+}
+function _c(e, t) {
+	return function() {
+		Xs(this, e).delay = +t.apply(this, arguments);
+	};
 }
 function vc(e, t) {
-	return function() {
-		Zs(this, e).delay = +t.apply(this, arguments);
-	};
-}
-function yc(e, t) {
 	return t = +t, function() {
-		Zs(this, e).delay = t;
+		Xs(this, e).delay = t;
 	};
 }
-function bc(e) {
+function yc(e) {
 	var t = this._id;
-	return arguments.length ? this.each((typeof e == "function" ? vc : yc)(t, e)) : Q(this.node(), t).delay;
+	return arguments.length ? this.each((typeof e == "function" ? _c : vc)(t, e)) : $(this.node(), t).delay;
+}
+function bc(e, t) {
+	return function() {
+		Q(this, e).duration = +t.apply(this, arguments);
+	};
 }
 function xc(e, t) {
-	return function() {
-		Z(this, e).duration = +t.apply(this, arguments);
-	};
-}
-function Sc(e, t) {
 	return t = +t, function() {
-		Z(this, e).duration = t;
+		Q(this, e).duration = t;
 	};
 }
-function Cc(e) {
+function Sc(e) {
 	var t = this._id;
-	return arguments.length ? this.each((typeof e == "function" ? xc : Sc)(t, e)) : Q(this.node(), t).duration;
+	return arguments.length ? this.each((typeof e == "function" ? bc : xc)(t, e)) : $(this.node(), t).duration;
 }
-function wc(e, t) {
+function Cc(e, t) {
 	if (typeof t != "function") throw Error();
 	return function() {
-		Z(this, e).ease = t;
+		Q(this, e).ease = t;
 	};
 }
-function Tc(e) {
+function wc(e) {
 	var t = this._id;
-	return arguments.length ? this.each(wc(t, e)) : Q(this.node(), t).ease;
+	return arguments.length ? this.each(Cc(t, e)) : $(this.node(), t).ease;
 }
-function Ec(e, t) {
+function Tc(e, t) {
 	return function() {
 		var n = t.apply(this, arguments);
 		if (typeof n != "function") throw Error();
-		Z(this, e).ease = n;
+		Q(this, e).ease = n;
 	};
 }
-function Dc(e) {
+function Ec(e) {
 	if (typeof e != "function") throw Error();
-	return this.each(Ec(this._id, e));
+	return this.each(Tc(this._id, e));
+}
+function Dc(e) {
+	typeof e != "function" && (e = _r(e));
+	for (var t = this._groups, n = t.length, r = Array(n), i = 0; i < n; ++i) for (var a = t[i], o = a.length, s = r[i] = [], c, l = 0; l < o; ++l) (c = a[l]) && e.call(c, c.__data__, l, a) && s.push(c);
+	return new nl(r, this._parents, this._name, this._id);
 }
 function Oc(e) {
-	typeof e != "function" && (e = vr(e));
-	for (var t = this._groups, n = t.length, r = Array(n), i = 0; i < n; ++i) for (var a = t[i], o = a.length, s = r[i] = [], c, l = 0; l < o; ++l) (c = a[l]) && e.call(c, c.__data__, l, a) && s.push(c);
-	return new $(r, this._parents, this._name, this._id);
-}
-function kc(e) {
 	if (e._id !== this._id) throw Error();
 	for (var t = this._groups, n = e._groups, r = t.length, i = n.length, a = Math.min(r, i), o = Array(r), s = 0; s < a; ++s) for (var c = t[s], l = n[s], u = c.length, d = o[s] = Array(u), f, p = 0; p < u; ++p) (f = c[p] || l[p]) && (d[p] = f);
 	for (; s < r; ++s) o[s] = t[s];
-	return new $(o, this._parents, this._name, this._id);
+	return new nl(o, this._parents, this._name, this._id);
 }
-function Ac(e) {
+function kc(e) {
 	return (e + "").trim().split(/^|\s+/).every(function(e) {
 		var t = e.indexOf(".");
 		return t >= 0 && (e = e.slice(0, t)), !e || e === "start";
 	});
 }
-function jc(e, t, n) {
-	var r, i, a = Ac(t) ? Zs : Z;
+function Ac(e, t, n) {
+	var r, i, a = kc(t) ? Xs : Q;
 	return function() {
 		var o = a(this, e), s = o.on;
 		s !== r && (i = (r = s).copy()).on(t, n), o.on = i;
 	};
 }
-function Mc(e, t) {
+function jc(e, t) {
 	var n = this._id;
-	return arguments.length < 2 ? Q(this.node(), n).on.on(e) : this.each(jc(n, e, t));
+	return arguments.length < 2 ? $(this.node(), n).on.on(e) : this.each(Ac(n, e, t));
 }
-function Nc(e) {
+function Mc(e) {
 	return function() {
 		var t = this.parentNode;
 		for (var n in this.__transition) if (+n !== e) return;
 		t && t.removeChild(this);
 	};
 }
-function Pc() {
-	return this.on("end.remove", Nc(this._id));
+function Nc() {
+	return this.on("end.remove", Mc(this._id));
+}
+function Pc(e) {
+	var t = this._name, n = this._id;
+	typeof e != "function" && (e = ur(e));
+	for (var r = this._groups, i = r.length, a = Array(i), o = 0; o < i; ++o) for (var s = r[o], c = s.length, l = a[o] = Array(c), u, d, f = 0; f < c; ++f) (u = s[f]) && (d = e.call(u, u.__data__, f, s)) && ("__data__" in u && (d.__data__ = u.__data__), l[f] = d, Ys(l[f], t, n, f, l, $(u, n)));
+	return new nl(a, this._parents, t, n);
 }
 function Fc(e) {
 	var t = this._name, n = this._id;
-	typeof e != "function" && (e = dr(e));
-	for (var r = this._groups, i = r.length, a = Array(i), o = 0; o < i; ++o) for (var s = r[o], c = s.length, l = a[o] = Array(c), u, d, f = 0; f < c; ++f) (u = s[f]) && (d = e.call(u, u.__data__, f, s)) && ("__data__" in u && (d.__data__ = u.__data__), l[f] = d, Xs(l[f], t, n, f, l, Q(u, n)));
-	return new $(a, this._parents, t, n);
-}
-function Ic(e) {
-	var t = this._name, n = this._id;
-	typeof e != "function" && (e = hr(e));
+	typeof e != "function" && (e = mr(e));
 	for (var r = this._groups, i = r.length, a = [], o = [], s = 0; s < i; ++s) for (var c = r[s], l = c.length, u, d = 0; d < l; ++d) if (u = c[d]) {
-		for (var f = e.call(u, u.__data__, d, c), p, m = Q(u, n), h = 0, g = f.length; h < g; ++h) (p = f[h]) && Xs(p, t, n, h, f, m);
+		for (var f = e.call(u, u.__data__, d, c), p, m = $(u, n), h = 0, g = f.length; h < g; ++h) (p = f[h]) && Ys(p, t, n, h, f, m);
 		a.push(f), o.push(u);
 	}
-	return new $(a, o, t, n);
+	return new nl(a, o, t, n);
 }
-var Lc = ea.prototype.constructor;
-function Rc() {
-	return new Lc(this._groups, this._parents);
+var Ic = $i.prototype.constructor;
+function Lc() {
+	return new Ic(this._groups, this._parents);
 }
-function zc(e, t) {
+function Rc(e, t) {
 	var n, r, i;
 	return function() {
-		var a = ci(this, e), o = (this.style.removeProperty(e), ci(this, e));
+		var a = si(this, e), o = (this.style.removeProperty(e), si(this, e));
 		return a === o ? null : a === n && o === r ? i : i = t(n = a, r = o);
 	};
 }
-function Bc(e) {
+function zc(e) {
 	return function() {
 		this.style.removeProperty(e);
 	};
 }
-function Vc(e, t, n) {
+function Bc(e, t, n) {
 	var r, i = n + "", a;
 	return function() {
-		var o = ci(this, e);
+		var o = si(this, e);
 		return o === i ? null : o === r ? a : a = t(r = o, n);
 	};
 }
-function Hc(e, t, n) {
+function Vc(e, t, n) {
 	var r, i, a;
 	return function() {
-		var o = ci(this, e), s = n(this), c = s + "";
-		return s ?? (c = s = (this.style.removeProperty(e), ci(this, e))), o === c ? null : o === r && c === i ? a : (i = c, a = t(r = o, s));
+		var o = si(this, e), s = n(this), c = s + "";
+		return s ?? (c = s = (this.style.removeProperty(e), si(this, e))), o === c ? null : o === r && c === i ? a : (i = c, a = t(r = o, s));
 	};
 }
-function Uc(e, t) {
+function Hc(e, t) {
 	var n, r, i, a = "style." + t, o = "end." + a, s;
 	return function() {
-		var c = Z(this, e), l = c.on, u = c.value[a] == null ? s ||= Bc(t) : void 0;
+		var c = Q(this, e), l = c.on, u = c.value[a] == null ? s ||= zc(t) : void 0;
 		(l !== n || i !== u) && (r = (n = l).copy()).on(o, i = u), c.on = r;
 	};
 }
-function Wc(e, t, n) {
-	var r = (e += "") == "transform" ? ns : ac;
-	return t == null ? this.styleTween(e, zc(e, r)).on("end.style." + e, Bc(e)) : typeof t == "function" ? this.styleTween(e, Hc(e, r, ic(this, "style." + e, t))).each(Uc(this._id, e)) : this.styleTween(e, Vc(e, r, t), n).on("end.style." + e, null);
+function Uc(e, t, n) {
+	var r = (e += "") == "transform" ? ts : ic;
+	return t == null ? this.styleTween(e, Rc(e, r)).on("end.style." + e, zc(e)) : typeof t == "function" ? this.styleTween(e, Vc(e, r, rc(this, "style." + e, t))).each(Hc(this._id, e)) : this.styleTween(e, Bc(e, r, t), n).on("end.style." + e, null);
 }
-function Gc(e, t, n) {
+function Wc(e, t, n) {
 	return function(r) {
 		this.style.setProperty(e, t.call(this, r), n);
 	};
 }
-function Kc(e, t, n) {
+function Gc(e, t, n) {
 	var r, i;
 	function a() {
 		var a = t.apply(this, arguments);
-		return a !== i && (r = (i = a) && Gc(e, a, n)), r;
+		return a !== i && (r = (i = a) && Wc(e, a, n)), r;
 	}
 	return a._value = t, a;
 }
-function qc(e, t, n) {
+function Kc(e, t, n) {
 	var r = "style." + (e += "");
 	if (arguments.length < 2) return (r = this.tween(r)) && r._value;
 	if (t == null) return this.tween(r, null);
 	if (typeof t != "function") throw Error();
-	return this.tween(r, Kc(e, t, n ?? ""));
+	return this.tween(r, Gc(e, t, n ?? ""));
 }
-function Jc(e) {
+function qc(e) {
 	return function() {
 		this.textContent = e;
 	};
 }
-function Yc(e) {
+function Jc(e) {
 	return function() {
 		var t = e(this);
 		this.textContent = t ?? "";
 	};
 }
-function Xc(e) {
-	return this.tween("text", typeof e == "function" ? Yc(ic(this, "text", e)) : Jc(e == null ? "" : e + ""));
+function Yc(e) {
+	return this.tween("text", typeof e == "function" ? Jc(rc(this, "text", e)) : qc(e == null ? "" : e + ""));
 }
-function Zc(e) {
+function Xc(e) {
 	return function(t) {
 		this.textContent = e.call(this, t);
 	};
 }
-function Qc(e) {
+function Zc(e) {
 	var t, n;
 	function r() {
 		var r = e.apply(this, arguments);
-		return r !== n && (t = (n = r) && Zc(r)), t;
+		return r !== n && (t = (n = r) && Xc(r)), t;
 	}
 	return r._value = e, r;
 }
-function $c(e) {
+function Qc(e) {
 	var t = "text";
 	if (arguments.length < 1) return (t = this.tween(t)) && t._value;
 	if (e == null) return this.tween(t, null);
 	if (typeof e != "function") throw Error();
-	return this.tween(t, Qc(e));
+	return this.tween(t, Zc(e));
 }
-function el() {
+function $c() {
 	for (var e = this._name, t = this._id, n = rl(), r = this._groups, i = r.length, a = 0; a < i; ++a) for (var o = r[a], s = o.length, c, l = 0; l < s; ++l) if (c = o[l]) {
-		var u = Q(c, t);
-		Xs(c, e, n, l, o, {
+		var u = $(c, t);
+		Ys(c, e, n, l, o, {
 			time: u.time + u.delay + u.duration,
 			delay: 0,
 			duration: u.duration,
 			ease: u.ease
 		});
 	}
-	return new $(r, this._parents, e, n);
+	return new nl(r, this._parents, e, n);
 }
-function tl() {
+function el() {
 	var e, t, n = this, r = n._id, i = n.size();
 	return new Promise(function(a, o) {
 		var s = { value: o }, c = { value: function() {
 			--i === 0 && a();
 		} };
 		n.each(function() {
-			var n = Z(this, r), i = n.on;
+			var n = Q(this, r), i = n.on;
 			i !== e && (t = (e = i).copy(), t._.cancel.push(s), t._.interrupt.push(s), t._.end.push(c)), n.on = t;
 		}), i === 0 && a();
 	});
 }
-var nl = 0;
-function $(e, t, n, r) {
+var tl = 0;
+function nl(e, t, n, r) {
 	this._groups = e, this._parents = t, this._name = n, this._id = r;
 }
 function rl() {
-	return ++nl;
+	return ++tl;
 }
-var il = ea.prototype;
-$.prototype = {
-	constructor: $,
-	select: Fc,
-	selectAll: Ic,
+var il = $i.prototype;
+nl.prototype = {
+	constructor: nl,
+	select: Pc,
+	selectAll: Fc,
 	selectChild: il.selectChild,
 	selectChildren: il.selectChildren,
-	filter: Oc,
-	merge: kc,
-	selection: Rc,
-	transition: el,
+	filter: Dc,
+	merge: Oc,
+	selection: Lc,
+	transition: $c,
 	call: il.call,
 	nodes: il.nodes,
 	node: il.node,
 	size: il.size,
 	empty: il.empty,
 	each: il.each,
-	on: Mc,
-	attr: fc,
-	attrTween: _c,
-	style: Wc,
-	styleTween: qc,
-	text: Xc,
-	textTween: $c,
-	remove: Pc,
-	tween: rc,
-	delay: bc,
-	duration: Cc,
-	ease: Tc,
-	easeVarying: Dc,
-	end: tl,
+	on: jc,
+	attr: dc,
+	attrTween: gc,
+	style: Uc,
+	styleTween: Kc,
+	text: Yc,
+	textTween: Qc,
+	remove: Nc,
+	tween: nc,
+	delay: yc,
+	duration: Sc,
+	ease: wc,
+	easeVarying: Ec,
+	end: el,
 	[Symbol.iterator]: il[Symbol.iterator]
 };
 var al = {
 	time: null,
 	delay: 0,
 	duration: 250,
-	ease: Ns
+	ease: Ms
 };
 function ol(e, t) {
 	for (var n; !(n = e.__transition) || !(n = n[t]);) if (!(e = e.parentNode)) throw Error(`transition ${t} not found`);
@@ -4328,11 +4328,11 @@ function ol(e, t) {
 }
 function sl(e) {
 	var t, n;
-	e instanceof $ ? (t = e._id, e = e._name) : (t = rl(), (n = al).time = Cs(), e = e == null ? null : e + "");
-	for (var r = this._groups, i = r.length, a = 0; a < i; ++a) for (var o = r[a], s = o.length, c, l = 0; l < s; ++l) (c = o[l]) && Xs(c, e, t, l, o, n || ol(c, t));
-	return new $(r, this._parents, e, t);
+	e instanceof nl ? (t = e._id, e = e._name) : (t = rl(), (n = al).time = Ss(), e = e == null ? null : e + "");
+	for (var r = this._groups, i = r.length, a = 0; a < i; ++a) for (var o = r[a], s = o.length, c, l = 0; l < s; ++l) (c = o[l]) && Ys(c, e, t, l, o, n || ol(c, t));
+	return new nl(r, this._parents, e, t);
 }
-ea.prototype.interrupt = ec, ea.prototype.transition = sl;
+$i.prototype.interrupt = $s, $i.prototype.transition = sl;
 // node_modules/d3-zoom/dist/d3-zoom.mjs
 var cl = (e) => () => e;
 function ll(e, { sourceEvent: t, target: n, transform: r, dispatch: i }) {
@@ -4432,7 +4432,7 @@ function bl(e, t, n) {
 	return e.translate(i > r ? (r + i) / 2 : Math.min(0, r) || Math.max(0, i), o > a ? (a + o) / 2 : Math.min(0, a) || Math.max(0, o));
 }
 function xl() {
-	var e = hl, t = gl, n = bl, r = vl, i = yl, a = [0, Infinity], o = [[-Infinity, -Infinity], [Infinity, Infinity]], s = 250, c = cs, l = la("start", "zoom", "end"), u, d, f, p = 500, m = 150, h = 0, g = 10;
+	var e = hl, t = gl, n = bl, r = vl, i = yl, a = [0, Infinity], o = [[-Infinity, -Infinity], [Infinity, Infinity]], s = 250, c = ss, l = ca("start", "zoom", "end"), u, d, f, p = 500, m = 150, h = 0, g = 10;
 	function _(e) {
 		e.property("__zoom", _l).on("wheel.zoom", w, { passive: !1 }).on("mousedown.zoom", T).on("dblclick.zoom", E).filter(i).on("touchstart.zoom", D).on("touchmove.zoom", O).on("touchend.zoom touchcancel.zoom", ee).style("-webkit-tap-highlight-color", "rgba(0,0,0,0)");
 	}
@@ -4507,7 +4507,7 @@ function xl() {
 			return --this.active === 0 && (delete this.that.__zooming, this.emit("end")), this;
 		},
 		emit: function(e) {
-			var t = na(this.that).datum();
+			var t = ta(this.that).datum();
 			l.call(e, this.that, new ll(e, {
 				sourceEvent: this.sourceEvent,
 				target: _,
@@ -4518,10 +4518,10 @@ function xl() {
 	};
 	function w(t, ...i) {
 		if (!e.apply(this, arguments)) return;
-		var s = S(this, i).event(t), c = this.__zoom, l = Math.max(a[0], Math.min(a[1], c.k * 2 ** r.apply(this, arguments))), u = sa(t);
+		var s = S(this, i).event(t), c = this.__zoom, l = Math.max(a[0], Math.min(a[1], c.k * 2 ** r.apply(this, arguments))), u = oa(t);
 		if (s.wheel) (s.mouse[0][0] !== u[0] || s.mouse[0][1] !== u[1]) && (s.mouse[1] = c.invert(s.mouse[0] = u)), clearTimeout(s.wheel);
 		else if (c.k === l) return;
-		else s.mouse = [u, c.invert(u)], $s(this), s.start();
+		else s.mouse = [u, c.invert(u)], Qs(this), s.start();
 		ml(t), s.wheel = setTimeout(d, m), s.zoom("mouse", n(y(v(c, l), s.mouse[0], s.mouse[1]), s.extent, o));
 		function d() {
 			s.wheel = null, s.end();
@@ -4529,42 +4529,42 @@ function xl() {
 	}
 	function T(t, ...r) {
 		if (f || !e.apply(this, arguments)) return;
-		var i = t.currentTarget, a = S(this, r, !0).event(t), s = na(t.view).on("mousemove.zoom", d, !0).on("mouseup.zoom", p, !0), c = sa(t, i), l = t.clientX, u = t.clientY;
-		ga(t.view), pl(t), a.mouse = [c, this.__zoom.invert(c)], $s(this), a.start();
+		var i = t.currentTarget, a = S(this, r, !0).event(t), s = ta(t.view).on("mousemove.zoom", d, !0).on("mouseup.zoom", p, !0), c = oa(t, i), l = t.clientX, u = t.clientY;
+		ha(t.view), pl(t), a.mouse = [c, this.__zoom.invert(c)], Qs(this), a.start();
 		function d(e) {
 			if (ml(e), !a.moved) {
 				var t = e.clientX - l, r = e.clientY - u;
 				a.moved = t * t + r * r > h;
 			}
-			a.event(e).zoom("mouse", n(y(a.that.__zoom, a.mouse[0] = sa(e, i), a.mouse[1]), a.extent, o));
+			a.event(e).zoom("mouse", n(y(a.that.__zoom, a.mouse[0] = oa(e, i), a.mouse[1]), a.extent, o));
 		}
 		function p(e) {
-			s.on("mousemove.zoom mouseup.zoom", null), _a(e.view, a.moved), ml(e), a.event(e).end();
+			s.on("mousemove.zoom mouseup.zoom", null), ga(e.view, a.moved), ml(e), a.event(e).end();
 		}
 	}
 	function E(r, ...i) {
 		if (e.apply(this, arguments)) {
-			var a = this.__zoom, c = sa(r.changedTouches ? r.changedTouches[0] : r, this), l = a.invert(c), u = a.k * (r.shiftKey ? .5 : 2), d = n(y(v(a, u), c, l), t.apply(this, i), o);
-			ml(r), s > 0 ? na(this).transition().duration(s).call(x, d, c, r) : na(this).call(_.transform, d, c, r);
+			var a = this.__zoom, c = oa(r.changedTouches ? r.changedTouches[0] : r, this), l = a.invert(c), u = a.k * (r.shiftKey ? .5 : 2), d = n(y(v(a, u), c, l), t.apply(this, i), o);
+			ml(r), s > 0 ? ta(this).transition().duration(s).call(x, d, c, r) : ta(this).call(_.transform, d, c, r);
 		}
 	}
 	function D(t, ...n) {
 		if (e.apply(this, arguments)) {
 			var r = t.touches, i = r.length, a = S(this, n, t.changedTouches.length === i).event(t), o, s, c, l;
-			for (pl(t), s = 0; s < i; ++s) c = r[s], l = sa(c, this), l = [
+			for (pl(t), s = 0; s < i; ++s) c = r[s], l = oa(c, this), l = [
 				l,
 				this.__zoom.invert(l),
 				c.identifier
 			], a.touch0 ? !a.touch1 && a.touch0[2] !== l[2] && (a.touch1 = l, a.taps = 0) : (a.touch0 = l, o = !0, a.taps = 1 + !!u);
 			u &&= clearTimeout(u), o && (a.taps < 2 && (d = l[0], u = setTimeout(function() {
 				u = null;
-			}, p)), $s(this), a.start());
+			}, p)), Qs(this), a.start());
 		}
 	}
 	function O(e, ...t) {
 		if (this.__zooming) {
 			var r = S(this, t).event(e), i = e.changedTouches, a = i.length, s, c, l, u;
-			for (ml(e), s = 0; s < a; ++s) c = i[s], l = sa(c, this), r.touch0 && r.touch0[2] === c.identifier ? r.touch0[0] = l : r.touch1 && r.touch1[2] === c.identifier && (r.touch1[0] = l);
+			for (ml(e), s = 0; s < a; ++s) c = i[s], l = oa(c, this), r.touch0 && r.touch0[2] === c.identifier ? r.touch0[0] = l : r.touch1 && r.touch1[2] === c.identifier && (r.touch1[0] = l);
 			if (c = r.that.__zoom, r.touch1) {
 				var d = r.touch0[0], f = r.touch0[1], p = r.touch1[0], m = r.touch1[1], h = (h = p[0] - d[0]) * h + (h = p[1] - d[1]) * h, g = (g = m[0] - f[0]) * g + (g = m[1] - f[1]) * g;
 				c = v(c, Math.sqrt(h / g)), l = [(d[0] + p[0]) / 2, (d[1] + p[1]) / 2], u = [(f[0] + m[0]) / 2, (f[1] + m[1]) / 2];
@@ -4580,8 +4580,8 @@ function xl() {
 				f = null;
 			}, p), a = 0; a < i; ++a) o = r[a], n.touch0 && n.touch0[2] === o.identifier ? delete n.touch0 : n.touch1 && n.touch1[2] === o.identifier && delete n.touch1;
 			if (n.touch1 && !n.touch0 && (n.touch0 = n.touch1, delete n.touch1), n.touch0) n.touch0[1] = this.__zoom.invert(n.touch0[0]);
-			else if (n.end(), n.taps === 2 && (o = sa(o, this), Math.hypot(d[0] - o[0], d[1] - o[1]) < g)) {
-				var s = na(this).on("dblclick.zoom");
+			else if (n.end(), n.taps === 2 && (o = oa(o, this), Math.hypot(d[0] - o[0], d[1] - o[1]) < g)) {
+				var s = ta(this).on("dblclick.zoom");
 				s && s.apply(this, arguments);
 			}
 		}
@@ -4631,7 +4631,7 @@ var Sl = {
 	]
 }, Cl = 256, wl = 4;
 function Tl(e, t, n) {
-	let r = ds(ls, Sl[n]), i = new Uint8ClampedArray(Cl * 4), a = [];
+	let r = us(cs, Sl[n]), i = new Uint8ClampedArray(Cl * 4), a = [];
 	for (let e = 0; e < Cl; e++) {
 		let t = r(e / 255);
 		a.push(t);
@@ -4756,12 +4756,12 @@ function Pl({ scale: e }) {
 		0,
 		1,
 		2
-	].map((n) => e.table[Math.round(t * 255) * 4 + n]).join(" ")})`), [i, a] = [`${e.isLog ? "≤ " : ""}${V(n(0))}`, V(n(1))];
-	return /* @__PURE__ */ H("span", {
+	].map((n) => e.table[Math.round(t * 255) * 4 + n]).join(" ")})`), [i, a] = [`${e.isLog ? "≤ " : ""}${H(n(0))}`, H(n(1))];
+	return /* @__PURE__ */ U("span", {
 		class: "legend",
 		children: [
 			i,
-			/* @__PURE__ */ H("span", {
+			/* @__PURE__ */ U("span", {
 				class: "ramp",
 				role: "img",
 				"aria-label": `Colours from ${i} to ${a}${e.isLog ? ", logarithmic" : ""}`,
@@ -4780,12 +4780,12 @@ function Fl({ model: e, pooled: t }) {
 		a.length > 1 && `mean of ${a.length} heads`,
 		t > 1 && `${i === "max" ? "maximum" : "mean"} of ${t} × ${t}`
 	].filter(Boolean);
-	return /* @__PURE__ */ H("span", {
+	return /* @__PURE__ */ U("span", {
 		class: "legend",
 		children: [
-			/* @__PURE__ */ H(Pl, { scale: e.scale() }),
-			/* @__PURE__ */ H("small", { children: s.join(" · ") }),
-			o && /* @__PURE__ */ H("progress", {
+			/* @__PURE__ */ U(Pl, { scale: e.scale() }),
+			/* @__PURE__ */ U("small", { children: s.join(" · ") }),
+			o && /* @__PURE__ */ U("progress", {
 				"aria-label": "The exact overview is being computed",
 				max: o.of,
 				value: o.done,
@@ -4809,7 +4809,7 @@ var Il = 64, Ll = 1e6, Rl = class {
 	frame = 0;
 	constructor(e, t, n, r, i) {
 		this.canvas = e, this.model = t, this.rows = n, this.columns = r, this.pooled = i;
-		let a = _t(() => t.store.lens.value);
+		let a = gt(() => t.store.lens.value);
 		this.cache = new Ml((e, n) => t.source.tile(a, e.level, e.y, e.x, n), () => this.draw()), this.labels = this.room();
 	}
 	room() {
@@ -4851,7 +4851,7 @@ var Il = 64, Ll = 1e6, Rl = class {
 	drawNow() {
 		let { canvas: e, model: t } = this, n = window.devicePixelRatio || 1, [r, i] = [e.clientWidth, e.clientHeight];
 		(e.width !== Math.round(r * n) || e.height !== Math.round(i * n)) && (e.width = Math.round(r * n), e.height = Math.round(i * n));
-		let a = e.getContext("2d"), o = getComputedStyle(e), s = t.store.state.peek(), c = _t(() => t.scale()), l = this.port;
+		let a = e.getContext("2d"), o = getComputedStyle(e), s = t.store.state.peek(), c = gt(() => t.scale()), l = this.port;
 		a.setTransform(n, 0, 0, n, 0, 0), a.clearRect(0, 0, r, i), a.imageSmoothingEnabled = !1;
 		let u = Ol(l.scale, n, this.rows, this.columns), d = {
 			level: Ol(0, 1, this.rows, this.columns),
@@ -4935,15 +4935,15 @@ var Il = 64, Ll = 1e6, Rl = class {
 		let { model: e, canvas: t } = this, n = this.port, r = getComputedStyle(t), { from: i, rows: a, first: o, columns: s } = this.sight, c = document.createElement("canvas"), l = Math.min(n.width, s * n.scale), u = Math.min(n.height, a * n.scale), d = window.devicePixelRatio || 1, [f, p] = [this.labels + Math.max(0, n.left), this.labels + Math.max(0, n.top)];
 		c.width = Math.max(1, Math.round(l * d)), c.height = Math.max(1, Math.round(u * d)), c.getContext("2d").drawImage(t, f * d, p * d, l * d, u * d, 0, 0, c.width, c.height);
 		let [m, h] = [e.queryWords.peek(), e.keyWords.peek()], g = Math.max(8, Math.min(14, n.scale - 2)), _ = Math.max(1, Math.ceil((g + 3) / n.scale)), v = r.getPropertyValue("--ink"), y = [];
-		for (let e = Math.ceil(i / _) * _; e < i + a; e += _) y.push(`<text x="${this.labels - 6}" y="${this.labels + n.top + (e + .5) * n.scale}" dy="0.35em" text-anchor="end">${un(m[e].slice(0, 40))}</text>`);
-		for (let e = Math.ceil(o / _) * _; e < o + s; e += _) y.push(`<text transform="translate(${this.labels + n.left + (e + .5) * n.scale} ${this.labels - 6}) rotate(-90)" dy="0.35em">${un(h[e].slice(0, 40))}</text>`);
+		for (let e = Math.ceil(i / _) * _; e < i + a; e += _) y.push(`<text x="${this.labels - 6}" y="${this.labels + n.top + (e + .5) * n.scale}" dy="0.35em" text-anchor="end">${ln(m[e].slice(0, 40))}</text>`);
+		for (let e = Math.ceil(o / _) * _; e < o + s; e += _) y.push(`<text transform="translate(${this.labels + n.left + (e + .5) * n.scale} ${this.labels - 6}) rotate(-90)" dy="0.35em">${ln(h[e].slice(0, 40))}</text>`);
 		let [b, x] = [f + l + 16, p + u + 16];
 		return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${b} ${x}" width="${b}" height="${x}" font-family="sans-serif" font-size="${g}" fill="${v}"><rect width="${b}" height="${x}" fill="${r.getPropertyValue("--paper")}"/><image x="${f}" y="${p}" width="${l}" height="${u}" href="${c.toDataURL()}"/>${y.join("")}</svg>`;
 	}
 	async table() {
 		let { from: e, rows: t, first: n, columns: r } = this.sight;
 		if (t * r > Ll) throw Error(`${t * r} weights are in sight: zoom in to at most ${Ll}`);
-		let [i, a] = [this.model.queryWords.peek(), this.model.keyWords.peek()], o = this.model.store.lens.peek(), s = [["", ...a.slice(n, n + r)]], c = await nn(this.model.source, o, e, t, n, r);
+		let [i, a] = [this.model.queryWords.peek(), this.model.keyWords.peek()], o = this.model.store.lens.peek(), s = [["", ...a.slice(n, n + r)]], c = await tn(this.model.source, o, e, t, n, r);
 		for (let n = 0; n < t; n++) s.push([i[e + n], ...c.subarray(n * r, (n + 1) * r)]);
 		return s;
 	}
@@ -4961,15 +4961,15 @@ function Bl(e, t, n) {
 	return `${r.join("")}…`;
 }
 function Vl({ model: e }) {
-	let t = rt(null), n = B(""), r = B(1), i = at(), [a, o] = [e.queryWords.value.length, e.keyWords.value.length], s = e.store.lens.value;
+	let t = P(null), n = V(""), r = V(1), i = it(), [a, o] = [e.queryWords.value.length, e.keyWords.value.length], s = e.store.lens.value;
 	N(() => {
 		let n = t.current, i = new Rl(n, e, a, o, r), { store: s } = e;
 		e.kept.value = i;
 		let c = xl().scaleExtent([1, Math.max(1, Il / i.fit)]).extent(() => [[0, 0], [n.clientWidth - i.labels, n.clientHeight - i.labels]]).translateExtent([[0, 0], [i.fit * o, i.fit * a]]).on("zoom", ({ transform: e, sourceEvent: t }) => {
 			i.transform = e, i.draw(), t instanceof MouseEvent && f(t);
-		}), l = na(n);
+		}), l = ta(n);
 		l.call(c).on("dblclick.zoom", null);
-		let u = z(() => {
+		let u = B(() => {
 			s.state.value, s.hover.value, e.ground.value, e.most.value, i.draw();
 		}), d = new ResizeObserver(() => i.draw());
 		d.observe(n);
@@ -5005,7 +5005,7 @@ function Vl({ model: e }) {
 		s,
 		a,
 		o
-	]), N(() => z(() => {
+	]), N(() => B(() => {
 		let { query: t, key: r } = e.store.state.value, i = e.store.hover.value, [a, o] = [i.query ?? t?.[0], i.key ?? r?.[0]];
 		if (a === void 0 || o === void 0) {
 			n.value = "";
@@ -5020,12 +5020,12 @@ function Vl({ model: e }) {
 		let [a, o] = [e.queryWords.peek()[t], e.keyWords.peek()[r]];
 		e.source.rows(e.store.lens.peek(), t, t + 1, i).then((e) => {
 			let t = 1 + e.reduce((t, n) => t + Number(n > e[r]), 0);
-			n.value = `${a} → ${o}: ${V(e[r])}, ${t === 1 ? "largest" : `rank ${t}`} of its row`;
+			n.value = `${a} → ${o}: ${H(e[r])}, ${t === 1 ? "largest" : `rank ${t}`} of its row`;
 		}, () => void 0);
 	}
-	return /* @__PURE__ */ H("figure", {
+	return /* @__PURE__ */ U("figure", {
 		class: "matrix",
-		children: [/* @__PURE__ */ H("canvas", {
+		children: [/* @__PURE__ */ U("canvas", {
 			ref: t,
 			tabIndex: 0,
 			role: "grid",
@@ -5033,18 +5033,18 @@ function Vl({ model: e }) {
 			"aria-rowcount": a,
 			"aria-colcount": o,
 			"aria-activedescendant": i,
-			children: /* @__PURE__ */ H("div", {
+			children: /* @__PURE__ */ U("div", {
 				role: "row",
-				children: /* @__PURE__ */ H("div", {
+				children: /* @__PURE__ */ U("div", {
 					role: "gridcell",
 					id: i,
 					children: n.value || "no cell is selected"
 				})
 			})
-		}), /* @__PURE__ */ H("figcaption", { children: [/* @__PURE__ */ H("output", {
+		}), /* @__PURE__ */ U("figcaption", { children: [/* @__PURE__ */ U("output", {
 			"aria-live": "polite",
 			children: n.value || "Point at a cell, or use the arrow keys."
-		}), /* @__PURE__ */ H(Fl, {
+		}), /* @__PURE__ */ U(Fl, {
 			model: e,
 			pooled: r.value
 		})] })]
@@ -5067,38 +5067,38 @@ function Ul({ model: e }) {
 		return !n || o === "layer" ? 0 : o === "entropy" ? -n.entropy : n[o];
 	}, u = e.heads, d = o === "layer" || !a;
 	d || u.sort((e, t) => l(t) - l(e));
-	let f = [...new Set(u.map(([e]) => e))], p = Math.max(...f.map((e) => n.info.layers[e].heads.length)), m = Math.max(1e-9, ...u.map((e) => Math.abs(l(e)))), h = s.values().next().value?.sampled;
-	function g(n, i) {
+	let f = [...new Set(u.map(([e]) => e))], p = Math.max(...f.map((e) => n.info.layers[e].heads.length)), m = (e) => o === "layer" ? 0 : o === "entropy" ? -l(e) : Math.max(0, l(e)), h = Math.max(1e-9, ...u.map(m)), g = s.values().next().value?.sampled;
+	function _(n, i) {
 		let a = n.join("."), o = r.filter((e) => e.join(".") !== a);
 		i ? o.length < r.length ? t.set({ heads: o.length ? o : r }) : Wl(e, n) && t.set({ heads: [...r, n] }) : t.set({ heads: [n] });
 	}
-	return /* @__PURE__ */ H("nav", {
+	return /* @__PURE__ */ U("nav", {
 		class: "overview",
 		"aria-label": "Heads",
 		children: [
-			/* @__PURE__ */ H("label", {
+			/* @__PURE__ */ U("label", {
 				class: "field",
-				children: ["Heads by", /* @__PURE__ */ H("select", {
+				children: ["Heads by", /* @__PURE__ */ U("select", {
 					value: i,
 					onChange: (e) => t.set({ sort: e.currentTarget.value }),
-					children: Gt.map((e) => /* @__PURE__ */ H("option", {
+					children: Wt.map((e) => /* @__PURE__ */ U("option", {
 						value: e,
 						children: Hl[e]
 					}))
 				})]
 			}),
-			o !== "layer" && /* @__PURE__ */ H("label", {
+			o !== "layer" && /* @__PURE__ */ U("label", {
 				class: "field",
-				children: [/* @__PURE__ */ H("input", {
+				children: [/* @__PURE__ */ U("input", {
 					type: "checkbox",
 					checked: a,
 					onChange: (e) => t.set({ sorted: e.currentTarget.checked })
 				}), "in this order"]
 			}),
-			/* @__PURE__ */ H("ol", {
+			/* @__PURE__ */ U("ol", {
 				class: `heads${d ? " is-grid" : ""}`,
 				style: d ? { gridTemplateColumns: `auto repeat(${p}, minmax(0, 1fr))` } : void 0,
-				children: [d && f.map((e, t) => /* @__PURE__ */ H("li", {
+				children: [d && f.map((e, t) => /* @__PURE__ */ U("li", {
 					class: "quiet",
 					"aria-hidden": "true",
 					style: {
@@ -5108,30 +5108,30 @@ function Ul({ model: e }) {
 					children: n.info.layers[e].label
 				})), u.map((t) => {
 					let n = t.join("."), i = r.findIndex((e) => e.join(".") === n);
-					return /* @__PURE__ */ H("li", {
+					return /* @__PURE__ */ U("li", {
 						style: d ? {
 							gridRow: f.indexOf(t[0]) + 1,
 							gridColumn: t[1] + 2
 						} : void 0,
-						children: /* @__PURE__ */ H(Gl, {
+						children: /* @__PURE__ */ U(Gl, {
 							model: e,
 							head: t,
 							sort: o,
-							share: o === "layer" ? 0 : Math.abs(l(t)) / m,
+							share: m(t) / h,
 							isShort: d,
 							statistics: s.get(n),
 							look: c.get(n),
 							isChosen: i >= 0,
-							onChoose: (e) => g(t, e)
+							onChoose: (e) => _(t, e)
 						})
 					}, n);
 				})]
 			}),
-			/* @__PURE__ */ H("p", {
+			/* @__PURE__ */ U("p", {
 				class: "hint",
 				children: [
 					"Ctrl-click (⌘) for several heads, averaged. Thumbnails show maxima",
-					h && h[0] < h[1] ? `, and all numbers are, of ${h[0]} of ${h[1]} rows` : "",
+					g && g[0] < g[1] ? `, and all numbers are, of ${g[0]} of ${g[1]} rows` : "",
 					"."
 				]
 			})
@@ -5143,40 +5143,40 @@ function Wl(e, [t]) {
 	return n[t].queries === r.queries && n[t].keys === r.keys;
 }
 function Gl({ model: e, head: t, statistics: n, look: r, sort: i, share: a, isShort: o, isChosen: s, onChoose: c }) {
-	let l = Pn(e.source.info, t), u = e.keyWords.value, d = Tl(1, !1, e.ground.value), f = {
+	let l = Nn(e.source.info, t), u = e.keyWords.value, d = Tl(1, !1, e.ground.value), f = {
 		layer: null,
-		look: r ? `${u[r.key] ?? ""} ${V(r.weight)}` : null,
+		look: r ? `${u[r.key] ?? ""} ${H(r.weight)}` : null,
 		entropy: n ? `${n.entropy.toFixed(2)} nats` : null,
 		distance: n ? `${n.distance.toFixed(1)} away` : null,
-		first: n ? V(n.first) : null,
-		previous: n ? V(n.previous) : null
-	}, p = n ? `entropy ${n.entropy.toFixed(2)} nats, distance ${n.distance.toFixed(1)}, first token ${V(n.first)}, token before ${V(n.previous)}` + (n.sampled[0] < n.sampled[1] ? `; from ${n.sampled[0]} of ${n.sampled[1]} rows` : "") : "being computed";
-	return /* @__PURE__ */ H("button", {
+		first: n ? H(n.first) : null,
+		previous: n ? H(n.previous) : null
+	}, p = n ? `entropy ${n.entropy.toFixed(2)} nats, distance ${n.distance.toFixed(1)}, first token ${H(n.first)}, token before ${H(n.previous)}` + (n.sampled[0] < n.sampled[1] ? `; from ${n.sampled[0]} of ${n.sampled[1]} rows` : "") : "being computed";
+	return /* @__PURE__ */ U("button", {
 		type: "button",
 		class: `head${s ? " is-chosen" : ""}`,
 		"aria-pressed": s,
 		title: `${l}: ${p}`,
 		onClick: (e) => c(e.ctrlKey || e.metaKey || e.shiftKey),
 		children: [
-			/* @__PURE__ */ H(Kl, {
+			/* @__PURE__ */ U(Kl, {
 				model: e,
 				statistics: n
 			}),
-			/* @__PURE__ */ H("span", {
+			/* @__PURE__ */ U("span", {
 				class: "name",
 				style: i === "layer" ? void 0 : {
 					background: d.css(a),
 					color: El(d, a)
 				},
-				children: o ? /* @__PURE__ */ H(A, { children: [/* @__PURE__ */ H("span", {
+				children: o ? /* @__PURE__ */ U(A, { children: [/* @__PURE__ */ U("span", {
 					class: "unseen",
 					children: l
-				}), /* @__PURE__ */ H("span", {
+				}), /* @__PURE__ */ U("span", {
 					"aria-hidden": "true",
 					children: e.source.info.layers[t[0]].heads[t[1]]
 				})] }) : l
 			}),
-			f[i] && /* @__PURE__ */ H("span", {
+			f[i] && /* @__PURE__ */ U("span", {
 				class: o ? "unseen" : "says",
 				children: [" ", f[i]]
 			})
@@ -5184,7 +5184,7 @@ function Gl({ model: e, head: t, statistics: n, look: r, sort: i, share: a, isSh
 	});
 }
 function Kl({ model: e, statistics: t }) {
-	let n = rt(null), [r, i] = [e.ground.value, e.store.state.value.log];
+	let n = P(null), [r, i] = [e.ground.value, e.store.state.value.log];
 	return N(() => {
 		let e = n.current?.getContext("2d");
 		if (!e || !t) return;
@@ -5195,7 +5195,7 @@ function Kl({ model: e, statistics: t }) {
 		t,
 		r,
 		i
-	]), /* @__PURE__ */ H("canvas", {
+	]), /* @__PURE__ */ U("canvas", {
 		ref: n,
 		class: "thumbnail",
 		"aria-hidden": "true",
@@ -5211,7 +5211,7 @@ var [ql, Jl, Yl] = [
 	130
 ];
 function Xl({ model: e }) {
-	let { store: t, source: n } = e, { heads: r, query: i, key: a, text: s, unit: c } = t.state.value, l = B(null), [u] = r, d = (e, t) => e && o(n.info, u[0], t, s, c).spans[e[0]]?.[0], [f, p] = [d(i, 0), d(a, 1)];
+	let { store: t, source: n } = e, { heads: r, query: i, key: a, text: s, unit: c } = t.state.value, l = V(null), [u] = r, d = (e, t) => e && o(n.info, u[0], t, s, c).spans[e[0]]?.[0], [f, p] = [d(i, 0), d(a, 1)];
 	N(() => {
 		if (l.value = null, typeof f != "number" || typeof p != "number") return;
 		let e = !1;
@@ -5226,78 +5226,78 @@ function Xl({ model: e }) {
 		f,
 		p
 	]);
-	let m = rt(null);
+	let m = P(null);
 	if (N(() => {
 		let t = l.value?.products;
 		if (t) return e.kept.value = {
-			svg: () => on(m.current, sn(m.current)),
+			svg: () => an(m.current, on(m.current)),
 			table: async () => [["dimension", "scale · q · k"], ...Array.from(t, (e, t) => [t, e])]
 		}, () => {
 			e.kept.value = null;
 		};
-	}, [l.value]), typeof f != "number" || typeof p != "number") return /* @__PURE__ */ H("p", {
+	}, [l.value]), typeof f != "number" || typeof p != "number") return /* @__PURE__ */ U("p", {
 		class: "empty",
 		children: "Choose a word (query) and another that it looks at (key, with Alt): then this shows what each dimension of q·k adds to their score."
 	});
-	let h = (e, t) => Fn(o(n.info, u[0], t, s, "pieces").names[e]), g = l.value;
-	if (!g) return /* @__PURE__ */ H("p", {
+	let h = (e, t) => Pn(o(n.info, u[0], t, s, "pieces").names[e]), g = l.value;
+	if (!g) return /* @__PURE__ */ U("p", {
 		class: "empty",
 		children: "…"
 	});
-	if (!g.products) return /* @__PURE__ */ H("p", {
+	if (!g.products) return /* @__PURE__ */ U("p", {
 		class: "empty",
 		children: "Of this layer only the weights were kept, not q and k."
 	});
 	let _ = g.products, v = _.reduce((e, t) => e + t, 0), y = Math.max(1e-9, ..._.map(Math.abs)), b = (ql - 40) / _.length, x = (e) => e / y * (Yl - 24), S = [..._.keys()].sort((e, t) => Math.abs(_[t]) - Math.abs(_[e])).slice(0, 3).map((e) => `${e} (${_[e].toFixed(2)})`);
-	return /* @__PURE__ */ H("figure", {
+	return /* @__PURE__ */ U("figure", {
 		class: "products",
-		children: [/* @__PURE__ */ H("svg", {
+		children: [/* @__PURE__ */ U("svg", {
 			ref: m,
 			viewBox: `0 0 ${ql} ${Jl}`,
 			role: "img",
 			"aria-label": `What each of ${_.length} dimensions adds to the score ${v.toFixed(3)}`,
 			children: [
-				/* @__PURE__ */ H("line", {
+				/* @__PURE__ */ U("line", {
 					x1: "30",
 					x2: ql - 10,
 					y1: Yl,
 					y2: Yl,
 					class: "axis"
 				}),
-				Array.from(_, (e, t) => /* @__PURE__ */ H("rect", {
+				Array.from(_, (e, t) => /* @__PURE__ */ U("rect", {
 					x: 30 + t * b + b * .1,
 					width: b * .8,
 					y: e > 0 ? Yl - x(e) : Yl,
 					height: Math.max(.5, Math.abs(x(e))),
 					class: e > 0 ? "adds" : "takes",
-					children: /* @__PURE__ */ H("title", { children: `dimension ${t}: ${e.toFixed(4)}` })
+					children: /* @__PURE__ */ U("title", { children: `dimension ${t}: ${e.toFixed(4)}` })
 				})),
-				/* @__PURE__ */ H("text", {
+				/* @__PURE__ */ U("text", {
 					x: "4",
 					y: "22",
 					children: `+${y.toFixed(2)}`
 				}),
-				/* @__PURE__ */ H("text", {
+				/* @__PURE__ */ U("text", {
 					x: "4",
 					y: Jl - 12,
 					children: `−${y.toFixed(2)}`
 				})
 			]
-		}), /* @__PURE__ */ H("figcaption", {
+		}), /* @__PURE__ */ U("figcaption", {
 			class: "text",
 			children: [
-				Pn(n.info, u),
+				Nn(n.info, u),
 				": ",
-				/* @__PURE__ */ H("bdi", { children: h(f, 0) }),
+				/* @__PURE__ */ U("bdi", { children: h(f, 0) }),
 				" → ",
-				/* @__PURE__ */ H("bdi", { children: h(p, 1) }),
+				/* @__PURE__ */ U("bdi", { children: h(p, 1) }),
 				", scale · Σ q·k = ",
 				v.toFixed(3),
 				" over ",
 				_.length,
 				" dimensions, which makes the weight",
 				" ",
-				/* @__PURE__ */ H("strong", { children: V(g.weight) }),
+				/* @__PURE__ */ U("strong", { children: H(g.weight) }),
 				". Most of it from dimensions ",
 				S.join(", "),
 				".",
@@ -5310,36 +5310,36 @@ function Xl({ model: e }) {
 var Zl = 300;
 function Ql({ model: e }) {
 	let { store: t } = e, { query: n, key: r } = t.state.value, i = !n && !!r, a = e.isSelf.value, o = i ? e.column.value : e.row.value;
-	return /* @__PURE__ */ H("section", {
+	return /* @__PURE__ */ U("section", {
 		class: "words",
 		"aria-label": "The text",
-		children: [/* @__PURE__ */ H("div", {
+		children: [/* @__PURE__ */ U("div", {
 			class: "lines",
-			children: [!a && /* @__PURE__ */ H(eu, {
+			children: [!a && /* @__PURE__ */ U(eu, {
 				model: e,
 				side: "query",
 				label: "from"
-			}), /* @__PURE__ */ H(eu, {
+			}), /* @__PURE__ */ U(eu, {
 				model: e,
 				side: a ? i ? "key-self" : "self" : "key",
 				label: a ? null : "to"
 			})]
-		}), /* @__PURE__ */ H("div", {
+		}), /* @__PURE__ */ U("div", {
 			class: "below",
 			children: [
-				/* @__PURE__ */ H("p", {
+				/* @__PURE__ */ U("p", {
 					class: "hint",
 					"aria-live": "polite",
-					children: n ? `Shaded by what “${In(e.queryWords.value, n)}” looks at` : r ? `Shaded by what looks at “${In(e.keyWords.value, r)}”` : "Choose a word to see what it looks at; with Alt (⌥), what looks at it. Drag over several."
+					children: n ? `Shaded by what “${Fn(e.queryWords.value, n)}” looks at` : r ? `Shaded by what looks at “${Fn(e.keyWords.value, r)}”` : "Choose a word to see what it looks at; with Alt (⌥), what looks at it. Drag over several."
 				}),
-				(n || r) && o && /* @__PURE__ */ H(Pl, { scale: Tl(tu(o), t.state.value.log, e.ground.value) }),
-				/* @__PURE__ */ H($l, { model: e })
+				(n || r) && o && /* @__PURE__ */ U(Pl, { scale: Tl(tu(o), t.state.value.log, e.ground.value) }),
+				/* @__PURE__ */ U($l, { model: e })
 			]
 		})]
 	});
 }
 function $l({ model: e }) {
-	let t = B("");
+	let t = V("");
 	function n(n) {
 		let r = n.toLocaleLowerCase(), i = e.queryWords.value, a = (e.store.now.query?.[0] ?? -1) + 1;
 		for (let n = 0; r && n < i.length; n++) {
@@ -5351,20 +5351,20 @@ function $l({ model: e }) {
 		}
 		t.value = r ? "no such word" : "";
 	}
-	return /* @__PURE__ */ H("form", {
+	return /* @__PURE__ */ U("form", {
 		class: "find",
 		role: "search",
 		onSubmit: (e) => {
 			e.preventDefault(), n(e.currentTarget.querySelector("input").value);
 		},
-		children: [/* @__PURE__ */ H("input", {
+		children: [/* @__PURE__ */ U("input", {
 			type: "search",
 			"aria-label": "Find a word",
 			placeholder: "find a word  /",
 			onKeyDown: (e) => {
 				e.key === "Escape" && e.currentTarget.blur();
 			}
-		}), /* @__PURE__ */ H("span", {
+		}), /* @__PURE__ */ U("span", {
 			role: "status",
 			class: "hint",
 			children: t.value
@@ -5372,42 +5372,50 @@ function $l({ model: e }) {
 	});
 }
 function eu({ model: e, side: t, label: n }) {
-	let { store: r } = e, { query: i, key: a } = r.state.value, o = t === "query" ? e.queryWords.value : e.keyWords.value, s = t === "query" ? e.querySpecial.value : e.keySpecial.value, c = t === "query" || t === "key-self" ? e.column.value : e.row.value, l = c && c.length === o.length ? c : null, u = Tl(l ? tu(l) : 1, r.state.value.log, e.ground.value), d = rt(null), f = t !== "key", p = e.hasPatches.value[t === "query" ? 0 : 1], m = B(0), h = f ? i ?? a : a;
+	let { store: r } = e, { query: i, key: a } = r.state.value, o = t === "query" ? e.queryWords.value : e.keyWords.value, s = t === "query" ? e.querySpecial.value : e.keySpecial.value, c = t === "query" || t === "key-self" ? e.column.value : e.row.value, l = c && c.length === o.length ? c : null, u = Tl(l ? tu(l) : 1, r.state.value.log, e.ground.value), d = P(null), f = t !== "key", p = e.hasPatches.value[t === "query" ? 0 : 1], m = V(0), h = f ? i ?? a : a;
 	N(() => {
 		let [e] = h ?? [m.peek()];
 		(e < m.peek() || e >= m.peek() + Zl) && (m.value = Math.max(0, e - Zl / 2));
 	}, [h?.[0], o]);
-	let g = Math.min(m.value, Math.max(0, o.length - Zl));
-	function _(e, n) {
+	let g = Math.min(m.value, Math.max(0, o.length - Zl)), _ = P(null);
+	N(() => {
+		let e = h && _.current?.querySelector(`[data-at="${h[0]}"]`), t = e?.closest(".lines");
+		if (!e || !t) return;
+		let [n, r] = [e.offsetTop, e.offsetTop + e.offsetHeight];
+		(n < t.scrollTop || r > t.scrollTop + t.clientHeight) && (t.scrollTop = n - t.clientHeight / 2);
+	}, [h?.[0], g]);
+	function v(e, n) {
 		let o = t === "key" || n.altKey, s = o ? a : i, c = n.shiftKey && d.current !== null ? Math.min(d.current, e) : e, l = n.shiftKey && d.current !== null ? Math.max(d.current, e) + 1 : e + 1;
 		n.shiftKey || (d.current = e);
 		let u = s && s[0] === c && s[1] === l ? null : [c, l];
 		r.set(o ? { key: u } : { query: u });
 	}
-	return /* @__PURE__ */ H(A, { children: [/* @__PURE__ */ H("p", {
+	return /* @__PURE__ */ U(A, { children: [/* @__PURE__ */ U("p", {
+		ref: _,
 		class: "line",
-		children: [n && /* @__PURE__ */ H("span", {
+		children: [n && /* @__PURE__ */ U("span", {
 			class: "side",
 			children: n
 		}), o.slice(g, g + Zl).map((e, n) => {
 			let o = g + n;
 			if (p && !s[o]) return null;
 			let c = l ? l[o] : 0, m = f && i !== null && o >= i[0] && o < i[1], h = t !== "query" && a !== null && o >= a[0] && o < a[1];
-			return /* @__PURE__ */ H("button", {
+			return /* @__PURE__ */ U("button", {
 				type: "button",
+				"data-at": o,
 				class: `chip${m ? " is-query" : ""}${h ? " is-key" : ""}`,
 				"aria-pressed": m || h,
-				title: l ? `${e}: ${V(c)}` : e,
+				title: l ? `${e}: ${H(c)}` : e,
 				style: l ? {
 					background: u.css(c),
 					color: El(u, c)
 				} : void 0,
-				onClick: (e) => _(o, e),
+				onClick: (e) => v(o, e),
 				onMouseDown: (e) => {
 					e.button === 0 && !e.shiftKey && (d.current = o);
 				},
 				onMouseUp: (e) => {
-					d.current !== null && d.current !== o && !e.shiftKey && _(o, {
+					d.current !== null && d.current !== o && !e.shiftKey && v(o, {
 						altKey: e.altKey,
 						shiftKey: !0
 					});
@@ -5423,10 +5431,10 @@ function eu({ model: e, side: t, label: n }) {
 					query: null,
 					key: null
 				},
-				children: /* @__PURE__ */ H("bdi", { children: e })
+				children: /* @__PURE__ */ U("bdi", { children: e })
 			}, o);
 		})]
-	}), o.length > Zl && !p && /* @__PURE__ */ H("label", {
+	}), o.length > Zl && !p && /* @__PURE__ */ U("label", {
 		class: "field",
 		children: [
 			g + 1,
@@ -5434,7 +5442,7 @@ function eu({ model: e, side: t, label: n }) {
 			g + Zl,
 			" of ",
 			o.length,
-			/* @__PURE__ */ H("input", {
+			/* @__PURE__ */ U("input", {
 				type: "range",
 				min: 0,
 				max: o.length - Zl,
@@ -5461,30 +5469,30 @@ var nu = {
 	first: "first token"
 };
 function iu({ model: e }) {
-	let { store: t, source: n } = e, r = rt(null), i = B(!1), a = t.state.value, o = e.views.value, s = o.includes(a.view) ? a.view : "matrix";
+	let { store: t, source: n } = e, r = P(null), i = V(!1), a = t.state.value, o = e.views.value, s = o.includes(a.view) ? a.view : "matrix";
 	return N(() => {
-		let t = (t) => Yn(t, e, r.current, () => i.value = !i.value), n = r.current.getRootNode();
+		let t = (t) => Jn(t, e, r.current, () => i.value = !i.value), n = r.current.getRootNode();
 		return n.addEventListener("keydown", t), () => n.removeEventListener("keydown", t);
-	}, [e]), /* @__PURE__ */ H("div", {
+	}, [e]), /* @__PURE__ */ U("div", {
 		ref: r,
 		class: "clearhead",
 		"data-theme": e.ground.value,
 		children: [
-			/* @__PURE__ */ H("header", { children: [/* @__PURE__ */ H("h1", { children: /* @__PURE__ */ H("bdi", { children: n.info.title }) }), /* @__PURE__ */ H("button", {
+			/* @__PURE__ */ U("header", { children: [/* @__PURE__ */ U("h1", { children: /* @__PURE__ */ U("bdi", { children: n.info.title }) }), /* @__PURE__ */ U("button", {
 				type: "button",
 				class: "plain",
 				onClick: () => i.value = !0,
 				"aria-haspopup": "dialog",
 				children: "Keys, and what weights do not show"
 			})] }),
-			/* @__PURE__ */ H(Ul, { model: e }),
-			/* @__PURE__ */ H("main", { children: [
-				/* @__PURE__ */ H(Ql, { model: e }),
-				/* @__PURE__ */ H("div", {
+			/* @__PURE__ */ U(Ul, { model: e }),
+			/* @__PURE__ */ U("main", { children: [
+				/* @__PURE__ */ U(Ql, { model: e }),
+				/* @__PURE__ */ U("div", {
 					class: "tabs",
 					role: "tablist",
 					"aria-label": "Views",
-					children: o.map((e) => /* @__PURE__ */ H("button", {
+					children: o.map((e) => /* @__PURE__ */ U("button", {
 						type: "button",
 						role: "tab",
 						"aria-selected": e === s,
@@ -5492,23 +5500,23 @@ function iu({ model: e }) {
 						children: nu[e]
 					}))
 				}),
-				/* @__PURE__ */ H("section", {
+				/* @__PURE__ */ U("section", {
 					role: "tabpanel",
 					"aria-label": nu[s],
 					class: "view",
 					children: [
-						s === "matrix" && /* @__PURE__ */ H(Vl, { model: e }),
-						s === "arcs" && /* @__PURE__ */ H(Wn, { model: e }),
-						s === "products" && /* @__PURE__ */ H(Xl, { model: e }),
-						s === "image" && /* @__PURE__ */ H(Qn, { model: e })
+						s === "matrix" && /* @__PURE__ */ U(Vl, { model: e }),
+						s === "arcs" && /* @__PURE__ */ U(Un, { model: e }),
+						s === "products" && /* @__PURE__ */ U(Xl, { model: e }),
+						s === "image" && /* @__PURE__ */ U(Zn, { model: e })
 					]
 				})
 			] }),
-			/* @__PURE__ */ H(tr, { model: e }),
-			/* @__PURE__ */ H("footer", {
+			/* @__PURE__ */ U(er, { model: e }),
+			/* @__PURE__ */ U("footer", {
 				"aria-label": "How it is shown",
 				children: [
-					/* @__PURE__ */ H(au, {
+					/* @__PURE__ */ U(au, {
 						label: "by",
 						value: a.unit,
 						options: {
@@ -5521,7 +5529,7 @@ function iu({ model: e }) {
 							key: null
 						})
 					}),
-					/* @__PURE__ */ H(au, {
+					/* @__PURE__ */ U(au, {
 						label: "scale",
 						value: a.log ? "log" : "linear",
 						options: {
@@ -5530,13 +5538,13 @@ function iu({ model: e }) {
 						},
 						onChange: (e) => t.set({ log: e === "log" })
 					}),
-					/* @__PURE__ */ H(au, {
+					/* @__PURE__ */ U(au, {
 						label: "hide",
 						value: a.hide,
-						options: Object.fromEntries(Kt.map((e) => [e, ru[e]])),
+						options: Object.fromEntries(Gt.map((e) => [e, ru[e]])),
 						onChange: (e) => t.set({ hide: e })
 					}),
-					/* @__PURE__ */ H(au, {
+					/* @__PURE__ */ U(au, {
 						label: "zoomed out",
 						value: a.pool,
 						options: {
@@ -5545,14 +5553,14 @@ function iu({ model: e }) {
 						},
 						onChange: (e) => t.set({ pool: e })
 					}),
-					e.steps > 1 && /* @__PURE__ */ H("label", {
+					e.steps > 1 && /* @__PURE__ */ U("label", {
 						class: "field",
 						children: [
 							"step ",
 							e.step.value + 1,
 							" of ",
 							e.steps,
-							/* @__PURE__ */ H("input", {
+							/* @__PURE__ */ U("input", {
 								type: "range",
 								min: 0,
 								max: e.steps - 1,
@@ -5561,7 +5569,7 @@ function iu({ model: e }) {
 							})
 						]
 					}),
-					n.info.batch > 1 && /* @__PURE__ */ H(au, {
+					n.info.batch > 1 && /* @__PURE__ */ U(au, {
 						label: "text",
 						value: `${a.text}`,
 						options: Object.fromEntries(Array.from({ length: n.info.batch }, (e, t) => [`${t}`, `${t + 1} of ${n.info.batch}`])),
@@ -5571,31 +5579,31 @@ function iu({ model: e }) {
 							key: null
 						})
 					}),
-					/* @__PURE__ */ H(au, {
+					/* @__PURE__ */ U(au, {
 						label: "theme",
 						value: a.theme,
-						options: Object.fromEntries(qt.map((e) => [e, e])),
+						options: Object.fromEntries(Kt.map((e) => [e, e])),
 						onChange: (e) => t.set({ theme: e })
 					}),
-					/* @__PURE__ */ H(Kn, { model: e })
+					/* @__PURE__ */ U(Gn, { model: e })
 				]
 			}),
-			e.error.value && /* @__PURE__ */ H("p", {
+			e.error.value && /* @__PURE__ */ U("p", {
 				role: "alert",
 				class: "error",
 				children: e.error.value
 			}),
-			i.value && /* @__PURE__ */ H(Xn, { onClose: () => i.value = !1 })
+			i.value && /* @__PURE__ */ U(Yn, { onClose: () => i.value = !1 })
 		]
 	});
 }
 function au({ label: e, value: t, options: n, onChange: r }) {
-	return /* @__PURE__ */ H("label", {
+	return /* @__PURE__ */ U("label", {
 		class: "field",
-		children: [e, /* @__PURE__ */ H("select", {
+		children: [e, /* @__PURE__ */ U("select", {
 			value: t,
 			onChange: (e) => r(e.currentTarget.value),
-			children: Object.entries(n).map(([e, t]) => /* @__PURE__ */ H("option", {
+			children: Object.entries(n).map(([e, t]) => /* @__PURE__ */ U("option", {
 				value: e,
 				children: t
 			}))
@@ -5605,13 +5613,13 @@ function au({ label: e, value: t, options: n, onChange: r }) {
 // src/views/model.ts
 var ou = 150;
 function su(e, t) {
-	let n = (e, n) => t.layers[e].queries === t.layers[n].queries && t.layers[e].keys === t.layers[n].keys, r = e.heads.filter(([e, n]) => n < (t.layers[e]?.heads.length ?? 0)), i = r.filter(([e]) => n(e, r[0][0])), a = e.text < t.batch ? e.text : 0, [[s]] = i.length ? i : Jt.heads, c = (n, r) => {
+	let n = (e, n) => t.layers[e].queries === t.layers[n].queries && t.layers[e].keys === t.layers[n].keys, r = e.heads.filter(([e, n]) => n < (t.layers[e]?.heads.length ?? 0)), i = r.filter(([e]) => n(e, r[0][0])), a = e.text < t.batch ? e.text : 0, [[s]] = i.length ? i : qt.heads, c = (n, r) => {
 		let i = o(t, s, r, a, e.unit).names.length;
 		return n && n[0] < i ? [n[0], Math.min(n[1], i)] : null;
 	};
 	return {
 		...e,
-		heads: i.length ? i : Jt.heads,
+		heads: i.length ? i : qt.heads,
 		text: a,
 		query: c(e.query, 0),
 		key: c(e.key, 1)
@@ -5631,27 +5639,27 @@ var cu = 60, lu = class {
 	hasPatches;
 	views;
 	ground;
-	row = L(null);
-	column = L(null);
-	most = L(1);
-	looks = L(null);
-	statistics = L(/* @__PURE__ */ new Map());
-	isPreview = L(!1);
-	error = L(null);
-	kept = L(null);
+	row = R(null);
+	column = R(null);
+	most = R(1);
+	looks = R(null);
+	statistics = R(/* @__PURE__ */ new Map());
+	isPreview = R(!1);
+	error = R(null);
+	kept = R(null);
 	stops = [];
 	constructor(e, t, n) {
 		this.store = e, this.source = t, this.systemIsDark = n;
-		let { info: r } = t, i = R(() => r.layers[e.state.value.heads[0][0]]);
-		this.step = R(() => i.value.call);
-		let a = (t) => R(() => {
+		let { info: r } = t, i = z(() => r.layers[e.state.value.heads[0][0]]);
+		this.step = z(() => i.value.call);
+		let a = (t) => z(() => {
 			let { heads: n, text: i, unit: a } = e.state.value;
 			return o(r, n[0][0], t, i, a);
 		}), [s, c] = [a(0), a(1)];
-		this.queryWords = R(() => s.value.names.map(Fn)), this.keyWords = R(() => c.value.names.map(Fn)), this.querySpecial = R(() => s.value.special), this.keySpecial = R(() => c.value.special), this.isSelf = R(() => `${i.value.sides[0]}` == `${i.value.sides[1]}` && i.value.queries === i.value.keys), this.picture = R(() => r.pictures?.[e.state.value.text] ?? null), this.hasPatches = R(() => {
+		this.queryWords = z(() => s.value.names.map(Pn)), this.keyWords = z(() => c.value.names.map(Pn)), this.querySpecial = z(() => s.value.special), this.keySpecial = z(() => c.value.special), this.isSelf = z(() => `${i.value.sides[0]}` == `${i.value.sides[1]}` && i.value.queries === i.value.keys), this.picture = z(() => r.pictures?.[e.state.value.text] ?? null), this.hasPatches = z(() => {
 			let e = this.picture.value, t = e ? e.first + e.grid[0] * e.grid[1] : -1;
 			return [s.value.names.length === t, c.value.names.length === t];
-		}), this.views = R(() => Wt.filter((e) => e !== "image" || this.hasPatches.value[1])), this.ground = R(() => {
+		}), this.views = z(() => Ut.filter((e) => e !== "image" || this.hasPatches.value[1])), this.ground = z(() => {
 			let { theme: t } = e.state.value;
 			return t === "system" ? n.value ? "dark" : "light" : t;
 		}), this.ask();
@@ -5678,7 +5686,7 @@ var cu = 60, lu = class {
 		return Tl(e, this.store.state.value.log, this.ground.value);
 	}
 	ask() {
-		let { store: e, source: t } = this, n = (e) => this.stops.push(z(() => {
+		let { store: e, source: t } = this, n = (e) => this.stops.push(B(() => {
 			let t = new AbortController();
 			return this.error.value = null, e(t.signal)?.catch((e) => {
 				e.name !== "AbortError" && (this.error.value = e.message);
@@ -5690,7 +5698,7 @@ var cu = 60, lu = class {
 			return i && n.addEventListener("abort", () => clearTimeout(i)), r?.then((t) => {
 				clearTimeout(i), e.value = t;
 			});
-		}), i = R(() => {
+		}), i = z(() => {
 			let { query: t, key: n } = e.hover.value;
 			return t !== null && n === null && !e.key.value ? [t, t + 1] : null;
 		});
@@ -5728,7 +5736,7 @@ var cu = 60, lu = class {
 	({ documentElement: e }) => e.hasAttribute("theme") ? e.getAttribute("theme") === "dark" : null
 ];
 function du(e) {
-	let t = window.matchMedia("(prefers-color-scheme: dark)"), n = L(!1), r = () => {
+	let t = window.matchMedia("(prefers-color-scheme: dark)"), n = R(!1), r = () => {
 		let r = uu.map((t) => t(e)).find((e) => e !== null);
 		n.value = r ?? t.matches;
 	};
@@ -5752,8 +5760,8 @@ function du(e) {
 }
 // src/host/mount.tsx
 function fu(e, t, n) {
-	let r = new tn(en(n, Jt), (e) => su(e, t.info)), i = du(e.ownerDocument), a = new lu(r, t, i.isDark);
-	return e.textContent = "", e.classList.add("clearhead-root"), He(/* @__PURE__ */ H(iu, { model: a }), e), {
+	let r = new en($t(n, qt), (e) => su(e, t.info)), i = du(e.ownerDocument), a = new lu(r, t, i.isDark);
+	return e.textContent = "", e.classList.add("clearhead-root"), He(/* @__PURE__ */ U(iu, { model: a }), e), {
 		model: a,
 		close() {
 			He(null, e), a.close(), t.close(), i.close();
@@ -5764,7 +5772,7 @@ async function pu(e) {
 	let t = document.getElementById("clearhead");
 	try {
 		let { source: n, start: r } = await e(), { model: i } = fu(t, n, r);
-		i.store.follow(window), z(() => void (document.documentElement.dataset.theme = i.ground.value)), document.title = `${n.info.title} – clearhead`;
+		i.store.follow(window), B(() => void (document.documentElement.dataset.theme = i.ground.value)), document.title = `${n.info.title} – clearhead`;
 	} catch (e) {
 		t.textContent = e instanceof Error ? e.message : String(e), t.setAttribute("role", "alert");
 	}
@@ -5858,7 +5866,7 @@ async function Tu() {
 			tokens: e.texts.tokens?.map(Su) ?? null,
 			source_tokens: e.texts.source_tokens?.map(Su) ?? null
 		}
-	}, n = L(null), r = wu(_u), i = 0;
+	}, n = R(null), r = wu(_u), i = 0;
 	async function a(e, t) {
 		i++;
 		try {
@@ -5961,7 +5969,7 @@ function Eu() {
 	}));
 }
 // src/style.css?inline
-var Du = ".clearhead-root{height:100%;container:clearhead/size}.clearhead{--paper:#fff;--ink:#15181c;--quiet:#5c646e;--line:#d5dae0;--soft:#f3f5f7;--query:#b34700;--key:#00699e;--bar:#2b62a8;--minus:#b34700;background:var(--paper);height:100%;color:var(--ink);box-sizing:border-box;grid-template:\"header header header\"\"overview main inspector\"minmax(0,1fr)\"footer footer footer\"/minmax(200px,300px) minmax(0,1fr) minmax(200px,280px);font:14px/20px system-ui,sans-serif;display:grid}.clearhead[data-theme=dark]{--paper:#111418;--ink:#e8ebee;--quiet:#a3abb5;--line:#363c44;--soft:#1a1f25;--query:#ffa05c;--key:#66bdf0;--bar:#6f96d6;--minus:#ffa05c;--lightningcss-light: ;--lightningcss-dark:initial;color-scheme:dark}.clearhead *,.clearhead :before{box-sizing:inherit}.clearhead :is(h1,h2,h3,p,ol,figure,dl,dd){margin:0;padding:0}.clearhead h1,.clearhead h2{overflow-wrap:anywhere;font-size:16px;line-height:24px}.clearhead h3{color:var(--quiet);margin-top:16px;font-size:14px;font-weight:400}.clearhead ol{list-style:none}.clearhead button,.clearhead select,.clearhead input{font:inherit;color:inherit}.clearhead :focus-visible{outline:2px solid var(--key);outline-offset:1px}.clearhead .unseen{clip-path:inset(50%);width:1px;height:1px;position:absolute;overflow:hidden}.clearhead .hint,.clearhead .quiet,.clearhead small{color:var(--quiet);fill:var(--quiet);font-size:12px}.clearhead header{border-bottom:1px solid var(--line);grid-area:header;justify-content:space-between;gap:16px;padding:8px 16px;display:flex}.clearhead .plain{color:var(--key);cursor:pointer;background:0 0;border:0;text-decoration:underline}.clearhead .overview{contain:content;border-right:1px solid var(--line);grid-area:overview;padding:12px;overflow:auto}.clearhead .heads{grid-template-columns:repeat(auto-fill,minmax(72px,1fr));gap:4px;margin:8px 0;display:grid}.clearhead .heads.is-grid{gap:2px}.clearhead .head{text-align:left;cursor:pointer;background:0 0;border:1px solid #0000;width:100%;padding:2px;font-size:11px;line-height:14px}.clearhead .head:hover{border-color:var(--line)}.clearhead .head.is-chosen{border-color:var(--ink)}.clearhead .head .says{color:var(--quiet);text-overflow:ellipsis;white-space:nowrap;display:block;overflow:hidden}.clearhead .is-grid .name{text-align:center;font-size:9px;line-height:11px;display:block;overflow:hidden}.clearhead .is-grid li.quiet{align-self:center;padding-right:4px;font-size:10px}.clearhead .below{flex-wrap:wrap;align-items:center;gap:4px 16px;display:flex}.clearhead .find{align-items:center;gap:8px;margin-left:auto;display:flex}.clearhead .find input{border:1px solid var(--line);background:var(--paper);width:128px;padding:1px 6px}.clearhead .find input::placeholder{color:var(--quiet)}.clearhead .thumbnail{aspect-ratio:1;width:100%;image-rendering:pixelated;background:var(--soft);display:block}.clearhead main{flex-direction:column;grid-area:main;min-height:0;display:flex}.clearhead .words{contain:content;flex-shrink:0;padding:12px 16px 8px}.clearhead .lines{max-height:136px;overflow:auto}.clearhead .line{flex-wrap:wrap;gap:4px 2px;margin-bottom:4px;display:flex}.clearhead .side{color:var(--quiet);margin-right:8px}.clearhead .chip{text-overflow:ellipsis;white-space:nowrap;cursor:pointer;-webkit-user-select:none;user-select:none;background:0 0;border:1px solid #0000;border-bottom-width:2px;max-width:100%;padding:2px 5px;overflow:hidden}.clearhead .chip:hover{border-color:var(--line)}.clearhead .chip.is-query{border-color:var(--query)}.clearhead .chip.is-key{border-color:var(--key)}.clearhead .chip.is-query.is-key{border-bottom-color:var(--query)}.clearhead .tabs{border-bottom:1px solid var(--line);gap:16px;padding:0 16px;display:flex}.clearhead [role=tab]{cursor:pointer;color:var(--quiet);background:0 0;border:0;border-bottom:2px solid #0000;padding:4px 0}.clearhead [role=tab][aria-selected=true]{border-color:var(--ink);color:var(--ink)}.clearhead .view{flex:1;min-height:0;padding:12px 16px;overflow:auto}.clearhead .matrix{flex-direction:column;height:100%;min-height:240px;display:flex}.clearhead .matrix canvas{touch-action:none;cursor:crosshair;flex:1;width:100%;min-height:0}.clearhead figcaption{flex-wrap:wrap;justify-content:space-between;align-items:center;gap:4px 16px;padding-top:8px;font-size:12px;display:flex}.clearhead figcaption.text{max-width:640px;font-size:14px;display:block}.clearhead .legend{color:var(--quiet);flex-wrap:wrap;align-items:center;gap:6px;font-size:12px;display:inline-flex}.clearhead .ramp{border:1px solid var(--line);width:96px;height:10px;display:inline-block}.clearhead .arcs svg{width:100%;max-width:820px;display:block}.clearhead .arcs text,.clearhead .products text{fill:var(--ink);cursor:pointer;font-size:13px}.clearhead .arcs text.is-query{fill:var(--query);font-weight:700}.clearhead .arcs text.is-key{fill:var(--key);font-weight:700}.clearhead .key i{vertical-align:middle;width:16px;height:4px;display:inline-block}.clearhead .products svg{width:100%;max-width:820px}.clearhead .image svg{width:100%;max-width:760px;display:block}.clearhead .image text{font-size:12px}.clearhead .patch{fill:var(--paper);stroke-width:2px;cursor:pointer}.clearhead .patch:hover{stroke:var(--quiet)}.clearhead .patch.is-query{stroke:var(--query)}.clearhead .patch.is-key{stroke:var(--key)}.clearhead .axis{stroke:var(--line)}.clearhead .adds{fill:var(--bar)}.clearhead .takes{fill:var(--minus)}.clearhead .empty{color:var(--quiet);max-width:480px}.clearhead .inspector{border-left:1px solid var(--line);grid-area:inspector;padding:12px 16px;overflow:auto}.clearhead .bars button{text-align:left;cursor:pointer;background:0 0;border:0;grid-template-columns:minmax(0,1fr) 64px 52px;gap:6px;width:100%;padding:0;font-size:13px;display:grid}.clearhead .bars button.is-marked{font-weight:700}.clearhead .bars .label{text-overflow:ellipsis;white-space:nowrap;overflow:hidden}.clearhead .bars .bar span{background:var(--bar);height:8px;margin-top:6px;display:block}.clearhead .bars .number{font-variant-numeric:tabular-nums;text-align:right}.clearhead footer{border-top:1px solid var(--line);flex-wrap:wrap;grid-area:footer;gap:8px 24px;padding:8px 16px;display:flex}.clearhead .field{color:var(--quiet);align-items:center;gap:8px;font-size:12px;display:inline-flex}.clearhead footer button{border:1px solid var(--line);background:var(--paper);cursor:pointer;margin-right:4px;padding:2px 8px}.clearhead footer button:hover{background:var(--soft)}.clearhead select{border:1px solid var(--line);background:var(--paper);color:var(--ink);padding:2px 4px}.clearhead dialog{border:1px solid var(--line);background:var(--paper);max-width:560px;max-height:90%;color:var(--ink);padding:16px 24px;overflow:auto}.clearhead dialog dl div{gap:16px;display:flex}.clearhead dialog dt{width:88px}.clearhead dialog p,.clearhead dialog dl{margin:8px 0 16px}.clearhead .error{border:1px solid var(--query);background:var(--paper);padding:8px 16px;position:fixed;bottom:48px;left:16px}@container clearhead (width<=900px){.clearhead{grid-template:\"header\"\"main\"minmax(480px,auto)\"inspector\"\"overview\"\"footer\"/minmax(0,1fr);height:auto}.clearhead .overview,.clearhead .inspector{border:0;border-top:1px solid var(--line)}.clearhead .view{overflow:visible}.clearhead .matrix{height:90cqw;max-height:80cqh}}", Ou = "\n:host { all: initial !important; display: block !important; }\n.clearhead-root { overflow: auto; outline: none; border: 1px solid #8884; box-sizing: border-box; }\n";
+var Du = ".clearhead-root{height:100%;container:clearhead/size}.clearhead{--paper:#fff;--ink:#15181c;--quiet:#5c646e;--line:#d5dae0;--soft:#f3f5f7;--query:#b34700;--key:#00699e;--bar:#2b62a8;--minus:#b34700;background:var(--paper);height:100%;color:var(--ink);box-sizing:border-box;grid-template:\"header header header\"\"overview main inspector\"minmax(0,1fr)\"footer footer footer\"/minmax(200px,300px) minmax(0,1fr) minmax(200px,280px);font:14px/20px system-ui,sans-serif;display:grid}.clearhead[data-theme=dark]{--paper:#111418;--ink:#e8ebee;--quiet:#a3abb5;--line:#363c44;--soft:#1a1f25;--query:#ffa05c;--key:#66bdf0;--bar:#6f96d6;--minus:#ffa05c;--lightningcss-light: ;--lightningcss-dark:initial;color-scheme:dark}.clearhead *,.clearhead :before{box-sizing:inherit}.clearhead :is(h1,h2,h3,p,ol,figure,dl,dd){margin:0;padding:0}.clearhead h1,.clearhead h2{overflow-wrap:anywhere;font-size:16px;line-height:24px}.clearhead h3{color:var(--quiet);margin-top:16px;font-size:14px;font-weight:400}.clearhead ol{list-style:none}.clearhead button,.clearhead select,.clearhead input{font:inherit;color:inherit}.clearhead :focus-visible{outline:2px solid var(--key);outline-offset:1px}.clearhead .unseen{clip-path:inset(50%);width:1px;height:1px;position:absolute;overflow:hidden}.clearhead .hint,.clearhead .quiet,.clearhead small{color:var(--quiet);fill:var(--quiet);font-size:12px}.clearhead header{border-bottom:1px solid var(--line);grid-area:header;justify-content:space-between;gap:16px;padding:8px 16px;display:flex}.clearhead .plain{color:var(--key);cursor:pointer;background:0 0;border:0;text-decoration:underline}.clearhead .overview{contain:content;border-right:1px solid var(--line);grid-area:overview;padding:12px;overflow:auto}.clearhead .heads{grid-template-columns:repeat(auto-fill,minmax(72px,1fr));gap:4px;margin:8px 0;display:grid}.clearhead .heads.is-grid{gap:2px}.clearhead .head{text-align:left;cursor:pointer;background:0 0;border:1px solid #0000;width:100%;padding:2px;font-size:11px;line-height:14px}.clearhead .head:hover{border-color:var(--line)}.clearhead .head.is-chosen{border-color:var(--ink)}.clearhead .head .says{color:var(--quiet);text-overflow:ellipsis;white-space:nowrap;display:block;overflow:hidden}.clearhead .is-grid .name{text-align:center;font-size:9px;line-height:11px;display:block;overflow:hidden}.clearhead .is-grid li.quiet{align-self:center;padding-right:4px;font-size:10px}.clearhead .below{flex-wrap:wrap;align-items:center;gap:4px 16px;display:flex}.clearhead .find{align-items:center;gap:8px;margin-left:auto;display:flex}.clearhead .find input{border:1px solid var(--line);background:var(--paper);width:128px;padding:1px 6px}.clearhead .find input::placeholder{color:var(--quiet)}.clearhead .thumbnail{aspect-ratio:1;width:100%;image-rendering:pixelated;background:var(--soft);display:block}.clearhead main{flex-direction:column;grid-area:main;min-height:0;display:flex}.clearhead .words{contain:content;flex-shrink:0;padding:12px 16px 8px}.clearhead .lines{max-height:136px;position:relative;overflow:auto}.clearhead .line{flex-wrap:wrap;gap:4px 2px;margin-bottom:4px;display:flex}.clearhead .side{color:var(--quiet);margin-right:8px}.clearhead .chip{text-overflow:ellipsis;white-space:nowrap;cursor:pointer;-webkit-user-select:none;user-select:none;background:0 0;border:1px solid #0000;border-bottom-width:2px;max-width:100%;padding:2px 5px;overflow:hidden}.clearhead .chip:hover{border-color:var(--line)}.clearhead .chip.is-query{border-color:var(--query)}.clearhead .chip.is-key{border-color:var(--key)}.clearhead .chip.is-query.is-key{border-bottom-color:var(--query)}.clearhead .tabs{border-bottom:1px solid var(--line);gap:16px;padding:0 16px;display:flex}.clearhead [role=tab]{cursor:pointer;color:var(--quiet);background:0 0;border:0;border-bottom:2px solid #0000;padding:4px 0}.clearhead [role=tab][aria-selected=true]{border-color:var(--ink);color:var(--ink)}.clearhead .view{flex:1;min-height:0;padding:12px 16px;overflow:auto}.clearhead .matrix{flex-direction:column;height:100%;min-height:240px;display:flex}.clearhead .matrix canvas{touch-action:none;cursor:crosshair;flex:1;width:100%;min-height:0}.clearhead figcaption{flex-wrap:wrap;justify-content:space-between;align-items:center;gap:4px 16px;padding-top:8px;font-size:12px;display:flex}.clearhead figcaption.text{max-width:640px;font-size:14px;display:block}.clearhead .legend{color:var(--quiet);flex-wrap:wrap;align-items:center;gap:6px;font-size:12px;display:inline-flex}.clearhead .ramp{border:1px solid var(--line);width:96px;height:10px;display:inline-block}.clearhead .arcs svg{width:100%;max-width:820px;display:block}.clearhead .arcs text,.clearhead .products text{fill:var(--ink);cursor:pointer;font-size:13px}.clearhead .arcs text.is-query{fill:var(--query);font-weight:700}.clearhead .arcs text.is-key{fill:var(--key);font-weight:700}.clearhead .key i{vertical-align:middle;width:16px;height:4px;display:inline-block}.clearhead .products svg{width:100%;max-width:820px}.clearhead .image svg{width:100%;max-width:760px;display:block}.clearhead .image text{font-size:12px}.clearhead .patch{fill:var(--paper);stroke-width:2px;cursor:pointer}.clearhead .patch:hover{stroke:var(--quiet)}.clearhead .patch.is-query{stroke:var(--query)}.clearhead .patch.is-key{stroke:var(--key)}.clearhead .axis{stroke:var(--line)}.clearhead .adds{fill:var(--bar)}.clearhead .takes{fill:var(--minus)}.clearhead .empty{color:var(--quiet);max-width:480px}.clearhead .inspector{border-left:1px solid var(--line);grid-area:inspector;padding:12px 16px;overflow:auto}.clearhead .bars button{text-align:left;cursor:pointer;background:0 0;border:0;grid-template-columns:minmax(0,1fr) 64px 52px;gap:6px;width:100%;padding:0;font-size:13px;display:grid}.clearhead .bars button.is-marked{font-weight:700}.clearhead .bars .label{text-overflow:ellipsis;white-space:nowrap;overflow:hidden}.clearhead .bars .bar span{background:var(--bar);height:8px;margin-top:6px;display:block}.clearhead .bars .number{font-variant-numeric:tabular-nums;text-align:right}.clearhead footer{border-top:1px solid var(--line);flex-wrap:wrap;grid-area:footer;gap:8px 24px;padding:8px 16px;display:flex}.clearhead .field{color:var(--quiet);align-items:center;gap:8px;font-size:12px;display:inline-flex}.clearhead footer button{border:1px solid var(--line);background:var(--paper);cursor:pointer;margin-right:4px;padding:2px 8px}.clearhead footer button:hover{background:var(--soft)}.clearhead select{border:1px solid var(--line);background:var(--paper);color:var(--ink);padding:2px 4px}.clearhead dialog{border:1px solid var(--line);background:var(--paper);max-width:560px;max-height:90%;color:var(--ink);padding:16px 24px;overflow:auto}.clearhead dialog dl div{gap:16px;display:flex}.clearhead dialog dt{width:88px}.clearhead dialog p,.clearhead dialog dl{margin:8px 0 16px}.clearhead .error{border:1px solid var(--query);background:var(--paper);padding:8px 16px;position:fixed;bottom:48px;left:16px}@container clearhead (width<=900px){.clearhead{grid-template:\"header\"\"main\"minmax(480px,auto)\"inspector\"\"overview\"\"footer\"/minmax(0,1fr);height:auto}.clearhead .overview,.clearhead .inspector{border:0;border-top:1px solid var(--line)}.clearhead .view{overflow:visible}.clearhead .matrix{height:90cqw;max-height:80cqh}}", Ou = "\n:host { all: initial !important; display: block !important; }\n.clearhead-root { overflow: auto; outline: none; border: 1px solid #8884; box-sizing: border-box; }\n";
 async function ku({ model: e, el: t }) {
 	let n = t.appendChild(t.ownerDocument.createElement("div"));
 	n.dataset.lmSuppressShortcuts = "true";
@@ -5984,7 +5992,7 @@ async function ku({ model: e, el: t }) {
 		let { store: i } = n;
 		c("change:selection", () => {
 			e.get("selection") !== i.hash && (i.hash = e.get("selection"));
-		}), o.push(z(() => {
+		}), o.push(B(() => {
 			let { hash: t } = i;
 			t !== e.get("selection") && (e.set("selection", t), e.save_changes());
 		}));

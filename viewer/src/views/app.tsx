@@ -13,7 +13,8 @@ import type { Model } from "./model";
 import { onKey } from "./keys";
 import { Overview } from "./overview";
 import { Products } from "./products";
-import { Words } from "./words";
+import { headName } from "./format";
+import { Find, Words } from "./words";
 
 const LABELS: Record<View, string> = { matrix: "Matrix", arcs: "Arcs", products: "q·k", image: "Image" };
 const HIDE_LABELS: Record<State["hide"], string> = { nothing: "nothing", special: "special tokens", first: "first token" };
@@ -24,7 +25,9 @@ export function App({ model }: { model: Model }) {
   const isHelp = useSignal(false);
   const state = store.state.value;
   const views = model.views.value;
+  const names = state.heads.map((head) => headName(source.info, head));
   const view = views.includes(state.view) ? state.view : "matrix";
+  const chosen = names.join(" + ") + (names.length > 1 && view !== "arcs" && view !== "products" ? ", averaged" : "");
   useEffect(() => {
     const listen = (event: KeyboardEvent) => onKey(event, model, root.current!, () => (isHelp.value = !isHelp.value));
     // All of a page; of a notebook only the widget that has the focus, which is a root by itself.
@@ -51,6 +54,8 @@ export function App({ model }: { model: Model }) {
               {LABELS[name]}
             </button>
           ))}
+          <span class="chosen">{chosen}</span>
+          <Find model={model} />
         </div>
         <section role="tabpanel" aria-label={LABELS[view]} class="view">
           {view === "matrix" && <Matrix model={model} />}
@@ -61,7 +66,7 @@ export function App({ model }: { model: Model }) {
       </main>
       <Inspector model={model} />
       <footer aria-label="How it is shown">
-        <Choice label="by" value={state.unit} options={{ words: "words", pieces: "pieces" }} onChange={(unit) => store.set({ unit, query: null, key: null })} />
+        <Choice label="by" value={state.unit} options={{ words: "words", pieces: "pieces" }} onChange={(unit) => model.change(unit)} />
         <Choice label="scale" value={state.log ? "log" : "linear"} options={{ linear: "linear", log: "log" }} onChange={(scale) => store.set({ log: scale === "log" })} />
         <Choice label="hide" value={state.hide} options={Object.fromEntries(HIDES.map((hide) => [hide, HIDE_LABELS[hide]])) as Record<State["hide"], string>} onChange={(hide) => store.set({ hide })} />
         <Choice label="zoomed out" value={state.pool} options={{ mean: "mean", max: "maximum" }} onChange={(pool) => store.set({ pool })} />

@@ -38,7 +38,7 @@ export function Arcs({ model }: { model: Model }) {
 
   useEffect(() => {
     const at = (query ?? key)?.[0];
-    if (at !== undefined && (at < start.peek() || at >= start.peek() + SIGHT)) start.value = Math.max(0, at - SIGHT / 2);
+    if (at !== undefined && (at < start.peek() || at >= start.peek() + SIGHT)) start.value = Math.max(0, at - 8); // near the top
   }, [query, key]);
   useEffect(() => {
     const controller = new AbortController();
@@ -104,7 +104,7 @@ export function Arcs({ model }: { model: Model }) {
         ))}
         <span>
           {arcs.value.of > shown.length ? `the strongest ${shown.length} of ${arcs.value.of} lines above 0.001` : `${shown.length} lines above 0.001`}
-          {shown.length > 0 && `, down to ${weightText(Math.min(...shown.map((arc) => arc.weight)))}`}
+          {arcs.value.of > shown.length && `, down to ${weightText(Math.min(...shown.map((arc) => arc.weight)))}`}
           {Math.max(queries.length, keys.length) > SIGHT && ` among ${SIGHT} from ${from}`}
         </span>
         {Math.max(queries.length, keys.length) > SIGHT && (

@@ -21,7 +21,7 @@ export function visible(word: string): string {
   return word.replace(/\n/g, "⏎").replace(/\t/g, "⇥").replace(/^ +| +$/g, (x) => "␣".repeat(x.length)) || "∅";
 }
 
-export function spanText(words: readonly string[], span: Span): string {
-  const shown = words.slice(span[0], Math.min(span[1], span[0] + 6)).join(" ");
-  return span[1] - span[0] > 6 ? `${shown} …` : shown;
+/** One word, or the first and the last of several. */
+export function spanText(words: readonly string[], [from, to]: Span): string {
+  return to - from === 1 ? words[from] : `${words[from]} … ${words[to - 1]}`;
 }

@@ -5,8 +5,8 @@ import { HIDES, type State, VIEWS } from "../state";
 import type { Model } from "./model";
 
 export const KEYS: readonly (readonly [keys: string, does: string])[] = [
-  ["← →", "the word before or after"],
-  ["↑ ↓", "the key above or below"],
+  ["← →", "select the query before or after"],
+  ["↑ ↓", "select the key before or after"],
   ["[ ]", "the head before or after"],
   ["{ }", "the layer before or after"],
   ["1 – 4", "matrix, arcs, q·k, image"],
@@ -51,7 +51,7 @@ export function onKey(event: KeyboardEvent, model: Model, root: HTMLElement, hel
     "[": () => change({ heads: [at(place - 1)] }),
     "}": () => change({ heads: [otherLayer(1)] }),
     "{": () => change({ heads: [otherLayer(-1)] }),
-    w: () => change({ unit: state.unit === "words" ? "pieces" : "words", query: null, key: null }),
+    w: () => model.change(state.unit === "words" ? "pieces" : "words"),
     l: () => change({ log: !state.log }),
     s: () => change({ hide: HIDES[(HIDES.indexOf(state.hide) + 1) % HIDES.length] }),
     m: () => change({ pool: state.pool === "mean" ? "max" : "mean" }),

@@ -2,12 +2,15 @@
 
 import { computed, effect, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import type { Picture } from "../data/capture";
-import type { Head, Info, Look, Source, Span, Statistics } from "../data/source";
+import type { Head, Info, Look, Source, Span, Statistics, Unit } from "../data/source";
 import { type Ground, type Scale, scaleTo } from "../marks/color";
 import { START, type State, type Store, type View, VIEWS } from "../state";
 import type { Kept } from "./export";
 import { groupsOf } from "../data/texts";
 import { visible } from "./format";
+
+/** Of a longer text it is not asked how hard all queries look at a key. */
+const MOST_QUERIES = 4096;
 
 /** Milliseconds that an answer stands while the next one is waited for. */
 const STALE = 150;
@@ -56,6 +59,10 @@ export class Model {
   readonly error: Signal<string | null> = signal(null);
   /** The view that is shown, to be kept. */
   readonly kept: Signal<Kept | null> = signal(null);
+  /** What a click on a word chooses; with Alt it is the other. */
+  readonly picks: Signal<"query" | "key"> = signal("query");
+  /** The selected queries, or, while nothing is selected, the one that the pointer is on. */
+  readonly queried: ReadonlySignal<Span | null>;
   private readonly stops: (() => void)[] = [];
 
   constructor(
@@ -74,6 +81,10 @@ export class Model {
     const [rows, columns] = [side(0), side(1)];
     this.queryWords = computed(() => rows.value.names.map(visible));
     this.keyWords = computed(() => columns.value.names.map(visible));
+    this.queried = computed(() => {
+      const [{ query, key }, hover] = [store.state.value, store.hover.value];
+      return query ?? (hover.query !== null && hover.key === null && !key ? [hover.query, hover.query + 1] : null);
+    });
     this.querySpecial = computed(() => rows.value.special);
     this.keySpecial = computed(() => columns.value.special);
     this.isSelf = computed(() => `${layer.value.sides[0]}` === `${layer.value.sides[1]}` && layer.value.queries === layer.value.keys);
@@ -113,6 +124,26 @@ export class Model {
     this.store.set({ heads: heads.length ? heads : [[first, 0]], query: null, key: null });
   }
 
+  /** The same selection in words instead of pieces, or the other way round. */
+  change(unit: Unit): void {
+    const { heads, text, query, key, unit: before } = this.store.now;
+    const other = (span: Span | null, side: 0 | 1): Span | null => {
+      if (!span) return null;
+      const [from, to] = [before, unit].map((x) => groupsOf(this.source.info, heads[0][0], side, text, x).spans);
+      const [start, stop] = [from[span[0]][0], from[span[1] - 1][1]];
+      const touched = to.flatMap(([a, b], n) => (a < stop && b > start ? [n] : []));
+      return touched.length ? [touched[0], touched[touched.length - 1] + 1] : null;
+    };
+    this.store.set({ unit, query: other(query, 0), key: other(key, 1) });
+  }
+
+  /** Whether some of these keys are taken out. */
+  isHidden(span: Span): boolean {
+    const { hide } = this.store.state.value;
+    if (hide === "special") return this.keySpecial.value.slice(...span).some(Boolean);
+    return hide === "first" && span[0] === 0;
+  }
+
   scale(most = this.most.value): Scale {
     return scaleTo(most, this.store.state.value.log, this.ground.value);
   }
@@ -143,13 +174,8 @@ export class Model {
           answer.value = found;
         });
       });
-    // While nothing is selected, what the pointer is on is shown instead.
-    const hovered = computed<Span | null>(() => {
-      const { query, key } = store.hover.value;
-      return query !== null && key === null && !store.key.value ? [query, query + 1] : null;
-    });
     keeping(this.row, (signal) => {
-      const [lens, query] = [store.lens.value, store.query.value ?? hovered.value];
+      const [lens, query] = [store.lens.value, this.queried.value];
       return query && source.rows(lens, ...query, signal);
     });
     keeping(this.column, (signal) => {
@@ -158,7 +184,10 @@ export class Model {
     });
     keeping(this.looks, (signal) => {
       const [lens, query, key] = [store.lens.value, store.query.value, store.key.value];
-      return query && source.looks(lens, query, key, signal);
+      // A key by itself: how hard all queries look at it, on average.
+      const all: Span | null = key && this.queryWords.value.length <= MOST_QUERIES ? [0, this.queryWords.value.length] : null;
+      const from = query ?? all;
+      return from && source.looks(lens, from, key, signal);
     });
     asking((signal) => {
       const lens = store.whole.value;

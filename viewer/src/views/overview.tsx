@@ -92,7 +92,8 @@ export function Overview({ model }: { model: Model }) {
         })}
       </ol>
       <p class="hint">
-        Ctrl-click (⌘) for several heads, averaged. Thumbnails show maxima{sampled && sampled[0] < sampled[1] ? `, and all numbers are, of ${sampled[0]} of ${sampled[1]} rows` : ""}.
+        Ctrl-click (⌘) for several heads, averaged. Thumbnails show the largest weights.
+        {sampled && sampled[0] < sampled[1] && ` They and the numbers of heads are made of ${sampled[0]} of ${sampled[1]} rows.`}
       </p>
     </nav>
   );

@@ -14,6 +14,7 @@ export function Words({ model }: { model: Model }) {
   const { store } = model;
   const { query, key } = store.state.value;
   const isTo = !query && !!key;
+  const queried = model.queried.value;
   const both = model.isSelf.value;
   const numbers = isTo ? model.column.value : model.row.value;
   return (
@@ -24,21 +25,29 @@ export function Words({ model }: { model: Model }) {
       </div>
       <div class="below">
         <p class="hint" aria-live="polite">
-          {query
-            ? `Shaded by what “${spanText(model.queryWords.value, query)}” looks at`
+          {queried
+            ? `Shaded by what “${spanText(model.queryWords.value, queried)}” looks at`
             : key
               ? `Shaded by what looks at “${spanText(model.keyWords.value, key)}”`
-              : "Choose a word to see what it looks at; with Alt (⌥), what looks at it. Drag over several."}
+              : `Choose a ${model.hasPatches.value[0] ? "patch" : "word"} to see what it looks at; drag over several.`}
         </p>
-        {(query || key) && numbers && <Ramp scale={scaleTo(largest(numbers), store.state.value.log, model.ground.value)} />}
-        <Find model={model} />
+        {numbers && <Ramp scale={scaleTo(largest(numbers), store.state.value.log, model.ground.value)} />}
+        {both && (
+          <label class="field">
+            a click chooses
+            <select value={model.picks.value} onChange={(event) => (model.picks.value = event.currentTarget.value as "query" | "key")}>
+              <option value="query">who looks (query)</option>
+              <option value="key">what is looked at (key)</option>
+            </select>
+          </label>
+        )}
       </div>
     </section>
   );
 }
 
 /** Goes to the next word with these letters in it. */
-function Find({ model }: { model: Model }) {
+export function Find({ model }: { model: Model }) {
   const said = useSignal("");
   function find(wanted: string) {
     const letters = wanted.toLocaleLowerCase();
@@ -47,7 +56,7 @@ function Find({ model }: { model: Model }) {
     for (let n = 0; letters && n < words.length; n++) {
       const at = (start + n) % words.length;
       if (!words[at].toLocaleLowerCase().includes(letters)) continue;
-      said.value = `word ${at + 1} of ${words.length}`;
+      said.value = `at ${at} of ${words.length}`;
       model.store.set({ query: [at, at + 1] });
       return;
     }
@@ -66,6 +75,7 @@ function Find({ model }: { model: Model }) {
         type="search"
         aria-label="Find a word"
         placeholder="find a word  /"
+        onInput={() => (said.value = "")}
         onKeyDown={(event) => {
           if (event.key === "Escape") event.currentTarget.blur();
         }}
@@ -107,7 +117,7 @@ function Line({ model, side, label }: { model: Model; side: Side; label: string 
   }, [chosen?.[0], from]);
 
   function choose(at: number, event: { altKey: boolean; shiftKey: boolean }) {
-    const toKey = side === "key" || event.altKey;
+    const toKey = side === "key" || (side !== "query" && event.altKey !== (model.picks.value === "key"));
     const now = toKey ? key : query;
     const first = event.shiftKey && anchor.current !== null ? Math.min(anchor.current, at) : at;
     const last = event.shiftKey && anchor.current !== null ? Math.max(anchor.current, at) + 1 : at + 1;

@@ -1863,9 +1863,8 @@ function Nn(e, [t, n]) {
 function Pn(e) {
 	return e.replace(/\n/g, "⏎").replace(/\t/g, "⇥").replace(/^ +| +$/g, (e) => "␣".repeat(e.length)) || "∅";
 }
-function Fn(e, t) {
-	let n = e.slice(t[0], Math.min(t[1], t[0] + 6)).join(" ");
-	return t[1] - t[0] > 6 ? `${n} …` : n;
+function Fn(e, [t, n]) {
+	return n - t === 1 ? e[t] : `${e[t]} … ${e[n - 1]}`;
 }
 // node_modules/preact/jsx-runtime/dist/jsxRuntime.mjs
 var In = Symbol.for("pv"), Ln = 0;
@@ -1907,7 +1906,7 @@ function Un({ model: e }) {
 	}), u = P(null), d = t.lens.value, f = Math.min(o.length, Bn), p = Math.min(s.length, Bn), m = Math.min(c.value, Math.max(0, o.length - f)), h = Math.min(c.value, Math.max(0, s.length - p));
 	N(() => {
 		let e = (i ?? a)?.[0];
-		e !== void 0 && (e < c.peek() || e >= c.peek() + Bn) && (c.value = Math.max(0, e - Bn / 2));
+		e !== void 0 && (e < c.peek() || e >= c.peek() + Bn) && (c.value = Math.max(0, e - 8));
 	}, [i, a]), N(() => {
 		let t = new AbortController();
 		return Promise.all(r.map((e) => tn(n, {
@@ -2008,7 +2007,7 @@ function Un({ model: e }) {
 			})),
 			/* @__PURE__ */ U("span", { children: [
 				l.value.of > x.length ? `the strongest ${x.length} of ${l.value.of} lines above 0.001` : `${x.length} lines above 0.001`,
-				x.length > 0 && `, down to ${H(Math.min(...x.map((e) => e.weight)))}`,
+				l.value.of > x.length && `, down to ${H(Math.min(...x.map((e) => e.weight)))}`,
 				Math.max(o.length, s.length) > Bn && ` among ${Bn} from ${m}`
 			] }),
 			Math.max(o.length, s.length) > Bn && /* @__PURE__ */ U("label", {
@@ -2102,8 +2101,8 @@ function Gn({ model: e }) {
 }
 // src/views/keys.ts
 var Kn = [
-	["← →", "the word before or after"],
-	["↑ ↓", "the key above or below"],
+	["← →", "select the query before or after"],
+	["↑ ↓", "select the key before or after"],
 	["[ ]", "the head before or after"],
 	["{ }", "the layer before or after"],
 	["1 – 4", "matrix, arcs, q·k, image"],
@@ -2136,11 +2135,7 @@ function Jn(e, t, n, r) {
 		"[": () => d({ heads: [m(p - 1)] }),
 		"}": () => d({ heads: [h(1)] }),
 		"{": () => d({ heads: [h(-1)] }),
-		w: () => d({
-			unit: s.unit === "words" ? "pieces" : "words",
-			query: null,
-			key: null
-		}),
+		w: () => t.change(s.unit === "words" ? "pieces" : "words"),
 		l: () => d({ log: !s.log }),
 		s: () => d({ hide: Gt[(Gt.indexOf(s.hide) + 1) % Gt.length] }),
 		m: () => d({ pool: s.pool === "mean" ? "max" : "mean" }),
@@ -5129,11 +5124,7 @@ function Ul({ model: e }) {
 			}),
 			/* @__PURE__ */ U("p", {
 				class: "hint",
-				children: [
-					"Ctrl-click (⌘) for several heads, averaged. Thumbnails show maxima",
-					g && g[0] < g[1] ? `, and all numbers are, of ${g[0]} of ${g[1]} rows` : "",
-					"."
-				]
+				children: ["Ctrl-click (⌘) for several heads, averaged. Thumbnails show the largest weights.", g && g[0] < g[1] && ` They and the numbers of heads are made of ${g[0]} of ${g[1]} rows.`]
 			})
 		]
 	});
@@ -5309,20 +5300,20 @@ function Xl({ model: e }) {
 // src/views/words.tsx
 var Zl = 300;
 function Ql({ model: e }) {
-	let { store: t } = e, { query: n, key: r } = t.state.value, i = !n && !!r, a = e.isSelf.value, o = i ? e.column.value : e.row.value;
+	let { store: t } = e, { query: n, key: r } = t.state.value, i = !n && !!r, a = e.queried.value, o = e.isSelf.value, s = i ? e.column.value : e.row.value;
 	return /* @__PURE__ */ U("section", {
 		class: "words",
 		"aria-label": "The text",
 		children: [/* @__PURE__ */ U("div", {
 			class: "lines",
-			children: [!a && /* @__PURE__ */ U(eu, {
+			children: [!o && /* @__PURE__ */ U(eu, {
 				model: e,
 				side: "query",
 				label: "from"
 			}), /* @__PURE__ */ U(eu, {
 				model: e,
-				side: a ? i ? "key-self" : "self" : "key",
-				label: a ? null : "to"
+				side: o ? i ? "key-self" : "self" : "key",
+				label: o ? null : "to"
 			})]
 		}), /* @__PURE__ */ U("div", {
 			class: "below",
@@ -5330,10 +5321,23 @@ function Ql({ model: e }) {
 				/* @__PURE__ */ U("p", {
 					class: "hint",
 					"aria-live": "polite",
-					children: n ? `Shaded by what “${Fn(e.queryWords.value, n)}” looks at` : r ? `Shaded by what looks at “${Fn(e.keyWords.value, r)}”` : "Choose a word to see what it looks at; with Alt (⌥), what looks at it. Drag over several."
+					children: a ? `Shaded by what “${Fn(e.queryWords.value, a)}” looks at` : r ? `Shaded by what looks at “${Fn(e.keyWords.value, r)}”` : `Choose a ${e.hasPatches.value[0] ? "patch" : "word"} to see what it looks at; drag over several.`
 				}),
-				(n || r) && o && /* @__PURE__ */ U(Pl, { scale: Tl(tu(o), t.state.value.log, e.ground.value) }),
-				/* @__PURE__ */ U($l, { model: e })
+				s && /* @__PURE__ */ U(Pl, { scale: Tl(tu(s), t.state.value.log, e.ground.value) }),
+				o && /* @__PURE__ */ U("label", {
+					class: "field",
+					children: ["a click chooses", /* @__PURE__ */ U("select", {
+						value: e.picks.value,
+						onChange: (t) => e.picks.value = t.currentTarget.value,
+						children: [/* @__PURE__ */ U("option", {
+							value: "query",
+							children: "who looks (query)"
+						}), /* @__PURE__ */ U("option", {
+							value: "key",
+							children: "what is looked at (key)"
+						})]
+					})]
+				})
 			]
 		})]
 	});
@@ -5345,7 +5349,7 @@ function $l({ model: e }) {
 		for (let n = 0; r && n < i.length; n++) {
 			let o = (a + n) % i.length;
 			if (i[o].toLocaleLowerCase().includes(r)) {
-				t.value = `word ${o + 1} of ${i.length}`, e.store.set({ query: [o, o + 1] });
+				t.value = `at ${o} of ${i.length}`, e.store.set({ query: [o, o + 1] });
 				return;
 			}
 		}
@@ -5361,6 +5365,7 @@ function $l({ model: e }) {
 			type: "search",
 			"aria-label": "Find a word",
 			placeholder: "find a word  /",
+			onInput: () => t.value = "",
 			onKeyDown: (e) => {
 				e.key === "Escape" && e.currentTarget.blur();
 			}
@@ -5384,11 +5389,11 @@ function eu({ model: e, side: t, label: n }) {
 		let [n, r] = [e.offsetTop, e.offsetTop + e.offsetHeight];
 		(n < t.scrollTop || r > t.scrollTop + t.clientHeight) && (t.scrollTop = n - t.clientHeight / 2);
 	}, [h?.[0], g]);
-	function v(e, n) {
-		let o = t === "key" || n.altKey, s = o ? a : i, c = n.shiftKey && d.current !== null ? Math.min(d.current, e) : e, l = n.shiftKey && d.current !== null ? Math.max(d.current, e) + 1 : e + 1;
-		n.shiftKey || (d.current = e);
-		let u = s && s[0] === c && s[1] === l ? null : [c, l];
-		r.set(o ? { key: u } : { query: u });
+	function v(n, o) {
+		let s = t === "key" || t !== "query" && o.altKey !== (e.picks.value === "key"), c = s ? a : i, l = o.shiftKey && d.current !== null ? Math.min(d.current, n) : n, u = o.shiftKey && d.current !== null ? Math.max(d.current, n) + 1 : n + 1;
+		o.shiftKey || (d.current = n);
+		let f = c && c[0] === l && c[1] === u ? null : [l, u];
+		r.set(s ? { key: f } : { query: f });
 	}
 	return /* @__PURE__ */ U(A, { children: [/* @__PURE__ */ U("p", {
 		ref: _,
@@ -5469,7 +5474,7 @@ var nu = {
 	first: "first token"
 };
 function iu({ model: e }) {
-	let { store: t, source: n } = e, r = P(null), i = V(!1), a = t.state.value, o = e.views.value, s = o.includes(a.view) ? a.view : "matrix";
+	let { store: t, source: n } = e, r = P(null), i = V(!1), a = t.state.value, o = e.views.value, s = a.heads.map((e) => Nn(n.info, e)), c = o.includes(a.view) ? a.view : "matrix", l = s.join(" + ") + (s.length > 1 && c !== "arcs" && c !== "products" ? ", averaged" : "");
 	return N(() => {
 		let t = (t) => Jn(t, e, r.current, () => i.value = !i.value), n = r.current.getRootNode();
 		return n.addEventListener("keydown", t), () => n.removeEventListener("keydown", t);
@@ -5492,23 +5497,30 @@ function iu({ model: e }) {
 					class: "tabs",
 					role: "tablist",
 					"aria-label": "Views",
-					children: o.map((e) => /* @__PURE__ */ U("button", {
-						type: "button",
-						role: "tab",
-						"aria-selected": e === s,
-						onClick: () => t.set({ view: e }),
-						children: nu[e]
-					}))
+					children: [
+						o.map((e) => /* @__PURE__ */ U("button", {
+							type: "button",
+							role: "tab",
+							"aria-selected": e === c,
+							onClick: () => t.set({ view: e }),
+							children: nu[e]
+						})),
+						/* @__PURE__ */ U("span", {
+							class: "chosen",
+							children: l
+						}),
+						/* @__PURE__ */ U($l, { model: e })
+					]
 				}),
 				/* @__PURE__ */ U("section", {
 					role: "tabpanel",
-					"aria-label": nu[s],
+					"aria-label": nu[c],
 					class: "view",
 					children: [
-						s === "matrix" && /* @__PURE__ */ U(Vl, { model: e }),
-						s === "arcs" && /* @__PURE__ */ U(Un, { model: e }),
-						s === "products" && /* @__PURE__ */ U(Xl, { model: e }),
-						s === "image" && /* @__PURE__ */ U(Zn, { model: e })
+						c === "matrix" && /* @__PURE__ */ U(Vl, { model: e }),
+						c === "arcs" && /* @__PURE__ */ U(Un, { model: e }),
+						c === "products" && /* @__PURE__ */ U(Xl, { model: e }),
+						c === "image" && /* @__PURE__ */ U(Zn, { model: e })
 					]
 				})
 			] }),
@@ -5523,11 +5535,7 @@ function iu({ model: e }) {
 							words: "words",
 							pieces: "pieces"
 						},
-						onChange: (e) => t.set({
-							unit: e,
-							query: null,
-							key: null
-						})
+						onChange: (t) => e.change(t)
 					}),
 					/* @__PURE__ */ U(au, {
 						label: "scale",
@@ -5611,8 +5619,8 @@ function au({ label: e, value: t, options: n, onChange: r }) {
 	});
 }
 // src/views/model.ts
-var ou = 150;
-function su(e, t) {
+var ou = 4096, su = 150;
+function cu(e, t) {
 	let n = (e, n) => t.layers[e].queries === t.layers[n].queries && t.layers[e].keys === t.layers[n].keys, r = e.heads.filter(([e, n]) => n < (t.layers[e]?.heads.length ?? 0)), i = r.filter(([e]) => n(e, r[0][0])), a = e.text < t.batch ? e.text : 0, [[s]] = i.length ? i : qt.heads, c = (n, r) => {
 		let i = o(t, s, r, a, e.unit).names.length;
 		return n && n[0] < i ? [n[0], Math.min(n[1], i)] : null;
@@ -5625,7 +5633,7 @@ function su(e, t) {
 		key: c(e.key, 1)
 	};
 }
-var cu = 60, lu = class {
+var lu = 60, uu = class {
 	store;
 	source;
 	systemIsDark;
@@ -5647,6 +5655,8 @@ var cu = 60, lu = class {
 	isPreview = R(!1);
 	error = R(null);
 	kept = R(null);
+	picks = R("query");
+	queried;
 	stops = [];
 	constructor(e, t, n) {
 		this.store = e, this.source = t, this.systemIsDark = n;
@@ -5656,7 +5666,10 @@ var cu = 60, lu = class {
 			let { heads: n, text: i, unit: a } = e.state.value;
 			return o(r, n[0][0], t, i, a);
 		}), [s, c] = [a(0), a(1)];
-		this.queryWords = z(() => s.value.names.map(Pn)), this.keyWords = z(() => c.value.names.map(Pn)), this.querySpecial = z(() => s.value.special), this.keySpecial = z(() => c.value.special), this.isSelf = z(() => `${i.value.sides[0]}` == `${i.value.sides[1]}` && i.value.queries === i.value.keys), this.picture = z(() => r.pictures?.[e.state.value.text] ?? null), this.hasPatches = z(() => {
+		this.queryWords = z(() => s.value.names.map(Pn)), this.keyWords = z(() => c.value.names.map(Pn)), this.queried = z(() => {
+			let [{ query: t, key: n }, r] = [e.state.value, e.hover.value];
+			return t ?? (r.query !== null && r.key === null && !n ? [r.query, r.query + 1] : null);
+		}), this.querySpecial = z(() => s.value.special), this.keySpecial = z(() => c.value.special), this.isSelf = z(() => `${i.value.sides[0]}` == `${i.value.sides[1]}` && i.value.queries === i.value.keys), this.picture = z(() => r.pictures?.[e.state.value.text] ?? null), this.hasPatches = z(() => {
 			let e = this.picture.value, t = e ? e.first + e.grid[0] * e.grid[1] : -1;
 			return [s.value.names.length === t, c.value.names.length === t];
 		}), this.views = z(() => Ut.filter((e) => e !== "image" || this.hasPatches.value[1])), this.ground = z(() => {
@@ -5682,6 +5695,22 @@ var cu = 60, lu = class {
 			key: null
 		});
 	}
+	change(e) {
+		let { heads: t, text: n, query: r, key: i, unit: a } = this.store.now, s = (r, i) => {
+			if (!r) return null;
+			let [s, c] = [a, e].map((e) => o(this.source.info, t[0][0], i, n, e).spans), [l, u] = [s[r[0]][0], s[r[1] - 1][1]], d = c.flatMap(([e, t], n) => e < u && t > l ? [n] : []);
+			return d.length ? [d[0], d[d.length - 1] + 1] : null;
+		};
+		this.store.set({
+			unit: e,
+			query: s(r, 0),
+			key: s(i, 1)
+		});
+	}
+	isHidden(e) {
+		let { hide: t } = this.store.state.value;
+		return t === "special" ? this.keySpecial.value.slice(...e).some(Boolean) : t === "first" && e[0] === 0;
+	}
 	scale(e = this.most.value) {
 		return Tl(e, this.store.state.value.log, this.ground.value);
 	}
@@ -5694,17 +5723,14 @@ var cu = 60, lu = class {
 		})), r = (e, t) => n((n) => {
 			let r = t(n);
 			r || (e.value = null);
-			let i = r && setTimeout(() => e.value = null, ou);
+			let i = r && setTimeout(() => e.value = null, su);
 			return i && n.addEventListener("abort", () => clearTimeout(i)), r?.then((t) => {
 				clearTimeout(i), e.value = t;
 			});
-		}), i = z(() => {
-			let { query: t, key: n } = e.hover.value;
-			return t !== null && n === null && !e.key.value ? [t, t + 1] : null;
 		});
 		r(this.row, (n) => {
-			let [r, a] = [e.lens.value, e.query.value ?? i.value];
-			return a && t.rows(r, ...a, n);
+			let [r, i] = [e.lens.value, this.queried.value];
+			return i && t.rows(r, ...i, n);
 		}), r(this.column, (n) => {
 			let [r, i] = [e.lens.value, e.key.value];
 			return i && t.columns(r, ...i, n);
@@ -5713,8 +5739,8 @@ var cu = 60, lu = class {
 				e.lens.value,
 				e.query.value,
 				e.key.value
-			];
-			return i && t.looks(r, i, a, n);
+			], o = a && this.queryWords.value.length <= ou ? [0, this.queryWords.value.length] : null, s = i ?? o;
+			return s && t.looks(r, s, a, n);
 		}), n((n) => {
 			let r = e.whole.value;
 			this.step.value, this.statistics.value = /* @__PURE__ */ new Map();
@@ -5722,22 +5748,22 @@ var cu = 60, lu = class {
 				a = !1, n.aborted || (this.statistics.value = new Map(i));
 			};
 			return Promise.all(this.heads.map(async (e) => {
-				i.set(e.join("."), await t.statistics(e, r, n)), a || setTimeout(o, cu), a = !0;
+				i.set(e.join("."), await t.statistics(e, r, n)), a || setTimeout(o, lu), a = !0;
 			})).then(() => void 0);
 		});
 	}
 	close() {
 		for (let e of this.stops) e();
 	}
-}, uu = [
+}, du = [
 	({ body: e }) => e.dataset.jpThemeLight ? e.dataset.jpThemeLight === "false" : null,
 	({ body: e }) => e.dataset.vscodeThemeKind ? /dark|high-contrast$/.test(e.dataset.vscodeThemeKind) : null,
 	({ body: e }) => e.matches(".dark-theme, .light-theme") ? e.matches(".dark-theme") : null,
 	({ documentElement: e }) => e.hasAttribute("theme") ? e.getAttribute("theme") === "dark" : null
 ];
-function du(e) {
+function fu(e) {
 	let t = window.matchMedia("(prefers-color-scheme: dark)"), n = R(!1), r = () => {
-		let r = uu.map((t) => t(e)).find((e) => e !== null);
+		let r = du.map((t) => t(e)).find((e) => e !== null);
 		n.value = r ?? t.matches;
 	};
 	r(), t.addEventListener("change", r);
@@ -5759,8 +5785,8 @@ function du(e) {
 	};
 }
 // src/host/mount.tsx
-function fu(e, t, n) {
-	let r = new en($t(n, qt), (e) => su(e, t.info)), i = du(e.ownerDocument), a = new lu(r, t, i.isDark);
+function pu(e, t, n) {
+	let r = new en($t(n, qt), (e) => cu(e, t.info)), i = fu(e.ownerDocument), a = new uu(r, t, i.isDark);
 	return e.textContent = "", e.classList.add("clearhead-root"), He(/* @__PURE__ */ U(iu, { model: a }), e), {
 		model: a,
 		close() {
@@ -5768,26 +5794,26 @@ function fu(e, t, n) {
 		}
 	};
 }
-async function pu(e) {
+async function mu(e) {
 	let t = document.getElementById("clearhead");
 	try {
-		let { source: n, start: r } = await e(), { model: i } = fu(t, n, r);
+		let { source: n, start: r } = await e(), { model: i } = pu(t, n, r);
 		i.store.follow(window), B(() => void (document.documentElement.dataset.theme = i.ground.value)), document.title = `${n.info.title} – clearhead`;
 	} catch (e) {
 		t.textContent = e instanceof Error ? e.message : String(e), t.setAttribute("role", "alert");
 	}
 }
 // src/host/page.ts
-function mu(e) {
+function hu(e) {
 	let t = Uint8Array.fromBase64;
 	if (t) return t(e);
 	let n = atob(e), r = new Uint8Array(n.length);
 	for (let e = 0; e < r.length; e++) r[e] = n.charCodeAt(e);
 	return r;
 }
-function hu() {
-	return pu(async () => {
-		let e = (e) => document.getElementById(e)?.textContent ?? "", t = JSON.parse(e("options")), n = await ee(mu(e("capture").trim()), t);
+function gu() {
+	return mu(async () => {
+		let e = (e) => document.getElementById(e)?.textContent ?? "", t = JSON.parse(e("options")), n = await ee(hu(e("capture").trim()), t);
 		return document.getElementById("capture")?.remove(), {
 			source: n,
 			start: t.start
@@ -5795,8 +5821,8 @@ function hu() {
 	});
 }
 // src/data/remote.ts
-var gu = 400, _u = 2;
-function vu({ heads: e, unit: t, hide: n, text: r }) {
+var _u = 400, vu = 2;
+function yu({ heads: e, unit: t, hide: n, text: r }) {
 	return {
 		heads: e.map((e) => e.join(".")).join(","),
 		unit: t,
@@ -5804,7 +5830,7 @@ function vu({ heads: e, unit: t, hide: n, text: r }) {
 		text: r
 	};
 }
-async function yu(e, t, n) {
+async function bu(e, t, n) {
 	let r = new URLSearchParams(Object.entries(t).map(([e, t]) => [e, String(t)])), i;
 	try {
 		i = await fetch(`${e}?${r}`, {
@@ -5819,27 +5845,27 @@ async function yu(e, t, n) {
 	let { error: a } = await i.json().catch(() => ({}));
 	throw Error(a ?? `The server answers ${i.status}.`);
 }
-function bu(e, t) {
+function xu(e, t) {
 	return [new Int32Array(e, 0, t), new Float32Array(e, 4 * t)];
 }
-function xu(e, t) {
+function Su(e, t) {
 	let n = Array(e).fill(!1);
 	for (let e of t) n[e] = !0;
 	return n;
 }
-function Su({ pieces: e, special: t, word_of: n, words: r, word_special: i }) {
+function Cu({ pieces: e, special: t, word_of: n, words: r, word_special: i }) {
 	return {
 		text: "",
 		pieces: e,
 		offsets: [],
-		special: xu(e.length, t),
+		special: Su(e.length, t),
 		padding: [],
 		word_of: n,
 		words: r,
-		word_special: xu(r.length, i)
+		word_special: Su(r.length, i)
 	};
 }
-var Cu = (e, t) => new Promise((n, r) => {
+var wu = (e, t) => new Promise((n, r) => {
 	let i = () => {
 		clearTimeout(a), r(new DOMException("no longer wanted", "AbortError"));
 	}, a = setTimeout(() => {
@@ -5847,7 +5873,7 @@ var Cu = (e, t) => new Promise((n, r) => {
 	}, e);
 	t?.aborted ? i() : t?.addEventListener("abort", i, { once: !0 });
 });
-function wu(e) {
+function Tu(e) {
 	let t = [], n = 0;
 	return async (r, i) => {
 		n >= e ? await new Promise((e) => t.push(e)) : n++;
@@ -5859,29 +5885,29 @@ function wu(e) {
 		}
 	};
 }
-async function Tu() {
-	let e = await (await yu("info", {})).json(), t = {
+async function Eu() {
+	let e = await (await bu("info", {})).json(), t = {
 		...e,
 		texts: {
-			tokens: e.texts.tokens?.map(Su) ?? null,
-			source_tokens: e.texts.source_tokens?.map(Su) ?? null
+			tokens: e.texts.tokens?.map(Cu) ?? null,
+			source_tokens: e.texts.source_tokens?.map(Cu) ?? null
 		}
-	}, n = R(null), r = wu(_u), i = 0;
+	}, n = R(null), r = Tu(vu), i = 0;
 	async function a(e, t) {
 		i++;
 		try {
 			for (;;) {
-				let r = await (await yu("progress", vu(e), t)).json();
+				let r = await (await bu("progress", yu(e), t)).json();
 				if (n.value = r, r.done === r.of) return;
-				await Cu(gu, t);
+				await wu(_u, t);
 			}
 		} finally {
 			--i || (n.value = null);
 		}
 	}
 	async function o(e, t, n, r, i) {
-		let [[s, c, l, u], d] = bu(await (await yu("tile", {
-			...vu(e),
+		let [[s, c, l, u], d] = xu(await (await bu("tile", {
+			...yu(e),
 			level: t,
 			y: n,
 			x: r
@@ -5899,23 +5925,23 @@ async function Tu() {
 			max: p
 		};
 	}
-	let s = async (e, t, n) => new Float32Array(await (await yu(e, t, n)).arrayBuffer());
+	let s = async (e, t, n) => new Float32Array(await (await bu(e, t, n)).arrayBuffer());
 	return {
 		info: t,
 		progress: n,
 		rows: (e, t, n, r) => s("rows", {
-			...vu(e),
+			...yu(e),
 			from: t,
 			to: n
 		}, r),
 		columns: (e, t, n, r) => s("columns", {
-			...vu(e),
+			...yu(e),
 			from: t,
 			to: n
 		}, r),
 		tile: o,
 		async products([e, t], n, r, i) {
-			let a = await (await yu("products", {
+			let a = await (await bu("products", {
 				layer: e,
 				head: t,
 				text: n,
@@ -5929,20 +5955,20 @@ async function Tu() {
 		},
 		async looks(e, t, n, r) {
 			let i = {
-				...vu(e),
+				...yu(e),
 				from: t[0],
 				to: t[1]
 			};
 			return n && Object.assign(i, {
 				first: n[0],
 				last: n[1]
-			}), (await (await yu("looks", i, r)).json()).map((e) => ({
+			}), (await (await bu("looks", i, r)).json()).map((e) => ({
 				...e,
 				weight: e.weight ?? NaN
 			}));
 		},
 		async statistics(e, t, n) {
-			let [[i, a, o, s], c] = bu(await (await r(() => yu("statistics", vu({
+			let [[i, a, o, s], c] = xu(await (await r(() => bu("statistics", yu({
 				...t,
 				heads: [e]
 			}), n), n)).arrayBuffer(), 4), [l, u, d, f] = c;
@@ -5962,19 +5988,19 @@ async function Tu() {
 	};
 }
 // src/host/server.ts
-function Eu() {
-	return pu(async () => ({
-		source: await Tu(),
+function Du() {
+	return mu(async () => ({
+		source: await Eu(),
 		start: ""
 	}));
 }
 // src/style.css?inline
-var Du = ".clearhead-root{height:100%;container:clearhead/size}.clearhead{--paper:#fff;--ink:#15181c;--quiet:#5c646e;--line:#d5dae0;--soft:#f3f5f7;--query:#b34700;--key:#00699e;--bar:#2b62a8;--minus:#b34700;background:var(--paper);height:100%;color:var(--ink);box-sizing:border-box;grid-template:\"header header header\"\"overview main inspector\"minmax(0,1fr)\"footer footer footer\"/minmax(200px,300px) minmax(0,1fr) minmax(200px,280px);font:14px/20px system-ui,sans-serif;display:grid}.clearhead[data-theme=dark]{--paper:#111418;--ink:#e8ebee;--quiet:#a3abb5;--line:#363c44;--soft:#1a1f25;--query:#ffa05c;--key:#66bdf0;--bar:#6f96d6;--minus:#ffa05c;--lightningcss-light: ;--lightningcss-dark:initial;color-scheme:dark}.clearhead *,.clearhead :before{box-sizing:inherit}.clearhead :is(h1,h2,h3,p,ol,figure,dl,dd){margin:0;padding:0}.clearhead h1,.clearhead h2{overflow-wrap:anywhere;font-size:16px;line-height:24px}.clearhead h3{color:var(--quiet);margin-top:16px;font-size:14px;font-weight:400}.clearhead ol{list-style:none}.clearhead button,.clearhead select,.clearhead input{font:inherit;color:inherit}.clearhead :focus-visible{outline:2px solid var(--key);outline-offset:1px}.clearhead .unseen{clip-path:inset(50%);width:1px;height:1px;position:absolute;overflow:hidden}.clearhead .hint,.clearhead .quiet,.clearhead small{color:var(--quiet);fill:var(--quiet);font-size:12px}.clearhead header{border-bottom:1px solid var(--line);grid-area:header;justify-content:space-between;gap:16px;padding:8px 16px;display:flex}.clearhead .plain{color:var(--key);cursor:pointer;background:0 0;border:0;text-decoration:underline}.clearhead .overview{contain:content;border-right:1px solid var(--line);grid-area:overview;padding:12px;overflow:auto}.clearhead .heads{grid-template-columns:repeat(auto-fill,minmax(72px,1fr));gap:4px;margin:8px 0;display:grid}.clearhead .heads.is-grid{gap:2px}.clearhead .head{text-align:left;cursor:pointer;background:0 0;border:1px solid #0000;width:100%;padding:2px;font-size:11px;line-height:14px}.clearhead .head:hover{border-color:var(--line)}.clearhead .head.is-chosen{border-color:var(--ink)}.clearhead .head .says{color:var(--quiet);text-overflow:ellipsis;white-space:nowrap;display:block;overflow:hidden}.clearhead .is-grid .name{text-align:center;font-size:9px;line-height:11px;display:block;overflow:hidden}.clearhead .is-grid li.quiet{align-self:center;padding-right:4px;font-size:10px}.clearhead .below{flex-wrap:wrap;align-items:center;gap:4px 16px;display:flex}.clearhead .find{align-items:center;gap:8px;margin-left:auto;display:flex}.clearhead .find input{border:1px solid var(--line);background:var(--paper);width:128px;padding:1px 6px}.clearhead .find input::placeholder{color:var(--quiet)}.clearhead .thumbnail{aspect-ratio:1;width:100%;image-rendering:pixelated;background:var(--soft);display:block}.clearhead main{flex-direction:column;grid-area:main;min-height:0;display:flex}.clearhead .words{contain:content;flex-shrink:0;padding:12px 16px 8px}.clearhead .lines{max-height:136px;position:relative;overflow:auto}.clearhead .line{flex-wrap:wrap;gap:4px 2px;margin-bottom:4px;display:flex}.clearhead .side{color:var(--quiet);margin-right:8px}.clearhead .chip{text-overflow:ellipsis;white-space:nowrap;cursor:pointer;-webkit-user-select:none;user-select:none;background:0 0;border:1px solid #0000;border-bottom-width:2px;max-width:100%;padding:2px 5px;overflow:hidden}.clearhead .chip:hover{border-color:var(--line)}.clearhead .chip.is-query{border-color:var(--query)}.clearhead .chip.is-key{border-color:var(--key)}.clearhead .chip.is-query.is-key{border-bottom-color:var(--query)}.clearhead .tabs{border-bottom:1px solid var(--line);gap:16px;padding:0 16px;display:flex}.clearhead [role=tab]{cursor:pointer;color:var(--quiet);background:0 0;border:0;border-bottom:2px solid #0000;padding:4px 0}.clearhead [role=tab][aria-selected=true]{border-color:var(--ink);color:var(--ink)}.clearhead .view{flex:1;min-height:0;padding:12px 16px;overflow:auto}.clearhead .matrix{flex-direction:column;height:100%;min-height:240px;display:flex}.clearhead .matrix canvas{touch-action:none;cursor:crosshair;flex:1;width:100%;min-height:0}.clearhead figcaption{flex-wrap:wrap;justify-content:space-between;align-items:center;gap:4px 16px;padding-top:8px;font-size:12px;display:flex}.clearhead figcaption.text{max-width:640px;font-size:14px;display:block}.clearhead .legend{color:var(--quiet);flex-wrap:wrap;align-items:center;gap:6px;font-size:12px;display:inline-flex}.clearhead .ramp{border:1px solid var(--line);width:96px;height:10px;display:inline-block}.clearhead .arcs svg{width:100%;max-width:820px;display:block}.clearhead .arcs text,.clearhead .products text{fill:var(--ink);cursor:pointer;font-size:13px}.clearhead .arcs text.is-query{fill:var(--query);font-weight:700}.clearhead .arcs text.is-key{fill:var(--key);font-weight:700}.clearhead .key i{vertical-align:middle;width:16px;height:4px;display:inline-block}.clearhead .products svg{width:100%;max-width:820px}.clearhead .image svg{width:100%;max-width:760px;display:block}.clearhead .image text{font-size:12px}.clearhead .patch{fill:var(--paper);stroke-width:2px;cursor:pointer}.clearhead .patch:hover{stroke:var(--quiet)}.clearhead .patch.is-query{stroke:var(--query)}.clearhead .patch.is-key{stroke:var(--key)}.clearhead .axis{stroke:var(--line)}.clearhead .adds{fill:var(--bar)}.clearhead .takes{fill:var(--minus)}.clearhead .empty{color:var(--quiet);max-width:480px}.clearhead .inspector{border-left:1px solid var(--line);grid-area:inspector;padding:12px 16px;overflow:auto}.clearhead .bars button{text-align:left;cursor:pointer;background:0 0;border:0;grid-template-columns:minmax(0,1fr) 64px 52px;gap:6px;width:100%;padding:0;font-size:13px;display:grid}.clearhead .bars button.is-marked{font-weight:700}.clearhead .bars .label{text-overflow:ellipsis;white-space:nowrap;overflow:hidden}.clearhead .bars .bar span{background:var(--bar);height:8px;margin-top:6px;display:block}.clearhead .bars .number{font-variant-numeric:tabular-nums;text-align:right}.clearhead footer{border-top:1px solid var(--line);flex-wrap:wrap;grid-area:footer;gap:8px 24px;padding:8px 16px;display:flex}.clearhead .field{color:var(--quiet);align-items:center;gap:8px;font-size:12px;display:inline-flex}.clearhead footer button{border:1px solid var(--line);background:var(--paper);cursor:pointer;margin-right:4px;padding:2px 8px}.clearhead footer button:hover{background:var(--soft)}.clearhead select{border:1px solid var(--line);background:var(--paper);color:var(--ink);padding:2px 4px}.clearhead dialog{border:1px solid var(--line);background:var(--paper);max-width:560px;max-height:90%;color:var(--ink);padding:16px 24px;overflow:auto}.clearhead dialog dl div{gap:16px;display:flex}.clearhead dialog dt{width:88px}.clearhead dialog p,.clearhead dialog dl{margin:8px 0 16px}.clearhead .error{border:1px solid var(--query);background:var(--paper);padding:8px 16px;position:fixed;bottom:48px;left:16px}@container clearhead (width<=900px){.clearhead{grid-template:\"header\"\"main\"minmax(480px,auto)\"inspector\"\"overview\"\"footer\"/minmax(0,1fr);height:auto}.clearhead .overview,.clearhead .inspector{border:0;border-top:1px solid var(--line)}.clearhead .view{overflow:visible}.clearhead .matrix{height:90cqw;max-height:80cqh}}", Ou = "\n:host { all: initial !important; display: block !important; }\n.clearhead-root { overflow: auto; outline: none; border: 1px solid #8884; box-sizing: border-box; }\n";
-async function ku({ model: e, el: t }) {
+var Ou = ".clearhead-root{height:100%;container:clearhead/size}.clearhead{--paper:#fff;--ink:#15181c;--quiet:#5c646e;--line:#d5dae0;--soft:#f3f5f7;--query:#b34700;--key:#00699e;--bar:#2b62a8;--minus:#b34700;background:var(--paper);height:100%;color:var(--ink);box-sizing:border-box;grid-template:\"header header header\"\"overview main inspector\"minmax(0,1fr)\"footer footer footer\"/minmax(200px,300px) minmax(0,1fr) minmax(200px,280px);font:14px/20px system-ui,sans-serif;display:grid}.clearhead[data-theme=dark]{--paper:#111418;--ink:#e8ebee;--quiet:#a3abb5;--line:#363c44;--soft:#1a1f25;--query:#ffa05c;--key:#66bdf0;--bar:#6f96d6;--minus:#ffa05c;--lightningcss-light: ;--lightningcss-dark:initial;color-scheme:dark}.clearhead *,.clearhead :before{box-sizing:inherit}.clearhead :is(h1,h2,h3,p,ol,figure,dl,dd){margin:0;padding:0}.clearhead h1,.clearhead h2{overflow-wrap:anywhere;font-size:16px;line-height:24px}.clearhead h3{color:var(--quiet);margin-top:16px;font-size:14px;font-weight:400}.clearhead ol{list-style:none}.clearhead button,.clearhead select,.clearhead input{font:inherit;color:inherit}.clearhead :focus-visible{outline:2px solid var(--key);outline-offset:1px}.clearhead .unseen{clip-path:inset(50%);width:1px;height:1px;position:absolute;overflow:hidden}.clearhead .hint,.clearhead .quiet,.clearhead small{color:var(--quiet);fill:var(--quiet);font-size:12px}.clearhead header{border-bottom:1px solid var(--line);grid-area:header;justify-content:space-between;gap:16px;padding:8px 16px;display:flex}.clearhead .plain{color:var(--key);cursor:pointer;background:0 0;border:0;text-decoration:underline}.clearhead .overview{contain:content;border-right:1px solid var(--line);grid-area:overview;padding:12px;overflow:auto}.clearhead .heads{grid-template-columns:repeat(auto-fill,minmax(72px,1fr));gap:4px;margin:8px 0;display:grid}.clearhead .heads.is-grid{gap:2px}.clearhead .head{text-align:left;cursor:pointer;background:0 0;border:1px solid #0000;width:100%;padding:2px;font-size:11px;line-height:14px}.clearhead .head:hover{border-color:var(--line)}.clearhead .head.is-chosen{border-color:var(--ink)}.clearhead .head .says{color:var(--quiet);text-overflow:ellipsis;white-space:nowrap;display:block;overflow:hidden}.clearhead .is-grid .name{text-align:center;font-size:9px;line-height:11px;display:block;overflow:hidden}.clearhead .is-grid li.quiet{align-self:center;padding-right:4px;font-size:10px}.clearhead .below{flex-wrap:wrap;align-items:center;gap:4px 16px;display:flex}.clearhead .find{align-items:center;gap:8px;margin-left:auto;display:flex}.clearhead .find input{border:1px solid var(--line);background:var(--paper);width:128px;padding:1px 6px}.clearhead .find input::placeholder{color:var(--quiet)}.clearhead .thumbnail{aspect-ratio:1;width:100%;image-rendering:pixelated;background:var(--soft);display:block}.clearhead main{flex-direction:column;grid-area:main;min-height:0;display:flex}.clearhead .words{contain:content;flex-shrink:0;padding:12px 16px 8px}.clearhead .lines{max-height:136px;position:relative;overflow:auto}.clearhead .line{flex-wrap:wrap;gap:4px 2px;margin-bottom:4px;display:flex}.clearhead .side{color:var(--quiet);margin-right:8px}.clearhead .chip{text-overflow:ellipsis;white-space:nowrap;cursor:pointer;-webkit-user-select:none;user-select:none;background:0 0;border:1px solid #0000;border-bottom-width:2px;max-width:100%;padding:2px 5px;overflow:hidden}.clearhead .chip:hover{border-color:var(--line)}.clearhead .chip.is-query{border-color:var(--query)}.clearhead .chip.is-key{border-color:var(--key)}.clearhead .chip.is-query.is-key{border-bottom-color:var(--query)}.clearhead .tabs{border-bottom:1px solid var(--line);gap:16px;padding:0 16px;display:flex}.clearhead [role=tab]{cursor:pointer;color:var(--quiet);background:0 0;border:0;border-bottom:2px solid #0000;padding:4px 0}.clearhead [role=tab][aria-selected=true]{border-color:var(--ink);color:var(--ink)}.clearhead .view{flex:1;min-height:0;padding:12px 16px;overflow:auto}.clearhead .matrix{flex-direction:column;height:100%;min-height:240px;display:flex}.clearhead .matrix canvas{touch-action:none;cursor:crosshair;flex:1;width:100%;min-height:0}.clearhead figcaption{flex-wrap:wrap;justify-content:space-between;align-items:center;gap:4px 16px;padding-top:8px;font-size:12px;display:flex}.clearhead figcaption.text{max-width:640px;font-size:14px;display:block}.clearhead .legend{color:var(--quiet);flex-wrap:wrap;align-items:center;gap:6px;font-size:12px;display:inline-flex}.clearhead .ramp{border:1px solid var(--line);width:96px;height:10px;display:inline-block}.clearhead .arcs svg{width:100%;max-width:820px;display:block}.clearhead .arcs text,.clearhead .products text{fill:var(--ink);cursor:pointer;font-size:13px}.clearhead .arcs text.is-query{fill:var(--query);font-weight:700}.clearhead .arcs text.is-key{fill:var(--key);font-weight:700}.clearhead .key i{vertical-align:middle;width:16px;height:4px;display:inline-block}.clearhead .products svg{width:100%;max-width:820px}.clearhead .image svg{width:100%;max-width:760px;display:block}.clearhead .image text{font-size:12px}.clearhead .patch{fill:var(--paper);stroke-width:2px;cursor:pointer}.clearhead .patch:hover{stroke:var(--quiet)}.clearhead .patch.is-query{stroke:var(--query)}.clearhead .patch.is-key{stroke:var(--key)}.clearhead .axis{stroke:var(--line)}.clearhead .adds{fill:var(--bar)}.clearhead .takes{fill:var(--minus)}.clearhead .empty{color:var(--quiet);max-width:480px}.clearhead .inspector{border-left:1px solid var(--line);grid-area:inspector;padding:12px 16px;overflow:auto}.clearhead .bars button{text-align:left;cursor:pointer;background:0 0;border:0;grid-template-columns:minmax(0,1fr) 64px 52px;gap:6px;width:100%;padding:0;font-size:13px;display:grid}.clearhead .bars button.is-marked{font-weight:700}.clearhead .bars .label{text-overflow:ellipsis;white-space:nowrap;overflow:hidden}.clearhead .bars .bar span{background:var(--bar);height:8px;margin-top:6px;display:block}.clearhead .bars .number{font-variant-numeric:tabular-nums;text-align:right}.clearhead footer{border-top:1px solid var(--line);flex-wrap:wrap;grid-area:footer;gap:8px 24px;padding:8px 16px;display:flex}.clearhead .field{color:var(--quiet);align-items:center;gap:8px;font-size:12px;display:inline-flex}.clearhead footer button{border:1px solid var(--line);background:var(--paper);cursor:pointer;margin-right:4px;padding:2px 8px}.clearhead footer button:hover{background:var(--soft)}.clearhead select{border:1px solid var(--line);background:var(--paper);color:var(--ink);padding:2px 4px}.clearhead dialog{border:1px solid var(--line);background:var(--paper);max-width:560px;max-height:90%;color:var(--ink);padding:16px 24px;overflow:auto}.clearhead dialog dl div{gap:16px;display:flex}.clearhead dialog dt{width:88px}.clearhead dialog p,.clearhead dialog dl{margin:8px 0 16px}.clearhead .error{border:1px solid var(--query);background:var(--paper);padding:8px 16px;position:fixed;bottom:48px;left:16px}@container clearhead (width<=900px){.clearhead{grid-template:\"header\"\"main\"minmax(480px,auto)\"inspector\"\"overview\"\"footer\"/minmax(0,1fr);height:auto}.clearhead .overview,.clearhead .inspector{border:0;border-top:1px solid var(--line)}.clearhead .view{overflow:visible}.clearhead .matrix{height:90cqw;max-height:80cqh}}", ku = "\n:host { all: initial !important; display: block !important; }\n.clearhead-root { overflow: auto; outline: none; border: 1px solid #8884; box-sizing: border-box; }\n";
+async function Au({ model: e, el: t }) {
 	let n = t.appendChild(t.ownerDocument.createElement("div"));
 	n.dataset.lmSuppressShortcuts = "true";
 	let r = n.attachShadow({ mode: "open" }), i = new CSSStyleSheet();
-	i.replaceSync(Du + Ou), r.adoptedStyleSheets = [i];
+	i.replaceSync(Ou + ku), r.adoptedStyleSheets = [i];
 	let a = r.appendChild(t.ownerDocument.createElement("div"));
 	a.tabIndex = -1;
 	let o = [() => n.remove()], s = () => {
@@ -5987,7 +6013,7 @@ async function ku({ model: e, el: t }) {
 		passive: !0
 	});
 	try {
-		let t = e.get("_capture"), { model: n, close: r } = fu(a, await ee(new Uint8Array(t.buffer, t.byteOffset, t.byteLength).slice(), e.get("_beside")), "");
+		let t = e.get("_capture"), { model: n, close: r } = pu(a, await ee(new Uint8Array(t.buffer, t.byteOffset, t.byteLength).slice(), e.get("_beside")), "");
 		o.push(r);
 		let { store: i } = n;
 		c("change:selection", () => {
@@ -6003,8 +6029,8 @@ async function ku({ model: e, el: t }) {
 }
 // src/host/viewer.ts
 ({
-	page: hu,
-	server: Eu
+	page: gu,
+	server: Du
 })[document.documentElement.dataset.host ?? ""]?.();
-var Au = { render: ku };
-export { Au as default };
+var ju = { render: Au };
+export { ju as default };

@@ -177,7 +177,7 @@ def test_everything_by_keyboard(browser: Any, address: str) -> None:
     assert press("3") == "#h=1.1&q=1&k=0&v=products"
     assert press("4") == "#h=1.1&q=1&k=0&v=products"  # there is no picture
     assert press("l", "s", "m") == "#h=1.1&q=1&k=0&v=products&log=1&hide=special&pool=max"
-    assert press("w") == "#h=1.1&v=products&u=pieces&log=1&hide=special&pool=max"
+    assert press("Escape", "w") == "#h=1.1&v=products&u=pieces&log=1&hide=special&pool=max"
     assert press("[", "{", "1") == "#u=pieces&log=1&hide=special&pool=max"
     assert press("/", *"tire", "Enter", "Escape") == "#q=13&u=pieces&log=1&hide=special&pool=max"
     assert press("ArrowDown", "Escape") == "#u=pieces&log=1&hide=special&pool=max"
@@ -214,9 +214,6 @@ def test_a_link_restores_the_state(browser: Any, address: str) -> None:
     assert page.locator(".clearhead").get_attribute("data-theme") == "dark"
     assert "it → animal" in page.locator(".inspector h2").inner_text()
     seen.close()
-    broken = Visit(browser, f"{address}#h=x&q=-3&v=nothing&u=")
-    broken.settle()
-    broken.close()
     beyond = Visit(browser, f"{address}#h=99.0&q=1000-2000&k=77&t=9&v=image")
     beyond.settle()
     assert beyond.page.locator("canvas[role=grid]").is_visible()
@@ -231,7 +228,92 @@ def test_hidden_keys_leave_rows_that_sum_to_one(hide: str, browser: Any, capture
     hidden = capture.special() if hide == "special" else [True] + [False] * (len(weights) - 1)
     weights[:, torch.tensor(hidden)] = 0
     torch.testing.assert_close(found, weights / weights.sum(-1, keepdim=True), rtol=0, atol=1e-4)
-    assert "renormalised" in seen.page.locator("figcaption").inner_text()
+    assert "rows renormalised" in seen.page.locator(".chosen").inner_text()
+    assert "rows renormalised" in saved(seen, "SVG").decode()
+    seen.close()
+
+
+@pytest.mark.parametrize(
+    "letter", ["h", "q", "k", "z", "v", "t", "u", "log", "hide", "pool", "sort", "sorted", "theme"]
+)
+def test_a_broken_link_leaves_what_it_breaks_as_it_was(letter: str, browser: Any, address: str) -> None:
+    seen = Visit(browser, address)
+    usual = numbers(seen)
+    for value in ("", "x", "-3", "1-2.5", "0.0,0.0", "NaN", "%00"):
+        seen.page.goto(f"{address}#{letter}={value}")
+        seen.settle()
+        torch.testing.assert_close(numbers(seen), usual, rtol=0, atol=0)
+        assert seen.page.locator(".chosen").inner_text() == "L0H0"
+        assert seen.page.get_by_role("alert").count() == 0
+    seen.close()
+
+
+def test_back_leads_back(browser: Any, address: str) -> None:
+    seen = Visit(browser, f"{address}#q=8&h=3.1")  # not in the order in which the page writes it
+    seen.settle()
+    assert seen.page.evaluate("location.hash") == "#h=3.1&q=8"
+    before = seen.page.evaluate("history.length")
+    seen.page.keyboard.press("2")
+    seen.page.wait_for_timeout(500)  # two changes are two steps where some time lies between
+    seen.page.keyboard.press("3")
+    assert seen.page.evaluate("history.length") == before + 2
+    for _ in range(10):
+        seen.page.keyboard.press("ArrowRight")  # held down: one step
+    assert seen.page.evaluate("history.length") <= before + 3
+    while "v=" in seen.page.evaluate("location.hash"):
+        seen.page.go_back()
+    assert seen.page.evaluate("location.hash") == "#h=3.1&q=8"
+    seen.close()
+
+
+def test_zoom_stays_and_is_in_the_address(browser: Any, tmp_path: Path) -> None:
+    seen = visit(browser, small(1031, 1031), tmp_path)
+    seen.settle()
+    canvas = seen.page.locator("canvas[role=grid]")
+    box = canvas.bounding_box()
+    seen.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    for _ in range(6):
+        seen.page.mouse.wheel(0, -200)
+    seen.page.wait_for_timeout(500)  # the end of a turn of the wheel is that no other follows
+    address = seen.page.evaluate("location.hash")
+    shown = [row[0] for row in table(seen)]
+    assert len(shown) < 500
+    for key in ("ArrowRight", "l", "]"):
+        seen.page.keyboard.press(key)
+        seen.settle()
+        assert canvas.get_attribute("data-level") == "0"
+        assert address[1:] in seen.page.evaluate("location.hash")
+    assert [row[0] for row in table(seen)][1:] == shown[1:]
+    again = Visit(browser, f"{(tmp_path / 'page.html').as_uri()}{address}")
+    again.settle()
+    found = [int(row[0]) for row in table(again)[1:]]
+    assert abs(found[0] - int(shown[1])) <= 1
+    assert abs(found[-1] - int(shown[-1])) <= 1
+    for each in (seen, again):
+        each.close()
+
+
+def test_a_key_by_itself_is_looked_at(browser: Any, capture: ch.Capture, address: str) -> None:
+    seen = Visit(browser, f"{address}#h=5.11&k=13")
+    seen.page.locator(".bars").nth(1).wait_for()
+    weights = capture.words()["encoder.layer.5.attention.self"][0, :, :, 13]
+    assert float(seen.page.locator(".inspector strong").inner_text()) == pytest.approx(
+        float(weights[11].mean()), abs=6e-4
+    )
+    first = seen.page.locator(".bars").nth(1).locator("li").first.inner_text().split()
+    assert first[0] == f"L5H{int(weights.mean(-1).argmax())}" or float(first[1]) > float(weights.mean(-1).max())
+    seen.page.get_by_label("a click chooses").select_option("key")
+    seen.page.get_by_role("button", name="street", exact=True).click()
+    assert seen.page.evaluate("location.hash") == "#h=5.11&k=6"
+    seen.close()
+
+
+def test_the_unit_keeps_the_selection(browser: Any, address: str) -> None:
+    seen = Visit(browser, f"{address}#q=3&k=2")
+    seen.page.keyboard.press("w")
+    assert seen.page.evaluate("location.hash") == "#q=3-5&k=2&u=pieces"  # didn't is three pieces
+    seen.page.keyboard.press("w")
+    assert seen.page.evaluate("location.hash") == "#q=3&k=2"
     seen.close()
 
 
@@ -242,7 +324,7 @@ def test_several_heads_are_averaged(browser: Any, capture: ch.Capture, address: 
     words = capture.words()
     maps = [words[f"encoder.layer.{layer}.attention.self"][0, head] for layer, head in ((3, 1), (0, 2), (5, 11))]
     torch.testing.assert_close(numbers(seen), torch.stack(maps).mean(0), rtol=0, atol=1e-5)
-    assert "mean of 3 heads" in seen.page.locator("figcaption").inner_text()
+    assert "mean of 3 heads" in seen.page.locator(".chosen").inner_text()
     seen.close()
 
 

@@ -16,6 +16,6 @@ def test_the_page_begins_with_what_was_asked_for(tmp_path: Path) -> None:
         seen.settle()
         assert seen.page.locator(".inspector h2").inner_text().startswith("it → animal")
         seen.page.locator(".inspector strong", has_text="0.677").wait_for()
-        assert seen.page.locator(".head.is-chosen").get_attribute("aria-label", timeout=5000).startswith("L3H1")
+        assert "L3H1" in seen.page.locator(".head.is-chosen").inner_text()
         assert seen.page.locator(".clearhead").get_attribute("data-theme") == "dark"
         seen.close()

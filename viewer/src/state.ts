@@ -14,6 +14,8 @@ export interface State {
   heads: readonly Head[];
   query: Span | null;
   key: Span | null;
+  /** The part of the matrix in sight: its first row and column, and how many columns; null for the whole. */
+  zoom: readonly [row: number, column: number, columns: number] | null;
   view: View;
   text: number;
   unit: Unit;
@@ -30,6 +32,7 @@ export const START: State = {
   heads: [[0, 0]],
   query: null,
   key: null,
+  zoom: null,
   view: "matrix",
   text: 0,
   unit: "words",
@@ -42,9 +45,10 @@ export const START: State = {
 };
 
 const span = (text: string): Span => {
-  const [from, to] = text.split("-").map(Number);
-  if (!(from >= 0) || !(to === undefined || to >= from) || !Number.isInteger(from)) throw new RangeError(text);
-  return [from, (to ?? from) + 1];
+  const match = /^(\d{1,9})(?:-(\d{1,9}))?$/.exec(text);
+  const [from, to] = [Number(match?.[1]), Number(match?.[2] ?? match?.[1])];
+  if (!(to >= from)) throw new RangeError(text);
+  return [from, to + 1];
 };
 const oneOf =
   <T extends string>(known: readonly T[]) =>
@@ -54,28 +58,39 @@ const oneOf =
   };
 const write = (value: Span): string => (value[1] === value[0] + 1 ? `${value[0]}` : `${value[0]}-${value[1] - 1}`);
 
+const yes = (text: string): boolean => oneOf(["0", "1"] as const)(text) === "1";
+
 type Codec<T> = [letter: string, read: (text: string) => T, write: (value: T) => string];
 const codecs: { [K in keyof State]: Codec<State[K]> } = {
   heads: [
     "h",
     (text) =>
       text.split(",").map((head) => {
-        const [layer, number] = head.split(".").map(Number);
-        if (![layer, number].every((x) => Number.isInteger(x) && x >= 0)) throw new RangeError(head);
-        return [layer, number] as const;
+        const match = /^(\d{1,9})\.(\d{1,9})$/.exec(head);
+        if (!match) throw new RangeError(head);
+        return [Number(match[1]), Number(match[2])] as const;
       }),
     (heads) => heads.map((head) => head.join(".")).join(","),
   ],
-  query: ["q", span, (x) => write(x!)],
-  key: ["k", span, (x) => write(x!)],
+  query: ["q", (text) => (text ? span(text) : null), (x) => (x ? write(x) : "")],
+  key: ["k", (text) => (text ? span(text) : null), (x) => (x ? write(x) : "")],
+  zoom: [
+    "z",
+    (text) => {
+      const match = /^(\d{1,9}),(\d{1,9}),(\d{1,9})$/.exec(text);
+      if (text && !match) throw new RangeError(text);
+      return match && [Number(match[1]), Number(match[2]), Number(match[3])];
+    },
+    (x) => x?.join(",") ?? "",
+  ],
   view: ["v", oneOf(VIEWS), String],
   text: ["t", (text) => span(text)[0], String],
   unit: ["u", oneOf(["words", "pieces"] as const), String],
-  log: ["log", (text) => text === "1", (x) => (x ? "1" : "0")],
+  log: ["log", yes, (x) => (x ? "1" : "0")],
   hide: ["hide", oneOf(HIDES), String],
   pool: ["pool", oneOf(["mean", "max"] as const), String],
   sort: ["sort", oneOf(SORTS), String],
-  sorted: ["sorted", (text) => text !== "0", (x) => (x ? "1" : "0")],
+  sorted: ["sorted", yes, (x) => (x ? "1" : "0")],
   theme: ["theme", oneOf(THEMES), String],
 };
 
@@ -83,7 +98,7 @@ const codecs: { [K in keyof State]: Codec<State[K]> } = {
 export function toHash(state: State, start: State): string {
   const parts: string[] = [];
   for (const [name, [letter, , print]] of Object.entries(codecs) as [keyof State, Codec<unknown>][]) {
-    const [now, then] = [state[name], start[name]].map((x) => (x === null ? "" : print(x)));
+    const [now, then] = [state[name], start[name]].map(print);
     if (now !== then) parts.push(`${letter}=${now}`);
   }
   return parts.join("&");
@@ -97,13 +112,16 @@ export function fromHash(hash: string, start: State): State {
     const text = given.get(letter);
     if (text === null) continue;
     try {
-      state[name] = text === "" ? null : read(text);
+      state[name] = read(text);
     } catch {
       // somebody's broken link: this part of it is left out
     }
   }
   return state as unknown as State;
 }
+
+/** Milliseconds within which changes are one step of the history. */
+const BURST = 400;
 
 /** The state of one viewer. */
 export class Store {
@@ -116,6 +134,7 @@ export class Store {
   readonly whole: ReadonlySignal<Lens>;
   readonly query: ReadonlySignal<Span | null>;
   readonly key: ReadonlySignal<Span | null>;
+  readonly zoom: ReadonlySignal<State["zoom"]>;
 
   /** Whether the address of the page is this state, so that it can be sent to others. */
   readonly isAddress = signal(false);
@@ -130,12 +149,22 @@ export class Store {
   ) {
     this.start = fitted(start);
     this.state = signal(this.start);
-    const only = <K extends keyof State>(name: K): ReadonlySignal<State[K]> => computed(() => this.state.value[name]);
+    // Signals tell of a change where the value is another object, so equal ones have to be the same.
+    const only = <K extends keyof State>(name: K): ReadonlySignal<State[K]> => {
+      const print = codecs[name][2] as (value: State[K]) => string;
+      let known = this.start[name];
+      return computed(() => {
+        const now = this.state.value[name];
+        if (print(now) !== print(known)) known = now;
+        return known;
+      });
+    };
     const [heads, unit, hide, text] = [only("heads"), only("unit"), only("hide"), only("text")];
     this.lens = computed<Lens>(() => ({ heads: heads.value, unit: unit.value, hide: hide.value, text: text.value }));
     this.whole = computed<Lens>(() => ({ heads: [], unit: unit.value, hide: hide.value, text: text.value }));
     this.query = only("query");
     this.key = only("key");
+    this.zoom = only("zoom");
   }
 
   get now(): State {
@@ -162,10 +191,17 @@ export class Store {
     };
     read();
     this.isAddress.value = true;
+    let [isFirst, last] = [true, -Infinity];
     const stop = effect(() => {
       const { hash } = this;
       const shown = window.location.hash.replace(/^#/, "");
-      if (hash !== shown) window.history.pushState(null, "", hash ? `#${hash}` : window.location.pathname + window.location.search);
+      // What was only read, or follows right upon another change, as when a key is held down, is no step to go back to.
+      const isStep = !isFirst && toHash(this.fitted(fromHash(shown, this.start)), this.start) !== hash;
+      const address = hash ? `#${hash}` : window.location.pathname + window.location.search;
+      const now = performance.now();
+      if (hash !== shown) window.history[isStep && now - last > BURST ? "pushState" : "replaceState"](null, "", address);
+      if (isStep) last = now;
+      isFirst = false;
     });
     window.addEventListener("popstate", read);
     return () => {

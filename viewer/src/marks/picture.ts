@@ -1,10 +1,12 @@
 /** Pictures and tables to keep: SVG, PNG and CSV of what is seen. */
 
 const SVG = "http://www.w3.org/2000/svg";
+/** What XML has no place for. */
+const UNFIT = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g;
 const KEPT = ["fill", "stroke", "stroke-width", "stroke-opacity", "font-family", "font-size", "font-weight", "text-anchor"];
 
 /** A drawing by itself: what the style sheet says of it is written into it. */
-export function standalone(svg: SVGSVGElement, paper: string): string {
+export function standalone(svg: SVGSVGElement, paper: string, title: readonly (readonly [text: string, color: string])[]): string {
   const copy = svg.cloneNode(true) as SVGSVGElement;
   const [from, to] = [svg, copy].map((root) => [...root.querySelectorAll<SVGElement>("*")]);
   from.forEach((element, n) => {
@@ -13,19 +15,35 @@ export function standalone(svg: SVGSVGElement, paper: string): string {
     for (const name of ["class", "tabindex", "role"]) to[n].removeAttribute(name);
   });
   const [x, y, width, height] = svg.viewBox.baseVal ? [svg.viewBox.baseVal.x, svg.viewBox.baseVal.y, svg.viewBox.baseVal.width, svg.viewBox.baseVal.height] : [0, 0, 640, 480];
+  const room = 28; // of what it is, above it
+  const heading = document.createElementNS(SVG, "text");
+  for (const [name, value] of Object.entries({ x: x + 8, y: y - 10, "font-size": 13, "font-family": "sans-serif" })) heading.setAttribute(name, String(value));
+  for (const [text, color] of title) {
+    const part = document.createElementNS(SVG, "tspan");
+    part.setAttribute("fill", color);
+    part.textContent = `${text}  `;
+    heading.append(part);
+  }
+  copy.prepend(heading);
   const ground = document.createElementNS(SVG, "rect");
-  for (const [name, value] of Object.entries({ x, y, width, height, fill: paper })) ground.setAttribute(name, String(value));
+  for (const [name, value] of Object.entries({ x, y: y - room, width, height: height + room, fill: paper })) ground.setAttribute(name, String(value));
   copy.prepend(ground);
   copy.removeAttribute("style");
   copy.setAttribute("width", String(width));
-  copy.setAttribute("height", String(height));
+  copy.setAttribute("height", String(height + room));
+  copy.setAttribute("viewBox", `${x} ${y - room} ${width} ${height + room}`);
   copy.setAttribute("xmlns", SVG);
-  return new XMLSerializer().serializeToString(copy);
+  return new XMLSerializer().serializeToString(copy).replace(UNFIT, "�");
 }
 
 /** The colour behind an element. */
 export function paperOf(element: Element): string {
   return getComputedStyle(element).getPropertyValue("--paper");
+}
+
+/** The colour of text on it. */
+export function inkOf(element: Element): string {
+  return getComputedStyle(element).getPropertyValue("--ink");
 }
 
 /** The same drawing in pixels, two for one of its units. */
@@ -56,7 +74,7 @@ export function csv(rows: readonly (readonly (string | number)[])[]): string {
 
 /** Text as it has to be written within markup. */
 export function escaped(text: string): string {
-  return text.replace(/[&<>"']/g, (letter) => `&#${letter.charCodeAt(0)};`).replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f]/g, "�");
+  return text.replace(/[&<>"']/g, (letter) => `&#${letter.charCodeAt(0)};`).replace(UNFIT, "�");
 }
 
 export function download(blob: Blob, name: string): void {

@@ -7,12 +7,11 @@ export class TileCache {
   private readonly known = new Map<string, Tile>();
   private readonly asked = new Map<string, AbortController>();
   private bytes = 0;
-  /** Whether a tile that was last wanted is a preview. */
-  isPreview = false;
 
   constructor(
     private readonly load: (address: Address, signal: AbortSignal) => Promise<Tile>,
     private readonly changed: () => void,
+    private readonly failed: (error: Error) => void,
     private readonly most = 128 * 2 ** 20,
   ) {}
 
@@ -43,7 +42,6 @@ export class TileCache {
       if (known) continue;
       this.ask(key, (signal) => this.load(address, signal));
     }
-    this.isPreview = addresses.some((address) => this.known.get(keyOf(address))?.preview);
   }
 
   private ask(key: string, load: (signal: AbortSignal) => Promise<Tile>): void {
@@ -57,7 +55,12 @@ export class TileCache {
       this.put(key, tile);
       if (tile.preview) this.ask(key, tile.preview.exact); // seen until then
       this.changed();
-    }, end);
+    }, (error: Error) => {
+      end();
+      if (error.name === "AbortError") return;
+      this.failed(error);
+      this.changed();
+    });
   }
 
   private put(key: string, tile: Tile): void {

@@ -13,7 +13,6 @@ import type { Model } from "./model";
 import { onKey } from "./keys";
 import { Overview } from "./overview";
 import { Products } from "./products";
-import { headName } from "./format";
 import { Find, Words } from "./words";
 
 const LABELS: Record<View, string> = { matrix: "Matrix", arcs: "Arcs", products: "q·k", image: "Image" };
@@ -25,9 +24,7 @@ export function App({ model }: { model: Model }) {
   const isHelp = useSignal(false);
   const state = store.state.value;
   const views = model.views.value;
-  const names = state.heads.map((head) => headName(source.info, head));
-  const view = views.includes(state.view) ? state.view : "matrix";
-  const chosen = names.join(" + ") + (names.length > 1 && view !== "arcs" && view !== "products" ? ", averaged" : "");
+  const view = model.view.value;
   useEffect(() => {
     const listen = (event: KeyboardEvent) => onKey(event, model, root.current!, () => (isHelp.value = !isHelp.value));
     // All of a page; of a notebook only the widget that has the focus, which is a root by itself.
@@ -48,13 +45,15 @@ export function App({ model }: { model: Model }) {
       <Overview model={model} />
       <main>
         <Words model={model} />
-        <div class="tabs" role="tablist" aria-label="Views">
+        <div class="bar-of-views">
+          <div class="tabs" role="tablist" aria-label="Views">
           {views.map((name) => (
             <button type="button" role="tab" aria-selected={name === view} onClick={() => store.set({ view: name })}>
               {LABELS[name]}
             </button>
           ))}
-          <span class="chosen">{chosen}</span>
+          </div>
+          <span class="chosen">{model.caption.value}</span>
           <Find model={model} />
         </div>
         <section role="tabpanel" aria-label={LABELS[view]} class="view">

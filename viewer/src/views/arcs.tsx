@@ -4,7 +4,7 @@ import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { block } from "../data/block";
 import type { Span } from "../data/source";
-import { paperOf, standalone } from "../marks/picture";
+import { inkOf, paperOf, standalone } from "../marks/picture";
 import { headName, weightText } from "./format";
 import type { Model } from "./model";
 
@@ -59,7 +59,7 @@ export function Arcs({ model }: { model: Model }) {
   useEffect(() => {
     const list = arcs.value.arcs;
     model.kept.value = {
-      svg: () => standalone(wide.current!, paperOf(wide.current!)),
+      svg: () => standalone(wide.current!, paperOf(wide.current!), [...heads.map((head, n): [string, string] => [headName(source.info, head), COLORS[n % COLORS.length]]), [model.caption.value.split(" · ").slice(1).join(" · "), inkOf(wide.current!)]]),
       table: async () => [["head", "query", "key", "from", "to", "weight"], ...list.map((arc) => [headName(source.info, heads[arc.head]), arc.query, arc.key, queries[arc.query], keys[arc.key], arc.weight])],
     };
     return () => {

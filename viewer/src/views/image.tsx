@@ -2,7 +2,7 @@
 
 import { useEffect, useRef } from "preact/hooks";
 import type { Picture } from "../data/capture";
-import { paperOf, standalone } from "../marks/picture";
+import { inkOf, paperOf, standalone } from "../marks/picture";
 import { weightText } from "./format";
 import type { Model } from "./model";
 
@@ -21,7 +21,7 @@ export function Image({ model }: { model: Model }) {
 
   useEffect(() => {
     model.kept.value = {
-      svg: () => standalone(drawing.current!, paperOf(drawing.current!)),
+      svg: () => standalone(drawing.current!, paperOf(drawing.current!), [[model.caption.value, inkOf(drawing.current!)]]),
       table: async () => [["to", "weight"], ...(weights ? Array.from(weights, (x, j) => [model.keyWords.value[j], x]) : [])],
     };
     return () => {
@@ -43,7 +43,7 @@ export function Image({ model }: { model: Model }) {
       <figcaption>
         {weights && query ? (
           <span>
-            The clearest patch has {weightText(most)}; what is faded out has 0{model.store.state.value.log ? " (log scale)" : ""}. {weightText(outside)} falls on no patch.
+            The clearest patch has {weightText(most)}; what is faded out has 0. {weightText(outside)} falls on no patch.
           </span>
         ) : (
           <span>Choose a patch on the left, or [CLS] above.</span>

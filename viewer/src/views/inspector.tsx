@@ -1,5 +1,6 @@
 /** What is known of the selected pair: its weight in the chosen heads, and in all of them. */
 
+import type { Span } from "../data/source";
 import { headName, spanText, weightText } from "./format";
 import type { Model } from "./model";
 
@@ -7,52 +8,71 @@ const SHOWN = 12;
 
 export function Inspector({ model }: { model: Model }) {
   const { store, source } = model;
-  const { query, key, heads } = store.state.value;
-  const row = model.row.value;
-  const words = model.keyWords.value;
-  const known = row && row.length === words.length ? row : null;
-  const from = query && spanText(model.queryWords.value, query);
-  const to = key && spanText(words, key);
+  const { key, heads } = store.state.value;
+  const query = model.queried.value;
+  const [row, column] = [model.row.value, model.column.value];
+  const [queries, keys] = [model.queryWords.value, model.keyWords.value];
+  const known = query && row && row.length === keys.length ? row : null;
+  const received = !query && key && column && column.length === queries.length ? column : null;
+  const [from, to] = [query && spanText(queries, query), key && spanText(keys, key)];
+  const isHidden = key !== null && model.isHidden(key);
+  const chosen = heads.map((head) => headName(source.info, head)).join(" + ");
+  const looks = [...(model.looks.value ?? [])].sort((a, b) => b.weight - a.weight);
+  const many = (span: Span | null, what: string) => (span && span[1] - span[0] > 1 ? `, ${what} of ${span[1] - span[0]} words` : "");
+  const mean = heads.length > 1 ? `, mean of ${heads.length} heads` : "";
+  const some = (of: number) => (of > SHOWN ? ` (${SHOWN} of ${of})` : "");
   let weight = 0;
   if (known && key) for (let j = key[0]; j < key[1]; j++) weight += known[j];
+  if (received) weight = received.reduce((a, b) => a + b, 0) / received.length;
   const rank = known && key && key[1] === key[0] + 1 ? 1 + known.reduce((count, x) => count + Number(x > known[key[0]]), 0) : null;
-  const best = known ? strongest(known) : [];
-  const looks = [...(model.looks.value ?? [])].sort((a, b) => b.weight - a.weight).slice(0, SHOWN);
-  const chosen = heads.map((head) => headName(source.info, head)).join(" + ");
+  const list = known ?? received;
+  const best = list ? strongest(list) : [];
   return (
     <aside class="inspector" aria-label="The selection">
       <h2>
         {from || to ? (
           <>
-            <bdi>{from ?? "…"}</bdi> → <bdi>{to ?? "…"}</bdi>
+            <bdi>{from ?? "all"}</bdi> → <bdi>{to ?? "…"}</bdi>
           </>
         ) : (
           "Nothing is selected"
         )}
       </h2>
       <p aria-live="polite">
-        {known && key && (
+        {isHidden ? (
+          "This key is hidden: its weight is taken out."
+        ) : list && key ? (
           <>
             <strong>{weightText(weight)}</strong> in {chosen}
-            {rank && `, rank ${rank} of ${words.length}`}
+            {mean}
+            {received ? ", mean of all queries" : many(query, "mean")}
+            {many(key, "sum")}
+            {rank && `, rank ${rank} of ${keys.length}`}
           </>
-        )}
+        ) : null}
       </p>
-      {known && (
+      {list && (
         <>
-          <h3>{chosen}: what it looks at</h3>
+          <h3>
+            {chosen}: {known ? `what it looks at${many(query, "mean")}` : `what looks at it${many(key, "sum")}`}
+            {mean}
+            {some(list.length)}
+          </h3>
           <Bars
-            rows={best.map(([x, at]) => ({ label: words[at], weight: x, isMarked: !!key && at >= key[0] && at < key[1] }))}
-            onChoose={(n) => store.set({ key: [best[n][1], best[n][1] + 1] })}
+            rows={best.map(([x, at]) => ({ label: (known ? keys : queries)[at], weight: x, isMarked: !!known && !!key && at >= key[0] && at < key[1] }))}
+            onChoose={(n) => store.set(known ? { key: [best[n][1], best[n][1] + 1] } : { query: [best[n][1], best[n][1] + 1] })}
           />
         </>
       )}
-      {looks.length > 0 && (
+      {looks.length > 0 && !isHidden && (
         <>
-          <h3>{key ? "All heads, for this pair" : "Heads that look hardest"}</h3>
+          <h3>
+            {key ? (query ? "Heads, for this pair" : "Heads, mean of all queries") : "Heads that look hardest at another word, special ones apart"}
+            {some(looks.length)}
+          </h3>
           <Bars
-            rows={looks.map((look) => ({
-              label: headName(source.info, look.head) + (key ? "" : ` → ${words[look.key]}`),
+            rows={looks.slice(0, SHOWN).map((look) => ({
+              label: headName(source.info, look.head) + (key ? "" : ` → ${keys[look.key]}`),
               weight: look.weight,
               isMarked: heads.some((head) => head.join(".") === look.head.join(".")),
             }))}
@@ -60,7 +80,7 @@ export function Inspector({ model }: { model: Model }) {
           />
         </>
       )}
-      {!query && <p class="hint">Choose a word in the text.</p>}
+      {!query && !key && <p class="hint">Choose a {model.hasPatches.value[0] ? "patch" : "word"}.</p>}
     </aside>
   );
 }

@@ -28,7 +28,8 @@ function move(span: Span | null, by: number, count: number): Span {
 
 export function onKey(event: KeyboardEvent, model: Model, root: HTMLElement, help: () => void): void {
   const target = event.target as HTMLElement;
-  if (event.ctrlKey || event.metaKey || event.altKey || target.closest("input, select, textarea, dialog")) return;
+  // Option and AltGr are how some keyboards write [ ] { }; with a letter they are somebody else's command.
+  if ((event.ctrlKey && !event.getModifierState("AltGraph")) || event.metaKey || (event.altKey && !/^[\[\]{}]$/.test(event.key)) || target.closest("input, select, textarea, dialog")) return;
   const { store, source } = model;
   const state = store.now;
   const { layers } = source.info;
@@ -38,7 +39,8 @@ export function onKey(event: KeyboardEvent, model: Model, root: HTMLElement, hel
   const place = heads.findIndex((x) => x[0] === layer && x[1] === head);
   const at = (n: number): Head => heads[(n + heads.length) % heads.length];
   const otherLayer = (by: number): Head => {
-    const next = (layer + by + layers.length) % layers.length;
+    const those = [...new Set(heads.map(([n]) => n))]; // of this step
+    const next = those[(those.indexOf(layer) + by + those.length) % those.length];
     return [next, Math.min(head, layers[next].heads.length - 1)];
   };
   const zoom = (by: string) => root.querySelector(".matrix canvas")?.dispatchEvent(new CustomEvent("zoom-by", { detail: by }));

@@ -4,12 +4,16 @@ import type { Scale } from "../marks/color";
 import type { Model } from "./model";
 import { weightText } from "./format";
 
+/** What stands at both ends of a ramp; on a long map a few pixels have more than its strongest ink stands for. */
+export function ends(scale: Scale, isLong: boolean): [least: string, most: string] {
+  return [scale.isLog ? `≤ ${weightText(scale.most * 1e-4)}` : weightText(0), `${isLong ? "≥ " : ""}${weightText(scale.most)}`];
+}
+
 /** From no weight to the strongest. */
-export function Ramp({ scale }: { scale: Scale }) {
+export function Ramp({ scale, isLong = false }: { scale: Scale; isLong?: boolean }) {
   const stops = [0, 0.25, 0.5, 0.75, 1];
-  const value = (at: number) => (scale.isLog ? scale.most * 10 ** (4 * (at - 1)) : scale.most * at);
   const colors = stops.map((at) => `rgb(${[0, 1, 2].map((c) => scale.table[Math.round(at * 255) * 4 + c]).join(" ")})`);
-  const [least, most] = [`${scale.isLog ? "≤ " : ""}${weightText(value(0))}`, weightText(value(1))];
+  const [least, most] = ends(scale, isLong);
   return (
     <span class="legend">
       {least}
@@ -19,20 +23,16 @@ export function Ramp({ scale }: { scale: Scale }) {
   );
 }
 
-export function Legend({ model, pooled }: { model: Model; pooled: number }) {
-  const { log, hide, pool, heads } = model.store.state.value;
+export function Legend({ model, pooled, isLong }: { model: Model; pooled: number; isLong: boolean }) {
+  const { pool } = model.store.state.value;
   const progress = model.source.progress?.value;
   const notes = [
     model.isPreview.value && "sampled preview",
-    log && "log scale",
-    hide === "special" && "special tokens hidden, rows renormalised",
-    hide === "first" && "first token hidden, rows renormalised",
-    heads.length > 1 && `mean of ${heads.length} heads`,
     pooled > 1 && `${pool === "max" ? "maximum" : "mean"} of ${pooled} × ${pooled}`,
   ].filter(Boolean);
   return (
     <span class="legend">
-      <Ramp scale={model.scale()} />
+      <Ramp scale={model.scale()} isLong={isLong} />
       <small>{notes.join(" · ")}</small>
       {progress && (
         <progress aria-label="The exact overview is being computed" max={progress.of} value={progress.done} title={`${progress.done} of ${progress.of} bands of rows`} />

@@ -10,7 +10,8 @@ import { paint, type Scale } from "../marks/color";
 import { escaped } from "../marks/picture";
 import { TileCache } from "../tiles/cache";
 import { type Address, keyOf, levelFor, parentOf, type Viewport, visibleTiles } from "../tiles/visible";
-import { Legend } from "./legend";
+import type { State } from "../state";
+import { ends, Legend } from "./legend";
 import type { Model } from "./model";
 import { weightText } from "./format";
 
@@ -39,6 +40,9 @@ class Board {
     this.cache = new TileCache(
       (address, signal) => model.source.tile(lens, address.level, address.y, address.x, signal),
       () => this.draw(),
+      (error) => {
+        model.error.value = error.message;
+      },
     );
     this.labels = this.room();
   }
@@ -68,11 +72,16 @@ class Board {
     return { scale: this.fit * k, left: x, top: y, width: clientWidth - this.labels, height: clientHeight - this.labels };
   }
 
-  cellAt(x: number, y: number): { query: number; key: number } | null {
+  /** The row and column there; of a label one of them. */
+  cellAt(x: number, y: number): { query: number | null; key: number | null } | null {
     const { scale, left, top } = this.port;
-    if (x < this.labels || y < this.labels) return null;
-    const [key, query] = [Math.floor((x - this.labels - left) / scale), Math.floor((y - this.labels - top) / scale)];
-    return query >= 0 && query < this.rows && key >= 0 && key < this.columns ? { query, key } : null;
+    const at = (pixel: number, offset: number, count: number): number | null | undefined => {
+      const cell = Math.floor((pixel - this.labels - offset) / scale);
+      if (pixel < this.labels) return null;
+      return cell >= 0 && cell < count ? cell : undefined;
+    };
+    const [key, query] = [at(x, left, this.columns), at(y, top, this.rows)];
+    return query === undefined || key === undefined || (query === null && key === null) ? null : { query, key };
   }
 
   draw(): void {
@@ -101,7 +110,6 @@ class Board {
     const top: Address = { level: levelFor(0, 1, this.rows, this.columns), y: 0, x: 0 };
     const tiles = visibleTiles(port, level, this.rows, this.columns);
     this.cache.want([top, ...tiles.filter((tile) => keyOf(tile) !== keyOf(top))]);
-    model.isPreview.value = this.cache.isPreview;
     const most = this.mostOf([...tiles, ...(tiles.some((tile) => this.cache.get(tile)) ? [] : [top])], state.pool);
     if (most !== null && most !== model.most.peek()) model.most.value = most; // which draws again
 
@@ -109,7 +117,8 @@ class Board {
     context.beginPath();
     context.rect(this.labels, this.labels, port.width, port.height);
     context.clip();
-    for (const address of tiles) this.drawTile(context, address, port, scale, state.pool);
+    const drawn = tiles.map((address) => this.drawTile(context, address, port, scale, state.pool));
+    model.isPreview.value = drawn.some((tile) => tile?.preview);
     this.drawSelection(context, port, style);
     context.restore();
     this.drawLabels(context, port, style);
@@ -118,24 +127,29 @@ class Board {
     canvas.dataset.waiting = String(this.cache.isWaiting);
   }
 
-  /** What the strongest ink stands for: the most there is in sight, in round numbers where that moves. */
+  /**
+   * What the strongest ink stands for: the most there is in sight. Of a long map it is what all but one in 200 pixels stay
+   * below, since in a causal one the first rows would leave nothing to see of the others, and in round numbers, since it
+   * moves with what is in sight.
+   */
   private mostOf(addresses: Address[], pool: "mean" | "max"): number | null {
+    const { isLong } = this;
     let most: number | null = null;
     for (const address of addresses) {
       const tile = this.cache.get(address);
       if (!tile) continue;
       const known = this.mosts.get(tile) ?? {};
       this.mosts.set(tile, known);
-      known[pool] ??= tile[pool].reduce((a, b) => (b > a ? b : a), 0);
+      known[pool] ??= isLong ? nearlyMost(tile[pool]) : tile[pool].reduce((a, b) => (b > a ? b : a), 0);
       most = Math.max(most ?? 0, known[pool]);
     }
-    if (!most || Math.max(this.rows, this.columns) <= TILE) return most;
+    if (!most || !isLong) return most;
     const ten = 10 ** Math.floor(Math.log10(most));
     const round = [1, 2, 5, 10].find((step) => step * ten >= most)! * ten;
     return most <= 1 ? Math.min(1, round) : round;
   }
 
-  private drawTile(context: CanvasRenderingContext2D, address: Address, port: Viewport, scale: Scale, pool: "mean" | "max") {
+  private drawTile(context: CanvasRenderingContext2D, address: Address, port: Viewport, scale: Scale, pool: "mean" | "max"): Tile | undefined {
     const cells = 256 * 2 ** address.level;
     let known: Address | null = address;
     let tile = this.cache.get(known);
@@ -143,7 +157,7 @@ class Board {
       known = parentOf(known);
       tile = this.cache.get(known);
     }
-    if (!tile) return;
+    if (!tile) return undefined;
     const image = this.image(tile, scale, pool);
     // The part of the ancestor that this tile is, stretched until the tile itself has come.
     const up = known.level - address.level;
@@ -152,11 +166,26 @@ class Board {
     const sourceTop = (address.y - (known.y << up)) * part;
     const sourceWidth = Math.min(part, tile.columns - sourceLeft);
     const sourceHeight = Math.min(part, tile.rows - sourceTop);
-    if (sourceWidth <= 0 || sourceHeight <= 0) return;
+    if (sourceWidth <= 0 || sourceHeight <= 0) return tile;
     const pixel = (cells / part) * port.scale;
     const place = (start: number, offset: number) => this.labels + offset + start * port.scale;
     const [x, y] = [place(address.x * cells, port.left), place(address.y * cells, port.top)];
     context.drawImage(image, sourceLeft, sourceTop, sourceWidth, sourceHeight, x, y, sourceWidth * pixel, sourceHeight * pixel);
+    return tile;
+  }
+
+  /** What is in sight, as the address says it. */
+  get zoom(): State["zoom"] {
+    if (this.transform.k < 1.001) return null;
+    const { scale, left, top, width } = this.port;
+    return [Math.max(0, Math.round(-top / scale)), Math.max(0, Math.round(-left / scale)), Math.max(1, Math.round(width / scale))];
+  }
+
+  /** The transform with which that is in sight. */
+  transformFor(zoom: State["zoom"]): ZoomTransform {
+    if (!zoom) return zoomIdentity;
+    const scale = this.port.width / zoom[2];
+    return zoomIdentity.translate(-zoom[1] * scale, -zoom[0] * scale).scale(scale / this.fit);
   }
 
   private image(tile: Tile, scale: Scale, pool: "mean" | "max"): HTMLCanvasElement {
@@ -256,13 +285,28 @@ class Board {
     const font = Math.max(8, Math.min(14, port.scale - 2));
     const every = Math.max(1, Math.ceil((font + 3) / port.scale));
     const ink = style.getPropertyValue("--ink");
+    const context = canvas.getContext("2d")!; // which measures, so that labels are as long as on the screen
+    context.font = `${font}px ${style.fontFamily}`;
     const labels: string[] = [];
     for (let i = Math.ceil(from / every) * every; i < from + rows; i += every)
-      labels.push(`<text x="${this.labels - 6}" y="${this.labels + port.top + (i + 0.5) * port.scale}" dy="0.35em" text-anchor="end">${escaped(words[i].slice(0, 40))}</text>`);
+      labels.push(`<text x="${this.labels - 6}" y="${this.labels + port.top + (i + 0.5) * port.scale}" dy="0.35em" text-anchor="end">${escaped(cut(context, words[i], this.labels))}</text>`);
     for (let j = Math.ceil(first / every) * every; j < first + columns; j += every)
-      labels.push(`<text transform="translate(${this.labels + port.left + (j + 0.5) * port.scale} ${this.labels - 6}) rotate(-90)" dy="0.35em">${escaped(others[j].slice(0, 40))}</text>`);
-    const [width, height] = [x + size + 16, y + tall + 16];
-    return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="sans-serif" font-size="${font}" fill="${ink}"><rect width="${width}" height="${height}" fill="${style.getPropertyValue("--paper")}"/><image x="${x}" y="${y}" width="${size}" height="${tall}" href="${cells.toDataURL()}"/>${labels.join("")}</svg>`;
+      labels.push(`<text transform="translate(${this.labels + port.left + (j + 0.5) * port.scale} ${this.labels - 6}) rotate(-90)" dy="0.35em">${escaped(cut(context, others[j], this.labels))}</text>`);
+    const scale = model.scale();
+    const colour = (at: number) => `rgb(${[0, 1, 2].map((c) => scale.table[Math.round(at * 255) * 4 + c]).join(" ")})`;
+    const stops = [0, 0.25, 0.5, 0.75, 1].map((at) => `<stop offset="${at}" stop-color="${colour(at)}"/>`).join("");
+    const [least, most] = ends(scale, this.isLong);
+    const below = y + tall + 24;
+    const ramp = `<linearGradient id="ramp">${stops}</linearGradient><text x="${x}" y="${below}" dy="0.35em" font-size="11">${least}</text><rect x="${x + 60}" y="${below - 5}" width="96" height="10" fill="url(#ramp)" stroke="${style.getPropertyValue("--line")}"/><text x="${x + 164}" y="${below}" dy="0.35em" font-size="11">${most}</text>`;
+    const [width, height] = [Math.max(x + size + 16, 360), below + 16];
+    const head = 28; // of room for what it is
+    const pooled = this.pooled.peek();
+    const title = [model.caption.peek(), pooled > 1 && `${model.store.now.pool === "max" ? "maximum" : "mean"} of ${pooled} × ${pooled}`].filter(Boolean).join(" · ");
+    return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 ${-head} ${width} ${height + head}" width="${width}" height="${height + head}" font-family="sans-serif" font-size="${font}" fill="${ink}"><rect y="${-head}" width="${width}" height="${height + head}" fill="${style.getPropertyValue("--paper")}"/><text x="8" y="-8" font-size="13">${escaped(title)}</text><image x="${x}" y="${y}" width="${size}" height="${tall}" href="${cells.toDataURL()}"/>${labels.join("")}${ramp}</svg>`;
+  }
+
+  private get isLong(): boolean {
+    return Math.max(this.rows, this.columns) > TILE;
   }
 
   /** The weights in sight, with words around them. */
@@ -271,7 +315,7 @@ class Board {
     if (rows * columns > MOST_CELLS) throw new Error(`${rows * columns} weights are in sight: zoom in to at most ${MOST_CELLS}`);
     const [words, others] = [this.model.queryWords.peek(), this.model.keyWords.peek()];
     const lens = this.model.store.lens.peek();
-    const found: (string | number)[][] = [["", ...others.slice(first, first + columns)]];
+    const found: (string | number)[][] = [[this.model.caption.peek(), ...others.slice(first, first + columns)]];
     const weights = await block(this.model.source, lens, from, rows, first, columns);
     for (let i = 0; i < rows; i++) found.push([words[from + i], ...weights.subarray(i * columns, (i + 1) * columns)]);
     return found;
@@ -281,6 +325,13 @@ class Board {
     cancelAnimationFrame(this.frame);
     this.cache.close();
   }
+}
+
+/** What all but one in 200 of the positive numbers stay below, by a sample of them. */
+function nearlyMost(numbers: Float32Array): number {
+  const step = Math.max(1, Math.floor(numbers.length / 8192));
+  const sample = numbers.filter((x, at) => x > 0 && at % step === 0).sort();
+  return sample.length ? sample[Math.floor((sample.length - 1) * 0.995)] : 0;
 }
 
 function strokeBand(context: CanvasRenderingContext2D, [x, width]: [number, number], [y, height]: [number, number]) {
@@ -308,20 +359,24 @@ export function Matrix({ model }: { model: Model }) {
     const { store } = model;
     model.kept.value = board;
     const behaviour = zoom<HTMLCanvasElement, unknown>()
-      .scaleExtent([1, Math.max(1, LARGEST_CELL / board.fit)])
       .extent(() => [
         [0, 0],
         [element.clientWidth - board.labels, element.clientHeight - board.labels],
-      ])
-      .translateExtent([
-        [0, 0],
-        [board.fit * columns, board.fit * rows],
       ])
       .on("zoom", ({ transform, sourceEvent }: { transform: ZoomTransform; sourceEvent: MouseEvent | null }) => {
         board.transform = transform;
         board.draw();
         if (sourceEvent instanceof MouseEvent) move(sourceEvent); // another cell is under the pointer now
+      })
+      .on("end", () => {
+        if (`${board.zoom}` !== `${store.now.zoom}`) store.set({ zoom: board.zoom });
       });
+    const bound = () =>
+      behaviour.scaleExtent([1, Math.max(1, LARGEST_CELL / board.fit)]).translateExtent([
+        [0, 0],
+        [board.fit * columns, board.fit * rows],
+      ]);
+    bound();
     const selection = select(element);
     selection.call(behaviour).on("dblclick.zoom", null);
     const stop = effect(() => {
@@ -331,7 +386,15 @@ export function Matrix({ model }: { model: Model }) {
       model.most.value;
       board.draw();
     });
-    const size = new ResizeObserver(() => board.draw());
+    const place = () => {
+      if (`${board.zoom}` !== `${store.zoom.value}`) selection.call(behaviour.transform, board.transformFor(store.zoom.value));
+    };
+    const stopZoom = effect(place);
+    const size = new ResizeObserver(() => {
+      bound();
+      selection.call(behaviour.transform, board.transformFor(store.now.zoom));
+      board.draw();
+    });
     size.observe(element);
     const move = (event: MouseEvent) => {
       const { left, top } = element.getBoundingClientRect();
@@ -343,7 +406,9 @@ export function Matrix({ model }: { model: Model }) {
     const click = (event: MouseEvent) => {
       const { left, top } = element.getBoundingClientRect();
       const cell = board.cellAt(event.clientX - left, event.clientY - top);
-      if (cell) store.set({ query: [cell.query, cell.query + 1], key: [cell.key, cell.key + 1] });
+      if (!cell) return;
+      const [query, key] = [cell.query, cell.key].map((at) => (at === null ? null : ([at, at + 1] as const)));
+      store.set({ ...(query && { query }), ...(key && { key }) });
     };
     const command = (event: Event) => {
       const factor = { "+": 1.5, "-": 1 / 1.5, "0": 0 }[(event as CustomEvent<string>).detail];
@@ -356,6 +421,7 @@ export function Matrix({ model }: { model: Model }) {
     element.addEventListener("zoom-by", command);
     return () => {
       stop();
+      stopZoom();
       size.disconnect();
       selection.on(".zoom", null);
       element.removeEventListener("pointermove", move);
@@ -421,7 +487,7 @@ export function Matrix({ model }: { model: Model }) {
         <output aria-live="polite">
           {said.value || "Point at a cell, or use the arrow keys."}
         </output>
-        <Legend model={model} pooled={pooled.value} />
+        <Legend model={model} pooled={pooled.value} isLong={Math.max(rows, columns) > TILE} />
       </figcaption>
     </figure>
   );

@@ -7,7 +7,7 @@ import { type Ground, type Scale, scaleTo } from "../marks/color";
 import { START, type State, type Store, type View, VIEWS } from "../state";
 import type { Kept } from "./export";
 import { groupsOf } from "../data/texts";
-import { visible } from "./format";
+import { headName, visible } from "./format";
 
 /** Of a longer text it is not asked how hard all queries look at a key. */
 const MOST_QUERIES = 4096;
@@ -18,7 +18,8 @@ const STALE = 150;
 /** A state as far as there are such heads, texts and words. */
 export function fitted(state: State, info: Info): State {
   const ofOneShape = (layer: number, first: number) => info.layers[layer].queries === info.layers[first].queries && info.layers[layer].keys === info.layers[first].keys;
-  const there = state.heads.filter(([layer, head]) => head < (info.layers[layer]?.heads.length ?? 0));
+  const isFirst = (head: Head, at: number, all: readonly Head[]) => all.findIndex((x) => `${x}` === `${head}`) === at;
+  const there = state.heads.filter(([layer, head]) => head < (info.layers[layer]?.heads.length ?? 0)).filter(isFirst);
   const heads = there.filter(([layer]) => ofOneShape(layer, there[0][0]));
   const text = state.text < info.batch ? state.text : 0;
   const [[layer]] = heads.length ? heads : START.heads;
@@ -46,6 +47,9 @@ export class Model {
   readonly hasPatches: ReadonlySignal<readonly [boolean, boolean]>;
   /** The views that there are of this layer. */
   readonly views: ReadonlySignal<readonly View[]>;
+  readonly view: ReadonlySignal<View>;
+  /** Which heads are shown, and what was done to their weights. */
+  readonly caption: ReadonlySignal<string>;
   readonly ground: ReadonlySignal<Ground>;
   /** What the selected queries look at, and what looks at the selected keys. */
   readonly row: Signal<Float32Array | null> = signal(null);
@@ -95,6 +99,22 @@ export class Model {
       return [rows.value.names.length === tokens, columns.value.names.length === tokens] as const;
     });
     this.views = computed(() => VIEWS.filter((view) => view !== "image" || this.hasPatches.value[1]));
+    this.view = computed(() => (this.views.value.includes(store.state.value.view) ? store.state.value.view : "matrix"));
+    this.caption = computed(() => {
+      const { heads, hide, log } = store.state.value;
+      const view = this.view.value;
+      const isEach = view === "arcs";
+      const names = heads.map((head) => headName(info, head));
+      return [
+        view === "products" ? names[0] : names.join(" + "),
+        names.length > 1 && !isEach && view !== "products" && `mean of ${names.length} heads`,
+        hide === "special" && "special tokens hidden, rows renormalised",
+        hide === "first" && "first token hidden, rows renormalised",
+        log && !isEach && view !== "products" && "log scale",
+      ]
+        .filter(Boolean)
+        .join(" · ");
+    });
     this.ground = computed(() => {
       const { theme } = store.state.value;
       return theme === "system" ? (systemIsDark.value ? "dark" : "light") : theme;
@@ -169,10 +189,16 @@ export class Model {
         // What was answered before stands until then, so that nothing flickers, but not for long: it is of something else.
         const timer = asked && setTimeout(() => (answer.value = null), STALE);
         if (timer) signal.addEventListener("abort", () => clearTimeout(timer));
-        return asked?.then((found) => {
-          clearTimeout(timer!);
-          answer.value = found;
-        });
+        return asked?.then(
+          (found) => {
+            clearTimeout(timer!);
+            answer.value = found;
+          },
+          (error: Error) => {
+            if (error.name !== "AbortError") answer.value = null;
+            throw error;
+          },
+        );
       });
     keeping(this.row, (signal) => {
       const [lens, query] = [store.lens.value, this.queried.value];

@@ -2,7 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import { paperOf, standalone } from "../marks/picture";
+import { inkOf, paperOf, standalone } from "../marks/picture";
 import { groupsOf } from "../data/texts";
 import { headName, visible, weightText } from "./format";
 import type { Model } from "./model";
@@ -20,9 +20,14 @@ export function Products({ model }: { model: Model }) {
     found.value = null;
     if (typeof i !== "number" || typeof j !== "number") return;
     let isOver = false;
-    source.products(head, text, i, j).then((answer) => {
-      if (!isOver) found.value = answer;
-    });
+    source.products(head, text, i, j).then(
+      (answer) => {
+        if (!isOver) found.value = answer;
+      },
+      (error: Error) => {
+        if (!isOver) model.error.value = error.message;
+      },
+    );
     return () => {
       isOver = true;
     };
@@ -32,7 +37,7 @@ export function Products({ model }: { model: Model }) {
     const numbers = found.value?.products;
     if (!numbers) return;
     model.kept.value = {
-      svg: () => standalone(drawing.current!, paperOf(drawing.current!)),
+      svg: () => standalone(drawing.current!, paperOf(drawing.current!), [[`${headName(source.info, head)}: what each dimension of q·k adds to the score`, inkOf(drawing.current!)]]),
       table: async () => [["dimension", "scale · q · k"], ...Array.from(numbers, (x, d) => [d, x])],
     };
     return () => {
@@ -66,6 +71,7 @@ export function Products({ model }: { model: Model }) {
       <figcaption class="text">
         {headName(source.info, head)}: <bdi>{piece(i, 0)}</bdi> → <bdi>{piece(j, 1)}</bdi>, scale · Σ q·k = {total.toFixed(3)} over {products.length} dimensions, which makes the weight{" "}
         <strong>{weightText(answer.weight)}</strong>. Most of it from dimensions {few.join(", ")}.
+        {store.state.value.hide !== "nothing" && " It is the weight before anything is hidden."}
         {unit === "words" && " Of a word with several pieces the first is shown."}
       </figcaption>
     </figure>

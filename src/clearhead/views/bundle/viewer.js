@@ -1427,6 +1427,7 @@ var Ut = [
 	heads: [[0, 0]],
 	query: null,
 	key: null,
+	zoom: null,
 	view: "matrix",
 	text: 0,
 	unit: "words",
@@ -1437,31 +1438,44 @@ var Ut = [
 	sorted: !0,
 	theme: "system"
 }, Jt = (e) => {
-	let [t, n] = e.split("-").map(Number);
-	if (!(t >= 0) || !(n === void 0 || n >= t) || !Number.isInteger(t)) throw RangeError(e);
-	return [t, (n ?? t) + 1];
+	let t = /^(\d{1,9})(?:-(\d{1,9}))?$/.exec(e), [n, r] = [Number(t?.[1]), Number(t?.[2] ?? t?.[1])];
+	if (!(r >= n)) throw RangeError(e);
+	return [n, r + 1];
 }, Yt = (e) => (t) => {
 	if (!e.includes(t)) throw RangeError(t);
 	return t;
-}, Xt = (e) => e[1] === e[0] + 1 ? `${e[0]}` : `${e[0]}-${e[1] - 1}`, Zt = {
+}, Xt = (e) => e[1] === e[0] + 1 ? `${e[0]}` : `${e[0]}-${e[1] - 1}`, Zt = (e) => Yt(["0", "1"])(e) === "1", Qt = {
 	heads: [
 		"h",
 		(e) => e.split(",").map((e) => {
-			let [t, n] = e.split(".").map(Number);
-			if (![t, n].every((e) => Number.isInteger(e) && e >= 0)) throw RangeError(e);
-			return [t, n];
+			let t = /^(\d{1,9})\.(\d{1,9})$/.exec(e);
+			if (!t) throw RangeError(e);
+			return [Number(t[1]), Number(t[2])];
 		}),
 		(e) => e.map((e) => e.join(".")).join(",")
 	],
 	query: [
 		"q",
-		Jt,
-		(e) => Xt(e)
+		(e) => e ? Jt(e) : null,
+		(e) => e ? Xt(e) : ""
 	],
 	key: [
 		"k",
-		Jt,
-		(e) => Xt(e)
+		(e) => e ? Jt(e) : null,
+		(e) => e ? Xt(e) : ""
+	],
+	zoom: [
+		"z",
+		(e) => {
+			let t = /^(\d{1,9}),(\d{1,9}),(\d{1,9})$/.exec(e);
+			if (e && !t) throw RangeError(e);
+			return t && [
+				Number(t[1]),
+				Number(t[2]),
+				Number(t[3])
+			];
+		},
+		(e) => e?.join(",") ?? ""
 	],
 	view: [
 		"v",
@@ -1480,7 +1494,7 @@ var Ut = [
 	],
 	log: [
 		"log",
-		(e) => e === "1",
+		Zt,
 		(e) => e ? "1" : "0"
 	],
 	hide: [
@@ -1500,7 +1514,7 @@ var Ut = [
 	],
 	sorted: [
 		"sorted",
-		(e) => e !== "0",
+		Zt,
 		(e) => e ? "1" : "0"
 	],
 	theme: [
@@ -1509,25 +1523,25 @@ var Ut = [
 		String
 	]
 };
-function Qt(e, t) {
+function $t(e, t) {
 	let n = [];
-	for (let [r, [i, , a]] of Object.entries(Zt)) {
-		let [o, s] = [e[r], t[r]].map((e) => e === null ? "" : a(e));
+	for (let [r, [i, , a]] of Object.entries(Qt)) {
+		let [o, s] = [e[r], t[r]].map(a);
 		o !== s && n.push(`${i}=${o}`);
 	}
 	return n.join("&");
 }
-function $t(e, t) {
+function en(e, t) {
 	let n = new URLSearchParams(e.replace(/^#/, "")), r = { ...t };
-	for (let [e, [t, i]] of Object.entries(Zt)) {
+	for (let [e, [t, i]] of Object.entries(Qt)) {
 		let a = n.get(t);
 		if (a !== null) try {
-			r[e] = a === "" ? null : i(a);
+			r[e] = i(a);
 		} catch {}
 	}
 	return r;
 }
-var en = class {
+var tn = 400, nn = class {
 	fitted;
 	start;
 	state;
@@ -1539,10 +1553,17 @@ var en = class {
 	whole;
 	query;
 	key;
+	zoom;
 	isAddress = R(!1);
 	constructor(e, t) {
 		this.fitted = t, this.start = t(e), this.state = R(this.start);
-		let n = (e) => z(() => this.state.value[e]), [r, i, a, o] = [
+		let n = (e) => {
+			let t = Qt[e][2], n = this.start[e];
+			return z(() => {
+				let r = this.state.value[e];
+				return t(r) !== t(n) && (n = r), n;
+			});
+		}, [r, i, a, o] = [
 			n("heads"),
 			n("unit"),
 			n("hide"),
@@ -1558,7 +1579,7 @@ var en = class {
 			unit: i.value,
 			hide: a.value,
 			text: o.value
-		})), this.query = n("query"), this.key = n("key");
+		})), this.query = n("query"), this.key = n("key"), this.zoom = n("zoom");
 	}
 	get now() {
 		return this.state.value;
@@ -1570,27 +1591,27 @@ var en = class {
 		});
 	}
 	get hash() {
-		return Qt(this.state.value, this.start);
+		return $t(this.state.value, this.start);
 	}
 	set hash(e) {
-		this.state.value = this.fitted($t(e, this.start));
+		this.state.value = this.fitted(en(e, this.start));
 	}
 	follow(e) {
 		let t = () => {
 			this.hash = e.location.hash;
 		};
 		t(), this.isAddress.value = !0;
-		let n = B(() => {
-			let { hash: t } = this;
-			t !== e.location.hash.replace(/^#/, "") && e.history.pushState(null, "", t ? `#${t}` : e.location.pathname + e.location.search);
+		let [n, r] = [!0, -Infinity], i = B(() => {
+			let { hash: t } = this, i = e.location.hash.replace(/^#/, ""), a = !n && $t(this.fitted(en(i, this.start)), this.start) !== t, o = t ? `#${t}` : e.location.pathname + e.location.search, s = performance.now();
+			t !== i && e.history[a && s - r > tn ? "pushState" : "replaceState"](null, "", o), a && (r = s), n = !1;
 		});
 		return e.addEventListener("popstate", t), () => {
-			n(), e.removeEventListener("popstate", t);
+			i(), e.removeEventListener("popstate", t);
 		};
 	}
 };
 // src/data/block.ts
-async function tn(e, t, n, r, i, a, o) {
+async function rn(e, t, n, r, i, a, o) {
 	let s = new Float32Array(r * a), c = (e, t) => {
 		let n = Math.floor(e / 256);
 		return Array.from({ length: Math.floor((e + t - 1) / 256) - n + 1 }, (e, t) => n + t);
@@ -1607,7 +1628,7 @@ async function tn(e, t, n, r, i, a, o) {
 	})), s;
 }
 // src/marks/picture.ts
-var nn = "http://www.w3.org/2000/svg", rn = [
+var an = "http://www.w3.org/2000/svg", on = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, sn = [
 	"fill",
 	"stroke",
 	"stroke-width",
@@ -1617,18 +1638,18 @@ var nn = "http://www.w3.org/2000/svg", rn = [
 	"font-weight",
 	"text-anchor"
 ];
-function an(e, t) {
-	let n = e.cloneNode(!0), [r, i] = [e, n].map((e) => [...e.querySelectorAll("*")]);
-	r.forEach((e, t) => {
+function cn(e, t, n) {
+	let r = e.cloneNode(!0), [i, a] = [e, r].map((e) => [...e.querySelectorAll("*")]);
+	i.forEach((e, t) => {
 		let n = getComputedStyle(e);
-		for (let e of rn) i[t].setAttribute(e, n.getPropertyValue(e));
+		for (let e of sn) a[t].setAttribute(e, n.getPropertyValue(e));
 		for (let e of [
 			"class",
 			"tabindex",
 			"role"
-		]) i[t].removeAttribute(e);
+		]) a[t].removeAttribute(e);
 	});
-	let [a, o, s, c] = e.viewBox.baseVal ? [
+	let [o, s, c, l] = e.viewBox.baseVal ? [
 		e.viewBox.baseVal.x,
 		e.viewBox.baseVal.y,
 		e.viewBox.baseVal.width,
@@ -1638,20 +1659,35 @@ function an(e, t) {
 		0,
 		640,
 		480
-	], l = document.createElementNS(nn, "rect");
+	], u = document.createElementNS(an, "text");
+	for (let [e, t] of Object.entries({
+		x: o + 8,
+		y: s - 10,
+		"font-size": 13,
+		"font-family": "sans-serif"
+	})) u.setAttribute(e, String(t));
+	for (let [e, t] of n) {
+		let n = document.createElementNS(an, "tspan");
+		n.setAttribute("fill", t), n.textContent = `${e}  `, u.append(n);
+	}
+	r.prepend(u);
+	let d = document.createElementNS(an, "rect");
 	for (let [e, n] of Object.entries({
-		x: a,
-		y: o,
-		width: s,
-		height: c,
+		x: o,
+		y: s - 28,
+		width: c,
+		height: l + 28,
 		fill: t
-	})) l.setAttribute(e, String(n));
-	return n.prepend(l), n.removeAttribute("style"), n.setAttribute("width", String(s)), n.setAttribute("height", String(c)), n.setAttribute("xmlns", nn), new XMLSerializer().serializeToString(n);
+	})) d.setAttribute(e, String(n));
+	return r.prepend(d), r.removeAttribute("style"), r.setAttribute("width", String(c)), r.setAttribute("height", String(l + 28)), r.setAttribute("viewBox", `${o} ${s - 28} ${c} ${l + 28}`), r.setAttribute("xmlns", an), new XMLSerializer().serializeToString(r).replace(on, "�");
 }
-function on(e) {
+function ln(e) {
 	return getComputedStyle(e).getPropertyValue("--paper");
 }
-async function sn(e) {
+function un(e) {
+	return getComputedStyle(e).getPropertyValue("--ink");
+}
+async function dn(e) {
 	let t = new Image();
 	t.src = URL.createObjectURL(new Blob([e], { type: "image/svg+xml" }));
 	try {
@@ -1662,7 +1698,7 @@ async function sn(e) {
 		URL.revokeObjectURL(t.src);
 	}
 }
-function cn(e) {
+function fn(e) {
 	let t = (e) => {
 		if (typeof e == "number") return String(e);
 		let t = /^[=+\-@\t\r]/.test(e) ? `'${e}` : e;
@@ -1670,43 +1706,43 @@ function cn(e) {
 	};
 	return `${e.map((e) => e.map(t).join(",")).join("\r\n")}\r\n`;
 }
-function ln(e) {
-	return e.replace(/[&<>"']/g, (e) => `&#${e.charCodeAt(0)};`).replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f]/g, "�");
+function pn(e) {
+	return e.replace(/[&<>"']/g, (e) => `&#${e.charCodeAt(0)};`).replace(on, "�");
 }
-function un(e, t) {
+function mn(e, t) {
 	let n = document.createElement("a");
 	n.href = URL.createObjectURL(e), n.download = t, n.click(), setTimeout(() => URL.revokeObjectURL(n.href), 1e4);
 }
 // node_modules/d3-format/dist/d3-format.mjs
-function dn(e) {
+function hn(e) {
 	return Math.abs(e = Math.round(e)) >= 1e21 ? e.toLocaleString("en").replace(/,/g, "") : e.toString(10);
 }
-function fn(e, t) {
+function gn(e, t) {
 	if (!isFinite(e) || e === 0) return null;
 	var n = (e = t ? e.toExponential(t - 1) : e.toExponential()).indexOf("e"), r = e.slice(0, n);
 	return [r.length > 1 ? r[0] + r.slice(2) : r, +e.slice(n + 1)];
 }
-function pn(e) {
-	return e = fn(Math.abs(e)), e ? e[1] : NaN;
+function _n(e) {
+	return e = gn(Math.abs(e)), e ? e[1] : NaN;
 }
-function mn(e, t) {
+function vn(e, t) {
 	return function(n, r) {
 		for (var i = n.length, a = [], o = 0, s = e[0], c = 0; i > 0 && s > 0 && (c + s + 1 > r && (s = Math.max(1, r - c)), a.push(n.substring(i -= s, i + s)), !((c += s + 1) > r));) s = e[o = (o + 1) % e.length];
 		return a.reverse().join(t);
 	};
 }
-function hn(e) {
+function yn(e) {
 	return function(t) {
 		return t.replace(/[0-9]/g, function(t) {
 			return e[+t];
 		});
 	};
 }
-var gn = /^(?:(.)?([<>=^]))?([+\-( ])?([$#])?(0)?(\d+)?(,)?(\.\d+)?(~)?([a-z%])?$/i;
-function _n(e) {
-	if (!(t = gn.exec(e))) throw Error("invalid format: " + e);
+var bn = /^(?:(.)?([<>=^]))?([+\-( ])?([$#])?(0)?(\d+)?(,)?(\.\d+)?(~)?([a-z%])?$/i;
+function xn(e) {
+	if (!(t = bn.exec(e))) throw Error("invalid format: " + e);
 	var t;
-	return new vn({
+	return new Sn({
 		fill: t[1],
 		align: t[2],
 		sign: t[3],
@@ -1719,14 +1755,14 @@ function _n(e) {
 		type: t[10]
 	});
 }
-_n.prototype = vn.prototype;
-function vn(e) {
+xn.prototype = Sn.prototype;
+function Sn(e) {
 	this.fill = e.fill === void 0 ? " " : e.fill + "", this.align = e.align === void 0 ? ">" : e.align + "", this.sign = e.sign === void 0 ? "-" : e.sign + "", this.symbol = e.symbol === void 0 ? "" : e.symbol + "", this.zero = !!e.zero, this.width = e.width === void 0 ? void 0 : +e.width, this.comma = !!e.comma, this.precision = e.precision === void 0 ? void 0 : +e.precision, this.trim = !!e.trim, this.type = e.type === void 0 ? "" : e.type + "";
 }
-vn.prototype.toString = function() {
+Sn.prototype.toString = function() {
 	return this.fill + this.align + this.sign + this.symbol + (this.zero ? "0" : "") + (this.width === void 0 ? "" : Math.max(1, this.width | 0)) + (this.comma ? "," : "") + (this.precision === void 0 ? "" : "." + Math.max(0, this.precision | 0)) + (this.trim ? "~" : "") + this.type;
 };
-function yn(e) {
+function Cn(e) {
 	out: for (var t = e.length, n = 1, r = -1, i; n < t; ++n) switch (e[n]) {
 		case ".":
 			r = i = n;
@@ -1740,38 +1776,38 @@ function yn(e) {
 	}
 	return r > 0 ? e.slice(0, r) + e.slice(i + 1) : e;
 }
-var bn;
-function xn(e, t) {
-	var n = fn(e, t);
-	if (!n) return bn = void 0, e.toPrecision(t);
-	var r = n[0], i = n[1], a = i - (bn = Math.max(-8, Math.min(8, Math.floor(i / 3))) * 3) + 1, o = r.length;
-	return a === o ? r : a > o ? r + Array(a - o + 1).join("0") : a > 0 ? r.slice(0, a) + "." + r.slice(a) : "0." + Array(1 - a).join("0") + fn(e, Math.max(0, t + a - 1))[0];
+var wn;
+function Tn(e, t) {
+	var n = gn(e, t);
+	if (!n) return wn = void 0, e.toPrecision(t);
+	var r = n[0], i = n[1], a = i - (wn = Math.max(-8, Math.min(8, Math.floor(i / 3))) * 3) + 1, o = r.length;
+	return a === o ? r : a > o ? r + Array(a - o + 1).join("0") : a > 0 ? r.slice(0, a) + "." + r.slice(a) : "0." + Array(1 - a).join("0") + gn(e, Math.max(0, t + a - 1))[0];
 }
-function Sn(e, t) {
-	var n = fn(e, t);
+function En(e, t) {
+	var n = gn(e, t);
 	if (!n) return e + "";
 	var r = n[0], i = n[1];
 	return i < 0 ? "0." + Array(-i).join("0") + r : r.length > i + 1 ? r.slice(0, i + 1) + "." + r.slice(i + 1) : r + Array(i - r.length + 2).join("0");
 }
-var Cn = {
+var Dn = {
 	"%": (e, t) => (e * 100).toFixed(t),
 	b: (e) => Math.round(e).toString(2),
 	c: (e) => e + "",
-	d: dn,
+	d: hn,
 	e: (e, t) => e.toExponential(t),
 	f: (e, t) => e.toFixed(t),
 	g: (e, t) => e.toPrecision(t),
 	o: (e) => Math.round(e).toString(8),
-	p: (e, t) => Sn(e * 100, t),
-	r: Sn,
-	s: xn,
+	p: (e, t) => En(e * 100, t),
+	r: En,
+	s: Tn,
 	X: (e) => Math.round(e).toString(16).toUpperCase(),
 	x: (e) => Math.round(e).toString(16)
 };
-function wn(e) {
+function On(e) {
 	return e;
 }
-var Tn = Array.prototype.map, En = [
+var kn = Array.prototype.map, An = [
 	"y",
 	"z",
 	"a",
@@ -1790,13 +1826,13 @@ var Tn = Array.prototype.map, En = [
 	"Z",
 	"Y"
 ];
-function Dn(e) {
-	var t = e.grouping === void 0 || e.thousands === void 0 ? wn : mn(Tn.call(e.grouping, Number), e.thousands + ""), n = e.currency === void 0 ? "" : e.currency[0] + "", r = e.currency === void 0 ? "" : e.currency[1] + "", i = e.decimal === void 0 ? "." : e.decimal + "", a = e.numerals === void 0 ? wn : hn(Tn.call(e.numerals, String)), o = e.percent === void 0 ? "%" : e.percent + "", s = e.minus === void 0 ? "−" : e.minus + "", c = e.nan === void 0 ? "NaN" : e.nan + "";
+function jn(e) {
+	var t = e.grouping === void 0 || e.thousands === void 0 ? On : vn(kn.call(e.grouping, Number), e.thousands + ""), n = e.currency === void 0 ? "" : e.currency[0] + "", r = e.currency === void 0 ? "" : e.currency[1] + "", i = e.decimal === void 0 ? "." : e.decimal + "", a = e.numerals === void 0 ? On : yn(kn.call(e.numerals, String)), o = e.percent === void 0 ? "%" : e.percent + "", s = e.minus === void 0 ? "−" : e.minus + "", c = e.nan === void 0 ? "NaN" : e.nan + "";
 	function l(e, l) {
-		e = _n(e);
+		e = xn(e);
 		var u = e.fill, d = e.align, f = e.sign, p = e.symbol, m = e.zero, h = e.width, g = e.comma, _ = e.precision, v = e.trim, y = e.type;
-		y === "n" ? (g = !0, y = "g") : Cn[y] || (_ === void 0 && (_ = 12), v = !0, y = "g"), (m || u === "0" && d === "=") && (m = !0, u = "0", d = "=");
-		var b = (l && l.prefix !== void 0 ? l.prefix : "") + (p === "$" ? n : p === "#" && /[boxX]/.test(y) ? "0" + y.toLowerCase() : ""), x = (p === "$" ? r : /[%p]/.test(y) ? o : "") + (l && l.suffix !== void 0 ? l.suffix : ""), S = Cn[y], C = /[defgprs%]/.test(y);
+		y === "n" ? (g = !0, y = "g") : Dn[y] || (_ === void 0 && (_ = 12), v = !0, y = "g"), (m || u === "0" && d === "=") && (m = !0, u = "0", d = "=");
+		var b = (l && l.prefix !== void 0 ? l.prefix : "") + (p === "$" ? n : p === "#" && /[boxX]/.test(y) ? "0" + y.toLowerCase() : ""), x = (p === "$" ? r : /[%p]/.test(y) ? o : "") + (l && l.suffix !== void 0 ? l.suffix : ""), S = Dn[y], C = /[defgprs%]/.test(y);
 		_ = _ === void 0 ? 6 : /[gprs]/.test(y) ? Math.max(1, Math.min(21, _)) : Math.max(0, Math.min(20, _));
 		function w(e) {
 			var n = b, r = x, o, l, p;
@@ -1804,7 +1840,7 @@ function Dn(e) {
 			else {
 				e = +e;
 				var w = e < 0 || 1 / e < 0;
-				if (e = isNaN(e) ? c : S(Math.abs(e), _), v && (e = yn(e)), w && +e == 0 && f !== "+" && (w = !1), n = (w ? f === "(" ? f : s : f === "-" || f === "(" ? "" : f) + n, r = (y === "s" && !isNaN(e) && bn !== void 0 ? En[8 + bn / 3] : "") + r + (w && f === "(" ? ")" : ""), C) {
+				if (e = isNaN(e) ? c : S(Math.abs(e), _), v && (e = Cn(e)), w && +e == 0 && f !== "+" && (w = !1), n = (w ? f === "(" ? f : s : f === "-" || f === "(" ? "" : f) + n, r = (y === "s" && !isNaN(e) && wn !== void 0 ? An[8 + wn / 3] : "") + r + (w && f === "(" ? ")" : ""), C) {
 					for (o = -1, l = e.length; ++o < l;) if (p = e.charCodeAt(o), 48 > p || p > 57) {
 						r = (p === 46 ? i + e.slice(o + 1) : e.slice(o)) + r, e = e.slice(0, o);
 						break;
@@ -1832,7 +1868,7 @@ function Dn(e) {
 		}, w;
 	}
 	function u(e, t) {
-		var n = Math.max(-8, Math.min(8, Math.floor(pn(t) / 3))) * 3, r = 10 ** -n, i = l((e = _n(e), e.type = "f", e), { suffix: En[8 + n / 3] });
+		var n = Math.max(-8, Math.min(8, Math.floor(_n(t) / 3))) * 3, r = 10 ** -n, i = l((e = xn(e), e.type = "f", e), { suffix: An[8 + n / 3] });
 		return function(e) {
 			return i(r * e);
 		};
@@ -1842,34 +1878,34 @@ function Dn(e) {
 		formatPrefix: u
 	};
 }
-var On, kn;
-An({
+var Mn, Nn;
+Pn({
 	thousands: ",",
 	grouping: [3],
 	currency: ["$", ""]
 });
-function An(e) {
-	return On = Dn(e), kn = On.format, On.formatPrefix, On;
+function Pn(e) {
+	return Mn = jn(e), Nn = Mn.format, Mn.formatPrefix, Mn;
 }
 // src/views/format.ts
-var jn = kn(".3f"), Mn = kn(".1e");
+var Fn = Nn(".3f"), In = Nn(".1e");
 function H(e) {
-	return e === 0 || e >= 5e-4 || Number.isNaN(e) ? jn(e) : Mn(e);
+	return e === 0 || e >= 5e-4 || Number.isNaN(e) ? Fn(e) : In(e);
 }
-function Nn(e, [t, n]) {
+function U(e, [t, n]) {
 	let { label: r, number: i, heads: a } = e.layers[t];
 	return `L${i}H${a[n]}${r.slice(`L${i}`.length)}`;
 }
-function Pn(e) {
+function Ln(e) {
 	return e.replace(/\n/g, "⏎").replace(/\t/g, "⇥").replace(/^ +| +$/g, (e) => "␣".repeat(e.length)) || "∅";
 }
-function Fn(e, [t, n]) {
+function Rn(e, [t, n]) {
 	return n - t === 1 ? e[t] : `${e[t]} … ${e[n - 1]}`;
 }
 // node_modules/preact/jsx-runtime/dist/jsxRuntime.mjs
-var In = Symbol.for("pv"), Ln = 0;
+var zn = Symbol.for("pv"), Bn = 0;
 Array.isArray;
-function U(e, t, n, r, i, a) {
+function W(e, t, n, r, i, a) {
 	t ||= {};
 	var o, s, c = t;
 	if ("ref" in c && typeof e != "function") for (s in c = {}, t) s == "ref" ? o = t[s] : c[s] = t[s];
@@ -1883,33 +1919,33 @@ function U(e, t, n, r, i, a) {
 		__b: 0,
 		__e: null,
 		__c: null,
-		constructor: In,
-		__v: --Ln,
+		constructor: zn,
+		__v: --Bn,
 		__i: -1,
 		__u: 0
 	};
 	return (i || a) && (l.__source = i, l.__self = a), k.vnode && k.vnode(l), l;
 }
 // src/views/arcs.tsx
-var Rn = 22, zn = 400, Bn = 240, Vn = [
+var Vn = 22, Hn = 400, Un = 240, Wn = [
 	"#0072b2",
 	"#d55e00",
 	"#009e73",
 	"#cc79a7",
 	"#e69f00",
 	"#56b4e9"
-], Hn = (e, t) => !t || e >= t[0] && e < t[1];
-function Un({ model: e }) {
+], Gn = (e, t) => !t || e >= t[0] && e < t[1];
+function Kn({ model: e }) {
 	let { store: t, source: n } = e, { heads: r, query: i, key: a } = t.state.value, [o, s] = [e.queryWords.value, e.keyWords.value], c = V(0), l = V({
 		arcs: [],
 		of: 0
-	}), u = P(null), d = t.lens.value, f = Math.min(o.length, Bn), p = Math.min(s.length, Bn), m = Math.min(c.value, Math.max(0, o.length - f)), h = Math.min(c.value, Math.max(0, s.length - p));
+	}), u = P(null), d = t.lens.value, f = Math.min(o.length, Un), p = Math.min(s.length, Un), m = Math.min(c.value, Math.max(0, o.length - f)), h = Math.min(c.value, Math.max(0, s.length - p));
 	N(() => {
 		let e = (i ?? a)?.[0];
-		e !== void 0 && (e < c.peek() || e >= c.peek() + Bn) && (c.value = Math.max(0, e - 8));
+		e !== void 0 && (e < c.peek() || e >= c.peek() + Un) && (c.value = Math.max(0, e - 8));
 	}, [i, a]), N(() => {
 		let t = new AbortController();
-		return Promise.all(r.map((e) => tn(n, {
+		return Promise.all(r.map((e) => rn(n, {
 			...d,
 			heads: [e]
 		}, m, f, h, p, t.signal))).then((e) => {
@@ -1920,9 +1956,9 @@ function Un({ model: e }) {
 				weight: e,
 				head: n
 			})));
-			let n = (e) => Hn(e.query, i) && Hn(e.key, a) ? 0 : 1;
+			let n = (e) => Gn(e.query, i) && Gn(e.key, a) ? 0 : 1;
 			t.sort((e, t) => n(e) - n(t) || t.weight - e.weight), l.value = {
-				arcs: t.slice(0, zn),
+				arcs: t.slice(0, Hn),
 				of: t.length
 			};
 		}, (t) => t.name !== "AbortError" && (e.error.value = t.message)), () => t.abort();
@@ -1937,7 +1973,7 @@ function Un({ model: e }) {
 	]), N(() => {
 		let t = l.value.arcs;
 		return e.kept.value = {
-			svg: () => an(u.current, on(u.current)),
+			svg: () => cn(u.current, ln(u.current), [...r.map((e, t) => [U(n.info, e), Wn[t % Wn.length]]), [e.caption.value.split(" · ").slice(1).join(" · "), un(u.current)]]),
 			table: async () => [[
 				"head",
 				"query",
@@ -1946,7 +1982,7 @@ function Un({ model: e }) {
 				"to",
 				"weight"
 			], ...t.map((e) => [
-				Nn(n.info, r[e.head]),
+				U(n.info, r[e.head]),
 				e.query,
 				e.key,
 				o[e.query],
@@ -1957,29 +1993,29 @@ function Un({ model: e }) {
 			e.kept.value = null;
 		};
 	}, [l.value]);
-	let g = t.hover.value, _ = (e) => g.query !== null || g.key !== null ? e.query === g.query || e.key === g.key : Hn(e.query, i) && Hn(e.key, a), v = g.query !== null || g.key !== null || i || a, y = Math.max(f, p) * Rn + 12, b = (e, t) => (e - t + .5) * Rn + 6, x = l.value.arcs;
-	return /* @__PURE__ */ U("figure", {
+	let g = t.hover.value, _ = (e) => g.query !== null || g.key !== null ? e.query === g.query || e.key === g.key : Gn(e.query, i) && Gn(e.key, a), v = g.query !== null || g.key !== null || i || a, y = Math.max(f, p) * Vn + 12, b = (e, t) => (e - t + .5) * Vn + 6, x = l.value.arcs;
+	return /* @__PURE__ */ W("figure", {
 		class: "arcs",
-		children: [/* @__PURE__ */ U("svg", {
+		children: [/* @__PURE__ */ W("svg", {
 			ref: u,
 			viewBox: `0 0 640 ${y}`,
 			style: { height: `${y}px` },
 			role: "group",
 			"aria-label": "Lines from queries, left, to the keys that they look at, right",
 			children: [
-				/* @__PURE__ */ U("g", {
+				/* @__PURE__ */ W("g", {
 					fill: "none",
 					children: x.map((e) => {
 						let [t, n] = [b(e.query, m), b(e.key, h)], r = _(e);
-						return /* @__PURE__ */ U("path", {
+						return /* @__PURE__ */ W("path", {
 							d: `M200 ${t}C320 ${t} 320 ${n} 440 ${n}`,
-							stroke: Vn[e.head % Vn.length],
+							stroke: Wn[e.head % Wn.length],
 							"stroke-width": Math.max(.5, 6 * e.weight),
 							"stroke-opacity": v ? r ? Math.min(1, .25 + e.weight) : .04 : Math.min(1, .1 + e.weight)
 						});
 					})
 				}),
-				/* @__PURE__ */ U(Wn, {
+				/* @__PURE__ */ W(qn, {
 					model: e,
 					words: o,
 					from: m,
@@ -1987,7 +2023,7 @@ function Un({ model: e }) {
 					side: "query",
 					y: (e) => b(e, m)
 				}),
-				/* @__PURE__ */ U(Wn, {
+				/* @__PURE__ */ W(qn, {
 					model: e,
 					words: s,
 					from: h,
@@ -1996,26 +2032,26 @@ function Un({ model: e }) {
 					y: (e) => b(e, h)
 				})
 			]
-		}), /* @__PURE__ */ U("figcaption", { children: [
-			r.map((e, t) => /* @__PURE__ */ U("span", {
+		}), /* @__PURE__ */ W("figcaption", { children: [
+			r.map((e, t) => /* @__PURE__ */ W("span", {
 				class: "key",
 				children: [
-					/* @__PURE__ */ U("i", { style: { background: Vn[t % Vn.length] } }),
+					/* @__PURE__ */ W("i", { style: { background: Wn[t % Wn.length] } }),
 					" ",
-					Nn(n.info, e)
+					U(n.info, e)
 				]
 			})),
-			/* @__PURE__ */ U("span", { children: [
+			/* @__PURE__ */ W("span", { children: [
 				l.value.of > x.length ? `the strongest ${x.length} of ${l.value.of} lines above 0.001` : `${x.length} lines above 0.001`,
 				l.value.of > x.length && `, down to ${H(Math.min(...x.map((e) => e.weight)))}`,
-				Math.max(o.length, s.length) > Bn && ` among ${Bn} from ${m}`
+				Math.max(o.length, s.length) > Un && ` among ${Un} from ${m}`
 			] }),
-			Math.max(o.length, s.length) > Bn && /* @__PURE__ */ U("label", {
+			Math.max(o.length, s.length) > Un && /* @__PURE__ */ W("label", {
 				class: "field",
-				children: ["from", /* @__PURE__ */ U("input", {
+				children: ["from", /* @__PURE__ */ W("input", {
 					type: "range",
 					min: 0,
-					max: Math.max(o.length, s.length) - Bn,
+					max: Math.max(o.length, s.length) - Un,
 					value: c.value,
 					onInput: (e) => c.value = Number(e.currentTarget.value)
 				})]
@@ -2023,14 +2059,14 @@ function Un({ model: e }) {
 		] })]
 	});
 }
-function Wn({ model: e, words: t, from: n, count: r, side: i, y: a }) {
+function qn({ model: e, words: t, from: n, count: r, side: i, y: a }) {
 	let { store: o } = e, s = o.state.value[i], c = i === "query", l = c ? e.column.value : e.row.value;
-	return /* @__PURE__ */ U("g", {
+	return /* @__PURE__ */ W("g", {
 		class: "column",
 		"text-anchor": c ? "end" : "start",
 		children: t.slice(n, n + r).map((e, r) => {
 			let u = n + r, d = s !== null && u >= s[0] && u < s[1], f = l && l.length === t.length ? l[u] : null;
-			return /* @__PURE__ */ U("text", {
+			return /* @__PURE__ */ W("text", {
 				x: c ? 192 : 448,
 				y: a(u),
 				dy: "0.35em",
@@ -2048,7 +2084,7 @@ function Wn({ model: e, words: t, from: n, count: r, side: i, y: a }) {
 					key: null
 				},
 				onClick: () => o.set({ [i]: d ? null : [u, u + 1] }),
-				children: [[...e].length > 24 ? `${[...e].slice(0, 23).join("")}…` : e, f !== null && f >= .005 && /* @__PURE__ */ U("tspan", {
+				children: [[...e].length > 24 ? `${[...e].slice(0, 23).join("")}…` : e, f !== null && f >= .005 && /* @__PURE__ */ W("tspan", {
 					class: "quiet",
 					children: [" ", f.toFixed(2)]
 				})]
@@ -2057,8 +2093,8 @@ function Wn({ model: e, words: t, from: n, count: r, side: i, y: a }) {
 	});
 }
 // src/views/export.tsx
-function Gn({ model: e }) {
-	let t = V(""), { heads: n, view: r } = e.store.state.value, i = `${n.map((t) => Nn(e.source.info, t).replace("@", "-")).join("+")}-${r}`, a = e.kept.value;
+function Jn({ model: e }) {
+	let t = V(""), { heads: n, view: r } = e.store.state.value, i = `${n.map((t) => U(e.source.info, t).replace("@", "-")).join("+")}-${r}`, a = e.kept.value;
 	async function o(e) {
 		try {
 			if (e === "link") {
@@ -2066,12 +2102,12 @@ function Gn({ model: e }) {
 				return;
 			}
 			if (!a) return;
-			e === "csv" ? un(new Blob([cn(await a.table())], { type: "text/csv" }), `${i}.csv`) : e === "svg" ? un(new Blob([a.svg()], { type: "image/svg+xml" }), `${i}.svg`) : un(await sn(a.svg()), `${i}.png`), t.value = `${i}.${e} was written.`;
+			e === "csv" ? mn(new Blob([fn(await a.table())], { type: "text/csv" }), `${i}.csv`) : e === "svg" ? mn(new Blob([a.svg()], { type: "image/svg+xml" }), `${i}.svg`) : mn(await dn(a.svg()), `${i}.png`), t.value = `${i}.${e} was written.`;
 		} catch (n) {
 			t.value = e === "link" ? `Copy it from the address bar: ${window.location.href}` : String(n.message);
 		}
 	}
-	return /* @__PURE__ */ U("div", {
+	return /* @__PURE__ */ W("div", {
 		class: "export",
 		role: "group",
 		"aria-label": "Keep what is seen",
@@ -2080,18 +2116,18 @@ function Gn({ model: e }) {
 				"png",
 				"svg",
 				"csv"
-			].map((e) => /* @__PURE__ */ U("button", {
+			].map((e) => /* @__PURE__ */ W("button", {
 				type: "button",
 				disabled: !a,
 				onClick: () => void o(e),
 				children: e.toUpperCase()
 			})),
-			e.store.isAddress.value && /* @__PURE__ */ U("button", {
+			e.store.isAddress.value && /* @__PURE__ */ W("button", {
 				type: "button",
 				onClick: () => void o("link"),
 				children: "Link"
 			}),
-			/* @__PURE__ */ U("span", {
+			/* @__PURE__ */ W("span", {
 				role: "status",
 				class: "quiet",
 				children: t.value
@@ -2100,7 +2136,7 @@ function Gn({ model: e }) {
 	});
 }
 // src/views/keys.ts
-var Kn = [
+var Yn = [
 	["← →", "select the query before or after"],
 	["↑ ↓", "select the key before or after"],
 	["[ ]", "the head before or after"],
@@ -2116,21 +2152,21 @@ var Kn = [
 	["Esc", "let go of the selection"],
 	["?", "this list"]
 ];
-function qn(e, t, n) {
+function Xn(e, t, n) {
 	let r = e ? Math.min(n - 1, Math.max(0, e[0] + t)) : t > 0 ? 0 : n - 1;
 	return [r, r + 1];
 }
-function Jn(e, t, n, r) {
+function Zn(e, t, n, r) {
 	let i = e.target;
-	if (e.ctrlKey || e.metaKey || e.altKey || i.closest("input, select, textarea, dialog")) return;
+	if (e.ctrlKey && !e.getModifierState("AltGraph") || e.metaKey || e.altKey && !/^[\[\]{}]$/.test(e.key) || i.closest("input, select, textarea, dialog")) return;
 	let { store: a, source: o } = t, s = a.now, { layers: c } = o.info, [l, u] = s.heads[0], d = (e) => a.set(e), f = t.heads, p = f.findIndex((e) => e[0] === l && e[1] === u), m = (e) => f[(e + f.length) % f.length], h = (e) => {
-		let t = (l + e + c.length) % c.length;
-		return [t, Math.min(u, c[t].heads.length - 1)];
+		let t = [...new Set(f.map(([e]) => e))], n = t[(t.indexOf(l) + e + t.length) % t.length];
+		return [n, Math.min(u, c[n].heads.length - 1)];
 	}, g = (e) => n.querySelector(".matrix canvas")?.dispatchEvent(new CustomEvent("zoom-by", { detail: e })), _ = {
-		ArrowRight: () => d({ query: qn(s.query, 1, t.queryWords.value.length) }),
-		ArrowLeft: () => d({ query: qn(s.query, -1, t.queryWords.value.length) }),
-		ArrowDown: () => d({ key: qn(s.key, 1, t.keyWords.value.length) }),
-		ArrowUp: () => d({ key: qn(s.key, -1, t.keyWords.value.length) }),
+		ArrowRight: () => d({ query: Xn(s.query, 1, t.queryWords.value.length) }),
+		ArrowLeft: () => d({ query: Xn(s.query, -1, t.queryWords.value.length) }),
+		ArrowDown: () => d({ key: Xn(s.key, 1, t.keyWords.value.length) }),
+		ArrowUp: () => d({ key: Xn(s.key, -1, t.keyWords.value.length) }),
 		"]": () => d({ heads: [m(p + 1)] }),
 		"[": () => d({ heads: [m(p - 1)] }),
 		"}": () => d({ heads: [h(1)] }),
@@ -2158,20 +2194,20 @@ function Jn(e, t, n, r) {
 	v && (e.preventDefault(), v());
 }
 // src/views/help.tsx
-function Yn({ onClose: e }) {
+function Qn({ onClose: e }) {
 	let t = P(null);
-	return N(() => t.current.showModal(), []), /* @__PURE__ */ U("dialog", {
+	return N(() => t.current.showModal(), []), /* @__PURE__ */ W("dialog", {
 		ref: t,
 		"aria-label": "Keys, and what weights do not show",
 		onClose: e,
 		children: [
-			/* @__PURE__ */ U("h2", { children: "Keys" }),
-			/* @__PURE__ */ U("dl", { children: Kn.map(([e, t]) => /* @__PURE__ */ U("div", { children: [/* @__PURE__ */ U("dt", { children: /* @__PURE__ */ U("kbd", { children: e }) }), /* @__PURE__ */ U("dd", { children: t })] })) }),
-			/* @__PURE__ */ U("h2", { children: "What weights do not show" }),
-			/* @__PURE__ */ U("p", { children: "A weight says how much of a token's value a head mixes in, not what the value does afterwards: the same output can come out of other weights (Jain & Wallace 2019, arXiv:1902.10186), which are still a useful trace where they are tested against alternatives (Wiegreffe & Pinter 2019, arXiv:1908.04626). A token that gets much weight may be a resting place with a value of almost no length (Clark et al. 2019, arXiv:1906.04341; Kobayashi et al. 2020, arXiv:2004.10102)." }),
-			/* @__PURE__ */ U("form", {
+			/* @__PURE__ */ W("h2", { children: "Keys" }),
+			/* @__PURE__ */ W("dl", { children: Yn.map(([e, t]) => /* @__PURE__ */ W("div", { children: [/* @__PURE__ */ W("dt", { children: /* @__PURE__ */ W("kbd", { children: e }) }), /* @__PURE__ */ W("dd", { children: t })] })) }),
+			/* @__PURE__ */ W("h2", { children: "What weights do not show" }),
+			/* @__PURE__ */ W("p", { children: "A weight says how much of a token's value a head mixes in, not what the value does afterwards: the same output can come out of other weights (Jain & Wallace 2019, arXiv:1902.10186), which are still a useful trace where they are tested against alternatives (Wiegreffe & Pinter 2019, arXiv:1908.04626). A token that gets much weight may be a resting place with a value of almost no length (Clark et al. 2019, arXiv:1906.04341; Kobayashi et al. 2020, arXiv:2004.10102)." }),
+			/* @__PURE__ */ W("form", {
 				method: "dialog",
-				children: /* @__PURE__ */ U("button", {
+				children: /* @__PURE__ */ W("button", {
 					type: "submit",
 					children: "Close"
 				})
@@ -2180,24 +2216,24 @@ function Yn({ onClose: e }) {
 	});
 }
 // src/views/image.tsx
-var Xn = 300;
-function Zn({ model: e }) {
+var $n = 300;
+function er({ model: e }) {
 	let { store: t } = e, { query: n } = t.state.value, r = P(null), i = e.picture.value, [a, o] = e.hasPatches.value, s = e.row.value, c = s && s.length === e.keyWords.value.length ? s : null, l = a && e.isSelf.value;
 	N(() => (e.kept.value = {
-		svg: () => an(r.current, on(r.current)),
+		svg: () => cn(r.current, ln(r.current), [[e.caption.value, un(r.current)]]),
 		table: async () => [["to", "weight"], ...c ? Array.from(c, (t, n) => [e.keyWords.value[n], t]) : []]
 	}, () => {
 		e.kept.value = null;
 	}), [c]);
-	let [u, d] = i.grid, f = Xn * u / d, p = c ? c.subarray(0, i.first).reduce((e, t) => e + t, 0) : 0, m = 0;
-	return c?.subarray(i.first).forEach((e) => m = Math.max(m, e)), /* @__PURE__ */ U("figure", {
+	let [u, d] = i.grid, f = $n * u / d, p = c ? c.subarray(0, i.first).reduce((e, t) => e + t, 0) : 0, m = 0;
+	return c?.subarray(i.first).forEach((e) => m = Math.max(m, e)), /* @__PURE__ */ W("figure", {
 		class: "image",
-		children: [/* @__PURE__ */ U("svg", {
+		children: [/* @__PURE__ */ W("svg", {
 			ref: r,
-			viewBox: `0 0 ${l ? 620 : Xn} ${f + 24}`,
+			viewBox: `0 0 ${l ? 620 : $n} ${f + 24}`,
 			role: "group",
 			"aria-label": "Patches that look, left, and how hard they look at each patch, right",
-			children: [l && /* @__PURE__ */ U(Qn, {
+			children: [l && /* @__PURE__ */ W(tr, {
 				model: e,
 				picture: i,
 				side: "query",
@@ -2205,7 +2241,7 @@ function Zn({ model: e }) {
 				height: f,
 				weights: null,
 				most: 1
-			}), o && /* @__PURE__ */ U(Qn, {
+			}), o && /* @__PURE__ */ W(tr, {
 				model: e,
 				picture: i,
 				side: "key",
@@ -2214,37 +2250,35 @@ function Zn({ model: e }) {
 				weights: n ? c : null,
 				most: m
 			})]
-		}), /* @__PURE__ */ U("figcaption", { children: c && n ? /* @__PURE__ */ U("span", { children: [
+		}), /* @__PURE__ */ W("figcaption", { children: c && n ? /* @__PURE__ */ W("span", { children: [
 			"The clearest patch has ",
 			H(m),
-			"; what is faded out has 0",
-			e.store.state.value.log ? " (log scale)" : "",
-			". ",
+			"; what is faded out has 0. ",
 			H(p),
 			" falls on no patch."
-		] }) : /* @__PURE__ */ U("span", { children: "Choose a patch on the left, or [CLS] above." }) })]
+		] }) : /* @__PURE__ */ W("span", { children: "Choose a patch on the left, or [CLS] above." }) })]
 	});
 }
-function Qn({ model: e, picture: t, side: n, left: r, height: i, weights: a, most: o }) {
-	let { store: s } = e, c = s.state.value[n], [l, u] = t.grid, [d, f] = [Xn / u, i / l], p = e.scale(o), m = Array.from({ length: l * u }, (e, t) => t);
-	return /* @__PURE__ */ U("g", { children: [
-		/* @__PURE__ */ U("text", {
+function tr({ model: e, picture: t, side: n, left: r, height: i, weights: a, most: o }) {
+	let { store: s } = e, c = s.state.value[n], [l, u] = t.grid, [d, f] = [$n / u, i / l], p = e.scale(o), m = Array.from({ length: l * u }, (e, t) => t);
+	return /* @__PURE__ */ W("g", { children: [
+		/* @__PURE__ */ W("text", {
 			x: r,
 			y: 14,
 			class: "quiet",
 			children: n === "query" ? "from" : "to"
 		}),
-		/* @__PURE__ */ U("image", {
+		/* @__PURE__ */ W("image", {
 			href: `data:image/png;base64,${t.png}`,
 			x: r,
 			y: 24,
-			width: Xn,
+			width: $n,
 			height: i,
 			preserveAspectRatio: "none"
 		}),
 		m.map((e) => {
 			let i = t.first + e, o = a?.[i] ?? 0, l = c !== null && i >= c[0] && i < c[1];
-			return /* @__PURE__ */ U("rect", {
+			return /* @__PURE__ */ W("rect", {
 				class: `patch${l ? ` is-${n}` : ""}`,
 				x: r + e % u * d,
 				y: 24 + Math.floor(e / u) * f,
@@ -2263,81 +2297,95 @@ function Qn({ model: e, picture: t, side: n, left: r, height: i, weights: a, mos
 					query: null,
 					key: null
 				},
-				children: /* @__PURE__ */ U("title", { children: `${Math.floor(e / u)},${e % u}${a ? `: ${H(o)}` : ""}` })
+				children: /* @__PURE__ */ W("title", { children: `${Math.floor(e / u)},${e % u}${a ? `: ${H(o)}` : ""}` })
 			});
 		})
 	] });
 }
 // src/views/inspector.tsx
-var $n = 12;
-function er({ model: e }) {
-	let { store: t, source: n } = e, { query: r, key: i, heads: a } = t.state.value, o = e.row.value, s = e.keyWords.value, c = o && o.length === s.length ? o : null, l = r && Fn(e.queryWords.value, r), u = i && Fn(s, i), d = 0;
-	if (c && i) for (let e = i[0]; e < i[1]; e++) d += c[e];
-	let f = c && i && i[1] === i[0] + 1 ? 1 + c.reduce((e, t) => e + Number(t > c[i[0]]), 0) : null, p = c ? tr(c) : [], m = [...e.looks.value ?? []].sort((e, t) => t.weight - e.weight).slice(0, $n), h = a.map((e) => Nn(n.info, e)).join(" + ");
-	return /* @__PURE__ */ U("aside", {
+var nr = 12;
+function rr({ model: e }) {
+	let { store: t, source: n } = e, { key: r, heads: i } = t.state.value, a = e.queried.value, [o, s] = [e.row.value, e.column.value], [c, l] = [e.queryWords.value, e.keyWords.value], u = a && o && o.length === l.length ? o : null, d = !a && r && s && s.length === c.length ? s : null, [f, p] = [a && Rn(c, a), r && Rn(l, r)], m = r !== null && e.isHidden(r), h = i.map((e) => U(n.info, e)).join(" + "), g = [...e.looks.value ?? []].sort((e, t) => t.weight - e.weight), _ = (e, t) => e && e[1] - e[0] > 1 ? `, ${t} of ${e[1] - e[0]} words` : "", v = i.length > 1 ? `, mean of ${i.length} heads` : "", y = (e) => e > nr ? ` (${nr} of ${e})` : "", b = 0;
+	if (u && r) for (let e = r[0]; e < r[1]; e++) b += u[e];
+	d && (b = d.reduce((e, t) => e + t, 0) / d.length);
+	let x = u && r && r[1] === r[0] + 1 ? 1 + u.reduce((e, t) => e + Number(t > u[r[0]]), 0) : null, S = u ?? d, C = S ? ir(S) : [];
+	return /* @__PURE__ */ W("aside", {
 		class: "inspector",
 		"aria-label": "The selection",
 		children: [
-			/* @__PURE__ */ U("h2", { children: l || u ? /* @__PURE__ */ U(A, { children: [
-				/* @__PURE__ */ U("bdi", { children: l ?? "…" }),
+			/* @__PURE__ */ W("h2", { children: f || p ? /* @__PURE__ */ W(A, { children: [
+				/* @__PURE__ */ W("bdi", { children: f ?? "all" }),
 				" → ",
-				/* @__PURE__ */ U("bdi", { children: u ?? "…" })
+				/* @__PURE__ */ W("bdi", { children: p ?? "…" })
 			] }) : "Nothing is selected" }),
-			/* @__PURE__ */ U("p", {
+			/* @__PURE__ */ W("p", {
 				"aria-live": "polite",
-				children: c && i && /* @__PURE__ */ U(A, { children: [
-					/* @__PURE__ */ U("strong", { children: H(d) }),
+				children: m ? "This key is hidden: its weight is taken out." : S && r ? /* @__PURE__ */ W(A, { children: [
+					/* @__PURE__ */ W("strong", { children: H(b) }),
 					" in ",
 					h,
-					f && `, rank ${f} of ${s.length}`
-				] })
+					v,
+					d ? ", mean of all queries" : _(a, "mean"),
+					_(r, "sum"),
+					x && `, rank ${x} of ${l.length}`
+				] }) : null
 			}),
-			c && /* @__PURE__ */ U(A, { children: [/* @__PURE__ */ U("h3", { children: [h, ": what it looks at"] }), /* @__PURE__ */ U(nr, {
-				rows: p.map(([e, t]) => ({
-					label: s[t],
+			S && /* @__PURE__ */ W(A, { children: [/* @__PURE__ */ W("h3", { children: [
+				h,
+				": ",
+				u ? `what it looks at${_(a, "mean")}` : `what looks at it${_(r, "sum")}`,
+				v,
+				y(S.length)
+			] }), /* @__PURE__ */ W(ar, {
+				rows: C.map(([e, t]) => ({
+					label: (u ? l : c)[t],
 					weight: e,
-					isMarked: !!i && t >= i[0] && t < i[1]
+					isMarked: !!u && !!r && t >= r[0] && t < r[1]
 				})),
-				onChoose: (e) => t.set({ key: [p[e][1], p[e][1] + 1] })
+				onChoose: (e) => t.set(u ? { key: [C[e][1], C[e][1] + 1] } : { query: [C[e][1], C[e][1] + 1] })
 			})] }),
-			m.length > 0 && /* @__PURE__ */ U(A, { children: [/* @__PURE__ */ U("h3", { children: i ? "All heads, for this pair" : "Heads that look hardest" }), /* @__PURE__ */ U(nr, {
-				rows: m.map((e) => ({
-					label: Nn(n.info, e.head) + (i ? "" : ` → ${s[e.key]}`),
+			g.length > 0 && !m && /* @__PURE__ */ W(A, { children: [/* @__PURE__ */ W("h3", { children: [r ? a ? "Heads, for this pair" : "Heads, mean of all queries" : "Heads that look hardest at another word, special ones apart", y(g.length)] }), /* @__PURE__ */ W(ar, {
+				rows: g.slice(0, nr).map((e) => ({
+					label: U(n.info, e.head) + (r ? "" : ` → ${l[e.key]}`),
 					weight: e.weight,
-					isMarked: a.some((t) => t.join(".") === e.head.join("."))
+					isMarked: i.some((t) => t.join(".") === e.head.join("."))
 				})),
-				onChoose: (e) => t.set({ heads: [m[e].head] })
+				onChoose: (e) => t.set({ heads: [g[e].head] })
 			})] }),
-			!r && /* @__PURE__ */ U("p", {
+			!a && !r && /* @__PURE__ */ W("p", {
 				class: "hint",
-				children: "Choose a word in the text."
+				children: [
+					"Choose a ",
+					e.hasPatches.value[0] ? "patch" : "word",
+					"."
+				]
 			})
 		]
 	});
 }
-function tr(e) {
-	let t = e.length > $n ? e.toSorted()[e.length - $n] : -Infinity, n = [];
-	return e.forEach((e, r) => e >= t && n.push([e, r])), n.sort((e, t) => t[0] - e[0]).slice(0, $n);
+function ir(e) {
+	let t = e.length > nr ? e.toSorted()[e.length - nr] : -Infinity, n = [];
+	return e.forEach((e, r) => e >= t && n.push([e, r])), n.sort((e, t) => t[0] - e[0]).slice(0, nr);
 }
-function nr({ rows: e, onChoose: t }) {
+function ar({ rows: e, onChoose: t }) {
 	let n = Math.max(1e-9, ...e.map((e) => e.weight));
-	return /* @__PURE__ */ U("ol", {
+	return /* @__PURE__ */ W("ol", {
 		class: "bars",
-		children: e.map((e, r) => /* @__PURE__ */ U("li", { children: /* @__PURE__ */ U("button", {
+		children: e.map((e, r) => /* @__PURE__ */ W("li", { children: /* @__PURE__ */ W("button", {
 			type: "button",
 			class: e.isMarked ? "is-marked" : "",
 			onClick: () => t(r),
 			children: [
-				/* @__PURE__ */ U("span", {
+				/* @__PURE__ */ W("span", {
 					class: "label",
-					children: /* @__PURE__ */ U("bdi", { children: e.label })
+					children: /* @__PURE__ */ W("bdi", { children: e.label })
 				}),
-				/* @__PURE__ */ U("span", {
+				/* @__PURE__ */ W("span", {
 					class: "bar",
 					"aria-hidden": "true",
-					children: /* @__PURE__ */ U("span", { style: { width: `${100 * e.weight / n}%` } })
+					children: /* @__PURE__ */ W("span", { style: { width: `${100 * e.weight / n}%` } })
 				}),
-				/* @__PURE__ */ U("span", {
+				/* @__PURE__ */ W("span", {
 					class: "number",
 					children: H(e.weight)
 				})
@@ -2346,117 +2394,117 @@ function nr({ rows: e, onChoose: t }) {
 	});
 }
 // node_modules/d3-selection/dist/d3-selection.mjs
-var rr = "http://www.w3.org/1999/xhtml", ir = {
+var or = "http://www.w3.org/1999/xhtml", sr = {
 	svg: "http://www.w3.org/2000/svg",
-	xhtml: rr,
+	xhtml: or,
 	xlink: "http://www.w3.org/1999/xlink",
 	xml: "http://www.w3.org/XML/1998/namespace",
 	xmlns: "http://www.w3.org/2000/xmlns/"
 };
-function ar(e) {
+function cr(e) {
 	var t = e += "", n = t.indexOf(":");
-	return n >= 0 && (t = e.slice(0, n)) !== "xmlns" && (e = e.slice(n + 1)), ir.hasOwnProperty(t) ? {
-		space: ir[t],
+	return n >= 0 && (t = e.slice(0, n)) !== "xmlns" && (e = e.slice(n + 1)), sr.hasOwnProperty(t) ? {
+		space: sr[t],
 		local: e
 	} : e;
 }
-function or(e) {
+function lr(e) {
 	return function() {
 		var t = this.ownerDocument, n = this.namespaceURI;
-		return n === rr && t.documentElement.namespaceURI === rr ? t.createElement(e) : t.createElementNS(n, e);
+		return n === or && t.documentElement.namespaceURI === or ? t.createElement(e) : t.createElementNS(n, e);
 	};
 }
-function sr(e) {
+function ur(e) {
 	return function() {
 		return this.ownerDocument.createElementNS(e.space, e.local);
 	};
 }
-function cr(e) {
-	var t = ar(e);
-	return (t.local ? sr : or)(t);
+function dr(e) {
+	var t = cr(e);
+	return (t.local ? ur : lr)(t);
 }
-function lr() {}
-function ur(e) {
-	return e == null ? lr : function() {
+function fr() {}
+function pr(e) {
+	return e == null ? fr : function() {
 		return this.querySelector(e);
 	};
 }
-function dr(e) {
-	typeof e != "function" && (e = ur(e));
+function mr(e) {
+	typeof e != "function" && (e = pr(e));
 	for (var t = this._groups, n = t.length, r = Array(n), i = 0; i < n; ++i) for (var a = t[i], o = a.length, s = r[i] = Array(o), c, l, u = 0; u < o; ++u) (c = a[u]) && (l = e.call(c, c.__data__, u, a)) && ("__data__" in c && (l.__data__ = c.__data__), s[u] = l);
-	return new W(r, this._parents);
+	return new G(r, this._parents);
 }
-function fr(e) {
+function hr(e) {
 	return e == null ? [] : Array.isArray(e) ? e : Array.from(e);
 }
-function pr() {
+function gr() {
 	return [];
 }
-function mr(e) {
-	return e == null ? pr : function() {
+function _r(e) {
+	return e == null ? gr : function() {
 		return this.querySelectorAll(e);
 	};
 }
-function hr(e) {
+function vr(e) {
 	return function() {
-		return fr(e.apply(this, arguments));
+		return hr(e.apply(this, arguments));
 	};
 }
-function gr(e) {
-	e = typeof e == "function" ? hr(e) : mr(e);
+function yr(e) {
+	e = typeof e == "function" ? vr(e) : _r(e);
 	for (var t = this._groups, n = t.length, r = [], i = [], a = 0; a < n; ++a) for (var o = t[a], s = o.length, c, l = 0; l < s; ++l) (c = o[l]) && (r.push(e.call(c, c.__data__, l, o)), i.push(c));
-	return new W(r, i);
+	return new G(r, i);
 }
-function _r(e) {
+function br(e) {
 	return function() {
 		return this.matches(e);
 	};
 }
-function vr(e) {
+function xr(e) {
 	return function(t) {
 		return t.matches(e);
 	};
 }
-var yr = Array.prototype.find;
-function br(e) {
+var Sr = Array.prototype.find;
+function Cr(e) {
 	return function() {
-		return yr.call(this.children, e);
+		return Sr.call(this.children, e);
 	};
 }
-function xr() {
+function wr() {
 	return this.firstElementChild;
 }
-function Sr(e) {
-	return this.select(e == null ? xr : br(typeof e == "function" ? e : vr(e)));
+function Tr(e) {
+	return this.select(e == null ? wr : Cr(typeof e == "function" ? e : xr(e)));
 }
-var Cr = Array.prototype.filter;
-function wr() {
+var Er = Array.prototype.filter;
+function Dr() {
 	return Array.from(this.children);
 }
-function Tr(e) {
+function Or(e) {
 	return function() {
-		return Cr.call(this.children, e);
+		return Er.call(this.children, e);
 	};
 }
-function Er(e) {
-	return this.selectAll(e == null ? wr : Tr(typeof e == "function" ? e : vr(e)));
+function kr(e) {
+	return this.selectAll(e == null ? Dr : Or(typeof e == "function" ? e : xr(e)));
 }
-function Dr(e) {
-	typeof e != "function" && (e = _r(e));
+function Ar(e) {
+	typeof e != "function" && (e = br(e));
 	for (var t = this._groups, n = t.length, r = Array(n), i = 0; i < n; ++i) for (var a = t[i], o = a.length, s = r[i] = [], c, l = 0; l < o; ++l) (c = a[l]) && e.call(c, c.__data__, l, a) && s.push(c);
-	return new W(r, this._parents);
+	return new G(r, this._parents);
 }
-function Or(e) {
+function jr(e) {
 	return Array(e.length);
 }
-function kr() {
-	return new W(this._enter || this._groups.map(Or), this._parents);
+function Mr() {
+	return new G(this._enter || this._groups.map(jr), this._parents);
 }
-function Ar(e, t) {
+function Nr(e, t) {
 	this.ownerDocument = e.ownerDocument, this.namespaceURI = e.namespaceURI, this._next = null, this._parent = e, this.__data__ = t;
 }
-Ar.prototype = {
-	constructor: Ar,
+Nr.prototype = {
+	constructor: Nr,
 	appendChild: function(e) {
 		return this._parent.insertBefore(e, this._next);
 	},
@@ -2470,59 +2518,59 @@ Ar.prototype = {
 		return this._parent.querySelectorAll(e);
 	}
 };
-function jr(e) {
+function Pr(e) {
 	return function() {
 		return e;
 	};
 }
-function Mr(e, t, n, r, i, a) {
-	for (var o = 0, s, c = t.length, l = a.length; o < l; ++o) (s = t[o]) ? (s.__data__ = a[o], r[o] = s) : n[o] = new Ar(e, a[o]);
+function Fr(e, t, n, r, i, a) {
+	for (var o = 0, s, c = t.length, l = a.length; o < l; ++o) (s = t[o]) ? (s.__data__ = a[o], r[o] = s) : n[o] = new Nr(e, a[o]);
 	for (; o < c; ++o) (s = t[o]) && (i[o] = s);
 }
-function Nr(e, t, n, r, i, a, o) {
+function Ir(e, t, n, r, i, a, o) {
 	var s, c, l = /* @__PURE__ */ new Map(), u = t.length, d = a.length, f = Array(u), p;
 	for (s = 0; s < u; ++s) (c = t[s]) && (f[s] = p = o.call(c, c.__data__, s, t) + "", l.has(p) ? i[s] = c : l.set(p, c));
-	for (s = 0; s < d; ++s) p = o.call(e, a[s], s, a) + "", (c = l.get(p)) ? (r[s] = c, c.__data__ = a[s], l.delete(p)) : n[s] = new Ar(e, a[s]);
+	for (s = 0; s < d; ++s) p = o.call(e, a[s], s, a) + "", (c = l.get(p)) ? (r[s] = c, c.__data__ = a[s], l.delete(p)) : n[s] = new Nr(e, a[s]);
 	for (s = 0; s < u; ++s) (c = t[s]) && l.get(f[s]) === c && (i[s] = c);
 }
-function Pr(e) {
+function Lr(e) {
 	return e.__data__;
 }
-function Fr(e, t) {
-	if (!arguments.length) return Array.from(this, Pr);
-	var n = t ? Nr : Mr, r = this._parents, i = this._groups;
-	typeof e != "function" && (e = jr(e));
+function Rr(e, t) {
+	if (!arguments.length) return Array.from(this, Lr);
+	var n = t ? Ir : Fr, r = this._parents, i = this._groups;
+	typeof e != "function" && (e = Pr(e));
 	for (var a = i.length, o = Array(a), s = Array(a), c = Array(a), l = 0; l < a; ++l) {
-		var u = r[l], d = i[l], f = d.length, p = Ir(e.call(u, u && u.__data__, l, r)), m = p.length, h = s[l] = Array(m), g = o[l] = Array(m);
+		var u = r[l], d = i[l], f = d.length, p = zr(e.call(u, u && u.__data__, l, r)), m = p.length, h = s[l] = Array(m), g = o[l] = Array(m);
 		n(u, d, h, g, c[l] = Array(f), p, t);
 		for (var _ = 0, v = 0, y, b; _ < m; ++_) if (y = h[_]) {
 			for (_ >= v && (v = _ + 1); !(b = g[v]) && ++v < m;);
 			y._next = b || null;
 		}
 	}
-	return o = new W(o, r), o._enter = s, o._exit = c, o;
+	return o = new G(o, r), o._enter = s, o._exit = c, o;
 }
-function Ir(e) {
+function zr(e) {
 	return typeof e == "object" && "length" in e ? e : Array.from(e);
 }
-function Lr() {
-	return new W(this._exit || this._groups.map(Or), this._parents);
+function Br() {
+	return new G(this._exit || this._groups.map(jr), this._parents);
 }
-function Rr(e, t, n) {
+function Vr(e, t, n) {
 	var r = this.enter(), i = this, a = this.exit();
 	return typeof e == "function" ? (r = e(r), r &&= r.selection()) : r = r.append(e + ""), t != null && (i = t(i), i &&= i.selection()), n == null ? a.remove() : n(a), r && i ? r.merge(i).order() : i;
 }
-function zr(e) {
+function Hr(e) {
 	for (var t = e.selection ? e.selection() : e, n = this._groups, r = t._groups, i = n.length, a = r.length, o = Math.min(i, a), s = Array(i), c = 0; c < o; ++c) for (var l = n[c], u = r[c], d = l.length, f = s[c] = Array(d), p, m = 0; m < d; ++m) (p = l[m] || u[m]) && (f[m] = p);
 	for (; c < i; ++c) s[c] = n[c];
-	return new W(s, this._parents);
+	return new G(s, this._parents);
 }
-function Br() {
+function Ur() {
 	for (var e = this._groups, t = -1, n = e.length; ++t < n;) for (var r = e[t], i = r.length - 1, a = r[i], o; --i >= 0;) (o = r[i]) && (a && o.compareDocumentPosition(a) ^ 4 && a.parentNode.insertBefore(o, a), a = o);
 	return this;
 }
-function Vr(e) {
-	e ||= Hr;
+function Wr(e) {
+	e ||= Gr;
 	function t(t, n) {
 		return t && n ? e(t.__data__, n.__data__) : !t - !n;
 	}
@@ -2530,131 +2578,131 @@ function Vr(e) {
 		for (var o = n[a], s = o.length, c = i[a] = Array(s), l, u = 0; u < s; ++u) (l = o[u]) && (c[u] = l);
 		c.sort(t);
 	}
-	return new W(i, this._parents).order();
+	return new G(i, this._parents).order();
 }
-function Hr(e, t) {
+function Gr(e, t) {
 	return e < t ? -1 : e > t ? 1 : e >= t ? 0 : NaN;
 }
-function Ur() {
+function Kr() {
 	var e = arguments[0];
 	return arguments[0] = this, e.apply(null, arguments), this;
 }
-function Wr() {
+function qr() {
 	return Array.from(this);
 }
-function Gr() {
+function Jr() {
 	for (var e = this._groups, t = 0, n = e.length; t < n; ++t) for (var r = e[t], i = 0, a = r.length; i < a; ++i) {
 		var o = r[i];
 		if (o) return o;
 	}
 	return null;
 }
-function Kr() {
+function Yr() {
 	let e = 0;
 	for (let t of this) ++e;
 	return e;
 }
-function qr() {
+function Xr() {
 	return !this.node();
 }
-function Jr(e) {
+function Zr(e) {
 	for (var t = this._groups, n = 0, r = t.length; n < r; ++n) for (var i = t[n], a = 0, o = i.length, s; a < o; ++a) (s = i[a]) && e.call(s, s.__data__, a, i);
 	return this;
 }
-function Yr(e) {
+function Qr(e) {
 	return function() {
 		this.removeAttribute(e);
 	};
 }
-function Xr(e) {
+function $r(e) {
 	return function() {
 		this.removeAttributeNS(e.space, e.local);
 	};
 }
-function Zr(e, t) {
+function ei(e, t) {
 	return function() {
 		this.setAttribute(e, t);
 	};
 }
-function Qr(e, t) {
+function ti(e, t) {
 	return function() {
 		this.setAttributeNS(e.space, e.local, t);
 	};
 }
-function $r(e, t) {
+function ni(e, t) {
 	return function() {
 		var n = t.apply(this, arguments);
 		n == null ? this.removeAttribute(e) : this.setAttribute(e, n);
 	};
 }
-function ei(e, t) {
+function ri(e, t) {
 	return function() {
 		var n = t.apply(this, arguments);
 		n == null ? this.removeAttributeNS(e.space, e.local) : this.setAttributeNS(e.space, e.local, n);
 	};
 }
-function ti(e, t) {
-	var n = ar(e);
+function ii(e, t) {
+	var n = cr(e);
 	if (arguments.length < 2) {
 		var r = this.node();
 		return n.local ? r.getAttributeNS(n.space, n.local) : r.getAttribute(n);
 	}
-	return this.each((t == null ? n.local ? Xr : Yr : typeof t == "function" ? n.local ? ei : $r : n.local ? Qr : Zr)(n, t));
+	return this.each((t == null ? n.local ? $r : Qr : typeof t == "function" ? n.local ? ri : ni : n.local ? ti : ei)(n, t));
 }
-function ni(e) {
+function ai(e) {
 	return e.ownerDocument && e.ownerDocument.defaultView || e.document && e || e.defaultView;
 }
-function ri(e) {
+function oi(e) {
 	return function() {
 		this.style.removeProperty(e);
 	};
 }
-function ii(e, t, n) {
+function si(e, t, n) {
 	return function() {
 		this.style.setProperty(e, t, n);
 	};
 }
-function ai(e, t, n) {
+function ci(e, t, n) {
 	return function() {
 		var r = t.apply(this, arguments);
 		r == null ? this.style.removeProperty(e) : this.style.setProperty(e, r, n);
 	};
 }
-function oi(e, t, n) {
-	return arguments.length > 1 ? this.each((t == null ? ri : typeof t == "function" ? ai : ii)(e, t, n ?? "")) : si(this.node(), e);
+function li(e, t, n) {
+	return arguments.length > 1 ? this.each((t == null ? oi : typeof t == "function" ? ci : si)(e, t, n ?? "")) : ui(this.node(), e);
 }
-function si(e, t) {
-	return e.style.getPropertyValue(t) || ni(e).getComputedStyle(e, null).getPropertyValue(t);
+function ui(e, t) {
+	return e.style.getPropertyValue(t) || ai(e).getComputedStyle(e, null).getPropertyValue(t);
 }
-function ci(e) {
+function di(e) {
 	return function() {
 		delete this[e];
 	};
 }
-function li(e, t) {
+function fi(e, t) {
 	return function() {
 		this[e] = t;
 	};
 }
-function ui(e, t) {
+function pi(e, t) {
 	return function() {
 		var n = t.apply(this, arguments);
 		n == null ? delete this[e] : this[e] = n;
 	};
 }
-function di(e, t) {
-	return arguments.length > 1 ? this.each((t == null ? ci : typeof t == "function" ? ui : li)(e, t)) : this.node()[e];
+function mi(e, t) {
+	return arguments.length > 1 ? this.each((t == null ? di : typeof t == "function" ? pi : fi)(e, t)) : this.node()[e];
 }
-function fi(e) {
+function hi(e) {
 	return e.trim().split(/^|\s+/);
 }
-function pi(e) {
-	return e.classList || new mi(e);
+function gi(e) {
+	return e.classList || new _i(e);
 }
-function mi(e) {
-	this._node = e, this._names = fi(e.getAttribute("class") || "");
+function _i(e) {
+	this._node = e, this._names = hi(e.getAttribute("class") || "");
 }
-mi.prototype = {
+_i.prototype = {
 	add: function(e) {
 		this._names.indexOf(e) < 0 && (this._names.push(e), this._node.setAttribute("class", this._names.join(" ")));
 	},
@@ -2666,123 +2714,123 @@ mi.prototype = {
 		return this._names.indexOf(e) >= 0;
 	}
 };
-function hi(e, t) {
-	for (var n = pi(e), r = -1, i = t.length; ++r < i;) n.add(t[r]);
-}
-function gi(e, t) {
-	for (var n = pi(e), r = -1, i = t.length; ++r < i;) n.remove(t[r]);
-}
-function _i(e) {
-	return function() {
-		hi(this, e);
-	};
-}
-function vi(e) {
-	return function() {
-		gi(this, e);
-	};
+function vi(e, t) {
+	for (var n = gi(e), r = -1, i = t.length; ++r < i;) n.add(t[r]);
 }
 function yi(e, t) {
+	for (var n = gi(e), r = -1, i = t.length; ++r < i;) n.remove(t[r]);
+}
+function bi(e) {
 	return function() {
-		(t.apply(this, arguments) ? hi : gi)(this, e);
+		vi(this, e);
 	};
 }
-function bi(e, t) {
-	var n = fi(e + "");
+function xi(e) {
+	return function() {
+		yi(this, e);
+	};
+}
+function Si(e, t) {
+	return function() {
+		(t.apply(this, arguments) ? vi : yi)(this, e);
+	};
+}
+function Ci(e, t) {
+	var n = hi(e + "");
 	if (arguments.length < 2) {
-		for (var r = pi(this.node()), i = -1, a = n.length; ++i < a;) if (!r.contains(n[i])) return !1;
+		for (var r = gi(this.node()), i = -1, a = n.length; ++i < a;) if (!r.contains(n[i])) return !1;
 		return !0;
 	}
-	return this.each((typeof t == "function" ? yi : t ? _i : vi)(n, t));
+	return this.each((typeof t == "function" ? Si : t ? bi : xi)(n, t));
 }
-function xi() {
+function wi() {
 	this.textContent = "";
 }
-function Si(e) {
+function Ti(e) {
 	return function() {
 		this.textContent = e;
 	};
 }
-function Ci(e) {
+function Ei(e) {
 	return function() {
 		var t = e.apply(this, arguments);
 		this.textContent = t ?? "";
 	};
 }
-function wi(e) {
-	return arguments.length ? this.each(e == null ? xi : (typeof e == "function" ? Ci : Si)(e)) : this.node().textContent;
+function Di(e) {
+	return arguments.length ? this.each(e == null ? wi : (typeof e == "function" ? Ei : Ti)(e)) : this.node().textContent;
 }
-function Ti() {
+function Oi() {
 	this.innerHTML = "";
 }
-function Ei(e) {
+function ki(e) {
 	return function() {
 		this.innerHTML = e;
 	};
 }
-function Di(e) {
+function Ai(e) {
 	return function() {
 		var t = e.apply(this, arguments);
 		this.innerHTML = t ?? "";
 	};
 }
-function Oi(e) {
-	return arguments.length ? this.each(e == null ? Ti : (typeof e == "function" ? Di : Ei)(e)) : this.node().innerHTML;
-}
-function ki() {
-	this.nextSibling && this.parentNode.appendChild(this);
-}
-function Ai() {
-	return this.each(ki);
-}
-function ji() {
-	this.previousSibling && this.parentNode.insertBefore(this, this.parentNode.firstChild);
+function ji(e) {
+	return arguments.length ? this.each(e == null ? Oi : (typeof e == "function" ? Ai : ki)(e)) : this.node().innerHTML;
 }
 function Mi() {
-	return this.each(ji);
+	this.nextSibling && this.parentNode.appendChild(this);
 }
-function Ni(e) {
-	var t = typeof e == "function" ? e : cr(e);
+function Ni() {
+	return this.each(Mi);
+}
+function Pi() {
+	this.previousSibling && this.parentNode.insertBefore(this, this.parentNode.firstChild);
+}
+function Fi() {
+	return this.each(Pi);
+}
+function Ii(e) {
+	var t = typeof e == "function" ? e : dr(e);
 	return this.select(function() {
 		return this.appendChild(t.apply(this, arguments));
 	});
 }
-function Pi() {
+function Li() {
 	return null;
 }
-function Fi(e, t) {
-	var n = typeof e == "function" ? e : cr(e), r = t == null ? Pi : typeof t == "function" ? t : ur(t);
+function Ri(e, t) {
+	var n = typeof e == "function" ? e : dr(e), r = t == null ? Li : typeof t == "function" ? t : pr(t);
 	return this.select(function() {
 		return this.insertBefore(n.apply(this, arguments), r.apply(this, arguments) || null);
 	});
 }
-function Ii() {
+function zi() {
 	var e = this.parentNode;
 	e && e.removeChild(this);
 }
-function Li() {
-	return this.each(Ii);
+function Bi() {
+	return this.each(zi);
 }
-function Ri() {
+function Vi() {
 	var e = this.cloneNode(!1), t = this.parentNode;
 	return t ? t.insertBefore(e, this.nextSibling) : e;
 }
-function zi() {
+function Hi() {
 	var e = this.cloneNode(!0), t = this.parentNode;
 	return t ? t.insertBefore(e, this.nextSibling) : e;
 }
-function Bi(e) {
-	return this.select(e ? zi : Ri);
+function Ui(e) {
+	return this.select(e ? Hi : Vi);
 }
-function Vi(e) {
+function Wi(e) {
 	return arguments.length ? this.property("__data__", e) : this.node().__data__;
 }
-function Hi(e) {
+function Gi(e) {
 	return function(t) {
 		e.call(this, t, this.__data__);
 	};
 }
-function Ui(e) {
+function Ki(e) {
 	return e.trim().split(/^|\s+/).map(function(e) {
 		var t = "", n = e.indexOf(".");
 		return n >= 0 && (t = e.slice(n + 1), e = e.slice(0, n)), {
@@ -2791,7 +2839,7 @@ function Ui(e) {
 		};
 	});
 }
-function Wi(e) {
+function qi(e) {
 	return function() {
 		var t = this.__on;
 		if (t) {
@@ -2800,9 +2848,9 @@ function Wi(e) {
 		}
 	};
 }
-function Gi(e, t, n) {
+function Ji(e, t, n) {
 	return function() {
-		var r = this.__on, i, a = Hi(t);
+		var r = this.__on, i, a = Gi(t);
 		if (r) {
 			for (var o = 0, s = r.length; o < s; ++o) if ((i = r[o]).type === e.type && i.name === e.name) {
 				this.removeEventListener(i.type, i.listener, i.options), this.addEventListener(i.type, i.listener = a, i.options = n), i.value = t;
@@ -2818,98 +2866,98 @@ function Gi(e, t, n) {
 		}, r ? r.push(i) : this.__on = [i];
 	};
 }
-function Ki(e, t, n) {
-	var r = Ui(e + ""), i, a = r.length, o;
+function Yi(e, t, n) {
+	var r = Ki(e + ""), i, a = r.length, o;
 	if (arguments.length < 2) {
 		var s = this.node().__on;
 		if (s) {
 			for (var c = 0, l = s.length, u; c < l; ++c) for (i = 0, u = s[c]; i < a; ++i) if ((o = r[i]).type === u.type && o.name === u.name) return u.value;
 		}
 	} else {
-		for (s = t ? Gi : Wi, i = 0; i < a; ++i) this.each(s(r[i], t, n));
+		for (s = t ? Ji : qi, i = 0; i < a; ++i) this.each(s(r[i], t, n));
 		return this;
 	}
 }
-function qi(e, t, n) {
-	var r = ni(e), i = r.CustomEvent;
+function Xi(e, t, n) {
+	var r = ai(e), i = r.CustomEvent;
 	typeof i == "function" ? i = new i(t, n) : (i = r.document.createEvent("Event"), n ? (i.initEvent(t, n.bubbles, n.cancelable), i.detail = n.detail) : i.initEvent(t, !1, !1)), e.dispatchEvent(i);
 }
-function Ji(e, t) {
+function Zi(e, t) {
 	return function() {
-		return qi(this, e, t);
+		return Xi(this, e, t);
 	};
 }
-function Yi(e, t) {
+function Qi(e, t) {
 	return function() {
-		return qi(this, e, t.apply(this, arguments));
+		return Xi(this, e, t.apply(this, arguments));
 	};
 }
-function Xi(e, t) {
-	return this.each((typeof t == "function" ? Yi : Ji)(e, t));
+function $i(e, t) {
+	return this.each((typeof t == "function" ? Qi : Zi)(e, t));
 }
-function* Zi() {
+function* ea() {
 	for (var e = this._groups, t = 0, n = e.length; t < n; ++t) for (var r = e[t], i = 0, a = r.length, o; i < a; ++i) (o = r[i]) && (yield o);
 }
-var Qi = [null];
-function W(e, t) {
+var ta = [null];
+function G(e, t) {
 	this._groups = e, this._parents = t;
 }
-function $i() {
-	return new W([[document.documentElement]], Qi);
+function na() {
+	return new G([[document.documentElement]], ta);
 }
-function ea() {
+function ra() {
 	return this;
 }
-W.prototype = $i.prototype = {
-	constructor: W,
-	select: dr,
-	selectAll: gr,
-	selectChild: Sr,
-	selectChildren: Er,
-	filter: Dr,
-	data: Fr,
-	enter: kr,
-	exit: Lr,
-	join: Rr,
-	merge: zr,
-	selection: ea,
-	order: Br,
-	sort: Vr,
-	call: Ur,
-	nodes: Wr,
-	node: Gr,
-	size: Kr,
-	empty: qr,
-	each: Jr,
-	attr: ti,
-	style: oi,
-	property: di,
-	classed: bi,
-	text: wi,
-	html: Oi,
-	raise: Ai,
-	lower: Mi,
-	append: Ni,
-	insert: Fi,
-	remove: Li,
-	clone: Bi,
-	datum: Vi,
-	on: Ki,
-	dispatch: Xi,
-	[Symbol.iterator]: Zi
+G.prototype = na.prototype = {
+	constructor: G,
+	select: mr,
+	selectAll: yr,
+	selectChild: Tr,
+	selectChildren: kr,
+	filter: Ar,
+	data: Rr,
+	enter: Mr,
+	exit: Br,
+	join: Vr,
+	merge: Hr,
+	selection: ra,
+	order: Ur,
+	sort: Wr,
+	call: Kr,
+	nodes: qr,
+	node: Jr,
+	size: Yr,
+	empty: Xr,
+	each: Zr,
+	attr: ii,
+	style: li,
+	property: mi,
+	classed: Ci,
+	text: Di,
+	html: ji,
+	raise: Ni,
+	lower: Fi,
+	append: Ii,
+	insert: Ri,
+	remove: Bi,
+	clone: Ui,
+	datum: Wi,
+	on: Yi,
+	dispatch: $i,
+	[Symbol.iterator]: ea
 };
-function ta(e) {
-	return typeof e == "string" ? new W([[document.querySelector(e)]], [document.documentElement]) : new W([[e]], Qi);
+function ia(e) {
+	return typeof e == "string" ? new G([[document.querySelector(e)]], [document.documentElement]) : new G([[e]], ta);
 }
-var na = 0;
-function ra() {
-	return new ia();
+var aa = 0;
+function oa() {
+	return new sa();
 }
-function ia() {
-	this._ = "@" + (++na).toString(36);
+function sa() {
+	this._ = "@" + (++aa).toString(36);
 }
-ia.prototype = ra.prototype = {
-	constructor: ia,
+sa.prototype = oa.prototype = {
+	constructor: sa,
 	get: function(e) {
 		for (var t = this._; !(t in e);) if (!(e = e.parentNode)) return;
 		return e[t];
@@ -2924,13 +2972,13 @@ ia.prototype = ra.prototype = {
 		return this._;
 	}
 };
-function aa(e) {
+function ca(e) {
 	let t;
 	for (; t = e.sourceEvent;) e = t;
 	return e;
 }
-function oa(e, t) {
-	if (e = aa(e), t === void 0 && (t = e.currentTarget), t) {
+function la(e, t) {
+	if (e = ca(e), t === void 0 && (t = e.currentTarget), t) {
 		var n = t.ownerSVGElement || t;
 		if (n.createSVGPoint) {
 			var r = n.createSVGPoint();
@@ -2944,18 +2992,18 @@ function oa(e, t) {
 	return [e.pageX, e.pageY];
 }
 // node_modules/d3-dispatch/dist/d3-dispatch.mjs
-var sa = { value: () => {} };
-function ca() {
+var ua = { value: () => {} };
+function da() {
 	for (var e = 0, t = arguments.length, n = {}, r; e < t; ++e) {
 		if (!(r = arguments[e] + "") || r in n || /[\s.]/.test(r)) throw Error("illegal type: " + r);
 		n[r] = [];
 	}
-	return new la(n);
+	return new fa(n);
 }
-function la(e) {
+function fa(e) {
 	this._ = e;
 }
-function ua(e, t) {
+function pa(e, t) {
 	return e.trim().split(/^|\s+/).map(function(e) {
 		var n = "", r = e.indexOf(".");
 		if (r >= 0 && (n = e.slice(r + 1), e = e.slice(0, r)), e && !t.hasOwnProperty(e)) throw Error("unknown type: " + e);
@@ -2965,23 +3013,23 @@ function ua(e, t) {
 		};
 	});
 }
-la.prototype = ca.prototype = {
-	constructor: la,
+fa.prototype = da.prototype = {
+	constructor: fa,
 	on: function(e, t) {
-		var n = this._, r = ua(e + "", n), i, a = -1, o = r.length;
+		var n = this._, r = pa(e + "", n), i, a = -1, o = r.length;
 		if (arguments.length < 2) {
-			for (; ++a < o;) if ((i = (e = r[a]).type) && (i = da(n[i], e.name))) return i;
+			for (; ++a < o;) if ((i = (e = r[a]).type) && (i = ma(n[i], e.name))) return i;
 		} else {
 			if (t != null && typeof t != "function") throw Error("invalid callback: " + t);
-			for (; ++a < o;) if (i = (e = r[a]).type) n[i] = fa(n[i], e.name, t);
-			else if (t == null) for (i in n) n[i] = fa(n[i], e.name, null);
+			for (; ++a < o;) if (i = (e = r[a]).type) n[i] = ha(n[i], e.name, t);
+			else if (t == null) for (i in n) n[i] = ha(n[i], e.name, null);
 			return this;
 		}
 	},
 	copy: function() {
 		var e = {}, t = this._;
 		for (var n in t) e[n] = t[n].slice();
-		return new la(e);
+		return new fa(e);
 	},
 	call: function(e, t) {
 		if ((i = arguments.length - 2) > 0) for (var n = Array(i), r = 0, i, a; r < i; ++r) n[r] = arguments[r + 2];
@@ -2993,12 +3041,12 @@ la.prototype = ca.prototype = {
 		for (var r = this._[e], i = 0, a = r.length; i < a; ++i) r[i].value.apply(t, n);
 	}
 };
-function da(e, t) {
+function ma(e, t) {
 	for (var n = 0, r = e.length, i; n < r; ++n) if ((i = e[n]).name === t) return i.value;
 }
-function fa(e, t, n) {
+function ha(e, t, n) {
 	for (var r = 0, i = e.length; r < i; ++r) if (e[r].name === t) {
-		e[r] = sa, e = e.slice(0, r).concat(e.slice(r + 1));
+		e[r] = ua, e = e.slice(0, r).concat(e.slice(r + 1));
 		break;
 	}
 	return n != null && e.push({
@@ -3007,24 +3055,24 @@ function fa(e, t, n) {
 	}), e;
 }
 // node_modules/d3-drag/dist/d3-drag.mjs
-var pa = {
+var ga = {
 	capture: !0,
 	passive: !1
 };
-function ma(e) {
+function _a(e) {
 	e.preventDefault(), e.stopImmediatePropagation();
 }
-function ha(e) {
-	var t = e.document.documentElement, n = ta(e).on("dragstart.drag", ma, pa);
-	"onselectstart" in t ? n.on("selectstart.drag", ma, pa) : (t.__noselect = t.style.MozUserSelect, t.style.MozUserSelect = "none");
+function va(e) {
+	var t = e.document.documentElement, n = ia(e).on("dragstart.drag", _a, ga);
+	"onselectstart" in t ? n.on("selectstart.drag", _a, ga) : (t.__noselect = t.style.MozUserSelect, t.style.MozUserSelect = "none");
 }
-function ga(e, t) {
-	var n = e.document.documentElement, r = ta(e).on("dragstart.drag", null);
-	t && (r.on("click.drag", ma, pa), setTimeout(function() {
+function ya(e, t) {
+	var n = e.document.documentElement, r = ia(e).on("dragstart.drag", null);
+	t && (r.on("click.drag", _a, ga), setTimeout(function() {
 		r.on("click.drag", null);
 	}, 0)), "onselectstart" in n ? r.on("selectstart.drag", null) : (n.style.MozUserSelect = n.__noselect, delete n.__noselect);
 }
-function _a(e, { sourceEvent: t, subject: n, target: r, identifier: i, active: a, x: o, y: s, dx: c, dy: l, dispatch: u }) {
+function ba(e, { sourceEvent: t, subject: n, target: r, identifier: i, active: a, x: o, y: s, dx: c, dy: l, dispatch: u }) {
 	Object.defineProperties(this, {
 		type: {
 			value: e,
@@ -3079,21 +3127,21 @@ function _a(e, { sourceEvent: t, subject: n, target: r, identifier: i, active: a
 		_: { value: u }
 	});
 }
-_a.prototype.on = function() {
+ba.prototype.on = function() {
 	var e = this._.on.apply(this._, arguments);
 	return e === this._ ? this : e;
 };
 // node_modules/d3-color/dist/d3-color.mjs
-function va(e, t, n) {
+function xa(e, t, n) {
 	e.prototype = t.prototype = n, n.constructor = e;
 }
-function ya(e, t) {
+function Sa(e, t) {
 	var n = Object.create(e.prototype);
 	for (var r in t) n[r] = t[r];
 	return n;
 }
-function ba() {}
-var xa = .7, Sa = 1 / xa, Ca = "\\s*([+-]?\\d+)\\s*", wa = "\\s*([+-]?(?:\\d*\\.)?\\d+(?:[eE][+-]?\\d+)?)\\s*", G = "\\s*([+-]?(?:\\d*\\.)?\\d+(?:[eE][+-]?\\d+)?)%\\s*", Ta = /^#([0-9a-f]{3,8})$/, Ea = RegExp(`^rgb\\(${Ca},${Ca},${Ca}\\)$`), Da = RegExp(`^rgb\\(${G},${G},${G}\\)$`), Oa = RegExp(`^rgba\\(${Ca},${Ca},${Ca},${wa}\\)$`), ka = RegExp(`^rgba\\(${G},${G},${G},${wa}\\)$`), Aa = RegExp(`^hsl\\(${wa},${G},${G}\\)$`), ja = RegExp(`^hsla\\(${wa},${G},${G},${wa}\\)$`), Ma = {
+function Ca() {}
+var wa = .7, Ta = 1 / wa, Ea = "\\s*([+-]?\\d+)\\s*", Da = "\\s*([+-]?(?:\\d*\\.)?\\d+(?:[eE][+-]?\\d+)?)\\s*", K = "\\s*([+-]?(?:\\d*\\.)?\\d+(?:[eE][+-]?\\d+)?)%\\s*", Oa = /^#([0-9a-f]{3,8})$/, ka = RegExp(`^rgb\\(${Ea},${Ea},${Ea}\\)$`), Aa = RegExp(`^rgb\\(${K},${K},${K}\\)$`), ja = RegExp(`^rgba\\(${Ea},${Ea},${Ea},${Da}\\)$`), Ma = RegExp(`^rgba\\(${K},${K},${K},${Da}\\)$`), Na = RegExp(`^hsl\\(${Da},${K},${K}\\)$`), Pa = RegExp(`^hsla\\(${Da},${K},${K},${Da}\\)$`), Fa = {
 	aliceblue: 15792383,
 	antiquewhite: 16444375,
 	aqua: 65535,
@@ -3243,266 +3291,266 @@ var xa = .7, Sa = 1 / xa, Ca = "\\s*([+-]?\\d+)\\s*", wa = "\\s*([+-]?(?:\\d*\\.
 	yellow: 16776960,
 	yellowgreen: 10145074
 };
-va(ba, La, {
+xa(Ca, Ba, {
 	copy(e) {
 		return Object.assign(new this.constructor(), this, e);
 	},
 	displayable() {
 		return this.rgb().displayable();
 	},
-	hex: Na,
-	formatHex: Na,
-	formatHex8: Pa,
-	formatHsl: Fa,
-	formatRgb: Ia,
-	toString: Ia
+	hex: Ia,
+	formatHex: Ia,
+	formatHex8: La,
+	formatHsl: Ra,
+	formatRgb: za,
+	toString: za
 });
-function Na() {
+function Ia() {
 	return this.rgb().formatHex();
 }
-function Pa() {
+function La() {
 	return this.rgb().formatHex8();
 }
-function Fa() {
-	return Ya(this).formatHsl();
+function Ra() {
+	return Qa(this).formatHsl();
 }
-function Ia() {
+function za() {
 	return this.rgb().formatRgb();
 }
-function La(e) {
-	var t, n;
-	return e = (e + "").trim().toLowerCase(), (t = Ta.exec(e)) ? (n = t[1].length, t = parseInt(t[1], 16), n === 6 ? Ra(t) : n === 3 ? new K(t >> 8 & 15 | t >> 4 & 240, t >> 4 & 15 | t & 240, (t & 15) << 4 | t & 15, 1) : n === 8 ? za(t >> 24 & 255, t >> 16 & 255, t >> 8 & 255, (t & 255) / 255) : n === 4 ? za(t >> 12 & 15 | t >> 8 & 240, t >> 8 & 15 | t >> 4 & 240, t >> 4 & 15 | t & 240, ((t & 15) << 4 | t & 15) / 255) : null) : (t = Ea.exec(e)) ? new K(t[1], t[2], t[3], 1) : (t = Da.exec(e)) ? new K(t[1] * 255 / 100, t[2] * 255 / 100, t[3] * 255 / 100, 1) : (t = Oa.exec(e)) ? za(t[1], t[2], t[3], t[4]) : (t = ka.exec(e)) ? za(t[1] * 255 / 100, t[2] * 255 / 100, t[3] * 255 / 100, t[4]) : (t = Aa.exec(e)) ? Ja(t[1], t[2] / 100, t[3] / 100, 1) : (t = ja.exec(e)) ? Ja(t[1], t[2] / 100, t[3] / 100, t[4]) : Ma.hasOwnProperty(e) ? Ra(Ma[e]) : e === "transparent" ? new K(NaN, NaN, NaN, 0) : null;
-}
-function Ra(e) {
-	return new K(e >> 16 & 255, e >> 8 & 255, e & 255, 1);
-}
-function za(e, t, n, r) {
-	return r <= 0 && (e = t = n = NaN), new K(e, t, n, r);
-}
 function Ba(e) {
-	return e instanceof ba || (e = La(e)), e ? (e = e.rgb(), new K(e.r, e.g, e.b, e.opacity)) : new K();
+	var t, n;
+	return e = (e + "").trim().toLowerCase(), (t = Oa.exec(e)) ? (n = t[1].length, t = parseInt(t[1], 16), n === 6 ? Va(t) : n === 3 ? new q(t >> 8 & 15 | t >> 4 & 240, t >> 4 & 15 | t & 240, (t & 15) << 4 | t & 15, 1) : n === 8 ? Ha(t >> 24 & 255, t >> 16 & 255, t >> 8 & 255, (t & 255) / 255) : n === 4 ? Ha(t >> 12 & 15 | t >> 8 & 240, t >> 8 & 15 | t >> 4 & 240, t >> 4 & 15 | t & 240, ((t & 15) << 4 | t & 15) / 255) : null) : (t = ka.exec(e)) ? new q(t[1], t[2], t[3], 1) : (t = Aa.exec(e)) ? new q(t[1] * 255 / 100, t[2] * 255 / 100, t[3] * 255 / 100, 1) : (t = ja.exec(e)) ? Ha(t[1], t[2], t[3], t[4]) : (t = Ma.exec(e)) ? Ha(t[1] * 255 / 100, t[2] * 255 / 100, t[3] * 255 / 100, t[4]) : (t = Na.exec(e)) ? Za(t[1], t[2] / 100, t[3] / 100, 1) : (t = Pa.exec(e)) ? Za(t[1], t[2] / 100, t[3] / 100, t[4]) : Fa.hasOwnProperty(e) ? Va(Fa[e]) : e === "transparent" ? new q(NaN, NaN, NaN, 0) : null;
 }
-function Va(e, t, n, r) {
-	return arguments.length === 1 ? Ba(e) : new K(e, t, n, r ?? 1);
+function Va(e) {
+	return new q(e >> 16 & 255, e >> 8 & 255, e & 255, 1);
 }
-function K(e, t, n, r) {
+function Ha(e, t, n, r) {
+	return r <= 0 && (e = t = n = NaN), new q(e, t, n, r);
+}
+function Ua(e) {
+	return e instanceof Ca || (e = Ba(e)), e ? (e = e.rgb(), new q(e.r, e.g, e.b, e.opacity)) : new q();
+}
+function Wa(e, t, n, r) {
+	return arguments.length === 1 ? Ua(e) : new q(e, t, n, r ?? 1);
+}
+function q(e, t, n, r) {
 	this.r = +e, this.g = +t, this.b = +n, this.opacity = +r;
 }
-va(K, Va, ya(ba, {
+xa(q, Wa, Sa(Ca, {
 	brighter(e) {
-		return e = e == null ? Sa : Sa ** +e, new K(this.r * e, this.g * e, this.b * e, this.opacity);
+		return e = e == null ? Ta : Ta ** +e, new q(this.r * e, this.g * e, this.b * e, this.opacity);
 	},
 	darker(e) {
-		return e = e == null ? xa : xa ** +e, new K(this.r * e, this.g * e, this.b * e, this.opacity);
+		return e = e == null ? wa : wa ** +e, new q(this.r * e, this.g * e, this.b * e, this.opacity);
 	},
 	rgb() {
 		return this;
 	},
 	clamp() {
-		return new K(Ka(this.r), Ka(this.g), Ka(this.b), Ga(this.opacity));
+		return new q(Ya(this.r), Ya(this.g), Ya(this.b), Ja(this.opacity));
 	},
 	displayable() {
 		return -.5 <= this.r && this.r < 255.5 && -.5 <= this.g && this.g < 255.5 && -.5 <= this.b && this.b < 255.5 && 0 <= this.opacity && this.opacity <= 1;
 	},
-	hex: Ha,
-	formatHex: Ha,
-	formatHex8: Ua,
-	formatRgb: Wa,
-	toString: Wa
+	hex: Ga,
+	formatHex: Ga,
+	formatHex8: Ka,
+	formatRgb: qa,
+	toString: qa
 }));
-function Ha() {
-	return `#${qa(this.r)}${qa(this.g)}${qa(this.b)}`;
+function Ga() {
+	return `#${Xa(this.r)}${Xa(this.g)}${Xa(this.b)}`;
 }
-function Ua() {
-	return `#${qa(this.r)}${qa(this.g)}${qa(this.b)}${qa((isNaN(this.opacity) ? 1 : this.opacity) * 255)}`;
+function Ka() {
+	return `#${Xa(this.r)}${Xa(this.g)}${Xa(this.b)}${Xa((isNaN(this.opacity) ? 1 : this.opacity) * 255)}`;
 }
-function Wa() {
-	let e = Ga(this.opacity);
-	return `${e === 1 ? "rgb(" : "rgba("}${Ka(this.r)}, ${Ka(this.g)}, ${Ka(this.b)}${e === 1 ? ")" : `, ${e})`}`;
+function qa() {
+	let e = Ja(this.opacity);
+	return `${e === 1 ? "rgb(" : "rgba("}${Ya(this.r)}, ${Ya(this.g)}, ${Ya(this.b)}${e === 1 ? ")" : `, ${e})`}`;
 }
-function Ga(e) {
+function Ja(e) {
 	return isNaN(e) ? 1 : Math.max(0, Math.min(1, e));
 }
-function Ka(e) {
+function Ya(e) {
 	return Math.max(0, Math.min(255, Math.round(e) || 0));
 }
-function qa(e) {
-	return e = Ka(e), (e < 16 ? "0" : "") + e.toString(16);
+function Xa(e) {
+	return e = Ya(e), (e < 16 ? "0" : "") + e.toString(16);
 }
-function Ja(e, t, n, r) {
-	return r <= 0 ? e = t = n = NaN : n <= 0 || n >= 1 ? e = t = NaN : t <= 0 && (e = NaN), new q(e, t, n, r);
+function Za(e, t, n, r) {
+	return r <= 0 ? e = t = n = NaN : n <= 0 || n >= 1 ? e = t = NaN : t <= 0 && (e = NaN), new J(e, t, n, r);
 }
-function Ya(e) {
-	if (e instanceof q) return new q(e.h, e.s, e.l, e.opacity);
-	if (e instanceof ba || (e = La(e)), !e) return new q();
-	if (e instanceof q) return e;
+function Qa(e) {
+	if (e instanceof J) return new J(e.h, e.s, e.l, e.opacity);
+	if (e instanceof Ca || (e = Ba(e)), !e) return new J();
+	if (e instanceof J) return e;
 	e = e.rgb();
 	var t = e.r / 255, n = e.g / 255, r = e.b / 255, i = Math.min(t, n, r), a = Math.max(t, n, r), o = NaN, s = a - i, c = (a + i) / 2;
-	return s ? (o = t === a ? (n - r) / s + (n < r) * 6 : n === a ? (r - t) / s + 2 : (t - n) / s + 4, s /= c < .5 ? a + i : 2 - a - i, o *= 60) : s = c > 0 && c < 1 ? 0 : o, new q(o, s, c, e.opacity);
+	return s ? (o = t === a ? (n - r) / s + (n < r) * 6 : n === a ? (r - t) / s + 2 : (t - n) / s + 4, s /= c < .5 ? a + i : 2 - a - i, o *= 60) : s = c > 0 && c < 1 ? 0 : o, new J(o, s, c, e.opacity);
 }
-function Xa(e, t, n, r) {
-	return arguments.length === 1 ? Ya(e) : new q(e, t, n, r ?? 1);
+function $a(e, t, n, r) {
+	return arguments.length === 1 ? Qa(e) : new J(e, t, n, r ?? 1);
 }
-function q(e, t, n, r) {
+function J(e, t, n, r) {
 	this.h = +e, this.s = +t, this.l = +n, this.opacity = +r;
 }
-va(q, Xa, ya(ba, {
+xa(J, $a, Sa(Ca, {
 	brighter(e) {
-		return e = e == null ? Sa : Sa ** +e, new q(this.h, this.s, this.l * e, this.opacity);
+		return e = e == null ? Ta : Ta ** +e, new J(this.h, this.s, this.l * e, this.opacity);
 	},
 	darker(e) {
-		return e = e == null ? xa : xa ** +e, new q(this.h, this.s, this.l * e, this.opacity);
+		return e = e == null ? wa : wa ** +e, new J(this.h, this.s, this.l * e, this.opacity);
 	},
 	rgb() {
 		var e = this.h % 360 + (this.h < 0) * 360, t = isNaN(e) || isNaN(this.s) ? 0 : this.s, n = this.l, r = n + (n < .5 ? n : 1 - n) * t, i = 2 * n - r;
-		return new K($a(e >= 240 ? e - 240 : e + 120, i, r), $a(e, i, r), $a(e < 120 ? e + 240 : e - 120, i, r), this.opacity);
+		return new q(no(e >= 240 ? e - 240 : e + 120, i, r), no(e, i, r), no(e < 120 ? e + 240 : e - 120, i, r), this.opacity);
 	},
 	clamp() {
-		return new q(Za(this.h), Qa(this.s), Qa(this.l), Ga(this.opacity));
+		return new J(eo(this.h), to(this.s), to(this.l), Ja(this.opacity));
 	},
 	displayable() {
 		return (0 <= this.s && this.s <= 1 || isNaN(this.s)) && 0 <= this.l && this.l <= 1 && 0 <= this.opacity && this.opacity <= 1;
 	},
 	formatHsl() {
-		let e = Ga(this.opacity);
-		return `${e === 1 ? "hsl(" : "hsla("}${Za(this.h)}, ${Qa(this.s) * 100}%, ${Qa(this.l) * 100}%${e === 1 ? ")" : `, ${e})`}`;
+		let e = Ja(this.opacity);
+		return `${e === 1 ? "hsl(" : "hsla("}${eo(this.h)}, ${to(this.s) * 100}%, ${to(this.l) * 100}%${e === 1 ? ")" : `, ${e})`}`;
 	}
 }));
-function Za(e) {
+function eo(e) {
 	return e = (e || 0) % 360, e < 0 ? e + 360 : e;
 }
-function Qa(e) {
+function to(e) {
 	return Math.max(0, Math.min(1, e || 0));
 }
-function $a(e, t, n) {
+function no(e, t, n) {
 	return (e < 60 ? t + (n - t) * e / 60 : e < 180 ? n : e < 240 ? t + (n - t) * (240 - e) / 60 : t) * 255;
 }
-var eo = Math.PI / 180, to = 180 / Math.PI, no = 18, ro = .96422, io = 1, ao = .82521, oo = 4 / 29, so = 6 / 29, co = 3 * so * so, lo = so * so * so;
-function uo(e) {
-	if (e instanceof J) return new J(e.l, e.a, e.b, e.opacity);
-	if (e instanceof Y) return yo(e);
-	e instanceof K || (e = Ba(e));
-	var t = go(e.r), n = go(e.g), r = go(e.b), i = po((.2225045 * t + .7168786 * n + .0606169 * r) / io), a, o;
-	return t === n && n === r ? a = o = i : (a = po((.4360747 * t + .3850649 * n + .1430804 * r) / ro), o = po((.0139322 * t + .0971045 * n + .7141733 * r) / ao)), new J(116 * i - 16, 500 * (a - i), 200 * (i - o), e.opacity);
+var ro = Math.PI / 180, io = 180 / Math.PI, ao = 18, oo = .96422, so = 1, co = .82521, lo = 4 / 29, uo = 6 / 29, fo = 3 * uo * uo, po = uo * uo * uo;
+function mo(e) {
+	if (e instanceof Y) return new Y(e.l, e.a, e.b, e.opacity);
+	if (e instanceof So) return Co(e);
+	e instanceof q || (e = Ua(e));
+	var t = yo(e.r), n = yo(e.g), r = yo(e.b), i = go((.2225045 * t + .7168786 * n + .0606169 * r) / so), a, o;
+	return t === n && n === r ? a = o = i : (a = go((.4360747 * t + .3850649 * n + .1430804 * r) / oo), o = go((.0139322 * t + .0971045 * n + .7141733 * r) / co)), new Y(116 * i - 16, 500 * (a - i), 200 * (i - o), e.opacity);
 }
-function fo(e, t, n, r) {
-	return arguments.length === 1 ? uo(e) : new J(e, t, n, r ?? 1);
+function ho(e, t, n, r) {
+	return arguments.length === 1 ? mo(e) : new Y(e, t, n, r ?? 1);
 }
-function J(e, t, n, r) {
+function Y(e, t, n, r) {
 	this.l = +e, this.a = +t, this.b = +n, this.opacity = +r;
 }
-va(J, fo, ya(ba, {
+xa(Y, ho, Sa(Ca, {
 	brighter(e) {
-		return new J(this.l + no * (e ?? 1), this.a, this.b, this.opacity);
+		return new Y(this.l + ao * (e ?? 1), this.a, this.b, this.opacity);
 	},
 	darker(e) {
-		return new J(this.l - no * (e ?? 1), this.a, this.b, this.opacity);
+		return new Y(this.l - ao * (e ?? 1), this.a, this.b, this.opacity);
 	},
 	rgb() {
 		var e = (this.l + 16) / 116, t = isNaN(this.a) ? e : e + this.a / 500, n = isNaN(this.b) ? e : e - this.b / 200;
-		return t = ro * mo(t), e = io * mo(e), n = ao * mo(n), new K(ho(3.1338561 * t - 1.6168667 * e - .4906146 * n), ho(-.9787684 * t + 1.9161415 * e + .033454 * n), ho(.0719453 * t - .2289914 * e + 1.4052427 * n), this.opacity);
+		return t = oo * _o(t), e = so * _o(e), n = co * _o(n), new q(vo(3.1338561 * t - 1.6168667 * e - .4906146 * n), vo(-.9787684 * t + 1.9161415 * e + .033454 * n), vo(.0719453 * t - .2289914 * e + 1.4052427 * n), this.opacity);
 	}
 }));
-function po(e) {
-	return e > lo ? e ** (1 / 3) : e / co + oo;
-}
-function mo(e) {
-	return e > so ? e * e * e : co * (e - oo);
-}
-function ho(e) {
-	return 255 * (e <= .0031308 ? 12.92 * e : 1.055 * e ** (1 / 2.4) - .055);
-}
 function go(e) {
-	return (e /= 255) <= .04045 ? e / 12.92 : ((e + .055) / 1.055) ** 2.4;
+	return e > po ? e ** (1 / 3) : e / fo + lo;
 }
 function _o(e) {
-	if (e instanceof Y) return new Y(e.h, e.c, e.l, e.opacity);
-	if (e instanceof J || (e = uo(e)), e.a === 0 && e.b === 0) return new Y(NaN, 0 < e.l && e.l < 100 ? 0 : NaN, e.l, e.opacity);
-	var t = Math.atan2(e.b, e.a) * to;
-	return new Y(t < 0 ? t + 360 : t, Math.sqrt(e.a * e.a + e.b * e.b), e.l, e.opacity);
+	return e > uo ? e * e * e : fo * (e - lo);
 }
-function vo(e, t, n, r) {
-	return arguments.length === 1 ? _o(e) : new Y(e, t, n, r ?? 1);
-}
-function Y(e, t, n, r) {
-	this.h = +e, this.c = +t, this.l = +n, this.opacity = +r;
+function vo(e) {
+	return 255 * (e <= .0031308 ? 12.92 * e : 1.055 * e ** (1 / 2.4) - .055);
 }
 function yo(e) {
-	if (isNaN(e.h)) return new J(e.l, 0, 0, e.opacity);
-	var t = e.h * eo;
-	return new J(e.l, Math.cos(t) * e.c, Math.sin(t) * e.c, e.opacity);
+	return (e /= 255) <= .04045 ? e / 12.92 : ((e + .055) / 1.055) ** 2.4;
 }
-va(Y, vo, ya(ba, {
+function bo(e) {
+	if (e instanceof So) return new So(e.h, e.c, e.l, e.opacity);
+	if (e instanceof Y || (e = mo(e)), e.a === 0 && e.b === 0) return new So(NaN, 0 < e.l && e.l < 100 ? 0 : NaN, e.l, e.opacity);
+	var t = Math.atan2(e.b, e.a) * io;
+	return new So(t < 0 ? t + 360 : t, Math.sqrt(e.a * e.a + e.b * e.b), e.l, e.opacity);
+}
+function xo(e, t, n, r) {
+	return arguments.length === 1 ? bo(e) : new So(e, t, n, r ?? 1);
+}
+function So(e, t, n, r) {
+	this.h = +e, this.c = +t, this.l = +n, this.opacity = +r;
+}
+function Co(e) {
+	if (isNaN(e.h)) return new Y(e.l, 0, 0, e.opacity);
+	var t = e.h * ro;
+	return new Y(e.l, Math.cos(t) * e.c, Math.sin(t) * e.c, e.opacity);
+}
+xa(So, xo, Sa(Ca, {
 	brighter(e) {
-		return new Y(this.h, this.c, this.l + no * (e ?? 1), this.opacity);
+		return new So(this.h, this.c, this.l + ao * (e ?? 1), this.opacity);
 	},
 	darker(e) {
-		return new Y(this.h, this.c, this.l - no * (e ?? 1), this.opacity);
+		return new So(this.h, this.c, this.l - ao * (e ?? 1), this.opacity);
 	},
 	rgb() {
-		return yo(this).rgb();
+		return Co(this).rgb();
 	}
 }));
-var bo = -.14861, xo = 1.78277, So = -.29227, Co = -.90649, wo = 1.97294, To = wo * Co, Eo = wo * xo, Do = xo * So - Co * bo;
-function Oo(e) {
-	if (e instanceof Ao) return new Ao(e.h, e.s, e.l, e.opacity);
-	e instanceof K || (e = Ba(e));
-	var t = e.r / 255, n = e.g / 255, r = e.b / 255, i = (Do * r + To * t - Eo * n) / (Do + To - Eo), a = r - i, o = (wo * (n - i) - So * a) / Co, s = Math.sqrt(o * o + a * a) / (wo * i * (1 - i)), c = s ? Math.atan2(o, a) * to - 120 : NaN;
-	return new Ao(c < 0 ? c + 360 : c, s, i, e.opacity);
+var wo = -.14861, To = 1.78277, Eo = -.29227, Do = -.90649, Oo = 1.97294, ko = Oo * Do, Ao = Oo * To, jo = To * Eo - Do * wo;
+function Mo(e) {
+	if (e instanceof Po) return new Po(e.h, e.s, e.l, e.opacity);
+	e instanceof q || (e = Ua(e));
+	var t = e.r / 255, n = e.g / 255, r = e.b / 255, i = (jo * r + ko * t - Ao * n) / (jo + ko - Ao), a = r - i, o = (Oo * (n - i) - Eo * a) / Do, s = Math.sqrt(o * o + a * a) / (Oo * i * (1 - i)), c = s ? Math.atan2(o, a) * io - 120 : NaN;
+	return new Po(c < 0 ? c + 360 : c, s, i, e.opacity);
 }
-function ko(e, t, n, r) {
-	return arguments.length === 1 ? Oo(e) : new Ao(e, t, n, r ?? 1);
+function No(e, t, n, r) {
+	return arguments.length === 1 ? Mo(e) : new Po(e, t, n, r ?? 1);
 }
-function Ao(e, t, n, r) {
+function Po(e, t, n, r) {
 	this.h = +e, this.s = +t, this.l = +n, this.opacity = +r;
 }
-va(Ao, ko, ya(ba, {
+xa(Po, No, Sa(Ca, {
 	brighter(e) {
-		return e = e == null ? Sa : Sa ** +e, new Ao(this.h, this.s, this.l * e, this.opacity);
+		return e = e == null ? Ta : Ta ** +e, new Po(this.h, this.s, this.l * e, this.opacity);
 	},
 	darker(e) {
-		return e = e == null ? xa : xa ** +e, new Ao(this.h, this.s, this.l * e, this.opacity);
+		return e = e == null ? wa : wa ** +e, new Po(this.h, this.s, this.l * e, this.opacity);
 	},
 	rgb() {
-		var e = isNaN(this.h) ? 0 : (this.h + 120) * eo, t = +this.l, n = isNaN(this.s) ? 0 : this.s * t * (1 - t), r = Math.cos(e), i = Math.sin(e);
-		return new K(255 * (t + n * (bo * r + xo * i)), 255 * (t + n * (So * r + Co * i)), 255 * (t + wo * r * n), this.opacity);
+		var e = isNaN(this.h) ? 0 : (this.h + 120) * ro, t = +this.l, n = isNaN(this.s) ? 0 : this.s * t * (1 - t), r = Math.cos(e), i = Math.sin(e);
+		return new q(255 * (t + n * (wo * r + To * i)), 255 * (t + n * (Eo * r + Do * i)), 255 * (t + Oo * r * n), this.opacity);
 	}
 }));
-var jo = (e) => () => e;
-function Mo(e, t) {
+var Fo = (e) => () => e;
+function Io(e, t) {
 	return function(n) {
 		return e + n * t;
 	};
 }
-function No(e, t, n) {
+function Lo(e, t, n) {
 	return e **= +n, t = t ** +n - e, n = 1 / n, function(r) {
 		return (e + r * t) ** +n;
 	};
 }
-function Po(e, t) {
+function Ro(e, t) {
 	var n = t - e;
-	return n ? Mo(e, n > 180 || n < -180 ? n - 360 * Math.round(n / 360) : n) : jo(isNaN(e) ? t : e);
+	return n ? Io(e, n > 180 || n < -180 ? n - 360 * Math.round(n / 360) : n) : Fo(isNaN(e) ? t : e);
 }
-function Fo(e) {
+function zo(e) {
 	return (e = +e) == 1 ? X : function(t, n) {
-		return n - t ? No(t, n, e) : jo(isNaN(t) ? n : t);
+		return n - t ? Lo(t, n, e) : Fo(isNaN(t) ? n : t);
 	};
 }
 function X(e, t) {
 	var n = t - e;
-	return n ? Mo(e, n) : jo(isNaN(e) ? t : e);
+	return n ? Io(e, n) : Fo(isNaN(e) ? t : e);
 }
-var Io = (function e(t) {
-	var n = Fo(t);
+var Bo = (function e(t) {
+	var n = zo(t);
 	function r(e, t) {
-		var r = n((e = Va(e)).r, (t = Va(t)).r), i = n(e.g, t.g), a = n(e.b, t.b), o = X(e.opacity, t.opacity);
+		var r = n((e = Wa(e)).r, (t = Wa(t)).r), i = n(e.g, t.g), a = n(e.b, t.b), o = X(e.opacity, t.opacity);
 		return function(t) {
 			return e.r = r(t), e.g = i(t), e.b = a(t), e.opacity = o(t), e + "";
 		};
 	}
 	return r.gamma = e, r;
 })(1);
-function Lo(e, t) {
+function Vo(e, t) {
 	t ||= [];
 	var n = e ? Math.min(t.length, e.length) : 0, r = t.slice(), i;
 	return function(a) {
@@ -3510,18 +3558,18 @@ function Lo(e, t) {
 		return r;
 	};
 }
-function Ro(e) {
+function Ho(e) {
 	return ArrayBuffer.isView(e) && !(e instanceof DataView);
 }
-function zo(e, t) {
-	for (var n = t ? t.length : 0, r = e ? Math.min(n, e.length) : 0, i = Array(r), a = Array(n), o = 0; o < r; ++o) i[o] = qo(e[o], t[o]);
+function Uo(e, t) {
+	for (var n = t ? t.length : 0, r = e ? Math.min(n, e.length) : 0, i = Array(r), a = Array(n), o = 0; o < r; ++o) i[o] = Zo(e[o], t[o]);
 	for (; o < n; ++o) a[o] = t[o];
 	return function(e) {
 		for (o = 0; o < r; ++o) a[o] = i[o](e);
 		return a;
 	};
 }
-function Bo(e, t) {
+function Wo(e, t) {
 	var n = /* @__PURE__ */ new Date();
 	return e = +e, t = +t, function(r) {
 		return n.setTime(e * (1 - r) + t * r), n;
@@ -3532,41 +3580,41 @@ function Z(e, t) {
 		return e * (1 - n) + t * n;
 	};
 }
-function Vo(e, t) {
+function Go(e, t) {
 	var n = {}, r = {}, i;
-	for (i in typeof e == "object" && e || (e = {}), typeof t == "object" && t || (t = {}), t) i in e ? n[i] = qo(e[i], t[i]) : r[i] = t[i];
+	for (i in typeof e == "object" && e || (e = {}), typeof t == "object" && t || (t = {}), t) i in e ? n[i] = Zo(e[i], t[i]) : r[i] = t[i];
 	return function(e) {
 		for (i in n) r[i] = n[i](e);
 		return r;
 	};
 }
-var Ho = /[-+]?(?:\d+\.?\d*|\.?\d+)(?:[eE][-+]?\d+)?/g, Uo = new RegExp(Ho.source, "g");
-function Wo(e) {
+var Ko = /[-+]?(?:\d+\.?\d*|\.?\d+)(?:[eE][-+]?\d+)?/g, qo = new RegExp(Ko.source, "g");
+function Jo(e) {
 	return function() {
 		return e;
 	};
 }
-function Go(e) {
+function Yo(e) {
 	return function(t) {
 		return e(t) + "";
 	};
 }
-function Ko(e, t) {
-	var n = Ho.lastIndex = Uo.lastIndex = 0, r, i, a, o = -1, s = [], c = [];
-	for (e += "", t += ""; (r = Ho.exec(e)) && (i = Uo.exec(t));) (a = i.index) > n && (a = t.slice(n, a), s[o] ? s[o] += a : s[++o] = a), (r = r[0]) === (i = i[0]) ? s[o] ? s[o] += i : s[++o] = i : (s[++o] = null, c.push({
+function Xo(e, t) {
+	var n = Ko.lastIndex = qo.lastIndex = 0, r, i, a, o = -1, s = [], c = [];
+	for (e += "", t += ""; (r = Ko.exec(e)) && (i = qo.exec(t));) (a = i.index) > n && (a = t.slice(n, a), s[o] ? s[o] += a : s[++o] = a), (r = r[0]) === (i = i[0]) ? s[o] ? s[o] += i : s[++o] = i : (s[++o] = null, c.push({
 		i: o,
 		x: Z(r, i)
-	})), n = Uo.lastIndex;
-	return n < t.length && (a = t.slice(n), s[o] ? s[o] += a : s[++o] = a), s.length < 2 ? c[0] ? Go(c[0].x) : Wo(t) : (t = c.length, function(e) {
+	})), n = qo.lastIndex;
+	return n < t.length && (a = t.slice(n), s[o] ? s[o] += a : s[++o] = a), s.length < 2 ? c[0] ? Yo(c[0].x) : Jo(t) : (t = c.length, function(e) {
 		for (var n = 0, r; n < t; ++n) s[(r = c[n]).i] = r.x(e);
 		return s.join("");
 	});
 }
-function qo(e, t) {
+function Zo(e, t) {
 	var n = typeof t, r;
-	return t == null || n === "boolean" ? jo(t) : (n === "number" ? Z : n === "string" ? (r = La(t)) ? (t = r, Io) : Ko : t instanceof La ? Io : t instanceof Date ? Bo : Ro(t) ? Lo : Array.isArray(t) ? zo : typeof t.valueOf != "function" && typeof t.toString != "function" || isNaN(t) ? Vo : Z)(e, t);
+	return t == null || n === "boolean" ? Fo(t) : (n === "number" ? Z : n === "string" ? (r = Ba(t)) ? (t = r, Bo) : Xo : t instanceof Ba ? Bo : t instanceof Date ? Wo : Ho(t) ? Vo : Array.isArray(t) ? Uo : typeof t.valueOf != "function" && typeof t.toString != "function" || isNaN(t) ? Go : Z)(e, t);
 }
-var Jo = 180 / Math.PI, Yo = {
+var Qo = 180 / Math.PI, $o = {
 	translateX: 0,
 	translateY: 0,
 	rotate: 0,
@@ -3574,26 +3622,26 @@ var Jo = 180 / Math.PI, Yo = {
 	scaleX: 1,
 	scaleY: 1
 };
-function Xo(e, t, n, r, i, a) {
+function es(e, t, n, r, i, a) {
 	var o, s, c;
 	return (o = Math.sqrt(e * e + t * t)) && (e /= o, t /= o), (c = e * n + t * r) && (n -= e * c, r -= t * c), (s = Math.sqrt(n * n + r * r)) && (n /= s, r /= s, c /= s), e * r < t * n && (e = -e, t = -t, c = -c, o = -o), {
 		translateX: i,
 		translateY: a,
-		rotate: Math.atan2(t, e) * Jo,
-		skewX: Math.atan(c) * Jo,
+		rotate: Math.atan2(t, e) * Qo,
+		skewX: Math.atan(c) * Qo,
 		scaleX: o,
 		scaleY: s
 	};
 }
-var Zo;
-function Qo(e) {
+var ts;
+function ns(e) {
 	let t = new (typeof DOMMatrix == "function" ? DOMMatrix : WebKitCSSMatrix)(e + "");
-	return t.isIdentity ? Yo : Xo(t.a, t.b, t.c, t.d, t.e, t.f);
+	return t.isIdentity ? $o : es(t.a, t.b, t.c, t.d, t.e, t.f);
 }
-function $o(e) {
-	return e == null || (Zo ||= document.createElementNS("http://www.w3.org/2000/svg", "g"), Zo.setAttribute("transform", e), !(e = Zo.transform.baseVal.consolidate())) ? Yo : (e = e.matrix, Xo(e.a, e.b, e.c, e.d, e.e, e.f));
+function rs(e) {
+	return e == null || (ts ||= document.createElementNS("http://www.w3.org/2000/svg", "g"), ts.setAttribute("transform", e), !(e = ts.transform.baseVal.consolidate())) ? $o : (e = e.matrix, es(e.a, e.b, e.c, e.d, e.e, e.f));
 }
-function es(e, t, n, r) {
+function is(e, t, n, r) {
 	function i(e) {
 		return e.length ? e.pop() + " " : "";
 	}
@@ -3641,20 +3689,20 @@ function es(e, t, n, r) {
 		};
 	};
 }
-var ts = es(Qo, "px, ", "px)", "deg)"), ns = es($o, ", ", ")", ")"), rs = 1e-12;
-function is(e) {
+var as = is(ns, "px, ", "px)", "deg)"), os = is(rs, ", ", ")", ")"), ss = 1e-12;
+function cs(e) {
 	return ((e = Math.exp(e)) + 1 / e) / 2;
 }
-function as(e) {
+function ls(e) {
 	return ((e = Math.exp(e)) - 1 / e) / 2;
 }
-function os(e) {
+function us(e) {
 	return ((e = Math.exp(2 * e)) - 1) / (e + 1);
 }
-var ss = (function e(t, n, r) {
+var ds = (function e(t, n, r) {
 	function i(e, i) {
 		var a = e[0], o = e[1], s = e[2], c = i[0], l = i[1], u = i[2], d = c - a, f = l - o, p = d * d + f * f, m, h;
-		if (p < rs) h = Math.log(u / s) / t, m = function(e) {
+		if (p < ss) h = Math.log(u / s) / t, m = function(e) {
 			return [
 				a + e * d,
 				o + e * f,
@@ -3664,11 +3712,11 @@ var ss = (function e(t, n, r) {
 		else {
 			var g = Math.sqrt(p), _ = (u * u - s * s + r * p) / (2 * s * n * g), v = (u * u - s * s - r * p) / (2 * u * n * g), y = Math.log(Math.sqrt(_ * _ + 1) - _);
 			h = (Math.log(Math.sqrt(v * v + 1) - v) - y) / t, m = function(e) {
-				var r = e * h, i = is(y), c = s / (n * g) * (i * os(t * r + y) - as(y));
+				var r = e * h, i = cs(y), c = s / (n * g) * (i * us(t * r + y) - ls(y));
 				return [
 					a + c * d,
 					o + c * f,
-					s * i / is(t * r + y)
+					s * i / cs(t * r + y)
 				];
 			};
 		}
@@ -3679,17 +3727,17 @@ var ss = (function e(t, n, r) {
 		return e(n, r, r * r);
 	}, i;
 })(Math.SQRT2, 2, 4);
-function cs(e, t) {
-	var n = X((e = fo(e)).l, (t = fo(t)).l), r = X(e.a, t.a), i = X(e.b, t.b), a = X(e.opacity, t.opacity);
+function fs(e, t) {
+	var n = X((e = ho(e)).l, (t = ho(t)).l), r = X(e.a, t.a), i = X(e.b, t.b), a = X(e.opacity, t.opacity);
 	return function(t) {
 		return e.l = n(t), e.a = r(t), e.b = i(t), e.opacity = a(t), e + "";
 	};
 }
-function ls(e) {
+function ps(e) {
 	return (function t(n) {
 		n = +n;
 		function r(t, r) {
-			var i = e((t = ko(t)).h, (r = ko(r)).h), a = X(t.s, r.s), o = X(t.l, r.l), s = X(t.opacity, r.opacity);
+			var i = e((t = No(t)).h, (r = No(r)).h), a = X(t.s, r.s), o = X(t.l, r.l), s = X(t.opacity, r.opacity);
 			return function(e) {
 				return t.h = i(e), t.s = a(e), t.l = o(e ** +n), t.opacity = s(e), t + "";
 			};
@@ -3697,9 +3745,9 @@ function ls(e) {
 		return r.gamma = t, r;
 	})(1);
 }
-ls(Po), ls(X);
-function us(e, t) {
-	t === void 0 && (t = e, e = qo);
+ps(Ro), ps(X);
+function ms(e, t) {
+	t === void 0 && (t = e, e = Zo);
 	for (var n = 0, r = t.length - 1, i = t[0], a = Array(r < 0 ? 0 : r); n < r;) a[n] = e(i, i = t[++n]);
 	return function(e) {
 		var t = Math.max(0, Math.min(r - 1, Math.floor(e *= r)));
@@ -3707,171 +3755,171 @@ function us(e, t) {
 	};
 }
 // node_modules/d3-timer/dist/d3-timer.mjs
-var ds = 0, fs = 0, ps = 0, ms = 1e3, hs, gs, _s = 0, vs = 0, ys = 0, bs = typeof performance == "object" && performance.now ? performance : Date, xs = typeof window == "object" && window.requestAnimationFrame ? window.requestAnimationFrame.bind(window) : function(e) {
+var hs = 0, gs = 0, _s = 0, vs = 1e3, ys, bs, xs = 0, Ss = 0, Cs = 0, ws = typeof performance == "object" && performance.now ? performance : Date, Ts = typeof window == "object" && window.requestAnimationFrame ? window.requestAnimationFrame.bind(window) : function(e) {
 	setTimeout(e, 17);
 };
-function Ss() {
-	return vs ||= (xs(Cs), bs.now() + ys);
-}
-function Cs() {
-	vs = 0;
-}
-function ws() {
-	this._call = this._time = this._next = null;
-}
-ws.prototype = Ts.prototype = {
-	constructor: ws,
-	restart: function(e, t, n) {
-		if (typeof e != "function") throw TypeError("callback is not a function");
-		n = (n == null ? Ss() : +n) + (t == null ? 0 : +t), !this._next && gs !== this && (gs ? gs._next = this : hs = this, gs = this), this._call = e, this._time = n, As();
-	},
-	stop: function() {
-		this._call && (this._call = null, this._time = Infinity, As());
-	}
-};
-function Ts(e, t, n) {
-	var r = new ws();
-	return r.restart(e, t, n), r;
-}
 function Es() {
-	Ss(), ++ds;
-	for (var e = hs, t; e;) (t = vs - e._time) >= 0 && e._call.call(void 0, t), e = e._next;
-	--ds;
+	return Ss ||= (Ts(Ds), ws.now() + Cs);
 }
 function Ds() {
-	vs = (_s = bs.now()) + ys, ds = fs = 0;
-	try {
-		Es();
-	} finally {
-		ds = 0, ks(), vs = 0;
-	}
+	Ss = 0;
 }
 function Os() {
-	var e = bs.now(), t = e - _s;
-	t > ms && (ys -= t, _s = e);
+	this._call = this._time = this._next = null;
 }
-function ks() {
-	for (var e, t = hs, n, r = Infinity; t;) t._call ? (r > t._time && (r = t._time), e = t, t = t._next) : (n = t._next, t._next = null, t = e ? e._next = n : hs = n);
-	gs = e, As(r);
+Os.prototype = ks.prototype = {
+	constructor: Os,
+	restart: function(e, t, n) {
+		if (typeof e != "function") throw TypeError("callback is not a function");
+		n = (n == null ? Es() : +n) + (t == null ? 0 : +t), !this._next && bs !== this && (bs ? bs._next = this : ys = this, bs = this), this._call = e, this._time = n, Ps();
+	},
+	stop: function() {
+		this._call && (this._call = null, this._time = Infinity, Ps());
+	}
+};
+function ks(e, t, n) {
+	var r = new Os();
+	return r.restart(e, t, n), r;
 }
-function As(e) {
-	ds || (fs &&= clearTimeout(fs), e - vs > 24 ? (e < Infinity && (fs = setTimeout(Ds, Math.ceil(e - bs.now() - ys) + 1)), ps &&= clearInterval(ps)) : (ps ||= (_s = bs.now(), setInterval(Os, ms)), ds = 1, xs(Ds)));
+function As() {
+	Es(), ++hs;
+	for (var e = ys, t; e;) (t = Ss - e._time) >= 0 && e._call.call(void 0, t), e = e._next;
+	--hs;
 }
-function js(e, t, n) {
-	var r = new ws();
+function js() {
+	Ss = (xs = ws.now()) + Cs, hs = gs = 0;
+	try {
+		As();
+	} finally {
+		hs = 0, Ns(), Ss = 0;
+	}
+}
+function Ms() {
+	var e = ws.now(), t = e - xs;
+	t > vs && (Cs -= t, xs = e);
+}
+function Ns() {
+	for (var e, t = ys, n, r = Infinity; t;) t._call ? (r > t._time && (r = t._time), e = t, t = t._next) : (n = t._next, t._next = null, t = e ? e._next = n : ys = n);
+	bs = e, Ps(r);
+}
+function Ps(e) {
+	hs || (gs &&= clearTimeout(gs), e - Ss > 24 ? (e < Infinity && (gs = setTimeout(js, Math.ceil(e - ws.now() - Cs) + 1)), _s &&= clearInterval(_s)) : (_s ||= (xs = ws.now(), setInterval(Ms, vs)), hs = 1, Ts(js)));
+}
+function Fs(e, t, n) {
+	var r = new Os();
 	return t = t == null ? 0 : +t, r.restart((n) => {
 		r.stop(), e(n + t);
 	}, t, n), r;
 }
 // node_modules/d3-ease/dist/d3-ease.mjs
-function Ms(e) {
+function Is(e) {
 	return ((e *= 2) <= 1 ? e * e * e : (e -= 2) * e * e + 2) / 2;
 }
-var Ns = 3;
+var Ls = 3;
 (function e(t) {
 	t = +t;
 	function n(e) {
 		return e ** +t;
 	}
 	return n.exponent = e, n;
-})(Ns), (function e(t) {
+})(Ls), (function e(t) {
 	t = +t;
 	function n(e) {
 		return 1 - (1 - e) ** t;
 	}
 	return n.exponent = e, n;
-})(Ns), (function e(t) {
+})(Ls), (function e(t) {
 	t = +t;
 	function n(e) {
 		return ((e *= 2) <= 1 ? e ** +t : 2 - (2 - e) ** t) / 2;
 	}
 	return n.exponent = e, n;
-})(Ns);
-function Ps(e) {
+})(Ls);
+function Rs(e) {
 	return (2 ** (-10 * e) - .0009765625) * 1.0009775171065494;
 }
-var Fs = 4 / 11;
-1 / Fs / Fs;
-var Is = 1.70158;
+var zs = 4 / 11;
+1 / zs / zs;
+var Bs = 1.70158;
 (function e(t) {
 	t = +t;
 	function n(e) {
 		return (e = +e) * e * (t * (e - 1) + e);
 	}
 	return n.overshoot = e, n;
-})(Is), (function e(t) {
+})(Bs), (function e(t) {
 	t = +t;
 	function n(e) {
 		return --e * e * ((e + 1) * t + e) + 1;
 	}
 	return n.overshoot = e, n;
-})(Is), (function e(t) {
+})(Bs), (function e(t) {
 	t = +t;
 	function n(e) {
 		return ((e *= 2) < 1 ? e * e * ((t + 1) * e - t) : (e -= 2) * e * ((t + 1) * e + t) + 2) / 2;
 	}
 	return n.overshoot = e, n;
-})(Is);
-var Ls = 2 * Math.PI, Rs = 1, zs = .3;
+})(Bs);
+var Vs = 2 * Math.PI, Hs = 1, Us = .3;
 (function e(t, n) {
-	var r = Math.asin(1 / (t = Math.max(1, t))) * (n /= Ls);
+	var r = Math.asin(1 / (t = Math.max(1, t))) * (n /= Vs);
 	function i(e) {
-		return t * Ps(- --e) * Math.sin((r - e) / n);
+		return t * Rs(- --e) * Math.sin((r - e) / n);
 	}
 	return i.amplitude = function(t) {
-		return e(t, n * Ls);
+		return e(t, n * Vs);
 	}, i.period = function(n) {
 		return e(t, n);
 	}, i;
-})(Rs, zs), (function e(t, n) {
-	var r = Math.asin(1 / (t = Math.max(1, t))) * (n /= Ls);
+})(Hs, Us), (function e(t, n) {
+	var r = Math.asin(1 / (t = Math.max(1, t))) * (n /= Vs);
 	function i(e) {
-		return 1 - t * Ps(e = +e) * Math.sin((e + r) / n);
+		return 1 - t * Rs(e = +e) * Math.sin((e + r) / n);
 	}
 	return i.amplitude = function(t) {
-		return e(t, n * Ls);
+		return e(t, n * Vs);
 	}, i.period = function(n) {
 		return e(t, n);
 	}, i;
-})(Rs, zs), (function e(t, n) {
-	var r = Math.asin(1 / (t = Math.max(1, t))) * (n /= Ls);
+})(Hs, Us), (function e(t, n) {
+	var r = Math.asin(1 / (t = Math.max(1, t))) * (n /= Vs);
 	function i(e) {
-		return ((e = e * 2 - 1) < 0 ? t * Ps(-e) * Math.sin((r - e) / n) : 2 - t * Ps(e) * Math.sin((r + e) / n)) / 2;
+		return ((e = e * 2 - 1) < 0 ? t * Rs(-e) * Math.sin((r - e) / n) : 2 - t * Rs(e) * Math.sin((r + e) / n)) / 2;
 	}
 	return i.amplitude = function(t) {
-		return e(t, n * Ls);
+		return e(t, n * Vs);
 	}, i.period = function(n) {
 		return e(t, n);
 	}, i;
-})(Rs, zs);
+})(Hs, Us);
 // node_modules/d3-transition/dist/d3-transition.mjs
-var Bs = ca("start", "end", "cancel", "interrupt"), Vs = [], Hs = 0, Us = 1, Ws = 2, Gs = 3, Ks = 4, qs = 5, Js = 6;
-function Ys(e, t, n, r, i, a) {
+var Ws = da("start", "end", "cancel", "interrupt"), Gs = [], Ks = 0, qs = 1, Js = 2, Ys = 3, Xs = 4, Zs = 5, Qs = 6;
+function $s(e, t, n, r, i, a) {
 	var o = e.__transition;
 	if (!o) e.__transition = {};
 	else if (n in o) return;
-	Zs(e, n, {
+	tc(e, n, {
 		name: t,
 		index: r,
 		group: i,
-		on: Bs,
-		tween: Vs,
+		on: Ws,
+		tween: Gs,
 		time: a.time,
 		delay: a.delay,
 		duration: a.duration,
 		ease: a.ease,
 		timer: null,
-		state: Hs
+		state: Ks
 	});
 }
-function Xs(e, t) {
+function ec(e, t) {
 	var n = $(e, t);
-	if (n.state > Hs) throw Error("too late; already scheduled");
+	if (n.state > Ks) throw Error("too late; already scheduled");
 	return n;
 }
 function Q(e, t) {
 	var n = $(e, t);
-	if (n.state > Gs) throw Error("too late; already running");
+	if (n.state > Ys) throw Error("too late; already running");
 	return n;
 }
 function $(e, t) {
@@ -3879,48 +3927,48 @@ function $(e, t) {
 	if (!n || !(n = n[t])) throw Error("transition not found");
 	return n;
 }
-function Zs(e, t, n) {
+function tc(e, t, n) {
 	var r = e.__transition, i;
-	r[t] = n, n.timer = Ts(a, 0, n.time);
+	r[t] = n, n.timer = ks(a, 0, n.time);
 	function a(e) {
-		n.state = Us, n.timer.restart(o, n.delay, n.time), n.delay <= e && o(e - n.delay);
+		n.state = qs, n.timer.restart(o, n.delay, n.time), n.delay <= e && o(e - n.delay);
 	}
 	function o(a) {
 		var l, u, d, f;
-		if (n.state !== Us) return c();
+		if (n.state !== qs) return c();
 		for (l in r) if (f = r[l], f.name === n.name) {
-			if (f.state === Gs) return js(o);
-			f.state === Ks ? (f.state = Js, f.timer.stop(), f.on.call("interrupt", e, e.__data__, f.index, f.group), delete r[l]) : +l < t && (f.state = Js, f.timer.stop(), f.on.call("cancel", e, e.__data__, f.index, f.group), delete r[l]);
+			if (f.state === Ys) return Fs(o);
+			f.state === Xs ? (f.state = Qs, f.timer.stop(), f.on.call("interrupt", e, e.__data__, f.index, f.group), delete r[l]) : +l < t && (f.state = Qs, f.timer.stop(), f.on.call("cancel", e, e.__data__, f.index, f.group), delete r[l]);
 		}
-		if (js(function() {
-			n.state === Gs && (n.state = Ks, n.timer.restart(s, n.delay, n.time), s(a));
-		}), n.state = Ws, n.on.call("start", e, e.__data__, n.index, n.group), n.state === Ws) {
-			for (n.state = Gs, i = Array(d = n.tween.length), l = 0, u = -1; l < d; ++l) (f = n.tween[l].value.call(e, e.__data__, n.index, n.group)) && (i[++u] = f);
+		if (Fs(function() {
+			n.state === Ys && (n.state = Xs, n.timer.restart(s, n.delay, n.time), s(a));
+		}), n.state = Js, n.on.call("start", e, e.__data__, n.index, n.group), n.state === Js) {
+			for (n.state = Ys, i = Array(d = n.tween.length), l = 0, u = -1; l < d; ++l) (f = n.tween[l].value.call(e, e.__data__, n.index, n.group)) && (i[++u] = f);
 			i.length = u + 1;
 		}
 	}
 	function s(t) {
-		for (var r = t < n.duration ? n.ease.call(null, t / n.duration) : (n.timer.restart(c), n.state = qs, 1), a = -1, o = i.length; ++a < o;) i[a].call(e, r);
-		n.state === qs && (n.on.call("end", e, e.__data__, n.index, n.group), c());
+		for (var r = t < n.duration ? n.ease.call(null, t / n.duration) : (n.timer.restart(c), n.state = Zs, 1), a = -1, o = i.length; ++a < o;) i[a].call(e, r);
+		n.state === Zs && (n.on.call("end", e, e.__data__, n.index, n.group), c());
 	}
 	function c() {
-		for (var i in n.state = Js, n.timer.stop(), delete r[t], r) return;
+		for (var i in n.state = Qs, n.timer.stop(), delete r[t], r) return;
 		delete e.__transition;
 	}
 }
-function Qs(e, t) {
+function nc(e, t) {
 	var n = e.__transition, r, i, a = !0, o;
 	if (n) {
-		for (o in t = t == null ? null : t + "", n) (r = n[o]).name === t ? (i = r.state > Ws && r.state < qs, r.state = Js, r.timer.stop(), r.on.call(i ? "interrupt" : "cancel", e, e.__data__, r.index, r.group), delete n[o]) : a = !1;
+		for (o in t = t == null ? null : t + "", n) (r = n[o]).name === t ? (i = r.state > Js && r.state < Zs, r.state = Qs, r.timer.stop(), r.on.call(i ? "interrupt" : "cancel", e, e.__data__, r.index, r.group), delete n[o]) : a = !1;
 		a && delete e.__transition;
 	}
 }
-function $s(e) {
+function rc(e) {
 	return this.each(function() {
-		Qs(this, e);
+		nc(this, e);
 	});
 }
-function ec(e, t) {
+function ic(e, t) {
 	var n, r;
 	return function() {
 		var i = Q(this, e), a = i.tween;
@@ -3934,7 +3982,7 @@ function ec(e, t) {
 		i.tween = r;
 	};
 }
-function tc(e, t, n) {
+function ac(e, t, n) {
 	var r, i;
 	if (typeof n != "function") throw Error();
 	return function() {
@@ -3953,15 +4001,15 @@ function tc(e, t, n) {
 		a.tween = i;
 	};
 }
-function nc(e, t) {
+function oc(e, t) {
 	var n = this._id;
 	if (e += "", arguments.length < 2) {
 		for (var r = $(this.node(), n).tween, i = 0, a = r.length, o; i < a; ++i) if ((o = r[i]).name === e) return o.value;
 		return null;
 	}
-	return this.each((t == null ? ec : tc)(n, e, t));
+	return this.each((t == null ? ic : ac)(n, e, t));
 }
-function rc(e, t, n) {
+function sc(e, t, n) {
 	var r = e._id;
 	return e.each(function() {
 		var e = Q(this, r);
@@ -3970,296 +4018,296 @@ function rc(e, t, n) {
 		return $(e, r).value[t];
 	};
 }
-function ic(e, t) {
+function cc(e, t) {
 	var n;
-	return (typeof t == "number" ? Z : t instanceof La ? Io : (n = La(t)) ? (t = n, Io) : Ko)(e, t);
+	return (typeof t == "number" ? Z : t instanceof Ba ? Bo : (n = Ba(t)) ? (t = n, Bo) : Xo)(e, t);
 }
-function ac(e) {
+function lc(e) {
 	return function() {
 		this.removeAttribute(e);
 	};
 }
-function oc(e) {
+function uc(e) {
 	return function() {
 		this.removeAttributeNS(e.space, e.local);
 	};
 }
-function sc(e, t, n) {
+function dc(e, t, n) {
 	var r, i = n + "", a;
 	return function() {
 		var o = this.getAttribute(e);
 		return o === i ? null : o === r ? a : a = t(r = o, n);
 	};
 }
-function cc(e, t, n) {
+function fc(e, t, n) {
 	var r, i = n + "", a;
 	return function() {
 		var o = this.getAttributeNS(e.space, e.local);
 		return o === i ? null : o === r ? a : a = t(r = o, n);
 	};
 }
-function lc(e, t, n) {
+function pc(e, t, n) {
 	var r, i, a;
 	return function() {
 		var o, s = n(this), c;
 		return s == null ? void this.removeAttribute(e) : (o = this.getAttribute(e), c = s + "", o === c ? null : o === r && c === i ? a : (i = c, a = t(r = o, s)));
 	};
 }
-function uc(e, t, n) {
+function mc(e, t, n) {
 	var r, i, a;
 	return function() {
 		var o, s = n(this), c;
 		return s == null ? void this.removeAttributeNS(e.space, e.local) : (o = this.getAttributeNS(e.space, e.local), c = s + "", o === c ? null : o === r && c === i ? a : (i = c, a = t(r = o, s)));
 	};
 }
-function dc(e, t) {
-	var n = ar(e), r = n === "transform" ? ns : ic;
-	return this.attrTween(e, typeof t == "function" ? (n.local ? uc : lc)(n, r, rc(this, "attr." + e, t)) : t == null ? (n.local ? oc : ac)(n) : (n.local ? cc : sc)(n, r, t));
+function hc(e, t) {
+	var n = cr(e), r = n === "transform" ? os : cc;
+	return this.attrTween(e, typeof t == "function" ? (n.local ? mc : pc)(n, r, sc(this, "attr." + e, t)) : t == null ? (n.local ? uc : lc)(n) : (n.local ? fc : dc)(n, r, t));
 }
-function fc(e, t) {
+function gc(e, t) {
 	return function(n) {
 		this.setAttribute(e, t.call(this, n));
 	};
 }
-function pc(e, t) {
+function _c(e, t) {
 	return function(n) {
 		this.setAttributeNS(e.space, e.local, t.call(this, n));
 	};
 }
-function mc(e, t) {
+function vc(e, t) {
 	var n, r;
 	function i() {
 		var i = t.apply(this, arguments);
-		return i !== r && (n = (r = i) && pc(e, i)), n;
+		return i !== r && (n = (r = i) && _c(e, i)), n;
 	}
 	return i._value = t, i;
 }
-function hc(e, t) {
+function yc(e, t) {
 	var n, r;
 	function i() {
 		var i = t.apply(this, arguments);
-		return i !== r && (n = (r = i) && fc(e, i)), n;
+		return i !== r && (n = (r = i) && gc(e, i)), n;
 	}
 	return i._value = t, i;
 }
-function gc(e, t) {
+function bc(e, t) {
 	var n = "attr." + e;
 	if (arguments.length < 2) return (n = this.tween(n)) && n._value;
 	if (t == null) return this.tween(n, null);
 	if (typeof t != "function") throw Error();
-	var r = ar(e);
-	return this.tween(n, (r.local ? mc : hc)(r, t));
+	var r = cr(e);
+	return this.tween(n, (r.local ? vc : yc)(r, t));
 }
-function _c(e, t) {
+function xc(e, t) {
 	return function() {
-		Xs(this, e).delay = +t.apply(this, arguments);
+		ec(this, e).delay = +t.apply(this, arguments);
 	};
 }
-function vc(e, t) {
+function Sc(e, t) {
 	return t = +t, function() {
-		Xs(this, e).delay = t;
+		ec(this, e).delay = t;
 	};
 }
-function yc(e) {
+function Cc(e) {
 	var t = this._id;
-	return arguments.length ? this.each((typeof e == "function" ? _c : vc)(t, e)) : $(this.node(), t).delay;
+	return arguments.length ? this.each((typeof e == "function" ? xc : Sc)(t, e)) : $(this.node(), t).delay;
 }
-function bc(e, t) {
+function wc(e, t) {
 	return function() {
 		Q(this, e).duration = +t.apply(this, arguments);
 	};
 }
-function xc(e, t) {
+function Tc(e, t) {
 	return t = +t, function() {
 		Q(this, e).duration = t;
 	};
 }
-function Sc(e) {
+function Ec(e) {
 	var t = this._id;
-	return arguments.length ? this.each((typeof e == "function" ? bc : xc)(t, e)) : $(this.node(), t).duration;
+	return arguments.length ? this.each((typeof e == "function" ? wc : Tc)(t, e)) : $(this.node(), t).duration;
 }
-function Cc(e, t) {
+function Dc(e, t) {
 	if (typeof t != "function") throw Error();
 	return function() {
 		Q(this, e).ease = t;
 	};
 }
-function wc(e) {
+function Oc(e) {
 	var t = this._id;
-	return arguments.length ? this.each(Cc(t, e)) : $(this.node(), t).ease;
+	return arguments.length ? this.each(Dc(t, e)) : $(this.node(), t).ease;
 }
-function Tc(e, t) {
+function kc(e, t) {
 	return function() {
 		var n = t.apply(this, arguments);
 		if (typeof n != "function") throw Error();
 		Q(this, e).ease = n;
 	};
 }
-function Ec(e) {
+function Ac(e) {
 	if (typeof e != "function") throw Error();
-	return this.each(Tc(this._id, e));
+	return this.each(kc(this._id, e));
 }
-function Dc(e) {
-	typeof e != "function" && (e = _r(e));
+function jc(e) {
+	typeof e != "function" && (e = br(e));
 	for (var t = this._groups, n = t.length, r = Array(n), i = 0; i < n; ++i) for (var a = t[i], o = a.length, s = r[i] = [], c, l = 0; l < o; ++l) (c = a[l]) && e.call(c, c.__data__, l, a) && s.push(c);
-	return new nl(r, this._parents, this._name, this._id);
+	return new ol(r, this._parents, this._name, this._id);
 }
-function Oc(e) {
+function Mc(e) {
 	if (e._id !== this._id) throw Error();
 	for (var t = this._groups, n = e._groups, r = t.length, i = n.length, a = Math.min(r, i), o = Array(r), s = 0; s < a; ++s) for (var c = t[s], l = n[s], u = c.length, d = o[s] = Array(u), f, p = 0; p < u; ++p) (f = c[p] || l[p]) && (d[p] = f);
 	for (; s < r; ++s) o[s] = t[s];
-	return new nl(o, this._parents, this._name, this._id);
+	return new ol(o, this._parents, this._name, this._id);
 }
-function kc(e) {
+function Nc(e) {
 	return (e + "").trim().split(/^|\s+/).every(function(e) {
 		var t = e.indexOf(".");
 		return t >= 0 && (e = e.slice(0, t)), !e || e === "start";
 	});
 }
-function Ac(e, t, n) {
-	var r, i, a = kc(t) ? Xs : Q;
+function Pc(e, t, n) {
+	var r, i, a = Nc(t) ? ec : Q;
 	return function() {
 		var o = a(this, e), s = o.on;
 		s !== r && (i = (r = s).copy()).on(t, n), o.on = i;
 	};
 }
-function jc(e, t) {
+function Fc(e, t) {
 	var n = this._id;
-	return arguments.length < 2 ? $(this.node(), n).on.on(e) : this.each(Ac(n, e, t));
+	return arguments.length < 2 ? $(this.node(), n).on.on(e) : this.each(Pc(n, e, t));
 }
-function Mc(e) {
+function Ic(e) {
 	return function() {
 		var t = this.parentNode;
 		for (var n in this.__transition) if (+n !== e) return;
 		t && t.removeChild(this);
 	};
 }
-function Nc() {
-	return this.on("end.remove", Mc(this._id));
+function Lc() {
+	return this.on("end.remove", Ic(this._id));
 }
-function Pc(e) {
+function Rc(e) {
 	var t = this._name, n = this._id;
-	typeof e != "function" && (e = ur(e));
-	for (var r = this._groups, i = r.length, a = Array(i), o = 0; o < i; ++o) for (var s = r[o], c = s.length, l = a[o] = Array(c), u, d, f = 0; f < c; ++f) (u = s[f]) && (d = e.call(u, u.__data__, f, s)) && ("__data__" in u && (d.__data__ = u.__data__), l[f] = d, Ys(l[f], t, n, f, l, $(u, n)));
-	return new nl(a, this._parents, t, n);
+	typeof e != "function" && (e = pr(e));
+	for (var r = this._groups, i = r.length, a = Array(i), o = 0; o < i; ++o) for (var s = r[o], c = s.length, l = a[o] = Array(c), u, d, f = 0; f < c; ++f) (u = s[f]) && (d = e.call(u, u.__data__, f, s)) && ("__data__" in u && (d.__data__ = u.__data__), l[f] = d, $s(l[f], t, n, f, l, $(u, n)));
+	return new ol(a, this._parents, t, n);
 }
-function Fc(e) {
+function zc(e) {
 	var t = this._name, n = this._id;
-	typeof e != "function" && (e = mr(e));
+	typeof e != "function" && (e = _r(e));
 	for (var r = this._groups, i = r.length, a = [], o = [], s = 0; s < i; ++s) for (var c = r[s], l = c.length, u, d = 0; d < l; ++d) if (u = c[d]) {
-		for (var f = e.call(u, u.__data__, d, c), p, m = $(u, n), h = 0, g = f.length; h < g; ++h) (p = f[h]) && Ys(p, t, n, h, f, m);
+		for (var f = e.call(u, u.__data__, d, c), p, m = $(u, n), h = 0, g = f.length; h < g; ++h) (p = f[h]) && $s(p, t, n, h, f, m);
 		a.push(f), o.push(u);
 	}
-	return new nl(a, o, t, n);
+	return new ol(a, o, t, n);
 }
-var Ic = $i.prototype.constructor;
-function Lc() {
-	return new Ic(this._groups, this._parents);
+var Bc = na.prototype.constructor;
+function Vc() {
+	return new Bc(this._groups, this._parents);
 }
-function Rc(e, t) {
+function Hc(e, t) {
 	var n, r, i;
 	return function() {
-		var a = si(this, e), o = (this.style.removeProperty(e), si(this, e));
+		var a = ui(this, e), o = (this.style.removeProperty(e), ui(this, e));
 		return a === o ? null : a === n && o === r ? i : i = t(n = a, r = o);
 	};
 }
-function zc(e) {
+function Uc(e) {
 	return function() {
 		this.style.removeProperty(e);
 	};
 }
-function Bc(e, t, n) {
+function Wc(e, t, n) {
 	var r, i = n + "", a;
 	return function() {
-		var o = si(this, e);
+		var o = ui(this, e);
 		return o === i ? null : o === r ? a : a = t(r = o, n);
 	};
 }
-function Vc(e, t, n) {
+function Gc(e, t, n) {
 	var r, i, a;
 	return function() {
-		var o = si(this, e), s = n(this), c = s + "";
-		return s ?? (c = s = (this.style.removeProperty(e), si(this, e))), o === c ? null : o === r && c === i ? a : (i = c, a = t(r = o, s));
+		var o = ui(this, e), s = n(this), c = s + "";
+		return s ?? (c = s = (this.style.removeProperty(e), ui(this, e))), o === c ? null : o === r && c === i ? a : (i = c, a = t(r = o, s));
 	};
 }
-function Hc(e, t) {
+function Kc(e, t) {
 	var n, r, i, a = "style." + t, o = "end." + a, s;
 	return function() {
-		var c = Q(this, e), l = c.on, u = c.value[a] == null ? s ||= zc(t) : void 0;
+		var c = Q(this, e), l = c.on, u = c.value[a] == null ? s ||= Uc(t) : void 0;
 		(l !== n || i !== u) && (r = (n = l).copy()).on(o, i = u), c.on = r;
 	};
 }
-function Uc(e, t, n) {
-	var r = (e += "") == "transform" ? ts : ic;
-	return t == null ? this.styleTween(e, Rc(e, r)).on("end.style." + e, zc(e)) : typeof t == "function" ? this.styleTween(e, Vc(e, r, rc(this, "style." + e, t))).each(Hc(this._id, e)) : this.styleTween(e, Bc(e, r, t), n).on("end.style." + e, null);
+function qc(e, t, n) {
+	var r = (e += "") == "transform" ? as : cc;
+	return t == null ? this.styleTween(e, Hc(e, r)).on("end.style." + e, Uc(e)) : typeof t == "function" ? this.styleTween(e, Gc(e, r, sc(this, "style." + e, t))).each(Kc(this._id, e)) : this.styleTween(e, Wc(e, r, t), n).on("end.style." + e, null);
 }
-function Wc(e, t, n) {
+function Jc(e, t, n) {
 	return function(r) {
 		this.style.setProperty(e, t.call(this, r), n);
 	};
 }
-function Gc(e, t, n) {
+function Yc(e, t, n) {
 	var r, i;
 	function a() {
 		var a = t.apply(this, arguments);
-		return a !== i && (r = (i = a) && Wc(e, a, n)), r;
+		return a !== i && (r = (i = a) && Jc(e, a, n)), r;
 	}
 	return a._value = t, a;
 }
-function Kc(e, t, n) {
+function Xc(e, t, n) {
 	var r = "style." + (e += "");
 	if (arguments.length < 2) return (r = this.tween(r)) && r._value;
 	if (t == null) return this.tween(r, null);
 	if (typeof t != "function") throw Error();
-	return this.tween(r, Gc(e, t, n ?? ""));
+	return this.tween(r, Yc(e, t, n ?? ""));
 }
-function qc(e) {
+function Zc(e) {
 	return function() {
 		this.textContent = e;
 	};
 }
-function Jc(e) {
+function Qc(e) {
 	return function() {
 		var t = e(this);
 		this.textContent = t ?? "";
 	};
 }
-function Yc(e) {
-	return this.tween("text", typeof e == "function" ? Jc(rc(this, "text", e)) : qc(e == null ? "" : e + ""));
+function $c(e) {
+	return this.tween("text", typeof e == "function" ? Qc(sc(this, "text", e)) : Zc(e == null ? "" : e + ""));
 }
-function Xc(e) {
+function el(e) {
 	return function(t) {
 		this.textContent = e.call(this, t);
 	};
 }
-function Zc(e) {
+function tl(e) {
 	var t, n;
 	function r() {
 		var r = e.apply(this, arguments);
-		return r !== n && (t = (n = r) && Xc(r)), t;
+		return r !== n && (t = (n = r) && el(r)), t;
 	}
 	return r._value = e, r;
 }
-function Qc(e) {
+function nl(e) {
 	var t = "text";
 	if (arguments.length < 1) return (t = this.tween(t)) && t._value;
 	if (e == null) return this.tween(t, null);
 	if (typeof e != "function") throw Error();
-	return this.tween(t, Zc(e));
+	return this.tween(t, tl(e));
 }
-function $c() {
-	for (var e = this._name, t = this._id, n = rl(), r = this._groups, i = r.length, a = 0; a < i; ++a) for (var o = r[a], s = o.length, c, l = 0; l < s; ++l) if (c = o[l]) {
+function rl() {
+	for (var e = this._name, t = this._id, n = sl(), r = this._groups, i = r.length, a = 0; a < i; ++a) for (var o = r[a], s = o.length, c, l = 0; l < s; ++l) if (c = o[l]) {
 		var u = $(c, t);
-		Ys(c, e, n, l, o, {
+		$s(c, e, n, l, o, {
 			time: u.time + u.delay + u.duration,
 			delay: 0,
 			duration: u.duration,
 			ease: u.ease
 		});
 	}
-	return new nl(r, this._parents, e, n);
+	return new ol(r, this._parents, e, n);
 }
-function el() {
+function il() {
 	var e, t, n = this, r = n._id, i = n.size();
 	return new Promise(function(a, o) {
 		var s = { value: o }, c = { value: function() {
@@ -4271,66 +4319,66 @@ function el() {
 		}), i === 0 && a();
 	});
 }
-var tl = 0;
-function nl(e, t, n, r) {
+var al = 0;
+function ol(e, t, n, r) {
 	this._groups = e, this._parents = t, this._name = n, this._id = r;
 }
-function rl() {
-	return ++tl;
+function sl() {
+	return ++al;
 }
-var il = $i.prototype;
-nl.prototype = {
-	constructor: nl,
-	select: Pc,
-	selectAll: Fc,
-	selectChild: il.selectChild,
-	selectChildren: il.selectChildren,
-	filter: Dc,
-	merge: Oc,
-	selection: Lc,
-	transition: $c,
-	call: il.call,
-	nodes: il.nodes,
-	node: il.node,
-	size: il.size,
-	empty: il.empty,
-	each: il.each,
-	on: jc,
-	attr: dc,
-	attrTween: gc,
-	style: Uc,
-	styleTween: Kc,
-	text: Yc,
-	textTween: Qc,
-	remove: Nc,
-	tween: nc,
-	delay: yc,
-	duration: Sc,
-	ease: wc,
-	easeVarying: Ec,
-	end: el,
-	[Symbol.iterator]: il[Symbol.iterator]
+var cl = na.prototype;
+ol.prototype = {
+	constructor: ol,
+	select: Rc,
+	selectAll: zc,
+	selectChild: cl.selectChild,
+	selectChildren: cl.selectChildren,
+	filter: jc,
+	merge: Mc,
+	selection: Vc,
+	transition: rl,
+	call: cl.call,
+	nodes: cl.nodes,
+	node: cl.node,
+	size: cl.size,
+	empty: cl.empty,
+	each: cl.each,
+	on: Fc,
+	attr: hc,
+	attrTween: bc,
+	style: qc,
+	styleTween: Xc,
+	text: $c,
+	textTween: nl,
+	remove: Lc,
+	tween: oc,
+	delay: Cc,
+	duration: Ec,
+	ease: Oc,
+	easeVarying: Ac,
+	end: il,
+	[Symbol.iterator]: cl[Symbol.iterator]
 };
-var al = {
+var ll = {
 	time: null,
 	delay: 0,
 	duration: 250,
-	ease: Ms
+	ease: Is
 };
-function ol(e, t) {
+function ul(e, t) {
 	for (var n; !(n = e.__transition) || !(n = n[t]);) if (!(e = e.parentNode)) throw Error(`transition ${t} not found`);
 	return n;
 }
-function sl(e) {
+function dl(e) {
 	var t, n;
-	e instanceof nl ? (t = e._id, e = e._name) : (t = rl(), (n = al).time = Ss(), e = e == null ? null : e + "");
-	for (var r = this._groups, i = r.length, a = 0; a < i; ++a) for (var o = r[a], s = o.length, c, l = 0; l < s; ++l) (c = o[l]) && Ys(c, e, t, l, o, n || ol(c, t));
-	return new nl(r, this._parents, e, t);
+	e instanceof ol ? (t = e._id, e = e._name) : (t = sl(), (n = ll).time = Es(), e = e == null ? null : e + "");
+	for (var r = this._groups, i = r.length, a = 0; a < i; ++a) for (var o = r[a], s = o.length, c, l = 0; l < s; ++l) (c = o[l]) && $s(c, e, t, l, o, n || ul(c, t));
+	return new ol(r, this._parents, e, t);
 }
-$i.prototype.interrupt = $s, $i.prototype.transition = sl;
+na.prototype.interrupt = rc, na.prototype.transition = dl;
 // node_modules/d3-zoom/dist/d3-zoom.mjs
-var cl = (e) => () => e;
-function ll(e, { sourceEvent: t, target: n, transform: r, dispatch: i }) {
+var fl = (e) => () => e;
+function pl(e, { sourceEvent: t, target: n, transform: r, dispatch: i }) {
 	Object.defineProperties(this, {
 		type: {
 			value: e,
@@ -4355,16 +4403,16 @@ function ll(e, { sourceEvent: t, target: n, transform: r, dispatch: i }) {
 		_: { value: i }
 	});
 }
-function ul(e, t, n) {
+function ml(e, t, n) {
 	this.k = e, this.x = t, this.y = n;
 }
-ul.prototype = {
-	constructor: ul,
+ml.prototype = {
+	constructor: ml,
 	scale: function(e) {
-		return e === 1 ? this : new ul(this.k * e, this.x, this.y);
+		return e === 1 ? this : new ml(this.k * e, this.x, this.y);
 	},
 	translate: function(e, t) {
-		return e === 0 & t === 0 ? this : new ul(this.k, this.x + this.k * e, this.y + this.k * t);
+		return e === 0 & t === 0 ? this : new ml(this.k, this.x + this.k * e, this.y + this.k * t);
 	},
 	apply: function(e) {
 		return [e[0] * this.k + this.x, e[1] * this.k + this.y];
@@ -4394,46 +4442,46 @@ ul.prototype = {
 		return "translate(" + this.x + "," + this.y + ") scale(" + this.k + ")";
 	}
 };
-var dl = new ul(1, 0, 0);
-fl.prototype = ul.prototype;
-function fl(e) {
-	for (; !e.__zoom;) if (!(e = e.parentNode)) return dl;
+var hl = new ml(1, 0, 0);
+gl.prototype = ml.prototype;
+function gl(e) {
+	for (; !e.__zoom;) if (!(e = e.parentNode)) return hl;
 	return e.__zoom;
 }
-function pl(e) {
+function _l(e) {
 	e.stopImmediatePropagation();
 }
-function ml(e) {
+function vl(e) {
 	e.preventDefault(), e.stopImmediatePropagation();
 }
-function hl(e) {
+function yl(e) {
 	return (!e.ctrlKey || e.type === "wheel") && !e.button;
 }
-function gl() {
+function bl() {
 	var e = this;
 	return e instanceof SVGElement ? (e = e.ownerSVGElement || e, e.hasAttribute("viewBox") ? (e = e.viewBox.baseVal, [[e.x, e.y], [e.x + e.width, e.y + e.height]]) : [[0, 0], [e.width.baseVal.value, e.height.baseVal.value]]) : [[0, 0], [e.clientWidth, e.clientHeight]];
 }
-function _l() {
-	return this.__zoom || dl;
+function xl() {
+	return this.__zoom || hl;
 }
-function vl(e) {
+function Sl(e) {
 	return -e.deltaY * (e.deltaMode === 1 ? .05 : e.deltaMode ? 1 : .002) * (e.ctrlKey ? 10 : 1);
 }
-function yl() {
+function Cl() {
 	return navigator.maxTouchPoints || "ontouchstart" in this;
 }
-function bl(e, t, n) {
+function wl(e, t, n) {
 	var r = e.invertX(t[0][0]) - n[0][0], i = e.invertX(t[1][0]) - n[1][0], a = e.invertY(t[0][1]) - n[0][1], o = e.invertY(t[1][1]) - n[1][1];
 	return e.translate(i > r ? (r + i) / 2 : Math.min(0, r) || Math.max(0, i), o > a ? (a + o) / 2 : Math.min(0, a) || Math.max(0, o));
 }
-function xl() {
-	var e = hl, t = gl, n = bl, r = vl, i = yl, a = [0, Infinity], o = [[-Infinity, -Infinity], [Infinity, Infinity]], s = 250, c = ss, l = ca("start", "zoom", "end"), u, d, f, p = 500, m = 150, h = 0, g = 10;
+function Tl() {
+	var e = yl, t = bl, n = wl, r = Sl, i = Cl, a = [0, Infinity], o = [[-Infinity, -Infinity], [Infinity, Infinity]], s = 250, c = ds, l = da("start", "zoom", "end"), u, d, f, p = 500, m = 150, h = 0, g = 10;
 	function _(e) {
-		e.property("__zoom", _l).on("wheel.zoom", w, { passive: !1 }).on("mousedown.zoom", T).on("dblclick.zoom", E).filter(i).on("touchstart.zoom", D).on("touchmove.zoom", O).on("touchend.zoom touchcancel.zoom", ee).style("-webkit-tap-highlight-color", "rgba(0,0,0,0)");
+		e.property("__zoom", xl).on("wheel.zoom", w, { passive: !1 }).on("mousedown.zoom", T).on("dblclick.zoom", E).filter(i).on("touchstart.zoom", D).on("touchmove.zoom", O).on("touchend.zoom touchcancel.zoom", ee).style("-webkit-tap-highlight-color", "rgba(0,0,0,0)");
 	}
 	_.transform = function(e, t, n, r) {
 		var i = e.selection ? e.selection() : e;
-		i.property("__zoom", _l), e === i ? i.interrupt().each(function() {
+		i.property("__zoom", xl), e === i ? i.interrupt().each(function() {
 			S(this, arguments).event(r).start().zoom(null, typeof t == "function" ? t.apply(this, arguments) : t).end();
 		}) : x(e, t, n, r);
 	}, _.scaleBy = function(e, t, n, r) {
@@ -4452,15 +4500,15 @@ function xl() {
 	}, _.translateTo = function(e, r, i, a, s) {
 		_.transform(e, function() {
 			var e = t.apply(this, arguments), s = this.__zoom, c = a == null ? b(e) : typeof a == "function" ? a.apply(this, arguments) : a;
-			return n(dl.translate(c[0], c[1]).scale(s.k).translate(typeof r == "function" ? -r.apply(this, arguments) : -r, typeof i == "function" ? -i.apply(this, arguments) : -i), e, o);
+			return n(hl.translate(c[0], c[1]).scale(s.k).translate(typeof r == "function" ? -r.apply(this, arguments) : -r, typeof i == "function" ? -i.apply(this, arguments) : -i), e, o);
 		}, a, s);
 	};
 	function v(e, t) {
-		return t = Math.max(a[0], Math.min(a[1], t)), t === e.k ? e : new ul(t, e.x, e.y);
+		return t = Math.max(a[0], Math.min(a[1], t)), t === e.k ? e : new ml(t, e.x, e.y);
 	}
 	function y(e, t, n) {
 		var r = t[0] - n[0] * e.k, i = t[1] - n[1] * e.k;
-		return r === e.x && i === e.y ? e : new ul(e.k, r, i);
+		return r === e.x && i === e.y ? e : new ml(e.k, r, i);
 	}
 	function b(e) {
 		return [(+e[0][0] + +e[1][0]) / 2, (+e[0][1] + +e[1][1]) / 2];
@@ -4476,7 +4524,7 @@ function xl() {
 				if (e === 1) e = f;
 				else {
 					var t = p(e), n = u / t[2];
-					e = new ul(n, l[0] - t[0] * n, l[1] - t[1] * n);
+					e = new ml(n, l[0] - t[0] * n, l[1] - t[1] * n);
 				}
 				o.zoom(null, e);
 			};
@@ -4502,8 +4550,8 @@ function xl() {
 			return --this.active === 0 && (delete this.that.__zooming, this.emit("end")), this;
 		},
 		emit: function(e) {
-			var t = ta(this.that).datum();
-			l.call(e, this.that, new ll(e, {
+			var t = ia(this.that).datum();
+			l.call(e, this.that, new pl(e, {
 				sourceEvent: this.sourceEvent,
 				target: _,
 				transform: this.that.__zoom,
@@ -4513,53 +4561,53 @@ function xl() {
 	};
 	function w(t, ...i) {
 		if (!e.apply(this, arguments)) return;
-		var s = S(this, i).event(t), c = this.__zoom, l = Math.max(a[0], Math.min(a[1], c.k * 2 ** r.apply(this, arguments))), u = oa(t);
+		var s = S(this, i).event(t), c = this.__zoom, l = Math.max(a[0], Math.min(a[1], c.k * 2 ** r.apply(this, arguments))), u = la(t);
 		if (s.wheel) (s.mouse[0][0] !== u[0] || s.mouse[0][1] !== u[1]) && (s.mouse[1] = c.invert(s.mouse[0] = u)), clearTimeout(s.wheel);
 		else if (c.k === l) return;
-		else s.mouse = [u, c.invert(u)], Qs(this), s.start();
-		ml(t), s.wheel = setTimeout(d, m), s.zoom("mouse", n(y(v(c, l), s.mouse[0], s.mouse[1]), s.extent, o));
+		else s.mouse = [u, c.invert(u)], nc(this), s.start();
+		vl(t), s.wheel = setTimeout(d, m), s.zoom("mouse", n(y(v(c, l), s.mouse[0], s.mouse[1]), s.extent, o));
 		function d() {
 			s.wheel = null, s.end();
 		}
 	}
 	function T(t, ...r) {
 		if (f || !e.apply(this, arguments)) return;
-		var i = t.currentTarget, a = S(this, r, !0).event(t), s = ta(t.view).on("mousemove.zoom", d, !0).on("mouseup.zoom", p, !0), c = oa(t, i), l = t.clientX, u = t.clientY;
-		ha(t.view), pl(t), a.mouse = [c, this.__zoom.invert(c)], Qs(this), a.start();
+		var i = t.currentTarget, a = S(this, r, !0).event(t), s = ia(t.view).on("mousemove.zoom", d, !0).on("mouseup.zoom", p, !0), c = la(t, i), l = t.clientX, u = t.clientY;
+		va(t.view), _l(t), a.mouse = [c, this.__zoom.invert(c)], nc(this), a.start();
 		function d(e) {
-			if (ml(e), !a.moved) {
+			if (vl(e), !a.moved) {
 				var t = e.clientX - l, r = e.clientY - u;
 				a.moved = t * t + r * r > h;
 			}
-			a.event(e).zoom("mouse", n(y(a.that.__zoom, a.mouse[0] = oa(e, i), a.mouse[1]), a.extent, o));
+			a.event(e).zoom("mouse", n(y(a.that.__zoom, a.mouse[0] = la(e, i), a.mouse[1]), a.extent, o));
 		}
 		function p(e) {
-			s.on("mousemove.zoom mouseup.zoom", null), ga(e.view, a.moved), ml(e), a.event(e).end();
+			s.on("mousemove.zoom mouseup.zoom", null), ya(e.view, a.moved), vl(e), a.event(e).end();
 		}
 	}
 	function E(r, ...i) {
 		if (e.apply(this, arguments)) {
-			var a = this.__zoom, c = oa(r.changedTouches ? r.changedTouches[0] : r, this), l = a.invert(c), u = a.k * (r.shiftKey ? .5 : 2), d = n(y(v(a, u), c, l), t.apply(this, i), o);
-			ml(r), s > 0 ? ta(this).transition().duration(s).call(x, d, c, r) : ta(this).call(_.transform, d, c, r);
+			var a = this.__zoom, c = la(r.changedTouches ? r.changedTouches[0] : r, this), l = a.invert(c), u = a.k * (r.shiftKey ? .5 : 2), d = n(y(v(a, u), c, l), t.apply(this, i), o);
+			vl(r), s > 0 ? ia(this).transition().duration(s).call(x, d, c, r) : ia(this).call(_.transform, d, c, r);
 		}
 	}
 	function D(t, ...n) {
 		if (e.apply(this, arguments)) {
 			var r = t.touches, i = r.length, a = S(this, n, t.changedTouches.length === i).event(t), o, s, c, l;
-			for (pl(t), s = 0; s < i; ++s) c = r[s], l = oa(c, this), l = [
+			for (_l(t), s = 0; s < i; ++s) c = r[s], l = la(c, this), l = [
 				l,
 				this.__zoom.invert(l),
 				c.identifier
 			], a.touch0 ? !a.touch1 && a.touch0[2] !== l[2] && (a.touch1 = l, a.taps = 0) : (a.touch0 = l, o = !0, a.taps = 1 + !!u);
 			u &&= clearTimeout(u), o && (a.taps < 2 && (d = l[0], u = setTimeout(function() {
 				u = null;
-			}, p)), Qs(this), a.start());
+			}, p)), nc(this), a.start());
 		}
 	}
 	function O(e, ...t) {
 		if (this.__zooming) {
 			var r = S(this, t).event(e), i = e.changedTouches, a = i.length, s, c, l, u;
-			for (ml(e), s = 0; s < a; ++s) c = i[s], l = oa(c, this), r.touch0 && r.touch0[2] === c.identifier ? r.touch0[0] = l : r.touch1 && r.touch1[2] === c.identifier && (r.touch1[0] = l);
+			for (vl(e), s = 0; s < a; ++s) c = i[s], l = la(c, this), r.touch0 && r.touch0[2] === c.identifier ? r.touch0[0] = l : r.touch1 && r.touch1[2] === c.identifier && (r.touch1[0] = l);
 			if (c = r.that.__zoom, r.touch1) {
 				var d = r.touch0[0], f = r.touch0[1], p = r.touch1[0], m = r.touch1[1], h = (h = p[0] - d[0]) * h + (h = p[1] - d[1]) * h, g = (g = m[0] - f[0]) * g + (g = m[1] - f[1]) * g;
 				c = v(c, Math.sqrt(h / g)), l = [(d[0] + p[0]) / 2, (d[1] + p[1]) / 2], u = [(f[0] + m[0]) / 2, (f[1] + m[1]) / 2];
@@ -4571,24 +4619,24 @@ function xl() {
 	function ee(e, ...t) {
 		if (this.__zooming) {
 			var n = S(this, t).event(e), r = e.changedTouches, i = r.length, a, o;
-			for (pl(e), f && clearTimeout(f), f = setTimeout(function() {
+			for (_l(e), f && clearTimeout(f), f = setTimeout(function() {
 				f = null;
 			}, p), a = 0; a < i; ++a) o = r[a], n.touch0 && n.touch0[2] === o.identifier ? delete n.touch0 : n.touch1 && n.touch1[2] === o.identifier && delete n.touch1;
 			if (n.touch1 && !n.touch0 && (n.touch0 = n.touch1, delete n.touch1), n.touch0) n.touch0[1] = this.__zoom.invert(n.touch0[0]);
-			else if (n.end(), n.taps === 2 && (o = oa(o, this), Math.hypot(d[0] - o[0], d[1] - o[1]) < g)) {
-				var s = ta(this).on("dblclick.zoom");
+			else if (n.end(), n.taps === 2 && (o = la(o, this), Math.hypot(d[0] - o[0], d[1] - o[1]) < g)) {
+				var s = ia(this).on("dblclick.zoom");
 				s && s.apply(this, arguments);
 			}
 		}
 	}
 	return _.wheelDelta = function(e) {
-		return arguments.length ? (r = typeof e == "function" ? e : cl(+e), _) : r;
+		return arguments.length ? (r = typeof e == "function" ? e : fl(+e), _) : r;
 	}, _.filter = function(t) {
-		return arguments.length ? (e = typeof t == "function" ? t : cl(!!t), _) : e;
+		return arguments.length ? (e = typeof t == "function" ? t : fl(!!t), _) : e;
 	}, _.touchable = function(e) {
-		return arguments.length ? (i = typeof e == "function" ? e : cl(!!e), _) : i;
+		return arguments.length ? (i = typeof e == "function" ? e : fl(!!e), _) : i;
 	}, _.extent = function(e) {
-		return arguments.length ? (t = typeof e == "function" ? e : cl([[+e[0][0], +e[0][1]], [+e[1][0], +e[1][1]]]), _) : t;
+		return arguments.length ? (t = typeof e == "function" ? e : fl([[+e[0][0], +e[0][1]], [+e[1][0], +e[1][1]]]), _) : t;
 	}, _.scaleExtent = function(e) {
 		return arguments.length ? (a[0] = +e[0], a[1] = +e[1], _) : [a[0], a[1]];
 	}, _.translateExtent = function(e) {
@@ -4609,7 +4657,7 @@ function xl() {
 	}, _;
 }
 // src/marks/color.ts
-var Sl = {
+var El = {
 	light: [
 		"#ffffff",
 		"#c3d9ee",
@@ -4624,10 +4672,10 @@ var Sl = {
 		"#a9a3a8",
 		"#fde67a"
 	]
-}, Cl = 256, wl = 4;
-function Tl(e, t, n) {
-	let r = us(cs, Sl[n]), i = new Uint8ClampedArray(Cl * 4), a = [];
-	for (let e = 0; e < Cl; e++) {
+}, Dl = 256, Ol = 4;
+function kl(e, t, n) {
+	let r = ms(fs, El[n]), i = new Uint8ClampedArray(Dl * 4), a = [];
+	for (let e = 0; e < Dl; e++) {
 		let t = r(e / 255);
 		a.push(t);
 		let [n, o, s] = t.match(/[\d.]+/g).map(Number);
@@ -4641,7 +4689,7 @@ function Tl(e, t, n) {
 	let o = e > 0 ? e : 1, s = (e) => {
 		if (!(e > 0)) return 0;
 		let n = Math.min(1, e / o);
-		return t ? Math.max(0, 1 + Math.log10(n) / wl) : n;
+		return t ? Math.max(0, 1 + Math.log10(n) / Ol) : n;
 	};
 	return {
 		most: o,
@@ -4651,7 +4699,7 @@ function Tl(e, t, n) {
 		css: (e) => a[Math.round(s(e) * 255)]
 	};
 }
-function El(e, t) {
+function Al(e, t) {
 	let n = Math.round(e.place(t) * 255) * 4, r = (e) => e <= 10 ? e / 3294 : ((e / 255 + .055) / 1.055) ** 2.4, [i, a, o] = [
 		0,
 		1,
@@ -4659,7 +4707,7 @@ function El(e, t) {
 	].map((t) => r(e.table[n + t]));
 	return .2126 * i + .7152 * a + .0722 * o > .18 ? "#000000" : "#ffffff";
 }
-function Dl(e, t, n, r) {
+function jl(e, t, n, r) {
 	let i = new ImageData(n, t), a = new Uint32Array(i.data.buffer), o = new Uint32Array(r.table.buffer);
 	if (r.isLog) for (let t = 0; t < e.length; t++) a[t] = o[Math.round(r.place(e[t]) * 255)];
 	else {
@@ -4669,11 +4717,11 @@ function Dl(e, t, n, r) {
 	return i;
 }
 // src/tiles/visible.ts
-function Ol(e, t, n, r) {
+function Ml(e, t, n, r) {
 	let i = Math.max(0, Math.ceil(Math.log2(Math.max(n, r) / 256)));
 	return Math.min(i, Math.max(0, Math.floor(Math.log2(1 / (e * t)))));
 }
-function kl(e, t, n, r) {
+function Nl(e, t, n, r) {
 	let i = 256 * 2 ** t, a = (t, n, r) => [Math.max(0, Math.floor(-t / e.scale / i)), Math.min(Math.ceil(r / i), Math.ceil((n - t) / e.scale / i))], [o, s] = a(e.top, e.height, n), [c, l] = a(e.left, e.width, r), u = [];
 	for (let e = o; e < s; e++) for (let n = c; n < l; n++) u.push({
 		level: t,
@@ -4683,35 +4731,34 @@ function kl(e, t, n, r) {
 	let d = [(o + s - 1) / 2, (c + l - 1) / 2], f = ({ y: e, x: t }) => Math.hypot(e - d[0], t - d[1]);
 	return u.sort((e, t) => f(e) - f(t));
 }
-var Al = ({ level: e, y: t, x: n }) => `${e}/${t}/${n}`, jl = ({ level: e, y: t, x: n }) => ({
+var Pl = ({ level: e, y: t, x: n }) => `${e}/${t}/${n}`, Fl = ({ level: e, y: t, x: n }) => ({
 	level: e + 1,
 	y: t >> 1,
 	x: n >> 1
-}), Ml = class {
+}), Il = class {
 	load;
 	changed;
+	failed;
 	most;
 	known = /* @__PURE__ */ new Map();
 	asked = /* @__PURE__ */ new Map();
 	bytes = 0;
-	isPreview = !1;
-	constructor(e, t, n = 128 * 2 ** 20) {
-		this.load = e, this.changed = t, this.most = n;
+	constructor(e, t, n, r = 128 * 2 ** 20) {
+		this.load = e, this.changed = t, this.failed = n, this.most = r;
 	}
 	get(e) {
-		let t = Al(e), n = this.known.get(t);
+		let t = Pl(e), n = this.known.get(t);
 		return n && (this.known.delete(t), this.known.set(t, n)), n;
 	}
 	want(e) {
-		let t = new Set(e.map(Al));
+		let t = new Set(e.map(Pl));
 		for (let [e, n] of this.asked) t.has(e) || (n.abort(), this.asked.delete(e));
 		for (let t of e) {
-			let e = Al(t);
+			let e = Pl(t);
 			if (this.asked.has(e)) continue;
 			let n = this.known.get(e);
 			n?.preview && this.ask(e, n.preview.exact), n || this.ask(e, (e) => this.load(t, e));
 		}
-		this.isPreview = e.some((e) => this.known.get(Al(e))?.preview);
 	}
 	ask(e, t) {
 		let n = new AbortController(), r = () => {
@@ -4719,14 +4766,16 @@ var Al = ({ level: e, y: t, x: n }) => `${e}/${t}/${n}`, jl = ({ level: e, y: t,
 		};
 		this.asked.set(e, n), t(n.signal).then((t) => {
 			r(), this.put(e, t), t.preview && this.ask(e, t.preview.exact), this.changed();
-		}, r);
+		}, (e) => {
+			r(), e.name !== "AbortError" && (this.failed(e), this.changed());
+		});
 	}
 	put(e, t) {
 		let n = this.known.get(e);
-		n && (this.bytes -= Nl(n)), this.known.delete(e), this.known.set(e, t), this.bytes += Nl(t);
+		n && (this.bytes -= Ll(n)), this.known.delete(e), this.known.set(e, t), this.bytes += Ll(t);
 		for (let [e, t] of this.known) {
 			if (this.bytes <= this.most) break;
-			this.known.delete(e), this.bytes -= Nl(t);
+			this.known.delete(e), this.bytes -= Ll(t);
 		}
 	}
 	get isWaiting() {
@@ -4736,61 +4785,60 @@ var Al = ({ level: e, y: t, x: n }) => `${e}/${t}/${n}`, jl = ({ level: e, y: t,
 		this.want([]), this.known.clear(), this.bytes = 0;
 	}
 };
-function Nl(e) {
+function Ll(e) {
 	return e.mean.byteLength + (e.max === e.mean ? 0 : e.max.byteLength);
 }
 // src/views/legend.tsx
-function Pl({ scale: e }) {
-	let t = [
+function Rl(e, t) {
+	return [e.isLog ? `≤ ${H(e.most * 1e-4)}` : H(0), `${t ? "≥ " : ""}${H(e.most)}`];
+}
+function zl({ scale: e, isLong: t = !1 }) {
+	let n = [
 		0,
 		.25,
 		.5,
 		.75,
 		1
-	], n = (t) => e.isLog ? e.most * 10 ** (4 * (t - 1)) : e.most * t, r = t.map((t) => `rgb(${[
+	].map((t) => `rgb(${[
 		0,
 		1,
 		2
-	].map((n) => e.table[Math.round(t * 255) * 4 + n]).join(" ")})`), [i, a] = [`${e.isLog ? "≤ " : ""}${H(n(0))}`, H(n(1))];
-	return /* @__PURE__ */ U("span", {
+	].map((n) => e.table[Math.round(t * 255) * 4 + n]).join(" ")})`), [r, i] = Rl(e, t);
+	return /* @__PURE__ */ W("span", {
 		class: "legend",
 		children: [
-			i,
-			/* @__PURE__ */ U("span", {
+			r,
+			/* @__PURE__ */ W("span", {
 				class: "ramp",
 				role: "img",
-				"aria-label": `Colours from ${i} to ${a}${e.isLog ? ", logarithmic" : ""}`,
-				style: { background: `linear-gradient(to right, ${r.join(", ")})` }
+				"aria-label": `Colours from ${r} to ${i}${e.isLog ? ", logarithmic" : ""}`,
+				style: { background: `linear-gradient(to right, ${n.join(", ")})` }
 			}),
-			a
+			i
 		]
 	});
 }
-function Fl({ model: e, pooled: t }) {
-	let { log: n, hide: r, pool: i, heads: a } = e.store.state.value, o = e.source.progress?.value, s = [
-		e.isPreview.value && "sampled preview",
-		n && "log scale",
-		r === "special" && "special tokens hidden, rows renormalised",
-		r === "first" && "first token hidden, rows renormalised",
-		a.length > 1 && `mean of ${a.length} heads`,
-		t > 1 && `${i === "max" ? "maximum" : "mean"} of ${t} × ${t}`
-	].filter(Boolean);
-	return /* @__PURE__ */ U("span", {
+function Bl({ model: e, pooled: t, isLong: n }) {
+	let { pool: r } = e.store.state.value, i = e.source.progress?.value, a = [e.isPreview.value && "sampled preview", t > 1 && `${r === "max" ? "maximum" : "mean"} of ${t} × ${t}`].filter(Boolean);
+	return /* @__PURE__ */ W("span", {
 		class: "legend",
 		children: [
-			/* @__PURE__ */ U(Pl, { scale: e.scale() }),
-			/* @__PURE__ */ U("small", { children: s.join(" · ") }),
-			o && /* @__PURE__ */ U("progress", {
+			/* @__PURE__ */ W(zl, {
+				scale: e.scale(),
+				isLong: n
+			}),
+			/* @__PURE__ */ W("small", { children: a.join(" · ") }),
+			i && /* @__PURE__ */ W("progress", {
 				"aria-label": "The exact overview is being computed",
-				max: o.of,
-				value: o.done,
-				title: `${o.done} of ${o.of} bands of rows`
+				max: i.of,
+				value: i.done,
+				title: `${i.done} of ${i.of} bands of rows`
 			})
 		]
 	});
 }
 // src/views/matrix.tsx
-var Il = 64, Ll = 1e6, Rl = class {
+var Vl = 64, Hl = 1e6, Ul = class {
 	canvas;
 	model;
 	rows;
@@ -4799,13 +4847,15 @@ var Il = 64, Ll = 1e6, Rl = class {
 	cache;
 	images = /* @__PURE__ */ new WeakMap();
 	mosts = /* @__PURE__ */ new WeakMap();
-	transform = dl;
+	transform = hl;
 	labels;
 	frame = 0;
 	constructor(e, t, n, r, i) {
 		this.canvas = e, this.model = t, this.rows = n, this.columns = r, this.pooled = i;
 		let a = gt(() => t.store.lens.value);
-		this.cache = new Ml((e, n) => t.source.tile(a, e.level, e.y, e.x, n), () => this.draw()), this.labels = this.room();
+		this.cache = new Il((e, n) => t.source.tile(a, e.level, e.y, e.x, n), () => this.draw(), (e) => {
+			t.error.value = e.message;
+		}), this.labels = this.room();
 	}
 	room() {
 		let e = this.canvas.getContext("2d");
@@ -4819,7 +4869,7 @@ var Il = 64, Ll = 1e6, Rl = class {
 	}
 	get fit() {
 		let { clientWidth: e, clientHeight: t } = this.canvas;
-		return Math.min(Il, (e - this.labels) / this.columns, (t - this.labels) / this.rows);
+		return Math.min(Vl, (e - this.labels) / this.columns, (t - this.labels) / this.rows);
 	}
 	get port() {
 		let { k: e, x: t, y: n } = this.transform, { clientWidth: r, clientHeight: i } = this.canvas;
@@ -4832,13 +4882,14 @@ var Il = 64, Ll = 1e6, Rl = class {
 		};
 	}
 	cellAt(e, t) {
-		let { scale: n, left: r, top: i } = this.port;
-		if (e < this.labels || t < this.labels) return null;
-		let [a, o] = [Math.floor((e - this.labels - r) / n), Math.floor((t - this.labels - i) / n)];
-		return o >= 0 && o < this.rows && a >= 0 && a < this.columns ? {
-			query: o,
-			key: a
-		} : null;
+		let { scale: n, left: r, top: i } = this.port, a = (e, t, r) => {
+			let i = Math.floor((e - this.labels - t) / n);
+			return e < this.labels ? null : i >= 0 && i < r ? i : void 0;
+		}, [o, s] = [a(e, r, this.columns), a(t, i, this.rows)];
+		return s === void 0 || o === void 0 || s === null && o === null ? null : {
+			query: s,
+			key: o
+		};
 	}
 	draw() {
 		cancelAnimationFrame(this.frame), this.frame = requestAnimationFrame(() => this.drawNow());
@@ -4848,55 +4899,69 @@ var Il = 64, Ll = 1e6, Rl = class {
 		(e.width !== Math.round(r * n) || e.height !== Math.round(i * n)) && (e.width = Math.round(r * n), e.height = Math.round(i * n));
 		let a = e.getContext("2d"), o = getComputedStyle(e), s = t.store.state.peek(), c = gt(() => t.scale()), l = this.port;
 		a.setTransform(n, 0, 0, n, 0, 0), a.clearRect(0, 0, r, i), a.imageSmoothingEnabled = !1;
-		let u = Ol(l.scale, n, this.rows, this.columns), d = {
-			level: Ol(0, 1, this.rows, this.columns),
+		let u = Ml(l.scale, n, this.rows, this.columns), d = {
+			level: Ml(0, 1, this.rows, this.columns),
 			y: 0,
 			x: 0
-		}, f = kl(l, u, this.rows, this.columns);
-		this.cache.want([d, ...f.filter((e) => Al(e) !== Al(d))]), t.isPreview.value = this.cache.isPreview;
+		}, f = Nl(l, u, this.rows, this.columns);
+		this.cache.want([d, ...f.filter((e) => Pl(e) !== Pl(d))]);
 		let p = this.mostOf([...f, ...f.some((e) => this.cache.get(e)) ? [] : [d]], s.pool);
 		p !== null && p !== t.most.peek() && (t.most.value = p), a.save(), a.beginPath(), a.rect(this.labels, this.labels, l.width, l.height), a.clip();
-		for (let e of f) this.drawTile(a, e, l, c, s.pool);
-		this.drawSelection(a, l, o), a.restore(), this.drawLabels(a, l, o), this.pooled.value = 2 ** u, e.dataset.level = String(u), e.dataset.waiting = String(this.cache.isWaiting);
+		let m = f.map((e) => this.drawTile(a, e, l, c, s.pool));
+		t.isPreview.value = m.some((e) => e?.preview), this.drawSelection(a, l, o), a.restore(), this.drawLabels(a, l, o), this.pooled.value = 2 ** u, e.dataset.level = String(u), e.dataset.waiting = String(this.cache.isWaiting);
 	}
 	mostOf(e, t) {
-		let n = null;
-		for (let r of e) {
-			let e = this.cache.get(r);
+		let { isLong: n } = this, r = null;
+		for (let i of e) {
+			let e = this.cache.get(i);
 			if (!e) continue;
-			let i = this.mosts.get(e) ?? {};
-			this.mosts.set(e, i), i[t] ??= e[t].reduce((e, t) => t > e ? t : e, 0), n = Math.max(n ?? 0, i[t]);
+			let a = this.mosts.get(e) ?? {};
+			this.mosts.set(e, a), a[t] ??= n ? Wl(e[t]) : e[t].reduce((e, t) => t > e ? t : e, 0), r = Math.max(r ?? 0, a[t]);
 		}
-		if (!n || Math.max(this.rows, this.columns) <= 256) return n;
-		let r = 10 ** Math.floor(Math.log10(n)), i = [
+		if (!r || !n) return r;
+		let i = 10 ** Math.floor(Math.log10(r)), a = [
 			1,
 			2,
 			5,
 			10
-		].find((e) => e * r >= n) * r;
-		return n <= 1 ? Math.min(1, i) : i;
+		].find((e) => e * i >= r) * i;
+		return r <= 1 ? Math.min(1, a) : a;
 	}
 	drawTile(e, t, n, r, i) {
 		let a = 256 * 2 ** t.level, o = t, s = this.cache.get(o);
-		for (; !s && o.level < 24;) o = jl(o), s = this.cache.get(o);
+		for (; !s && o.level < 24;) o = Fl(o), s = this.cache.get(o);
 		if (!s) return;
 		let c = this.image(s, r, i), l = o.level - t.level, u = 256 / 2 ** l, d = (t.x - (o.x << l)) * u, f = (t.y - (o.y << l)) * u, p = Math.min(u, s.columns - d), m = Math.min(u, s.rows - f);
-		if (p <= 0 || m <= 0) return;
+		if (p <= 0 || m <= 0) return s;
 		let h = a / u * n.scale, g = (e, t) => this.labels + t + e * n.scale, [_, v] = [g(t.x * a, n.left), g(t.y * a, n.top)];
-		e.drawImage(c, d, f, p, m, _, v, p * h, m * h);
+		return e.drawImage(c, d, f, p, m, _, v, p * h, m * h), s;
+	}
+	get zoom() {
+		if (this.transform.k < 1.001) return null;
+		let { scale: e, left: t, top: n, width: r } = this.port;
+		return [
+			Math.max(0, Math.round(-n / e)),
+			Math.max(0, Math.round(-t / e)),
+			Math.max(1, Math.round(r / e))
+		];
+	}
+	transformFor(e) {
+		if (!e) return hl;
+		let t = this.port.width / e[2];
+		return hl.translate(-e[1] * t, -e[0] * t).scale(t / this.fit);
 	}
 	image(e, t, n) {
 		let r = `${n} ${t.isLog} ${t.most} ${t.table[0]}`, i = this.images.get(e);
 		if (i?.key === r) return i.bitmap;
 		let a = document.createElement("canvas");
-		return a.width = e.columns, a.height = e.rows, a.getContext("2d").putImageData(Dl(e[n], e.rows, e.columns, t), 0, 0), this.images.set(e, {
+		return a.width = e.columns, a.height = e.rows, a.getContext("2d").putImageData(jl(e[n], e.rows, e.columns, t), 0, 0), this.images.set(e, {
 			key: r,
 			bitmap: a
 		}), a;
 	}
 	drawSelection(e, t, n) {
 		let { query: r, key: i } = this.model.store.state.peek(), a = this.model.store.hover.peek(), o = (e, n) => [this.labels + t.left + e * t.scale, (n - e) * t.scale], s = (e, n) => [this.labels + t.top + e * t.scale, (n - e) * t.scale], c = [this.labels + Math.max(0, t.left), Math.min(t.width, t.left + this.columns * t.scale) - Math.max(0, t.left)], l = [this.labels + Math.max(0, t.top), Math.min(t.height, t.top + this.rows * t.scale) - Math.max(0, t.top)];
-		e.lineWidth = 1, e.strokeStyle = n.getPropertyValue("--line"), a.query !== null && zl(e, c, s(a.query, a.query + 1)), a.key !== null && zl(e, o(a.key, a.key + 1), l), e.lineWidth = 2, e.strokeStyle = n.getPropertyValue("--query"), r && zl(e, c, s(...r)), e.strokeStyle = n.getPropertyValue("--key"), i && zl(e, o(...i), l);
+		e.lineWidth = 1, e.strokeStyle = n.getPropertyValue("--line"), a.query !== null && Gl(e, c, s(a.query, a.query + 1)), a.key !== null && Gl(e, o(a.key, a.key + 1), l), e.lineWidth = 2, e.strokeStyle = n.getPropertyValue("--query"), r && Gl(e, c, s(...r)), e.strokeStyle = n.getPropertyValue("--key"), i && Gl(e, o(...i), l);
 	}
 	drawLabels(e, t, n) {
 		let { model: r } = this, i = Math.max(10, Math.min(14, t.scale - 2));
@@ -4909,12 +4974,12 @@ var Il = 64, Ll = 1e6, Rl = class {
 		e.textAlign = "right";
 		for (let n of f(t.top, t.height, l.length, o, c.query)) {
 			let r = this.labels + t.top + (n + .5) * t.scale;
-			r < this.labels || r > this.labels + t.height || (e.fillStyle = d(n, o, c.query, "--query"), e.fillText(Bl(e, l[n], this.labels), this.labels - 6, r));
+			r < this.labels || r > this.labels + t.height || (e.fillStyle = d(n, o, c.query, "--query"), e.fillText(Kl(e, l[n], this.labels), this.labels - 6, r));
 		}
 		e.textAlign = "left";
 		for (let n of f(t.left, t.width, u.length, s, c.key)) {
 			let r = this.labels + t.left + (n + .5) * t.scale;
-			r < this.labels || r > this.labels + t.width || (e.save(), e.translate(r, this.labels - 6), e.rotate(-Math.PI / 2), e.fillStyle = d(n, s, c.key, "--key"), e.fillText(Bl(e, u[n], this.labels), 0, 0), e.restore());
+			r < this.labels || r > this.labels + t.width || (e.save(), e.translate(r, this.labels - 6), e.rotate(-Math.PI / 2), e.fillStyle = d(n, s, c.key, "--key"), e.fillText(Kl(e, u[n], this.labels), 0, 0), e.restore());
 		}
 	}
 	get sight() {
@@ -4929,16 +4994,31 @@ var Il = 64, Ll = 1e6, Rl = class {
 	svg() {
 		let { model: e, canvas: t } = this, n = this.port, r = getComputedStyle(t), { from: i, rows: a, first: o, columns: s } = this.sight, c = document.createElement("canvas"), l = Math.min(n.width, s * n.scale), u = Math.min(n.height, a * n.scale), d = window.devicePixelRatio || 1, [f, p] = [this.labels + Math.max(0, n.left), this.labels + Math.max(0, n.top)];
 		c.width = Math.max(1, Math.round(l * d)), c.height = Math.max(1, Math.round(u * d)), c.getContext("2d").drawImage(t, f * d, p * d, l * d, u * d, 0, 0, c.width, c.height);
-		let [m, h] = [e.queryWords.peek(), e.keyWords.peek()], g = Math.max(8, Math.min(14, n.scale - 2)), _ = Math.max(1, Math.ceil((g + 3) / n.scale)), v = r.getPropertyValue("--ink"), y = [];
-		for (let e = Math.ceil(i / _) * _; e < i + a; e += _) y.push(`<text x="${this.labels - 6}" y="${this.labels + n.top + (e + .5) * n.scale}" dy="0.35em" text-anchor="end">${ln(m[e].slice(0, 40))}</text>`);
-		for (let e = Math.ceil(o / _) * _; e < o + s; e += _) y.push(`<text transform="translate(${this.labels + n.left + (e + .5) * n.scale} ${this.labels - 6}) rotate(-90)" dy="0.35em">${ln(h[e].slice(0, 40))}</text>`);
-		let [b, x] = [f + l + 16, p + u + 16];
-		return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${b} ${x}" width="${b}" height="${x}" font-family="sans-serif" font-size="${g}" fill="${v}"><rect width="${b}" height="${x}" fill="${r.getPropertyValue("--paper")}"/><image x="${f}" y="${p}" width="${l}" height="${u}" href="${c.toDataURL()}"/>${y.join("")}</svg>`;
+		let [m, h] = [e.queryWords.peek(), e.keyWords.peek()], g = Math.max(8, Math.min(14, n.scale - 2)), _ = Math.max(1, Math.ceil((g + 3) / n.scale)), v = r.getPropertyValue("--ink"), y = t.getContext("2d");
+		y.font = `${g}px ${r.fontFamily}`;
+		let b = [];
+		for (let e = Math.ceil(i / _) * _; e < i + a; e += _) b.push(`<text x="${this.labels - 6}" y="${this.labels + n.top + (e + .5) * n.scale}" dy="0.35em" text-anchor="end">${pn(Kl(y, m[e], this.labels))}</text>`);
+		for (let e = Math.ceil(o / _) * _; e < o + s; e += _) b.push(`<text transform="translate(${this.labels + n.left + (e + .5) * n.scale} ${this.labels - 6}) rotate(-90)" dy="0.35em">${pn(Kl(y, h[e], this.labels))}</text>`);
+		let x = e.scale(), S = (e) => `rgb(${[
+			0,
+			1,
+			2
+		].map((t) => x.table[Math.round(e * 255) * 4 + t]).join(" ")})`, C = [
+			0,
+			.25,
+			.5,
+			.75,
+			1
+		].map((e) => `<stop offset="${e}" stop-color="${S(e)}"/>`).join(""), [w, T] = Rl(x, this.isLong), E = p + u + 24, D = `<linearGradient id="ramp">${C}</linearGradient><text x="${f}" y="${E}" dy="0.35em" font-size="11">${w}</text><rect x="${f + 60}" y="${E - 5}" width="96" height="10" fill="url(#ramp)" stroke="${r.getPropertyValue("--line")}"/><text x="${f + 164}" y="${E}" dy="0.35em" font-size="11">${T}</text>`, [O, ee] = [Math.max(f + l + 16, 360), E + 16], k = this.pooled.peek(), te = [e.caption.peek(), k > 1 && `${e.store.now.pool === "max" ? "maximum" : "mean"} of ${k} × ${k}`].filter(Boolean).join(" · ");
+		return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 -28 ${O} ${ee + 28}" width="${O}" height="${ee + 28}" font-family="sans-serif" font-size="${g}" fill="${v}"><rect y="-28" width="${O}" height="${ee + 28}" fill="${r.getPropertyValue("--paper")}"/><text x="8" y="-8" font-size="13">${pn(te)}</text><image x="${f}" y="${p}" width="${l}" height="${u}" href="${c.toDataURL()}"/>${b.join("")}${D}</svg>`;
+	}
+	get isLong() {
+		return Math.max(this.rows, this.columns) > 256;
 	}
 	async table() {
 		let { from: e, rows: t, first: n, columns: r } = this.sight;
-		if (t * r > Ll) throw Error(`${t * r} weights are in sight: zoom in to at most ${Ll}`);
-		let [i, a] = [this.model.queryWords.peek(), this.model.keyWords.peek()], o = this.model.store.lens.peek(), s = [["", ...a.slice(n, n + r)]], c = await tn(this.model.source, o, e, t, n, r);
+		if (t * r > Hl) throw Error(`${t * r} weights are in sight: zoom in to at most ${Hl}`);
+		let [i, a] = [this.model.queryWords.peek(), this.model.keyWords.peek()], o = this.model.store.lens.peek(), s = [[this.model.caption.peek(), ...a.slice(n, n + r)]], c = await rn(this.model.source, o, e, t, n, r);
 		for (let n = 0; n < t; n++) s.push([i[e + n], ...c.subarray(n * r, (n + 1) * r)]);
 		return s;
 	}
@@ -4946,55 +5026,69 @@ var Il = 64, Ll = 1e6, Rl = class {
 		cancelAnimationFrame(this.frame), this.cache.close();
 	}
 };
-function zl(e, [t, n], [r, i]) {
+function Wl(e) {
+	let t = Math.max(1, Math.floor(e.length / 8192)), n = e.filter((e, n) => e > 0 && n % t === 0).sort();
+	return n.length ? n[Math.floor((n.length - 1) * .995)] : 0;
+}
+function Gl(e, [t, n], [r, i]) {
 	e.strokeRect(t - .5, r - .5, Math.max(2, n + 1), Math.max(2, i + 1));
 }
-function Bl(e, t, n) {
+function Kl(e, t, n) {
 	if (e.measureText(t.slice(0, 60)).width <= n - 10 && t.length <= 60) return t;
 	let r = [...t.slice(0, 60)];
 	for (; r.length && e.measureText(`${r.join("")}…`).width > n - 10;) r.pop();
 	return `${r.join("")}…`;
 }
-function Vl({ model: e }) {
+function ql({ model: e }) {
 	let t = P(null), n = V(""), r = V(1), i = it(), [a, o] = [e.queryWords.value.length, e.keyWords.value.length], s = e.store.lens.value;
 	N(() => {
-		let n = t.current, i = new Rl(n, e, a, o, r), { store: s } = e;
+		let n = t.current, i = new Ul(n, e, a, o, r), { store: s } = e;
 		e.kept.value = i;
-		let c = xl().scaleExtent([1, Math.max(1, Il / i.fit)]).extent(() => [[0, 0], [n.clientWidth - i.labels, n.clientHeight - i.labels]]).translateExtent([[0, 0], [i.fit * o, i.fit * a]]).on("zoom", ({ transform: e, sourceEvent: t }) => {
-			i.transform = e, i.draw(), t instanceof MouseEvent && f(t);
-		}), l = ta(n);
-		l.call(c).on("dblclick.zoom", null);
-		let u = B(() => {
+		let c = Tl().extent(() => [[0, 0], [n.clientWidth - i.labels, n.clientHeight - i.labels]]).on("zoom", ({ transform: e, sourceEvent: t }) => {
+			i.transform = e, i.draw(), t instanceof MouseEvent && m(t);
+		}).on("end", () => {
+			`${i.zoom}` != `${s.now.zoom}` && s.set({ zoom: i.zoom });
+		}), l = () => c.scaleExtent([1, Math.max(1, Vl / i.fit)]).translateExtent([[0, 0], [i.fit * o, i.fit * a]]);
+		l();
+		let u = ia(n);
+		u.call(c).on("dblclick.zoom", null);
+		let d = B(() => {
 			s.state.value, s.hover.value, e.ground.value, e.most.value, i.draw();
-		}), d = new ResizeObserver(() => i.draw());
-		d.observe(n);
-		let f = (e) => {
+		}), f = B(() => {
+			`${i.zoom}` != `${s.zoom.value}` && u.call(c.transform, i.transformFor(s.zoom.value));
+		}), p = new ResizeObserver(() => {
+			l(), u.call(c.transform, i.transformFor(s.now.zoom)), i.draw();
+		});
+		p.observe(n);
+		let m = (e) => {
 			let { left: t, top: r } = n.getBoundingClientRect();
 			s.hover.value = i.cellAt(e.clientX - t, e.clientY - r) ?? {
 				query: null,
 				key: null
 			};
-		}, p = () => {
+		}, h = () => {
 			s.hover.value = {
 				query: null,
 				key: null
 			};
-		}, m = (e) => {
+		}, g = (e) => {
 			let { left: t, top: r } = n.getBoundingClientRect(), a = i.cellAt(e.clientX - t, e.clientY - r);
-			a && s.set({
-				query: [a.query, a.query + 1],
-				key: [a.key, a.key + 1]
+			if (!a) return;
+			let [o, c] = [a.query, a.key].map((e) => e === null ? null : [e, e + 1]);
+			s.set({
+				...o && { query: o },
+				...c && { key: c }
 			});
-		}, h = (e) => {
+		}, _ = (e) => {
 			let t = {
 				"+": 1.5,
 				"-": 1 / 1.5,
 				0: 0
 			}[e.detail];
-			t === 0 ? l.call(c.transform, dl) : t && l.call(c.scaleBy, t);
+			t === 0 ? u.call(c.transform, hl) : t && u.call(c.scaleBy, t);
 		};
-		return n.addEventListener("pointermove", f), n.addEventListener("pointerleave", p), n.addEventListener("click", m), n.addEventListener("zoom-by", h), () => {
-			u(), d.disconnect(), l.on(".zoom", null), n.removeEventListener("pointermove", f), n.removeEventListener("pointerleave", p), n.removeEventListener("click", m), n.removeEventListener("zoom-by", h), e.kept.value = null, e.isPreview.value = !1, i.close();
+		return n.addEventListener("pointermove", m), n.addEventListener("pointerleave", h), n.addEventListener("click", g), n.addEventListener("zoom-by", _), () => {
+			d(), f(), p.disconnect(), u.on(".zoom", null), n.removeEventListener("pointermove", m), n.removeEventListener("pointerleave", h), n.removeEventListener("click", g), n.removeEventListener("zoom-by", _), e.kept.value = null, e.isPreview.value = !1, i.close();
 		};
 	}, [
 		s,
@@ -5018,9 +5112,9 @@ function Vl({ model: e }) {
 			n.value = `${a} → ${o}: ${H(e[r])}, ${t === 1 ? "largest" : `rank ${t}`} of its row`;
 		}, () => void 0);
 	}
-	return /* @__PURE__ */ U("figure", {
+	return /* @__PURE__ */ W("figure", {
 		class: "matrix",
-		children: [/* @__PURE__ */ U("canvas", {
+		children: [/* @__PURE__ */ W("canvas", {
 			ref: t,
 			tabIndex: 0,
 			role: "grid",
@@ -5028,25 +5122,26 @@ function Vl({ model: e }) {
 			"aria-rowcount": a,
 			"aria-colcount": o,
 			"aria-activedescendant": i,
-			children: /* @__PURE__ */ U("div", {
+			children: /* @__PURE__ */ W("div", {
 				role: "row",
-				children: /* @__PURE__ */ U("div", {
+				children: /* @__PURE__ */ W("div", {
 					role: "gridcell",
 					id: i,
 					children: n.value || "no cell is selected"
 				})
 			})
-		}), /* @__PURE__ */ U("figcaption", { children: [/* @__PURE__ */ U("output", {
+		}), /* @__PURE__ */ W("figcaption", { children: [/* @__PURE__ */ W("output", {
 			"aria-live": "polite",
 			children: n.value || "Point at a cell, or use the arrow keys."
-		}), /* @__PURE__ */ U(Fl, {
+		}), /* @__PURE__ */ W(Bl, {
 			model: e,
-			pooled: r.value
+			pooled: r.value,
+			isLong: Math.max(a, o) > 256
 		})] })]
 	});
 }
 // src/views/overview.tsx
-var Hl = {
+var Jl = {
 	layer: "layer and head",
 	look: "what the selection looks at",
 	entropy: "entropy, focused first",
@@ -5054,7 +5149,7 @@ var Hl = {
 	first: "attention to the first token",
 	previous: "attention to the token before"
 };
-function Ul({ model: e }) {
+function Yl({ model: e }) {
 	let { store: t, source: n } = e, { heads: r, sort: i, sorted: a } = t.state.value, o = i === "look" && !e.looks.value ? "layer" : i, s = e.statistics.value, c = new Map((e.looks.value ?? []).map((e) => [e.head.join("."), e])), l = (e) => {
 		let t = e.join(".");
 		if (o === "look") return c.get(t)?.weight ?? -1;
@@ -5065,35 +5160,35 @@ function Ul({ model: e }) {
 	let f = [...new Set(u.map(([e]) => e))], p = Math.max(...f.map((e) => n.info.layers[e].heads.length)), m = (e) => o === "layer" ? 0 : o === "entropy" ? -l(e) : Math.max(0, l(e)), h = Math.max(1e-9, ...u.map(m)), g = s.values().next().value?.sampled;
 	function _(n, i) {
 		let a = n.join("."), o = r.filter((e) => e.join(".") !== a);
-		i ? o.length < r.length ? t.set({ heads: o.length ? o : r }) : Wl(e, n) && t.set({ heads: [...r, n] }) : t.set({ heads: [n] });
+		i ? o.length < r.length ? t.set({ heads: o.length ? o : r }) : Xl(e, n) && t.set({ heads: [...r, n] }) : t.set({ heads: [n] });
 	}
-	return /* @__PURE__ */ U("nav", {
+	return /* @__PURE__ */ W("nav", {
 		class: "overview",
 		"aria-label": "Heads",
 		children: [
-			/* @__PURE__ */ U("label", {
+			/* @__PURE__ */ W("label", {
 				class: "field",
-				children: ["Heads by", /* @__PURE__ */ U("select", {
+				children: ["Heads by", /* @__PURE__ */ W("select", {
 					value: i,
 					onChange: (e) => t.set({ sort: e.currentTarget.value }),
-					children: Wt.map((e) => /* @__PURE__ */ U("option", {
+					children: Wt.map((e) => /* @__PURE__ */ W("option", {
 						value: e,
-						children: Hl[e]
+						children: Jl[e]
 					}))
 				})]
 			}),
-			o !== "layer" && /* @__PURE__ */ U("label", {
+			o !== "layer" && /* @__PURE__ */ W("label", {
 				class: "field",
-				children: [/* @__PURE__ */ U("input", {
+				children: [/* @__PURE__ */ W("input", {
 					type: "checkbox",
 					checked: a,
 					onChange: (e) => t.set({ sorted: e.currentTarget.checked })
 				}), "in this order"]
 			}),
-			/* @__PURE__ */ U("ol", {
+			/* @__PURE__ */ W("ol", {
 				class: `heads${d ? " is-grid" : ""}`,
 				style: d ? { gridTemplateColumns: `auto repeat(${p}, minmax(0, 1fr))` } : void 0,
-				children: [d && f.map((e, t) => /* @__PURE__ */ U("li", {
+				children: [d && f.map((e, t) => /* @__PURE__ */ W("li", {
 					class: "quiet",
 					"aria-hidden": "true",
 					style: {
@@ -5103,12 +5198,12 @@ function Ul({ model: e }) {
 					children: n.info.layers[e].label
 				})), u.map((t) => {
 					let n = t.join("."), i = r.findIndex((e) => e.join(".") === n);
-					return /* @__PURE__ */ U("li", {
+					return /* @__PURE__ */ W("li", {
 						style: d ? {
 							gridRow: f.indexOf(t[0]) + 1,
 							gridColumn: t[1] + 2
 						} : void 0,
-						children: /* @__PURE__ */ U(Gl, {
+						children: /* @__PURE__ */ W(Zl, {
 							model: e,
 							head: t,
 							sort: o,
@@ -5122,19 +5217,19 @@ function Ul({ model: e }) {
 					}, n);
 				})]
 			}),
-			/* @__PURE__ */ U("p", {
+			/* @__PURE__ */ W("p", {
 				class: "hint",
 				children: ["Ctrl-click (⌘) for several heads, averaged. Thumbnails show the largest weights.", g && g[0] < g[1] && ` They and the numbers of heads are made of ${g[0]} of ${g[1]} rows.`]
 			})
 		]
 	});
 }
-function Wl(e, [t]) {
+function Xl(e, [t]) {
 	let { layers: n } = e.source.info, r = n[e.store.now.heads[0][0]];
 	return n[t].queries === r.queries && n[t].keys === r.keys;
 }
-function Gl({ model: e, head: t, statistics: n, look: r, sort: i, share: a, isShort: o, isChosen: s, onChoose: c }) {
-	let l = Nn(e.source.info, t), u = e.keyWords.value, d = Tl(1, !1, e.ground.value), f = {
+function Zl({ model: e, head: t, statistics: n, look: r, sort: i, share: a, isShort: o, isChosen: s, onChoose: c }) {
+	let l = U(e.source.info, t), u = e.keyWords.value, d = kl(1, !1, e.ground.value), f = {
 		layer: null,
 		look: r ? `${u[r.key] ?? ""} ${H(r.weight)}` : null,
 		entropy: n ? `${n.entropy.toFixed(2)} nats` : null,
@@ -5142,51 +5237,51 @@ function Gl({ model: e, head: t, statistics: n, look: r, sort: i, share: a, isSh
 		first: n ? H(n.first) : null,
 		previous: n ? H(n.previous) : null
 	}, p = n ? `entropy ${n.entropy.toFixed(2)} nats, distance ${n.distance.toFixed(1)}, first token ${H(n.first)}, token before ${H(n.previous)}` + (n.sampled[0] < n.sampled[1] ? `; from ${n.sampled[0]} of ${n.sampled[1]} rows` : "") : "being computed";
-	return /* @__PURE__ */ U("button", {
+	return /* @__PURE__ */ W("button", {
 		type: "button",
 		class: `head${s ? " is-chosen" : ""}`,
 		"aria-pressed": s,
 		title: `${l}: ${p}`,
 		onClick: (e) => c(e.ctrlKey || e.metaKey || e.shiftKey),
 		children: [
-			/* @__PURE__ */ U(Kl, {
+			/* @__PURE__ */ W(Ql, {
 				model: e,
 				statistics: n
 			}),
-			/* @__PURE__ */ U("span", {
+			/* @__PURE__ */ W("span", {
 				class: "name",
 				style: i === "layer" ? void 0 : {
 					background: d.css(a),
-					color: El(d, a)
+					color: Al(d, a)
 				},
-				children: o ? /* @__PURE__ */ U(A, { children: [/* @__PURE__ */ U("span", {
+				children: o ? /* @__PURE__ */ W(A, { children: [/* @__PURE__ */ W("span", {
 					class: "unseen",
 					children: l
-				}), /* @__PURE__ */ U("span", {
+				}), /* @__PURE__ */ W("span", {
 					"aria-hidden": "true",
 					children: e.source.info.layers[t[0]].heads[t[1]]
 				})] }) : l
 			}),
-			f[i] && /* @__PURE__ */ U("span", {
+			f[i] && /* @__PURE__ */ W("span", {
 				class: o ? "unseen" : "says",
 				children: [" ", f[i]]
 			})
 		]
 	});
 }
-function Kl({ model: e, statistics: t }) {
+function Ql({ model: e, statistics: t }) {
 	let n = P(null), [r, i] = [e.ground.value, e.store.state.value.log];
 	return N(() => {
 		let e = n.current?.getContext("2d");
 		if (!e || !t) return;
 		let [a, o] = t.side, s = 0;
 		for (let e of t.thumbnail) e > s && (s = e);
-		e.canvas.width = o, e.canvas.height = a, e.putImageData(Dl(t.thumbnail, a, o, Tl(s, i, r)), 0, 0);
+		e.canvas.width = o, e.canvas.height = a, e.putImageData(jl(t.thumbnail, a, o, kl(s, i, r)), 0, 0);
 	}, [
 		t,
 		r,
 		i
-	]), /* @__PURE__ */ U("canvas", {
+	]), /* @__PURE__ */ W("canvas", {
 		ref: n,
 		class: "thumbnail",
 		"aria-hidden": "true",
@@ -5196,20 +5291,22 @@ function Kl({ model: e, statistics: t }) {
 	});
 }
 // src/views/products.tsx
-var [ql, Jl, Yl] = [
+var [$l, eu, tu] = [
 	640,
 	260,
 	130
 ];
-function Xl({ model: e }) {
+function nu({ model: e }) {
 	let { store: t, source: n } = e, { heads: r, query: i, key: a, text: s, unit: c } = t.state.value, l = V(null), [u] = r, d = (e, t) => e && o(n.info, u[0], t, s, c).spans[e[0]]?.[0], [f, p] = [d(i, 0), d(a, 1)];
 	N(() => {
 		if (l.value = null, typeof f != "number" || typeof p != "number") return;
-		let e = !1;
-		return n.products(u, s, f, p).then((t) => {
-			e || (l.value = t);
+		let t = !1;
+		return n.products(u, s, f, p).then((e) => {
+			t || (l.value = e);
+		}, (n) => {
+			t || (e.error.value = n.message);
 		}), () => {
-			e = !0;
+			t = !0;
 		};
 	}, [
 		u,
@@ -5221,118 +5318,119 @@ function Xl({ model: e }) {
 	if (N(() => {
 		let t = l.value?.products;
 		if (t) return e.kept.value = {
-			svg: () => an(m.current, on(m.current)),
+			svg: () => cn(m.current, ln(m.current), [[`${U(n.info, u)}: what each dimension of q·k adds to the score`, un(m.current)]]),
 			table: async () => [["dimension", "scale · q · k"], ...Array.from(t, (e, t) => [t, e])]
 		}, () => {
 			e.kept.value = null;
 		};
-	}, [l.value]), typeof f != "number" || typeof p != "number") return /* @__PURE__ */ U("p", {
+	}, [l.value]), typeof f != "number" || typeof p != "number") return /* @__PURE__ */ W("p", {
 		class: "empty",
 		children: "Choose a word (query) and another that it looks at (key, with Alt): then this shows what each dimension of q·k adds to their score."
 	});
-	let h = (e, t) => Pn(o(n.info, u[0], t, s, "pieces").names[e]), g = l.value;
-	if (!g) return /* @__PURE__ */ U("p", {
+	let h = (e, t) => Ln(o(n.info, u[0], t, s, "pieces").names[e]), g = l.value;
+	if (!g) return /* @__PURE__ */ W("p", {
 		class: "empty",
 		children: "…"
 	});
-	if (!g.products) return /* @__PURE__ */ U("p", {
+	if (!g.products) return /* @__PURE__ */ W("p", {
 		class: "empty",
 		children: "Of this layer only the weights were kept, not q and k."
 	});
-	let _ = g.products, v = _.reduce((e, t) => e + t, 0), y = Math.max(1e-9, ..._.map(Math.abs)), b = (ql - 40) / _.length, x = (e) => e / y * (Yl - 24), S = [..._.keys()].sort((e, t) => Math.abs(_[t]) - Math.abs(_[e])).slice(0, 3).map((e) => `${e} (${_[e].toFixed(2)})`);
-	return /* @__PURE__ */ U("figure", {
+	let _ = g.products, v = _.reduce((e, t) => e + t, 0), y = Math.max(1e-9, ..._.map(Math.abs)), b = ($l - 40) / _.length, x = (e) => e / y * (tu - 24), S = [..._.keys()].sort((e, t) => Math.abs(_[t]) - Math.abs(_[e])).slice(0, 3).map((e) => `${e} (${_[e].toFixed(2)})`);
+	return /* @__PURE__ */ W("figure", {
 		class: "products",
-		children: [/* @__PURE__ */ U("svg", {
+		children: [/* @__PURE__ */ W("svg", {
 			ref: m,
-			viewBox: `0 0 ${ql} ${Jl}`,
+			viewBox: `0 0 ${$l} ${eu}`,
 			role: "img",
 			"aria-label": `What each of ${_.length} dimensions adds to the score ${v.toFixed(3)}`,
 			children: [
-				/* @__PURE__ */ U("line", {
+				/* @__PURE__ */ W("line", {
 					x1: "30",
-					x2: ql - 10,
-					y1: Yl,
-					y2: Yl,
+					x2: $l - 10,
+					y1: tu,
+					y2: tu,
 					class: "axis"
 				}),
-				Array.from(_, (e, t) => /* @__PURE__ */ U("rect", {
+				Array.from(_, (e, t) => /* @__PURE__ */ W("rect", {
 					x: 30 + t * b + b * .1,
 					width: b * .8,
-					y: e > 0 ? Yl - x(e) : Yl,
+					y: e > 0 ? tu - x(e) : tu,
 					height: Math.max(.5, Math.abs(x(e))),
 					class: e > 0 ? "adds" : "takes",
-					children: /* @__PURE__ */ U("title", { children: `dimension ${t}: ${e.toFixed(4)}` })
+					children: /* @__PURE__ */ W("title", { children: `dimension ${t}: ${e.toFixed(4)}` })
 				})),
-				/* @__PURE__ */ U("text", {
+				/* @__PURE__ */ W("text", {
 					x: "4",
 					y: "22",
 					children: `+${y.toFixed(2)}`
 				}),
-				/* @__PURE__ */ U("text", {
+				/* @__PURE__ */ W("text", {
 					x: "4",
-					y: Jl - 12,
+					y: eu - 12,
 					children: `−${y.toFixed(2)}`
 				})
 			]
-		}), /* @__PURE__ */ U("figcaption", {
+		}), /* @__PURE__ */ W("figcaption", {
 			class: "text",
 			children: [
-				Nn(n.info, u),
+				U(n.info, u),
 				": ",
-				/* @__PURE__ */ U("bdi", { children: h(f, 0) }),
+				/* @__PURE__ */ W("bdi", { children: h(f, 0) }),
 				" → ",
-				/* @__PURE__ */ U("bdi", { children: h(p, 1) }),
+				/* @__PURE__ */ W("bdi", { children: h(p, 1) }),
 				", scale · Σ q·k = ",
 				v.toFixed(3),
 				" over ",
 				_.length,
 				" dimensions, which makes the weight",
 				" ",
-				/* @__PURE__ */ U("strong", { children: H(g.weight) }),
+				/* @__PURE__ */ W("strong", { children: H(g.weight) }),
 				". Most of it from dimensions ",
 				S.join(", "),
 				".",
+				t.state.value.hide !== "nothing" && " It is the weight before anything is hidden.",
 				c === "words" && " Of a word with several pieces the first is shown."
 			]
 		})]
 	});
 }
 // src/views/words.tsx
-var Zl = 300;
-function Ql({ model: e }) {
+var ru = 300;
+function iu({ model: e }) {
 	let { store: t } = e, { query: n, key: r } = t.state.value, i = !n && !!r, a = e.queried.value, o = e.isSelf.value, s = i ? e.column.value : e.row.value;
-	return /* @__PURE__ */ U("section", {
+	return /* @__PURE__ */ W("section", {
 		class: "words",
 		"aria-label": "The text",
-		children: [/* @__PURE__ */ U("div", {
+		children: [/* @__PURE__ */ W("div", {
 			class: "lines",
-			children: [!o && /* @__PURE__ */ U(eu, {
+			children: [!o && /* @__PURE__ */ W(ou, {
 				model: e,
 				side: "query",
 				label: "from"
-			}), /* @__PURE__ */ U(eu, {
+			}), /* @__PURE__ */ W(ou, {
 				model: e,
 				side: o ? i ? "key-self" : "self" : "key",
 				label: o ? null : "to"
 			})]
-		}), /* @__PURE__ */ U("div", {
+		}), /* @__PURE__ */ W("div", {
 			class: "below",
 			children: [
-				/* @__PURE__ */ U("p", {
+				/* @__PURE__ */ W("p", {
 					class: "hint",
 					"aria-live": "polite",
-					children: a ? `Shaded by what “${Fn(e.queryWords.value, a)}” looks at` : r ? `Shaded by what looks at “${Fn(e.keyWords.value, r)}”` : `Choose a ${e.hasPatches.value[0] ? "patch" : "word"} to see what it looks at; drag over several.`
+					children: a ? `Shaded by what “${Rn(e.queryWords.value, a)}” looks at` : r ? `Shaded by what looks at “${Rn(e.keyWords.value, r)}”` : `Choose a ${e.hasPatches.value[0] ? "patch" : "word"} to see what it looks at; drag over several.`
 				}),
-				s && /* @__PURE__ */ U(Pl, { scale: Tl(tu(s), t.state.value.log, e.ground.value) }),
-				o && /* @__PURE__ */ U("label", {
+				s && /* @__PURE__ */ W(zl, { scale: kl(su(s), t.state.value.log, e.ground.value) }),
+				o && /* @__PURE__ */ W("label", {
 					class: "field",
-					children: ["a click chooses", /* @__PURE__ */ U("select", {
+					children: ["a click chooses", /* @__PURE__ */ W("select", {
 						value: e.picks.value,
 						onChange: (t) => e.picks.value = t.currentTarget.value,
-						children: [/* @__PURE__ */ U("option", {
+						children: [/* @__PURE__ */ W("option", {
 							value: "query",
 							children: "who looks (query)"
-						}), /* @__PURE__ */ U("option", {
+						}), /* @__PURE__ */ W("option", {
 							value: "key",
 							children: "what is looked at (key)"
 						})]
@@ -5342,7 +5440,7 @@ function Ql({ model: e }) {
 		})]
 	});
 }
-function $l({ model: e }) {
+function au({ model: e }) {
 	let t = V("");
 	function n(n) {
 		let r = n.toLocaleLowerCase(), i = e.queryWords.value, a = (e.store.now.query?.[0] ?? -1) + 1;
@@ -5355,13 +5453,13 @@ function $l({ model: e }) {
 		}
 		t.value = r ? "no such word" : "";
 	}
-	return /* @__PURE__ */ U("form", {
+	return /* @__PURE__ */ W("form", {
 		class: "find",
 		role: "search",
 		onSubmit: (e) => {
 			e.preventDefault(), n(e.currentTarget.querySelector("input").value);
 		},
-		children: [/* @__PURE__ */ U("input", {
+		children: [/* @__PURE__ */ W("input", {
 			type: "search",
 			"aria-label": "Find a word",
 			placeholder: "find a word  /",
@@ -5369,20 +5467,20 @@ function $l({ model: e }) {
 			onKeyDown: (e) => {
 				e.key === "Escape" && e.currentTarget.blur();
 			}
-		}), /* @__PURE__ */ U("span", {
+		}), /* @__PURE__ */ W("span", {
 			role: "status",
 			class: "hint",
 			children: t.value
 		})]
 	});
 }
-function eu({ model: e, side: t, label: n }) {
-	let { store: r } = e, { query: i, key: a } = r.state.value, o = t === "query" ? e.queryWords.value : e.keyWords.value, s = t === "query" ? e.querySpecial.value : e.keySpecial.value, c = t === "query" || t === "key-self" ? e.column.value : e.row.value, l = c && c.length === o.length ? c : null, u = Tl(l ? tu(l) : 1, r.state.value.log, e.ground.value), d = P(null), f = t !== "key", p = e.hasPatches.value[t === "query" ? 0 : 1], m = V(0), h = f ? i ?? a : a;
+function ou({ model: e, side: t, label: n }) {
+	let { store: r } = e, { query: i, key: a } = r.state.value, o = t === "query" ? e.queryWords.value : e.keyWords.value, s = t === "query" ? e.querySpecial.value : e.keySpecial.value, c = t === "query" || t === "key-self" ? e.column.value : e.row.value, l = c && c.length === o.length ? c : null, u = kl(l ? su(l) : 1, r.state.value.log, e.ground.value), d = P(null), f = t !== "key", p = e.hasPatches.value[t === "query" ? 0 : 1], m = V(0), h = f ? i ?? a : a;
 	N(() => {
 		let [e] = h ?? [m.peek()];
-		(e < m.peek() || e >= m.peek() + Zl) && (m.value = Math.max(0, e - Zl / 2));
+		(e < m.peek() || e >= m.peek() + ru) && (m.value = Math.max(0, e - ru / 2));
 	}, [h?.[0], o]);
-	let g = Math.min(m.value, Math.max(0, o.length - Zl)), _ = P(null);
+	let g = Math.min(m.value, Math.max(0, o.length - ru)), _ = P(null);
 	N(() => {
 		let e = h && _.current?.querySelector(`[data-at="${h[0]}"]`), t = e?.closest(".lines");
 		if (!e || !t) return;
@@ -5395,17 +5493,17 @@ function eu({ model: e, side: t, label: n }) {
 		let f = c && c[0] === l && c[1] === u ? null : [l, u];
 		r.set(s ? { key: f } : { query: f });
 	}
-	return /* @__PURE__ */ U(A, { children: [/* @__PURE__ */ U("p", {
+	return /* @__PURE__ */ W(A, { children: [/* @__PURE__ */ W("p", {
 		ref: _,
 		class: "line",
-		children: [n && /* @__PURE__ */ U("span", {
+		children: [n && /* @__PURE__ */ W("span", {
 			class: "side",
 			children: n
-		}), o.slice(g, g + Zl).map((e, n) => {
+		}), o.slice(g, g + ru).map((e, n) => {
 			let o = g + n;
 			if (p && !s[o]) return null;
 			let c = l ? l[o] : 0, m = f && i !== null && o >= i[0] && o < i[1], h = t !== "query" && a !== null && o >= a[0] && o < a[1];
-			return /* @__PURE__ */ U("button", {
+			return /* @__PURE__ */ W("button", {
 				type: "button",
 				"data-at": o,
 				class: `chip${m ? " is-query" : ""}${h ? " is-key" : ""}`,
@@ -5413,7 +5511,7 @@ function eu({ model: e, side: t, label: n }) {
 				title: l ? `${e}: ${H(c)}` : e,
 				style: l ? {
 					background: u.css(c),
-					color: El(u, c)
+					color: Al(u, c)
 				} : void 0,
 				onClick: (e) => v(o, e),
 				onMouseDown: (e) => {
@@ -5436,99 +5534,102 @@ function eu({ model: e, side: t, label: n }) {
 					query: null,
 					key: null
 				},
-				children: /* @__PURE__ */ U("bdi", { children: e })
+				children: /* @__PURE__ */ W("bdi", { children: e })
 			}, o);
 		})]
-	}), o.length > Zl && !p && /* @__PURE__ */ U("label", {
+	}), o.length > ru && !p && /* @__PURE__ */ W("label", {
 		class: "field",
 		children: [
 			g + 1,
 			"–",
-			g + Zl,
+			g + ru,
 			" of ",
 			o.length,
-			/* @__PURE__ */ U("input", {
+			/* @__PURE__ */ W("input", {
 				type: "range",
 				min: 0,
-				max: o.length - Zl,
+				max: o.length - ru,
 				value: g,
 				onInput: (e) => m.value = Number(e.currentTarget.value)
 			})
 		]
 	})] });
 }
-function tu(e) {
+function su(e) {
 	let t = 0;
 	for (let n of e) n > t && (t = n);
 	return t;
 }
 // src/views/app.tsx
-var nu = {
+var cu = {
 	matrix: "Matrix",
 	arcs: "Arcs",
 	products: "q·k",
 	image: "Image"
-}, ru = {
+}, lu = {
 	nothing: "nothing",
 	special: "special tokens",
 	first: "first token"
 };
-function iu({ model: e }) {
-	let { store: t, source: n } = e, r = P(null), i = V(!1), a = t.state.value, o = e.views.value, s = a.heads.map((e) => Nn(n.info, e)), c = o.includes(a.view) ? a.view : "matrix", l = s.join(" + ") + (s.length > 1 && c !== "arcs" && c !== "products" ? ", averaged" : "");
+function uu({ model: e }) {
+	let { store: t, source: n } = e, r = P(null), i = V(!1), a = t.state.value, o = e.views.value, s = e.view.value;
 	return N(() => {
-		let t = (t) => Jn(t, e, r.current, () => i.value = !i.value), n = r.current.getRootNode();
+		let t = (t) => Zn(t, e, r.current, () => i.value = !i.value), n = r.current.getRootNode();
 		return n.addEventListener("keydown", t), () => n.removeEventListener("keydown", t);
-	}, [e]), /* @__PURE__ */ U("div", {
+	}, [e]), /* @__PURE__ */ W("div", {
 		ref: r,
 		class: "clearhead",
 		"data-theme": e.ground.value,
 		children: [
-			/* @__PURE__ */ U("header", { children: [/* @__PURE__ */ U("h1", { children: /* @__PURE__ */ U("bdi", { children: n.info.title }) }), /* @__PURE__ */ U("button", {
+			/* @__PURE__ */ W("header", { children: [/* @__PURE__ */ W("h1", { children: /* @__PURE__ */ W("bdi", { children: n.info.title }) }), /* @__PURE__ */ W("button", {
 				type: "button",
 				class: "plain",
 				onClick: () => i.value = !0,
 				"aria-haspopup": "dialog",
 				children: "Keys, and what weights do not show"
 			})] }),
-			/* @__PURE__ */ U(Ul, { model: e }),
-			/* @__PURE__ */ U("main", { children: [
-				/* @__PURE__ */ U(Ql, { model: e }),
-				/* @__PURE__ */ U("div", {
-					class: "tabs",
-					role: "tablist",
-					"aria-label": "Views",
+			/* @__PURE__ */ W(Yl, { model: e }),
+			/* @__PURE__ */ W("main", { children: [
+				/* @__PURE__ */ W(iu, { model: e }),
+				/* @__PURE__ */ W("div", {
+					class: "bar-of-views",
 					children: [
-						o.map((e) => /* @__PURE__ */ U("button", {
-							type: "button",
-							role: "tab",
-							"aria-selected": e === c,
-							onClick: () => t.set({ view: e }),
-							children: nu[e]
-						})),
-						/* @__PURE__ */ U("span", {
-							class: "chosen",
-							children: l
+						/* @__PURE__ */ W("div", {
+							class: "tabs",
+							role: "tablist",
+							"aria-label": "Views",
+							children: o.map((e) => /* @__PURE__ */ W("button", {
+								type: "button",
+								role: "tab",
+								"aria-selected": e === s,
+								onClick: () => t.set({ view: e }),
+								children: cu[e]
+							}))
 						}),
-						/* @__PURE__ */ U($l, { model: e })
+						/* @__PURE__ */ W("span", {
+							class: "chosen",
+							children: e.caption.value
+						}),
+						/* @__PURE__ */ W(au, { model: e })
 					]
 				}),
-				/* @__PURE__ */ U("section", {
+				/* @__PURE__ */ W("section", {
 					role: "tabpanel",
-					"aria-label": nu[c],
+					"aria-label": cu[s],
 					class: "view",
 					children: [
-						c === "matrix" && /* @__PURE__ */ U(Vl, { model: e }),
-						c === "arcs" && /* @__PURE__ */ U(Un, { model: e }),
-						c === "products" && /* @__PURE__ */ U(Xl, { model: e }),
-						c === "image" && /* @__PURE__ */ U(Zn, { model: e })
+						s === "matrix" && /* @__PURE__ */ W(ql, { model: e }),
+						s === "arcs" && /* @__PURE__ */ W(Kn, { model: e }),
+						s === "products" && /* @__PURE__ */ W(nu, { model: e }),
+						s === "image" && /* @__PURE__ */ W(er, { model: e })
 					]
 				})
 			] }),
-			/* @__PURE__ */ U(er, { model: e }),
-			/* @__PURE__ */ U("footer", {
+			/* @__PURE__ */ W(rr, { model: e }),
+			/* @__PURE__ */ W("footer", {
 				"aria-label": "How it is shown",
 				children: [
-					/* @__PURE__ */ U(au, {
+					/* @__PURE__ */ W(du, {
 						label: "by",
 						value: a.unit,
 						options: {
@@ -5537,7 +5638,7 @@ function iu({ model: e }) {
 						},
 						onChange: (t) => e.change(t)
 					}),
-					/* @__PURE__ */ U(au, {
+					/* @__PURE__ */ W(du, {
 						label: "scale",
 						value: a.log ? "log" : "linear",
 						options: {
@@ -5546,13 +5647,13 @@ function iu({ model: e }) {
 						},
 						onChange: (e) => t.set({ log: e === "log" })
 					}),
-					/* @__PURE__ */ U(au, {
+					/* @__PURE__ */ W(du, {
 						label: "hide",
 						value: a.hide,
-						options: Object.fromEntries(Gt.map((e) => [e, ru[e]])),
+						options: Object.fromEntries(Gt.map((e) => [e, lu[e]])),
 						onChange: (e) => t.set({ hide: e })
 					}),
-					/* @__PURE__ */ U(au, {
+					/* @__PURE__ */ W(du, {
 						label: "zoomed out",
 						value: a.pool,
 						options: {
@@ -5561,14 +5662,14 @@ function iu({ model: e }) {
 						},
 						onChange: (e) => t.set({ pool: e })
 					}),
-					e.steps > 1 && /* @__PURE__ */ U("label", {
+					e.steps > 1 && /* @__PURE__ */ W("label", {
 						class: "field",
 						children: [
 							"step ",
 							e.step.value + 1,
 							" of ",
 							e.steps,
-							/* @__PURE__ */ U("input", {
+							/* @__PURE__ */ W("input", {
 								type: "range",
 								min: 0,
 								max: e.steps - 1,
@@ -5577,7 +5678,7 @@ function iu({ model: e }) {
 							})
 						]
 					}),
-					n.info.batch > 1 && /* @__PURE__ */ U(au, {
+					n.info.batch > 1 && /* @__PURE__ */ W(du, {
 						label: "text",
 						value: `${a.text}`,
 						options: Object.fromEntries(Array.from({ length: n.info.batch }, (e, t) => [`${t}`, `${t + 1} of ${n.info.batch}`])),
@@ -5587,31 +5688,31 @@ function iu({ model: e }) {
 							key: null
 						})
 					}),
-					/* @__PURE__ */ U(au, {
+					/* @__PURE__ */ W(du, {
 						label: "theme",
 						value: a.theme,
 						options: Object.fromEntries(Kt.map((e) => [e, e])),
 						onChange: (e) => t.set({ theme: e })
 					}),
-					/* @__PURE__ */ U(Gn, { model: e })
+					/* @__PURE__ */ W(Jn, { model: e })
 				]
 			}),
-			e.error.value && /* @__PURE__ */ U("p", {
+			e.error.value && /* @__PURE__ */ W("p", {
 				role: "alert",
 				class: "error",
 				children: e.error.value
 			}),
-			i.value && /* @__PURE__ */ U(Yn, { onClose: () => i.value = !1 })
+			i.value && /* @__PURE__ */ W(Qn, { onClose: () => i.value = !1 })
 		]
 	});
 }
-function au({ label: e, value: t, options: n, onChange: r }) {
-	return /* @__PURE__ */ U("label", {
+function du({ label: e, value: t, options: n, onChange: r }) {
+	return /* @__PURE__ */ W("label", {
 		class: "field",
-		children: [e, /* @__PURE__ */ U("select", {
+		children: [e, /* @__PURE__ */ W("select", {
 			value: t,
 			onChange: (e) => r(e.currentTarget.value),
-			children: Object.entries(n).map(([e, t]) => /* @__PURE__ */ U("option", {
+			children: Object.entries(n).map(([e, t]) => /* @__PURE__ */ W("option", {
 				value: e,
 				children: t
 			}))
@@ -5619,9 +5720,9 @@ function au({ label: e, value: t, options: n, onChange: r }) {
 	});
 }
 // src/views/model.ts
-var ou = 4096, su = 150;
-function cu(e, t) {
-	let n = (e, n) => t.layers[e].queries === t.layers[n].queries && t.layers[e].keys === t.layers[n].keys, r = e.heads.filter(([e, n]) => n < (t.layers[e]?.heads.length ?? 0)), i = r.filter(([e]) => n(e, r[0][0])), a = e.text < t.batch ? e.text : 0, [[s]] = i.length ? i : qt.heads, c = (n, r) => {
+var fu = 4096, pu = 150;
+function mu(e, t) {
+	let n = (e, n) => t.layers[e].queries === t.layers[n].queries && t.layers[e].keys === t.layers[n].keys, r = e.heads.filter(([e, n]) => n < (t.layers[e]?.heads.length ?? 0)).filter((e, t, n) => n.findIndex((t) => `${t}` == `${e}`) === t), i = r.filter(([e]) => n(e, r[0][0])), a = e.text < t.batch ? e.text : 0, [[s]] = i.length ? i : qt.heads, c = (n, r) => {
 		let i = o(t, s, r, a, e.unit).names.length;
 		return n && n[0] < i ? [n[0], Math.min(n[1], i)] : null;
 	};
@@ -5633,7 +5734,7 @@ function cu(e, t) {
 		key: c(e.key, 1)
 	};
 }
-var lu = 60, uu = class {
+var hu = 60, gu = class {
 	store;
 	source;
 	systemIsDark;
@@ -5646,6 +5747,8 @@ var lu = 60, uu = class {
 	picture;
 	hasPatches;
 	views;
+	view;
+	caption;
 	ground;
 	row = R(null);
 	column = R(null);
@@ -5666,13 +5769,22 @@ var lu = 60, uu = class {
 			let { heads: n, text: i, unit: a } = e.state.value;
 			return o(r, n[0][0], t, i, a);
 		}), [s, c] = [a(0), a(1)];
-		this.queryWords = z(() => s.value.names.map(Pn)), this.keyWords = z(() => c.value.names.map(Pn)), this.queried = z(() => {
+		this.queryWords = z(() => s.value.names.map(Ln)), this.keyWords = z(() => c.value.names.map(Ln)), this.queried = z(() => {
 			let [{ query: t, key: n }, r] = [e.state.value, e.hover.value];
 			return t ?? (r.query !== null && r.key === null && !n ? [r.query, r.query + 1] : null);
 		}), this.querySpecial = z(() => s.value.special), this.keySpecial = z(() => c.value.special), this.isSelf = z(() => `${i.value.sides[0]}` == `${i.value.sides[1]}` && i.value.queries === i.value.keys), this.picture = z(() => r.pictures?.[e.state.value.text] ?? null), this.hasPatches = z(() => {
 			let e = this.picture.value, t = e ? e.first + e.grid[0] * e.grid[1] : -1;
 			return [s.value.names.length === t, c.value.names.length === t];
-		}), this.views = z(() => Ut.filter((e) => e !== "image" || this.hasPatches.value[1])), this.ground = z(() => {
+		}), this.views = z(() => Ut.filter((e) => e !== "image" || this.hasPatches.value[1])), this.view = z(() => this.views.value.includes(e.state.value.view) ? e.state.value.view : "matrix"), this.caption = z(() => {
+			let { heads: t, hide: n, log: i } = e.state.value, a = this.view.value, o = a === "arcs", s = t.map((e) => U(r, e));
+			return [
+				a === "products" ? s[0] : s.join(" + "),
+				s.length > 1 && !o && a !== "products" && `mean of ${s.length} heads`,
+				n === "special" && "special tokens hidden, rows renormalised",
+				n === "first" && "first token hidden, rows renormalised",
+				i && !o && a !== "products" && "log scale"
+			].filter(Boolean).join(" · ");
+		}), this.ground = z(() => {
 			let { theme: t } = e.state.value;
 			return t === "system" ? n.value ? "dark" : "light" : t;
 		}), this.ask();
@@ -5712,7 +5824,7 @@ var lu = 60, uu = class {
 		return t === "special" ? this.keySpecial.value.slice(...e).some(Boolean) : t === "first" && e[0] === 0;
 	}
 	scale(e = this.most.value) {
-		return Tl(e, this.store.state.value.log, this.ground.value);
+		return kl(e, this.store.state.value.log, this.ground.value);
 	}
 	ask() {
 		let { store: e, source: t } = this, n = (e) => this.stops.push(B(() => {
@@ -5723,9 +5835,11 @@ var lu = 60, uu = class {
 		})), r = (e, t) => n((n) => {
 			let r = t(n);
 			r || (e.value = null);
-			let i = r && setTimeout(() => e.value = null, su);
+			let i = r && setTimeout(() => e.value = null, pu);
 			return i && n.addEventListener("abort", () => clearTimeout(i)), r?.then((t) => {
 				clearTimeout(i), e.value = t;
+			}, (t) => {
+				throw t.name !== "AbortError" && (e.value = null), t;
 			});
 		});
 		r(this.row, (n) => {
@@ -5739,7 +5853,7 @@ var lu = 60, uu = class {
 				e.lens.value,
 				e.query.value,
 				e.key.value
-			], o = a && this.queryWords.value.length <= ou ? [0, this.queryWords.value.length] : null, s = i ?? o;
+			], o = a && this.queryWords.value.length <= fu ? [0, this.queryWords.value.length] : null, s = i ?? o;
 			return s && t.looks(r, s, a, n);
 		}), n((n) => {
 			let r = e.whole.value;
@@ -5748,22 +5862,22 @@ var lu = 60, uu = class {
 				a = !1, n.aborted || (this.statistics.value = new Map(i));
 			};
 			return Promise.all(this.heads.map(async (e) => {
-				i.set(e.join("."), await t.statistics(e, r, n)), a || setTimeout(o, lu), a = !0;
+				i.set(e.join("."), await t.statistics(e, r, n)), a || setTimeout(o, hu), a = !0;
 			})).then(() => void 0);
 		});
 	}
 	close() {
 		for (let e of this.stops) e();
 	}
-}, du = [
+}, _u = [
 	({ body: e }) => e.dataset.jpThemeLight ? e.dataset.jpThemeLight === "false" : null,
 	({ body: e }) => e.dataset.vscodeThemeKind ? /dark|high-contrast$/.test(e.dataset.vscodeThemeKind) : null,
 	({ body: e }) => e.matches(".dark-theme, .light-theme") ? e.matches(".dark-theme") : null,
 	({ documentElement: e }) => e.hasAttribute("theme") ? e.getAttribute("theme") === "dark" : null
 ];
-function fu(e) {
+function vu(e) {
 	let t = window.matchMedia("(prefers-color-scheme: dark)"), n = R(!1), r = () => {
-		let r = du.map((t) => t(e)).find((e) => e !== null);
+		let r = _u.map((t) => t(e)).find((e) => e !== null);
 		n.value = r ?? t.matches;
 	};
 	r(), t.addEventListener("change", r);
@@ -5785,35 +5899,35 @@ function fu(e) {
 	};
 }
 // src/host/mount.tsx
-function pu(e, t, n) {
-	let r = new en($t(n, qt), (e) => cu(e, t.info)), i = fu(e.ownerDocument), a = new uu(r, t, i.isDark);
-	return e.textContent = "", e.classList.add("clearhead-root"), He(/* @__PURE__ */ U(iu, { model: a }), e), {
+function yu(e, t, n) {
+	let r = new nn(en(n, qt), (e) => mu(e, t.info)), i = vu(e.ownerDocument), a = new gu(r, t, i.isDark);
+	return e.textContent = "", e.classList.add("clearhead-root"), He(/* @__PURE__ */ W(uu, { model: a }), e), {
 		model: a,
 		close() {
 			He(null, e), a.close(), t.close(), i.close();
 		}
 	};
 }
-async function mu(e) {
+async function bu(e) {
 	let t = document.getElementById("clearhead");
 	try {
-		let { source: n, start: r } = await e(), { model: i } = pu(t, n, r);
+		let { source: n, start: r } = await e(), { model: i } = yu(t, n, r);
 		i.store.follow(window), B(() => void (document.documentElement.dataset.theme = i.ground.value)), document.title = `${n.info.title} – clearhead`;
 	} catch (e) {
 		t.textContent = e instanceof Error ? e.message : String(e), t.setAttribute("role", "alert");
 	}
 }
 // src/host/page.ts
-function hu(e) {
+function xu(e) {
 	let t = Uint8Array.fromBase64;
 	if (t) return t(e);
 	let n = atob(e), r = new Uint8Array(n.length);
 	for (let e = 0; e < r.length; e++) r[e] = n.charCodeAt(e);
 	return r;
 }
-function gu() {
-	return mu(async () => {
-		let e = (e) => document.getElementById(e)?.textContent ?? "", t = JSON.parse(e("options")), n = await ee(hu(e("capture").trim()), t);
+function Su() {
+	return bu(async () => {
+		let e = (e) => document.getElementById(e)?.textContent ?? "", t = JSON.parse(e("options")), n = await ee(xu(e("capture").trim()), t);
 		return document.getElementById("capture")?.remove(), {
 			source: n,
 			start: t.start
@@ -5821,8 +5935,8 @@ function gu() {
 	});
 }
 // src/data/remote.ts
-var _u = 400, vu = 2;
-function yu({ heads: e, unit: t, hide: n, text: r }) {
+var Cu = 400, wu = 2;
+function Tu({ heads: e, unit: t, hide: n, text: r }) {
 	return {
 		heads: e.map((e) => e.join(".")).join(","),
 		unit: t,
@@ -5830,7 +5944,7 @@ function yu({ heads: e, unit: t, hide: n, text: r }) {
 		text: r
 	};
 }
-async function bu(e, t, n) {
+async function Eu(e, t, n) {
 	let r = new URLSearchParams(Object.entries(t).map(([e, t]) => [e, String(t)])), i;
 	try {
 		i = await fetch(`${e}?${r}`, {
@@ -5845,27 +5959,27 @@ async function bu(e, t, n) {
 	let { error: a } = await i.json().catch(() => ({}));
 	throw Error(a ?? `The server answers ${i.status}.`);
 }
-function xu(e, t) {
+function Du(e, t) {
 	return [new Int32Array(e, 0, t), new Float32Array(e, 4 * t)];
 }
-function Su(e, t) {
+function Ou(e, t) {
 	let n = Array(e).fill(!1);
 	for (let e of t) n[e] = !0;
 	return n;
 }
-function Cu({ pieces: e, special: t, word_of: n, words: r, word_special: i }) {
+function ku({ pieces: e, special: t, word_of: n, words: r, word_special: i }) {
 	return {
 		text: "",
 		pieces: e,
 		offsets: [],
-		special: Su(e.length, t),
+		special: Ou(e.length, t),
 		padding: [],
 		word_of: n,
 		words: r,
-		word_special: Su(r.length, i)
+		word_special: Ou(r.length, i)
 	};
 }
-var wu = (e, t) => new Promise((n, r) => {
+var Au = (e, t) => new Promise((n, r) => {
 	let i = () => {
 		clearTimeout(a), r(new DOMException("no longer wanted", "AbortError"));
 	}, a = setTimeout(() => {
@@ -5873,7 +5987,7 @@ var wu = (e, t) => new Promise((n, r) => {
 	}, e);
 	t?.aborted ? i() : t?.addEventListener("abort", i, { once: !0 });
 });
-function Tu(e) {
+function ju(e) {
 	let t = [], n = 0;
 	return async (r, i) => {
 		n >= e ? await new Promise((e) => t.push(e)) : n++;
@@ -5885,29 +5999,29 @@ function Tu(e) {
 		}
 	};
 }
-async function Eu() {
-	let e = await (await bu("info", {})).json(), t = {
+async function Mu() {
+	let e = await (await Eu("info", {})).json(), t = {
 		...e,
 		texts: {
-			tokens: e.texts.tokens?.map(Cu) ?? null,
-			source_tokens: e.texts.source_tokens?.map(Cu) ?? null
+			tokens: e.texts.tokens?.map(ku) ?? null,
+			source_tokens: e.texts.source_tokens?.map(ku) ?? null
 		}
-	}, n = R(null), r = Tu(vu), i = 0;
+	}, n = R(null), r = ju(wu), i = 0;
 	async function a(e, t) {
 		i++;
 		try {
 			for (;;) {
-				let r = await (await bu("progress", yu(e), t)).json();
+				let r = await (await Eu("progress", Tu(e), t)).json();
 				if (n.value = r, r.done === r.of) return;
-				await wu(_u, t);
+				await Au(Cu, t);
 			}
 		} finally {
 			--i || (n.value = null);
 		}
 	}
 	async function o(e, t, n, r, i) {
-		let [[s, c, l, u], d] = xu(await (await bu("tile", {
-			...yu(e),
+		let [[s, c, l, u], d] = Du(await (await Eu("tile", {
+			...Tu(e),
 			level: t,
 			y: n,
 			x: r
@@ -5925,23 +6039,23 @@ async function Eu() {
 			max: p
 		};
 	}
-	let s = async (e, t, n) => new Float32Array(await (await bu(e, t, n)).arrayBuffer());
+	let s = async (e, t, n) => new Float32Array(await (await Eu(e, t, n)).arrayBuffer());
 	return {
 		info: t,
 		progress: n,
 		rows: (e, t, n, r) => s("rows", {
-			...yu(e),
+			...Tu(e),
 			from: t,
 			to: n
 		}, r),
 		columns: (e, t, n, r) => s("columns", {
-			...yu(e),
+			...Tu(e),
 			from: t,
 			to: n
 		}, r),
 		tile: o,
 		async products([e, t], n, r, i) {
-			let a = await (await bu("products", {
+			let a = await (await Eu("products", {
 				layer: e,
 				head: t,
 				text: n,
@@ -5955,20 +6069,20 @@ async function Eu() {
 		},
 		async looks(e, t, n, r) {
 			let i = {
-				...yu(e),
+				...Tu(e),
 				from: t[0],
 				to: t[1]
 			};
 			return n && Object.assign(i, {
 				first: n[0],
 				last: n[1]
-			}), (await (await bu("looks", i, r)).json()).map((e) => ({
+			}), (await (await Eu("looks", i, r)).json()).map((e) => ({
 				...e,
 				weight: e.weight ?? NaN
 			}));
 		},
 		async statistics(e, t, n) {
-			let [[i, a, o, s], c] = xu(await (await r(() => bu("statistics", yu({
+			let [[i, a, o, s], c] = Du(await (await r(() => Eu("statistics", Tu({
 				...t,
 				heads: [e]
 			}), n), n)).arrayBuffer(), 4), [l, u, d, f] = c;
@@ -5988,19 +6102,19 @@ async function Eu() {
 	};
 }
 // src/host/server.ts
-function Du() {
-	return mu(async () => ({
-		source: await Eu(),
+function Nu() {
+	return bu(async () => ({
+		source: await Mu(),
 		start: ""
 	}));
 }
 // src/style.css?inline
-var Ou = ".clearhead-root{height:100%;container:clearhead/size}.clearhead{--paper:#fff;--ink:#15181c;--quiet:#5c646e;--line:#d5dae0;--soft:#f3f5f7;--query:#b34700;--key:#00699e;--bar:#2b62a8;--minus:#b34700;background:var(--paper);height:100%;color:var(--ink);box-sizing:border-box;grid-template:\"header header header\"\"overview main inspector\"minmax(0,1fr)\"footer footer footer\"/minmax(200px,300px) minmax(0,1fr) minmax(200px,280px);font:14px/20px system-ui,sans-serif;display:grid}.clearhead[data-theme=dark]{--paper:#111418;--ink:#e8ebee;--quiet:#a3abb5;--line:#363c44;--soft:#1a1f25;--query:#ffa05c;--key:#66bdf0;--bar:#6f96d6;--minus:#ffa05c;--lightningcss-light: ;--lightningcss-dark:initial;color-scheme:dark}.clearhead *,.clearhead :before{box-sizing:inherit}.clearhead :is(h1,h2,h3,p,ol,figure,dl,dd){margin:0;padding:0}.clearhead h1,.clearhead h2{overflow-wrap:anywhere;font-size:16px;line-height:24px}.clearhead h3{color:var(--quiet);margin-top:16px;font-size:14px;font-weight:400}.clearhead ol{list-style:none}.clearhead button,.clearhead select,.clearhead input{font:inherit;color:inherit}.clearhead :focus-visible{outline:2px solid var(--key);outline-offset:1px}.clearhead .unseen{clip-path:inset(50%);width:1px;height:1px;position:absolute;overflow:hidden}.clearhead .hint,.clearhead .quiet,.clearhead small{color:var(--quiet);fill:var(--quiet);font-size:12px}.clearhead header{border-bottom:1px solid var(--line);grid-area:header;justify-content:space-between;gap:16px;padding:8px 16px;display:flex}.clearhead .plain{color:var(--key);cursor:pointer;background:0 0;border:0;text-decoration:underline}.clearhead .overview{contain:content;border-right:1px solid var(--line);grid-area:overview;padding:12px;overflow:auto}.clearhead .heads{grid-template-columns:repeat(auto-fill,minmax(72px,1fr));gap:4px;margin:8px 0;display:grid}.clearhead .heads.is-grid{gap:2px}.clearhead .head{text-align:left;cursor:pointer;background:0 0;border:1px solid #0000;width:100%;padding:2px;font-size:11px;line-height:14px}.clearhead .head:hover{border-color:var(--line)}.clearhead .head.is-chosen{border-color:var(--ink)}.clearhead .head .says{color:var(--quiet);text-overflow:ellipsis;white-space:nowrap;display:block;overflow:hidden}.clearhead .is-grid .name{text-align:center;font-size:9px;line-height:11px;display:block;overflow:hidden}.clearhead .is-grid li.quiet{align-self:center;padding-right:4px;font-size:10px}.clearhead .below{flex-wrap:wrap;align-items:center;gap:4px 16px;display:flex}.clearhead .find{align-items:center;gap:8px;margin-left:auto;display:flex}.clearhead .find input{border:1px solid var(--line);background:var(--paper);width:128px;padding:1px 6px}.clearhead .find input::placeholder{color:var(--quiet)}.clearhead .thumbnail{aspect-ratio:1;width:100%;image-rendering:pixelated;background:var(--soft);display:block}.clearhead main{flex-direction:column;grid-area:main;min-height:0;display:flex}.clearhead .words{contain:content;flex-shrink:0;padding:12px 16px 8px}.clearhead .lines{max-height:136px;position:relative;overflow:auto}.clearhead .line{flex-wrap:wrap;gap:4px 2px;margin-bottom:4px;display:flex}.clearhead .side{color:var(--quiet);margin-right:8px}.clearhead .chip{text-overflow:ellipsis;white-space:nowrap;cursor:pointer;-webkit-user-select:none;user-select:none;background:0 0;border:1px solid #0000;border-bottom-width:2px;max-width:100%;padding:2px 5px;overflow:hidden}.clearhead .chip:hover{border-color:var(--line)}.clearhead .chip.is-query{border-color:var(--query)}.clearhead .chip.is-key{border-color:var(--key)}.clearhead .chip.is-query.is-key{border-bottom-color:var(--query)}.clearhead .tabs{border-bottom:1px solid var(--line);gap:16px;padding:0 16px;display:flex}.clearhead [role=tab]{cursor:pointer;color:var(--quiet);background:0 0;border:0;border-bottom:2px solid #0000;padding:4px 0}.clearhead [role=tab][aria-selected=true]{border-color:var(--ink);color:var(--ink)}.clearhead .view{flex:1;min-height:0;padding:12px 16px;overflow:auto}.clearhead .matrix{flex-direction:column;height:100%;min-height:240px;display:flex}.clearhead .matrix canvas{touch-action:none;cursor:crosshair;flex:1;width:100%;min-height:0}.clearhead figcaption{flex-wrap:wrap;justify-content:space-between;align-items:center;gap:4px 16px;padding-top:8px;font-size:12px;display:flex}.clearhead figcaption.text{max-width:640px;font-size:14px;display:block}.clearhead .legend{color:var(--quiet);flex-wrap:wrap;align-items:center;gap:6px;font-size:12px;display:inline-flex}.clearhead .ramp{border:1px solid var(--line);width:96px;height:10px;display:inline-block}.clearhead .arcs svg{width:100%;max-width:820px;display:block}.clearhead .arcs text,.clearhead .products text{fill:var(--ink);cursor:pointer;font-size:13px}.clearhead .arcs text.is-query{fill:var(--query);font-weight:700}.clearhead .arcs text.is-key{fill:var(--key);font-weight:700}.clearhead .key i{vertical-align:middle;width:16px;height:4px;display:inline-block}.clearhead .products svg{width:100%;max-width:820px}.clearhead .image svg{width:100%;max-width:760px;display:block}.clearhead .image text{font-size:12px}.clearhead .patch{fill:var(--paper);stroke-width:2px;cursor:pointer}.clearhead .patch:hover{stroke:var(--quiet)}.clearhead .patch.is-query{stroke:var(--query)}.clearhead .patch.is-key{stroke:var(--key)}.clearhead .axis{stroke:var(--line)}.clearhead .adds{fill:var(--bar)}.clearhead .takes{fill:var(--minus)}.clearhead .empty{color:var(--quiet);max-width:480px}.clearhead .inspector{border-left:1px solid var(--line);grid-area:inspector;padding:12px 16px;overflow:auto}.clearhead .bars button{text-align:left;cursor:pointer;background:0 0;border:0;grid-template-columns:minmax(0,1fr) 64px 52px;gap:6px;width:100%;padding:0;font-size:13px;display:grid}.clearhead .bars button.is-marked{font-weight:700}.clearhead .bars .label{text-overflow:ellipsis;white-space:nowrap;overflow:hidden}.clearhead .bars .bar span{background:var(--bar);height:8px;margin-top:6px;display:block}.clearhead .bars .number{font-variant-numeric:tabular-nums;text-align:right}.clearhead footer{border-top:1px solid var(--line);flex-wrap:wrap;grid-area:footer;gap:8px 24px;padding:8px 16px;display:flex}.clearhead .field{color:var(--quiet);align-items:center;gap:8px;font-size:12px;display:inline-flex}.clearhead footer button{border:1px solid var(--line);background:var(--paper);cursor:pointer;margin-right:4px;padding:2px 8px}.clearhead footer button:hover{background:var(--soft)}.clearhead select{border:1px solid var(--line);background:var(--paper);color:var(--ink);padding:2px 4px}.clearhead dialog{border:1px solid var(--line);background:var(--paper);max-width:560px;max-height:90%;color:var(--ink);padding:16px 24px;overflow:auto}.clearhead dialog dl div{gap:16px;display:flex}.clearhead dialog dt{width:88px}.clearhead dialog p,.clearhead dialog dl{margin:8px 0 16px}.clearhead .error{border:1px solid var(--query);background:var(--paper);padding:8px 16px;position:fixed;bottom:48px;left:16px}@container clearhead (width<=900px){.clearhead{grid-template:\"header\"\"main\"minmax(480px,auto)\"inspector\"\"overview\"\"footer\"/minmax(0,1fr);height:auto}.clearhead .overview,.clearhead .inspector{border:0;border-top:1px solid var(--line)}.clearhead .view{overflow:visible}.clearhead .matrix{height:90cqw;max-height:80cqh}}", ku = "\n:host { all: initial !important; display: block !important; }\n.clearhead-root { overflow: auto; outline: none; border: 1px solid #8884; box-sizing: border-box; }\n";
-async function Au({ model: e, el: t }) {
+var Pu = ".clearhead-root{height:100%;container:clearhead/size}.clearhead{--paper:#fff;--ink:#15181c;--quiet:#5c646e;--line:#d5dae0;--soft:#f3f5f7;--query:#b34700;--key:#00699e;--bar:#2b62a8;--minus:#b34700;background:var(--paper);height:100%;color:var(--ink);box-sizing:border-box;grid-template:\"header header header\"\"overview main inspector\"minmax(0,1fr)\"footer footer footer\"/minmax(200px,300px) minmax(0,1fr) minmax(200px,280px);font:14px/20px system-ui,sans-serif;display:grid}.clearhead[data-theme=dark]{--paper:#111418;--ink:#e8ebee;--quiet:#a3abb5;--line:#363c44;--soft:#1a1f25;--query:#ffa05c;--key:#66bdf0;--bar:#6f96d6;--minus:#ffa05c;--lightningcss-light: ;--lightningcss-dark:initial;color-scheme:dark}.clearhead *,.clearhead :before{box-sizing:inherit}.clearhead :is(h1,h2,h3,p,ol,figure,dl,dd){margin:0;padding:0}.clearhead h1,.clearhead h2{overflow-wrap:anywhere;font-size:16px;line-height:24px}.clearhead h3{color:var(--quiet);margin-top:16px;font-size:14px;font-weight:400}.clearhead ol{list-style:none}.clearhead button,.clearhead select,.clearhead input{font:inherit;color:inherit}.clearhead :focus-visible{outline:2px solid var(--key);outline-offset:1px}.clearhead .unseen{clip-path:inset(50%);width:1px;height:1px;position:absolute;overflow:hidden}.clearhead .hint,.clearhead .quiet,.clearhead small{color:var(--quiet);fill:var(--quiet);font-size:12px}.clearhead header{border-bottom:1px solid var(--line);grid-area:header;justify-content:space-between;gap:16px;padding:8px 16px;display:flex}.clearhead .plain{color:var(--key);cursor:pointer;background:0 0;border:0;text-decoration:underline}.clearhead .overview{contain:content;border-right:1px solid var(--line);grid-area:overview;padding:12px;overflow:auto}.clearhead .heads{grid-template-columns:repeat(auto-fill,minmax(72px,1fr));gap:4px;margin:8px 0;display:grid}.clearhead .heads.is-grid{gap:2px}.clearhead .head{text-align:left;cursor:pointer;background:0 0;border:1px solid #0000;width:100%;padding:2px;font-size:11px;line-height:14px}.clearhead .head:hover{border-color:var(--line)}.clearhead .head.is-chosen{border-color:var(--ink)}.clearhead .head .says{color:var(--quiet);text-overflow:ellipsis;white-space:nowrap;display:block;overflow:hidden}.clearhead .is-grid .name{text-align:center;font-size:9px;line-height:11px;display:block;overflow:hidden}.clearhead .is-grid li.quiet{align-self:center;padding-right:4px;font-size:10px}.clearhead .below{flex-wrap:wrap;align-items:center;gap:4px 16px;display:flex}.clearhead .find{align-items:center;gap:8px;padding:2px 0;display:flex}.clearhead .chosen{text-overflow:ellipsis;white-space:nowrap;text-align:right;min-width:0;color:var(--quiet);flex:1;overflow:hidden}.clearhead .find input{border:1px solid var(--line);background:var(--paper);width:128px;padding:1px 6px}.clearhead .find input::placeholder{color:var(--quiet)}.clearhead .thumbnail{aspect-ratio:1;width:100%;image-rendering:pixelated;background:var(--soft);display:block}.clearhead main{flex-direction:column;grid-area:main;min-height:0;display:flex}.clearhead .words{contain:content;flex-shrink:0;padding:12px 16px 8px}.clearhead .lines{max-height:136px;position:relative;overflow:auto}.clearhead .line{flex-wrap:wrap;gap:4px 2px;margin-bottom:4px;display:flex}.clearhead .side{color:var(--quiet);margin-right:8px}.clearhead .chip{text-overflow:ellipsis;white-space:nowrap;cursor:pointer;-webkit-user-select:none;user-select:none;background:0 0;border:1px solid #0000;border-bottom-width:2px;max-width:100%;padding:2px 5px;overflow:hidden}.clearhead .chip:hover{border-color:var(--line)}.clearhead .chip.is-query{border-color:var(--query)}.clearhead .chip.is-key{border-color:var(--key)}.clearhead .chip.is-query.is-key{border-bottom-color:var(--query)}.clearhead .bar-of-views{border-bottom:1px solid var(--line);align-items:center;gap:16px;padding:0 16px;display:flex}.clearhead .tabs{gap:16px;display:flex}.clearhead [role=tab]{cursor:pointer;color:var(--quiet);background:0 0;border:0;border-bottom:2px solid #0000;padding:4px 0}.clearhead [role=tab][aria-selected=true]{border-color:var(--ink);color:var(--ink)}.clearhead .view{flex:1;min-height:0;padding:12px 16px;overflow:auto}.clearhead .matrix{flex-direction:column;height:100%;min-height:240px;display:flex}.clearhead .matrix canvas{touch-action:none;cursor:crosshair;flex:1;width:100%;min-height:0}.clearhead figcaption{flex-wrap:wrap;justify-content:space-between;align-items:center;gap:4px 16px;padding-top:8px;font-size:12px;display:flex}.clearhead figcaption.text{max-width:640px;font-size:14px;display:block}.clearhead .legend{color:var(--quiet);flex-wrap:wrap;align-items:center;gap:6px;font-size:12px;display:inline-flex}.clearhead .ramp{border:1px solid var(--line);width:96px;height:10px;display:inline-block}.clearhead .arcs svg{width:100%;max-width:820px;display:block}.clearhead .arcs text,.clearhead .products text{fill:var(--ink);cursor:pointer;font-size:13px}.clearhead .arcs text.is-query{fill:var(--query);font-weight:700}.clearhead .arcs text.is-key{fill:var(--key);font-weight:700}.clearhead .key i{vertical-align:middle;width:16px;height:4px;display:inline-block}.clearhead .products svg{width:100%;max-width:820px}.clearhead .image svg{width:100%;max-width:760px;display:block}.clearhead .image text{font-size:12px}.clearhead .patch{fill:var(--paper);stroke-width:2px;cursor:pointer}.clearhead .patch:hover{stroke:var(--quiet)}.clearhead .patch.is-query{stroke:var(--query)}.clearhead .patch.is-key{stroke:var(--key)}.clearhead .axis{stroke:var(--line)}.clearhead .adds{fill:var(--bar)}.clearhead .takes{fill:var(--minus)}.clearhead .empty{color:var(--quiet);max-width:480px}.clearhead .inspector{border-left:1px solid var(--line);grid-area:inspector;padding:12px 16px;overflow:auto}.clearhead .bars button{text-align:left;cursor:pointer;background:0 0;border:0;grid-template-columns:minmax(0,1fr) 64px 52px;gap:6px;width:100%;padding:0;font-size:13px;display:grid}.clearhead .bars button.is-marked{font-weight:700}.clearhead .bars .label{text-overflow:ellipsis;white-space:nowrap;overflow:hidden}.clearhead .bars .bar span{background:var(--bar);height:8px;margin-top:6px;display:block}.clearhead .bars .number{font-variant-numeric:tabular-nums;text-align:right}.clearhead footer{border-top:1px solid var(--line);flex-wrap:wrap;grid-area:footer;gap:8px 24px;padding:8px 16px;display:flex}.clearhead .field{color:var(--quiet);align-items:center;gap:8px;font-size:12px;display:inline-flex}.clearhead footer button{border:1px solid var(--line);background:var(--paper);cursor:pointer;margin-right:4px;padding:2px 8px}.clearhead footer button:hover{background:var(--soft)}.clearhead select{border:1px solid var(--line);background:var(--paper);color:var(--ink);padding:2px 4px}.clearhead dialog{border:1px solid var(--line);background:var(--paper);max-width:560px;max-height:90%;color:var(--ink);padding:16px 24px;overflow:auto}.clearhead dialog dl div{gap:16px;display:flex}.clearhead dialog dt{width:88px}.clearhead dialog p,.clearhead dialog dl{margin:8px 0 16px}.clearhead .error{border:1px solid var(--query);background:var(--paper);padding:8px 16px;position:fixed;bottom:48px;left:16px}@container clearhead (width<=900px){.clearhead{grid-template:\"header\"\"main\"minmax(480px,auto)\"inspector\"\"overview\"\"footer\"/minmax(0,1fr);height:auto}.clearhead .overview,.clearhead .inspector{border:0;border-top:1px solid var(--line)}.clearhead .view{overflow:visible}.clearhead .matrix{height:90cqw;max-height:80cqh}}", Fu = "\n:host { all: initial !important; display: block !important; }\n.clearhead-root { overflow: auto; outline: none; border: 1px solid #8884; box-sizing: border-box; }\n";
+async function Iu({ model: e, el: t }) {
 	let n = t.appendChild(t.ownerDocument.createElement("div"));
 	n.dataset.lmSuppressShortcuts = "true";
 	let r = n.attachShadow({ mode: "open" }), i = new CSSStyleSheet();
-	i.replaceSync(Ou + ku), r.adoptedStyleSheets = [i];
+	i.replaceSync(Pu + Fu), r.adoptedStyleSheets = [i];
 	let a = r.appendChild(t.ownerDocument.createElement("div"));
 	a.tabIndex = -1;
 	let o = [() => n.remove()], s = () => {
@@ -6013,7 +6127,7 @@ async function Au({ model: e, el: t }) {
 		passive: !0
 	});
 	try {
-		let t = e.get("_capture"), { model: n, close: r } = pu(a, await ee(new Uint8Array(t.buffer, t.byteOffset, t.byteLength).slice(), e.get("_beside")), "");
+		let t = e.get("_capture"), { model: n, close: r } = yu(a, await ee(new Uint8Array(t.buffer, t.byteOffset, t.byteLength).slice(), e.get("_beside")), "");
 		o.push(r);
 		let { store: i } = n;
 		c("change:selection", () => {
@@ -6029,8 +6143,8 @@ async function Au({ model: e, el: t }) {
 }
 // src/host/viewer.ts
 ({
-	page: gu,
-	server: Du
+	page: Su,
+	server: Nu
 })[document.documentElement.dataset.host ?? ""]?.();
-var ju = { render: Au };
-export { ju as default };
+var Lu = { render: Iu };
+export { Lu as default };

@@ -17,7 +17,7 @@ look: $(VENV)/look
 	@$(BIN)/clearhead look "$(SENTENCE)" --from it --figure out/look.png
 
 test: check $(VENV)/chromium viewer/node_modules
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 check: $(VENV)/test
 	$(BIN)/ruff check .

@@ -24,16 +24,16 @@ from clearhead.masks import (
 )
 from clearhead.mechanisms import calls, fused, streamed
 
-N, HEADS, KV_HEADS, SIDE = 151, 4, 2, 8
+N, HEADS, KV_HEADS, SIDE = 103, 4, 2, 8
 SEEDED = torch.Generator().manual_seed(0)
 MASKS: dict[str, Mask] = {
     "band": Causal() & Window(17, 0),
-    "longformer": longformer(12, [0, 101]),
+    "longformer": longformer(12, [0, 71]),
     "big bird": big_bird(N, block=SIDE, heads=HEADS),
     "strided": strided(31),
     "documents": Causal() & Documents(torch.stack([torch.arange(N) // 19, torch.arange(N) // 23])),
     "shuffled documents": Documents(torch.arange(N) * 37 % 41),
-    "padding": Window(9, 3) & Padding([109, N]),
+    "padding": Window(9, 3) & Padding([61, N]),
     "random": Explicit(torch.rand(N, N, generator=SEEDED) < 0.01),
     "nothing": Window(0, 0) & ~Causal(),
 }

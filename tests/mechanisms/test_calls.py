@@ -33,13 +33,13 @@ from clearhead.mechanisms import calls, fused
 from clearhead.mechanisms.places import Places, over
 from clearhead.mechanisms.rule import ScoreRule
 
-BATCH, HEADS, KV_HEADS, QUERIES, KEYS, WIDTH = 2, 6, 3, 101, 113, 5
+BATCH, HEADS, KV_HEADS, QUERIES, KEYS, WIDTH = 2, 6, 3, 71, 83, 5
 SIDE = 4
 
 MASKS: dict[str, Mask] = {
     "band": Causal() & Window(11, 0),
     "window": Window(7, 13),
-    "band and padding": Causal() & Window(11, 0) & Padding([71, 113]),
+    "band and padding": Causal() & Window(11, 0) & Padding([53, KEYS]),
     "band and documents": Causal() & Window(11, 0) & Documents(torch.arange(KEYS) // 29),
     "documents by text": Documents(torch.stack([torch.arange(KEYS) // 7, torch.arange(KEYS) // 13])),
     "shuffled documents": Documents(torch.arange(KEYS) * 37 % 11),
@@ -246,7 +246,7 @@ def test_the_backward_pass_computes_the_same_tiles(name: str, monkeypatch: pytes
 
 
 @pytest.mark.parametrize("small_tiles", ["whole"], indirect=True)
-@pytest.mark.parametrize("lengths", [[29, 1, 40, 0, 43], [[29, 84], [113]]], ids=["one row", "by text"])
+@pytest.mark.parametrize("lengths", [[19, 1, 30, 0, 33], [[19, 64], [83]]], ids=["one row", "by text"])
 @pytest.mark.parametrize("causal", [False, True])
 def test_packed_documents_are_one_call_each(lengths: list[Any], causal: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spans, "_FEW", 1)
@@ -273,7 +273,7 @@ def test_packed_documents_are_one_call_each(lengths: list[Any], causal: bool, mo
 def test_packed_documents_with_something_added_are_cut_into_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spans, "_FEW", 1)
     q, k, v = tensors(torch.float64, KEYS, KEYS)
-    mask = Documents.from_lengths([29, 1, 40, 43]) & Causal()
+    mask = Documents.from_lengths([19, 1, 30, 33]) & Causal()
     for setting in ({"bias": ch.ALiBi(HEADS)}, {"bias": torch.randn(1, HEADS, 1, KEYS)}, {"scale": 0.0}):
         found = ch.attention(q, k, v, mask=mask, **setting)
         exact = ch.attention(q, k, v, mask=Explicit(mask.dense(KEYS, KEYS)), **setting)
@@ -283,18 +283,18 @@ def test_packed_documents_with_something_added_are_cut_into_blocks(monkeypatch: 
 def test_texts_that_end_at_different_places() -> None:
     q, k, v = tensors(torch.float64)
     for mask in (
-        Padding([31, 113]),
+        Padding([31, KEYS]),
         Padding([0, 5]),
         Padding(torch.arange(KEYS) % torch.tensor([[3], [50]]) > 0),
-        Padding(torch.arange(KEYS) >= torch.tensor([[0], [90]])),
+        Padding(torch.arange(KEYS) >= torch.tensor([[0], [67]])),
     ):
         output, amap = ch.attend(q, k, v, mask=mask)
         wanted, lse = dense(q, k, v, mask, None)
         torch.testing.assert_close(output, wanted, rtol=0, atol=1e-12)
         assert isinstance(amap, FactoredMap)
         torch.testing.assert_close(amap.lse, lse, rtol=0, atol=1e-12)
-    found = list(calls.calls_under(ScoreRule(1.0, Padding([31, 113]).bind(QUERIES, KEYS)), q, k)())
-    assert [(call.text, call.columns.length, call.added) for call in found] == [(0, 31, None), (1, 113, None)]
+    found = list(calls.calls_under(ScoreRule(1.0, Padding([31, KEYS]).bind(QUERIES, KEYS)), q, k)())
+    assert [(call.text, call.columns.length, call.added) for call in found] == [(0, 31, None), (1, KEYS, None)]
 
 
 def test_a_scale_of_zero_is_the_mean_of_what_is_seen() -> None:
@@ -304,7 +304,7 @@ def test_a_scale_of_zero_is_the_mean_of_what_is_seen() -> None:
     torch.testing.assert_close(found, wanted.repeat_interleave(HEADS // KV_HEADS, 1))
 
 
-@pytest.mark.parametrize("mask", [Window(5, 0), Window(5, 0) | Global([0]), Padding([31, 113])], ids=repr)
+@pytest.mark.parametrize("mask", [Window(5, 0), Window(5, 0) | Global([0]), Padding([31, KEYS])], ids=repr)
 def test_a_detached_map_of_a_trained_bias(mask: Mask) -> None:
     q, k, v = tensors(torch.float64)
     amap = ch.attend(q, k, v, mask=mask, bias=ch.RelativeBias(HEADS).double())[1].detach()

@@ -10,8 +10,7 @@ def test_it_prints_and_each_script_is_by_itself() -> None:
 
 
 def test_it_is_without_the_checks_of_the_tests() -> None:
-    script = "import clearhead, torch\nprint(clearhead.ALiBi(3).tile.__code__.co_filename)"
-    assert printed(script).endswith("positions/alibi.py\n")
+    assert printed("import clearhead\nprint(hasattr(clearhead.ALiBi.tile, '__wrapped__'))") == "False\n"
 
 
 @pytest.mark.parametrize(

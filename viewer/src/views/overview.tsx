@@ -92,7 +92,7 @@ export function Overview({ model }: { model: Model }) {
         })}
       </ol>
       <p class="hint">
-        Ctrl-click (⌘) for several heads, averaged. Thumbnails show the largest weights.
+        Ctrl-click (⌘), or Shift and Enter, for several heads. Thumbnails show the largest weights.
         {sampled && sampled[0] < sampled[1] && ` They and the numbers of heads are made of ${sampled[0]} of ${sampled[1]} rows.`}
       </p>
     </nav>

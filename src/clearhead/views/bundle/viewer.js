@@ -5219,7 +5219,7 @@ function Yl({ model: e }) {
 			}),
 			/* @__PURE__ */ W("p", {
 				class: "hint",
-				children: ["Ctrl-click (⌘) for several heads, averaged. Thumbnails show the largest weights.", g && g[0] < g[1] && ` They and the numbers of heads are made of ${g[0]} of ${g[1]} rows.`]
+				children: ["Ctrl-click (⌘), or Shift and Enter, for several heads. Thumbnails show the largest weights.", g && g[0] < g[1] && ` They and the numbers of heads are made of ${g[0]} of ${g[1]} rows.`]
 			})
 		]
 	});

@@ -1,5 +1,7 @@
 """A capture: a mapping from module paths to maps, by token or by word."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -249,6 +251,43 @@ def test_how_it_prints(capture: Capture) -> None:
     many = Capture([capture.layers[0]] * 30)
     assert repr(many).splitlines()[0] == "Capture of a model, 30 maps by token"
     assert repr(many).splitlines()[-1] == "  … and 6 more"
+
+
+def test_a_capture_of_maps_of_ones_own(tmp_path: Path) -> None:
+    maps = {"mine": make_map(heads=2), "yours": make_map(queries=3)}
+    capture = Capture.from_maps(maps, texts(), model="a paper")
+    assert list(capture.items()) == list(maps.items())
+    assert repr(capture).splitlines() == [
+        "Capture of a paper, 2 maps by token",
+        "  L0 mine: batch=2, heads=2, 7 × 7",
+        "  L1 yours: batch=2, heads=3, 3 × 7",
+    ]
+    assert capture.head("L1H2") == (capture.layers[1], 2)
+    assert capture.select(0).words().labels()[1] == "unhappy"
+    capture.save(tmp_path / "run.safetensors")
+    again = ch.open(tmp_path / "run.safetensors")
+    torch.testing.assert_close(again["yours"].dense(), maps["yours"].dense())
+    assert repr(Capture.from_maps({"a": make_map()})).startswith("Capture of a model, 1 map by token\n")
+
+
+@pytest.mark.usefixtures("as_for_users")
+def test_what_is_no_capture_of_maps() -> None:
+    amap = make_map()
+    for layers in ({"layer.0": amap}, [amap], (1,)):
+        with pytest.raises(InputError, match=r"Capture\.from_maps\(\{name: map, …\}\)"):
+            Capture(layers)  # type: ignore[arg-type]
+    by_word = Capture.from_maps({"a": amap}, texts()).words()["a"]
+    for maps, tokens, said in (
+        ([amap], None, "maps are given by name, .*; got list"),
+        ({"a": amap.dense()}, None, "by token, each with a name; 'a' is Tensor"),
+        ({0: amap}, None, "0 is .*Map"),
+        ({"a": by_word}, None, "by token, .* 'a' is WordMap"),
+        ({"a": amap}, ["a", "cat"], "tokens are a list of one clearhead.Tokens"),
+        ({"a": amap}, texts()[0], "tokens are a list of one clearhead.Tokens"),
+        ({"a": amap}, texts()[:1], "a has a batch of 2, and 1 are given"),
+    ):
+        with pytest.raises(InputError, match=said):
+            Capture.from_maps(maps, tokens)  # type: ignore[arg-type]
 
 
 def test_shared_tensors_count_once(capture: Capture) -> None:

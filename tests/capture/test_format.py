@@ -344,10 +344,13 @@ def test_other_files_are_named_for_what_they_are(tmp_path: Path) -> None:
     save_file({"weight": torch.ones(2)}, foreign)
     text.write_text("attention is all you need\n" * 99)
     empty.touch()
+    cut = tmp_path / "cut"
+    cut.write_bytes(foreign.read_bytes()[:-1])
     for path, said in (
         (foreign, "is a safetensors file, but no clearhead capture"),
-        (text, "no whole safetensors file"),
-        (empty, "no whole safetensors file"),
+        (text, "text is no clearhead capture: it is no safetensors file$"),
+        (empty, "empty is no clearhead capture: it is no safetensors file$"),
+        (cut, "no whole safetensors file"),
         (tmp_path, "cannot open .*directory"),
         (tmp_path / "nothing", "cannot open .*No such file"),
     ):

@@ -98,6 +98,58 @@ def test_numbers_are_selected_where_the_page_has_numbers() -> None:
         capture.to_html(source="unhappy")
 
 
+def translated() -> Capture:
+    """An encoder of four words and a decoder of three, and its second run, which attends from the last of them."""
+    shapes = {
+        "encoder.layer.0.attention": [(6, 6)],
+        "decoder.layer.0.self_attn": [(2, 2), (1, 3)],
+        "decoder.layer.0.cross_attn": [(2, 6), (1, 6)],
+    }
+    layers = []
+    for number, (path, calls) in enumerate(shapes.items()):
+        for call, (queries, keys) in enumerate(calls):
+            amap = ch.AttentionMap.from_weights(torch.softmax(torch.randn(1, 1, queries, keys), -1))
+            layers.append(Layer(path, call, number, (0,), amap.shape, lambda amap=amap: amap))
+    source = Tokens(
+        "the cat sat down",
+        ("the", "c", "at", "sat", "down", "</s>"),
+        ((0, 3), (4, 5), (5, 7), (8, 11), (12, 16), (16, 16)),
+        (False, False, False, False, False, True),
+        (False,) * 6,
+    )
+    return Capture(layers, [Tokens.from_pieces(["le", "chat", "noir"])], source_tokens=[source])
+
+
+def test_words_are_of_the_text_that_stands_at_the_side() -> None:
+    capture = translated()
+    assert start(capture, heads="L2H0", source="chat", target="cat") == "h=3.0&q=1&k=1"
+    assert start(capture, heads="L2H0", source="chat", target="sat", unit="pieces") == "h=3.0&q=1&k=3&u=pieces"
+    assert start(capture, heads="L0H0", source="sat", target="down") == "h=0.0&q=2&k=3"
+    with pytest.raises(UnknownWordError, match="no word 'chat'; its words are the, cat, sat, down"):
+        capture.to_html(heads="L2H0", target="chat")
+    # The rows of a step are counted from its first, and the keys from that of the text.
+    assert start(capture, heads="L1H0@1", source="noir", target="chat") == "h=2.0&q=0&k=1"
+    assert start(capture, heads="L2H0@1", source="noir", target="down") == "h=4.0&q=0&k=3"
+    with pytest.raises(UnknownWordError, match="no word 'le'; its words are noir"):
+        capture.to_html(heads="L1H0@1", source="le")
+
+
+def test_padding_is_no_word_of_a_side() -> None:
+    capture = capture_of(batch=1)
+    capture.tokens = [
+        Tokens("a cat", ("[PAD]", "[PAD]", "a", "c", "at"), ((0, 0), (0, 0), (0, 1), (2, 3), (3, 5)),
+               (True, True, False, False, False), (True, True, False, False, False))
+    ]  # fmt: skip
+    assert start(capture, source="cat") == f"q={capture.tokens[0].words.index('cat')}"
+    assert start(capture, source="at", unit="pieces") == "q=4&u=pieces"
+
+
+def test_a_page_is_called_html(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"a page is written as \.html; got 'x\.txt'"):
+        capture_of().to_html(tmp_path / "x.txt")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_is_not_there_cannot_be_selected() -> None:
     capture = capture_of()
     for options in ({"source": "dog"}, {"target": 4}, {"source": -1}):
@@ -107,6 +159,8 @@ def test_what_is_not_there_cannot_be_selected() -> None:
         capture.to_html(heads="L7H0")
     with pytest.raises(InputError, match="the capture holds 2 texts, numbered from 0; there is no text 2"):
         capture.to_html(text=2)
+    with pytest.raises(InputError, match="the capture holds 1 text, numbered from 0; there is no text 1"):
+        capture_of(batch=1).to_html(text=1)
 
 
 @pytest.mark.usefixtures("as_for_users")

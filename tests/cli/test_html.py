@@ -176,6 +176,15 @@ def test_where_no_page_can_be_is_said_before_any_work(
         assert says in err
 
 
+@pytest.mark.parametrize(("tokens", "is_said"), [(8_192, False), (8_193, True)])
+def test_a_long_page_names_the_faster_way(run: Run, tmp_path: Path, tokens: int, is_said: bool) -> None:
+    path, page = capture_file(tmp_path, torch.ones(1, 1, 1, tokens)), tmp_path / "out.html"
+    code, _, err = run("open", str(path), "--html", str(page))
+    assert code == 0
+    assert page.exists()
+    assert (f"a page of {tokens:,} tokens is slow; clearhead serve RUN.safetensors" in err) == is_said
+
+
 def damaged(folder: Path) -> Path:
     path = capture_file(folder, torch.softmax(torch.randn(1, 2, 3, 3), -1))
     data = bytearray(path.read_bytes())
@@ -215,7 +224,7 @@ BAD: list[tuple[Callable[[Path], Path], str]] = [
     (damaged, "was altered: the checksum of tensor"),
     (cut, "is no whole safetensors file"),
     (no_capture, "is a safetensors file, but no clearhead capture"),
-    (other, "is no whole safetensors file"),
+    (other, "is no clearhead capture: it is no safetensors file"),
     (empty, "the capture holds no maps: there is nothing to look at"),
     (nan, "the attention of L0 (a) is not finite"),
 ]

@@ -111,7 +111,7 @@ def with_nan_in_keys(path: Path) -> str:
 BAD: list[tuple[Callable[[Path], str], str]] = [
     (damaged, "was altered: the checksum of tensor"),
     (cut, "is no whole safetensors file"),
-    (other, "is no whole safetensors file"),
+    (other, "is no clearhead capture: it is no safetensors file"),
     (not_a_capture, "no clearhead capture"),
     (without_maps, "holds no maps: there is nothing to look at"),
     (with_nan, "L0 (layer) is not finite"),
@@ -142,6 +142,11 @@ def test_wrong_options_are_one_line_and_exit_code_2(run: Run, tmp_path: Path) ->
             ([path, "--host", "192.0.2.1"], "cannot listen on '192.0.2.1'"),
             ([path, "--host", "no such host"], "cannot listen on 'no such host'"),
             ([], "give a capture"),
+            (
+                ["some text"],
+                "cannot open some text: No such file or directory; to look at a text, give it with --model",
+            ),
+            (["some text " * 99], "File name too long; to look at a text, give it with --model"),
             (["--model", "nobody/nothing", "a text"], "cannot load 'nobody/nothing'"),
             (["--model", "nobody/nothing"], "either a text or --file"),
             (["--model", "nobody/nothing", "a", "b"], "give one text"),

@@ -290,7 +290,7 @@ def test_a_grid_without_maps_or_with_too_many_is_refused() -> None:
     many = Capture(capture_of(3).layers * 1001)
     with pytest.raises(InputError, match="2002 layers × 2 heads is more than 2,000 pictures: select"):
         many.grid()
-    with pytest.raises(InputError, match="the capture holds 1 texts, numbered from 0; there is no text 1"):
+    with pytest.raises(InputError, match="the capture holds 1 text, numbered from 0; there is no text 1"):
         capture_of(3).grid(text=1)
     with pytest.raises(UnknownWordError, match="no word 'dog'"):
         capture_of(3).grid(source="dog")
@@ -408,6 +408,13 @@ def test_unknown_heads_and_texts() -> None:
         capture_of(3).heatmap("L0H0", text=3)
     with pytest.raises(InputError, match="there is no text -1"):
         capture_of(3).arcs("L0H0", text=-1)
+
+
+@pytest.mark.parametrize("side", ["queries", "keys"])
+def test_no_rows_or_columns_are_refused(side: str) -> None:
+    for draw in (capture_of(3).heatmap, capture_of(3).arcs):
+        with pytest.raises(InputError, match=rf"the {side} range\(3\), of which range\(1, 1\) is no part"):
+            draw("L0H0", **{side: range(1, 1)})
 
 
 # Files.

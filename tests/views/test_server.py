@@ -9,7 +9,7 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,7 +25,8 @@ from hypothesis import strategies as st
 import clearhead as ch
 from clearhead.analysis.cells import Cells, Lens
 from clearhead.capture.capture import Layer
-from clearhead.errors import InputError
+from clearhead.errors import InputError, NotFiniteError
+from clearhead.maps.factored import FactoredMap
 from clearhead.views import server as module
 from clearhead.views.server import ViewerServer
 from clearhead.views.tiles import Pass
@@ -181,6 +182,7 @@ def test_two_captures_have_an_address_each(server: ViewerServer) -> None:
         ("tile?heads=0.7&level=0&y=0&x=0", {}, 400, "no head 7"),
         ("rows?heads=0.0&from=5&to=5", {}, 400, "to is above from"),
         ("rows?heads=0.0&from=0&to=1032", {}, 400, ""),
+        ("rows?heads=0.0,1.1,0.0&from=0&to=1", {}, 400, "the head 0.0 is given twice"),
         ("rows?heads=0.0&from=0&to=1&unit=letters", {}, 400, "words or pieces"),
         ("rows?heads=0.0&from=0&to=1&hide=all", {}, 400, "nothing, special or first"),
         ("rows?heads=0.0&from=0&to=1&text=3", {}, 400, "no text 3"),
@@ -279,25 +281,87 @@ def test_too_many_requests_are_told_to_wait(monkeypatch: pytest.MonkeyPatch) -> 
     assert found == [200] * 5 + [429] * 3
 
 
-def test_slow_and_killed_clients_hold_nobody_up(server: ViewerServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    base = "/" + server.addresses[0].split("/", 3)[3]
-    slow = [socket.create_connection(("127.0.0.1", server.port), 30) for _ in range(40)]
-    for number, connection in enumerate(slow):
-        # Some say nothing, some stop in the middle, some ask for what they never read.
-        if number % 3 == 1:
-            connection.sendall(f"GET {base}info HTTP/1.1\r\nHo".encode())
-        elif number % 3 == 2:
-            connection.sendall(f"GET {base}tile?heads=0.0&level=1&y=0&x=0 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
-    assert ask(server, "tile?heads=0.1&level=0&y=1&x=1")[0] == 200
-    for number, connection in enumerate(slow):
-        if number % 2:  # killed: the system answers with a reset
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+def test_strangers_use_up_nothing_of_what_the_owner_may_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_BURST", 2.0)
+    monkeypatch.setattr(module, "_A_SECOND", 0.0)
+    with serving(capture_of(7)) as server:
+        found = [ask(server, "/wrong-token/info")[0] for _ in range(3)]
+        found += [ask(server, "info", {"Host": "example.org"})[0] for _ in range(3)]
+        found += [ask(server, "info")[0] for _ in range(3)]
+    assert found == [404] * 3 + [403] * 3 + [200, 200, 429]
+
+
+def connect(server: ViewerServer, text: str = "") -> socket.socket:
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # little is on its way to who does not read
+    connection.settimeout(20)
+    connection.connect(("127.0.0.1", server.port))
+    connection.sendall(text.encode())
+    return connection
+
+
+def question(server: ViewerServer, path: str) -> str:
+    return f"GET /{server.addresses[0].split('/', 3)[3]}{path} HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    until = time.monotonic() + 20
+    while not is_so():
+        assert time.monotonic() < until, "it never is"
+        time.sleep(0.01)
+
+
+WRONG = "GET /wrong HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+def test_slow_and_killed_clients_hold_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_MOST_CONNECTIONS", 30)
+    monkeypatch.setattr(module, "_MOST_STRANGERS", 20)
+    with serving(capture_of(257)) as server:
+        # Some say nothing, some stop in the middle of their first request, some in their second.
+        beginnings = ("", "GET / HTTP/1.1\r\nHo", WRONG + "GET /y HTTP/1.1\r\nX: ")
+        slow = [connect(server, beginnings[number % 3]) for number in range(60)]
+        assert ask(server, "tile?heads=0.1&level=0&y=0&x=0")[0] == 200
+        for number, connection in enumerate(slow):
+            if number % 2:  # killed: the system answers with a reset
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            connection.close()
+        assert ask(server, "info")[0] == 200
+
+
+def test_whoever_stops_in_the_middle_of_a_later_request_is_hung_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_ASK_WITHIN", 0.6)
+    with serving(capture_of(7)) as server:
+        for first in (WRONG, question(server, "info")):
+            with connect(server, first) as connection:
+                answer = http.client.HTTPResponse(connection)
+                answer.begin()
+                answer.read()
+                connection.sendall(b"GET /y HTTP/1.1\r\nX: ")
+                assert connection.recv(1000) == b""
+        # Whoever goes on asking is not.
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+        connection.connect()
+        before = connection.sock
+        for _ in range(3):
+            connection.request("GET", "/wrong")
+            connection.getresponse().read()
+            time.sleep(0.25)
+        assert connection.sock is before
         connection.close()
-    assert ask(server, "info")[0] == 200
+
+
+def test_whoever_does_not_read_is_hung_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_READ_WITHIN", 0.2)
+    with serving(capture_of()) as server:
+        with connect(server, 50 * question(server, "tile?heads=0.0&level=0&y=3&x=0")):
+            wait_until(lambda: bool(server._server.server_state.connections))
+            wait_until(lambda: not server._server.server_state.connections)
+        assert ask(server, "info")[0] == 200
 
 
 def test_whoever_connects_and_asks_nothing_is_hung_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_FIRST_BYTE", 0.2)
+    monkeypatch.setattr(module, "_ASK_WITHIN", 0.2)
     with serving(capture_of(7)) as server, socket.create_connection(("127.0.0.1", server.port), 30) as connection:
         connection.sendall(b"GET / HTTP/1.1\r\n")
         connection.settimeout(20)
@@ -309,11 +373,11 @@ def test_what_nobody_waits_for_any_more_is_not_computed(monkeypatch: pytest.Monk
     entered, may_go_on = threading.Event(), threading.Event()
     tile = module._made
 
-    def made(room: Any, lens: Lens, at: tuple[int, int, int]) -> Any:
+    def made(room: Any, lens: Lens, at: tuple[int, int, int], is_over: threading.Event) -> Any:
         computed.append(at)
         entered.set()
         may_go_on.wait(30)
-        return tile(room, lens, at)
+        return tile(room, lens, at, is_over)
 
     monkeypatch.setattr(module, "_made", made)
     with serving(capture_of()) as server:
@@ -338,6 +402,158 @@ def test_what_nobody_waits_for_any_more_is_not_computed(monkeypatch: pytest.Monk
         for connection in (*first, stays):
             connection.close()
     assert sorted(computed) == [(0, 4, 0), (0, 4, 1), (0, 4, 3)]
+
+
+@pytest.fixture
+def parts(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[list[range], threading.Event]]:
+    """Which parts of maps are computed, the first of each question not before the event is set."""
+    computed: list[range] = []
+    may_go_on = threading.Event()
+    part = FactoredMap.part
+
+    def slow(amap: FactoredMap, batch: int, head: int, rows: range, columns: range) -> torch.Tensor:
+        computed.append(rows)
+        may_go_on.wait(30)
+        return part(amap, batch, head, rows, columns)
+
+    monkeypatch.setattr(FactoredMap, "part", slow)
+    yield computed, may_go_on
+    may_go_on.set()
+
+
+MANY = "heads=0.0,0.1,1.0,1.1&from=0&to=1031"
+
+
+@pytest.mark.parametrize("path", [f"rows?{MANY}", f"columns?{MANY}", f"looks?{MANY}", "tile?heads=0.0&level=2&y=0&x=0"])
+def test_what_nobody_waits_for_any_more_stops(path: str, parts: tuple[list[range], threading.Event]) -> None:
+    computed, may_go_on = parts
+    with serving(capture_of()) as server:
+        abandoned = [connect(server, question(server, path)) for _ in range(2)]
+        wait_until(lambda: len(computed) == 2)  # both threads are busy
+        for connection in abandoned:
+            connection.close()
+        wait_until(lambda: not server._server.server_state.connections)
+        assert ask(server, "viewer.css")[0] == 200  # by now the server has seen it
+        may_go_on.set()
+        assert ask(server, "products?layer=0&head=0&text=0&query=9&key=4")[0] == 200
+    assert len(computed) == 2
+
+
+def test_stopping_waits_for_no_answer(
+    parts: tuple[list[range], threading.Event], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "base_level", lambda shape, most: 2)
+    computed, may_go_on = parts
+    with serving(capture_of()) as server:
+        asked = connect(server, question(server, f"rows?{MANY}"))
+        ask(server, "progress?heads=0.0,0.1")
+        wait_until(lambda: len(computed) >= 2)
+        server.stop()
+        may_go_on.set()
+        answer = asked.recv(12)
+        asked.close()
+    assert answer == b"HTTP/1.1 503"
+    assert len(computed) <= 1 + server._lanes["passes"].threads
+    assert not [record for record in caplog.records if record.exc_info]
+
+
+def test_stopping_cancels_what_does_not_end_without_a_traceback(
+    parts: tuple[list[range], threading.Event], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "_STOP_WITHIN", 0)
+    computed, may_go_on = parts
+    server = ViewerServer([capture_of()])
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    wait_until(lambda: server.is_started)
+    asked = [connect(server, question(server, f"rows?{MANY}")) for _ in range(4)]  # two are waiting for their turn
+    wait_until(lambda: len(computed) == 2)
+    server.stop()
+    time.sleep(0.5)
+    may_go_on.set()
+    thread.join(30)
+    assert not thread.is_alive()
+    for connection in asked:
+        connection.close()
+    assert len(computed) == 2
+    assert not [record for record in caplog.records if record.exc_info]
+
+
+def test_more_work_than_seconds_is_refused(monkeypatch: pytest.MonkeyPatch, server: ViewerServer) -> None:
+    monkeypatch.setattr(module, "_MOST_WEIGHTS", 8 * SIZE)
+    for name, fits, too_many in (
+        ("rows", "heads=0.0,0.1&from=0&to=4", "heads=0.0,0.1&from=0&to=5"),
+        ("columns", "heads=0.0,0.1&from=0&to=4", "heads=0.0,0.1&from=0&to=5"),
+        ("looks", "heads=0.0&from=0&to=2", "heads=0.0&from=0&to=3"),
+        ("looks", "heads=0.0&from=0&to=3&first=0&last=600", "heads=0.0&from=0&to=4&first=0&last=600"),
+    ):
+        assert ask(server, f"{name}?{fits}")[0] == 200
+        status, body, _ = ask(server, f"{name}?{too_many}")
+        assert (status, "weights are summed for one question" in json.loads(body)["error"]) == (400, True)
+
+
+def test_what_goes_wrong_in_a_pass_ends_that_pass_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "base_level", lambda shape, most: 2)
+    make = Pass.make
+    is_bad = threading.Event()
+    is_bad.set()
+
+    def made(one: Pass, band: int) -> None:
+        if one.cells.lens.heads == ((0, 0),) and is_bad.is_set():
+            raise KeyError("gone")
+        make(one, band)
+
+    monkeypatch.setattr(Pass, "make", made)
+
+    def progress(server: ViewerServer, head: str) -> tuple[int, Any]:
+        status, body, _ = ask(server, f"progress?heads={head}")
+        return status, json.loads(body)
+
+    with serving(capture_of()) as server:
+        for _ in range(8):  # more of them than there are threads
+            monkeypatch.setattr(module, "_TRY_AGAIN", 0.0)
+            assert progress(server, "0.0")[0] == 200
+            monkeypatch.setattr(module, "_TRY_AGAIN", 1e9)
+            wait_until(lambda: progress(server, "0.0")[0] == 500)
+        assert "KeyError" in progress(server, "0.0")[1]["error"]
+        wait_until(lambda: progress(server, "0.1") == (200, {"done": 5, "of": 5}))
+        is_bad.clear()
+        assert progress(server, "0.0")[0] == 500
+        monkeypatch.setattr(module, "_TRY_AGAIN", 0.0)
+        wait_until(lambda: progress(server, "0.0") == (200, {"done": 5, "of": 5}))
+
+
+def test_passes_that_were_begun_count_as_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_PATIENCE", 0.0)  # none of them goes on
+    monkeypatch.setattr(module, "_MOST_FAILED", 2)
+    memory = 2**12
+    with serving(capture_of(), memory=memory) as server:
+        room = next(iter(server._rooms.values()))
+        size = Pass(cells := room.cells(Lens(((0, 0),))), room.base(cells)).nbytes
+        for number, heads in enumerate(("0.0", "0.1", "1.0", "1.1", "0.0,0.1", "0.0,1.0", "0.0,1.1")):
+            ask(server, f"progress?heads={heads}")
+            assert server.store.nbytes == min(number + 1, memory // size) * size
+        for head in range(4):
+            room.fail(Lens(((head, 0),)), ValueError("no"))
+        assert list(room.failed) == [Lens(((2, 0),)), Lens(((3, 0),))]
+
+
+def test_a_name_need_not_be_unicode() -> None:
+    capture = capture_of(7)
+    capture.provenance["model"] = "a\udcff<b"
+    with serving(capture) as server:
+        status, body, _ = ask(server, "")
+        assert (status, b"<title>a?&lt;b " in body) == (200, True)
+        assert json.loads(ask(server, "info")[1])["title"] == "a?<b"
+
+
+def test_what_cannot_be_shown_is_refused() -> None:
+    amap = ch.AttentionMap.from_weights(torch.full((1, 1, 3, 3), torch.nan))
+    capture = ch.Capture([Layer("layer", 0, 0, (0,), amap.shape, lambda: amap)])
+    with pytest.raises(NotFiniteError, match=r"L0 \(layer\) is not finite"):
+        ViewerServer([capture])
+    with pytest.raises(InputError, match="holds no maps"):
+        ViewerServer([ch.Capture([])])
 
 
 def test_stopping_closes_the_file_and_the_port(tmp_path: Path) -> None:
@@ -383,7 +599,7 @@ def test_the_page_says_preview_until_the_overview_is_exact(browser: Any, monkeyp
         finally:
             may_go_on.set()
         legend.get_by_text("sampled preview").wait_for(state="detached")
-        assert bar.count() == 0
+        bar.wait_for(state="detached")
         seen.requests = [x for x in seen.requests if not x.startswith(server.addresses[0])]
         seen.close()
 
@@ -403,5 +619,27 @@ def test_the_page_shows_the_numbers_of_python(browser: Any) -> None:
         assert [float(x) for x in bars] == pytest.approx(best.tolist(), abs=6e-4)
         seen.page.wait_for_function("() => [...document.querySelectorAll('.thumbnail')].every(x => x.width === 48)")
         assert seen.page.locator("canvas[role=grid]").get_attribute("aria-rowcount") == "4099"
+        seen.requests = [x for x in seen.requests if not x.startswith(server.addresses[0])]
+        seen.close()
+
+
+def test_the_page_asks_again_when_the_server_has_no_time(browser: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused: list[int] = []
+    kind, info = module._QUESTIONS["info"]
+
+    def busy(room: Any, given: Any) -> Any:
+        if len(refused) < 2:
+            refused.append((429, 503)[len(refused)])
+            raise module._RefusedError(refused[-1], "wait a moment")
+        return info(room, given)
+
+    monkeypatch.setitem(module._QUESTIONS, "info", (kind, busy))
+    with serving(capture_of(257)) as server:
+        seen = Visit(browser, f"{server.addresses[0]}#u=pieces")
+        seen.page.locator("canvas[role=grid]").wait_for()
+        seen.settle()
+        assert refused == [429, 503]
+        assert all("429" in x or "503" in x for x in seen.wrong)  # which the browser itself says
+        seen.wrong.clear()
         seen.requests = [x for x in seen.requests if not x.startswith(server.addresses[0])]
         seen.close()

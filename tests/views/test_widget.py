@@ -16,7 +16,7 @@ from browser import chromium
 from jupyter import TIMEOUT, jupyterlab, write_notebook
 
 import clearhead as ch
-from clearhead.errors import InputError, LargeMapError, MissingPackageError
+from clearhead.errors import InputError, LargeMapError, MissingPackageError, UnknownWordError
 from clearhead.views import widget as widgets
 from clearhead.views.page import write_page
 
@@ -59,6 +59,22 @@ def test_traits_without_a_notebook(tmp_path: Path) -> None:
     widget.set_state({"selection": "h=0.1&q=3"})  # as a message of the notebook's page does
     assert heard == [widget.selection] == ["h=0.1&q=3"]
     assert repr(widget) == "CaptureWidget(height=321, selection='h=0.1&q=3')"
+
+
+def test_what_is_selected_at_first_is_said_as_for_a_page() -> None:
+    capture = make()
+    assert capture.widget().selection == ""
+    assert capture.widget(heads=["L0H2", "L0H1"], source="word3", target=10).selection == "h=0.2,0.1&q=3&k=10"
+    others = {"view": "arcs", "unit": "pieces", "log": True, "hide": "special", "theme": "dark"}
+    assert capture.widget(**others).selection == "v=arcs&u=pieces&hide=special&theme=dark&log=1"
+    with pytest.raises(UnknownWordError, match="no word 'dog'"):
+        capture.widget(source="dog")
+    with pytest.raises(InputError, match="there is no text 1"):
+        capture.widget(text=1)
+    with pytest.raises(InputError, match=r"selection='h=0\.1' says what is selected, .* \(q=3\): give one of both"):
+        capture.widget(source="word3", selection="h=0.1")
+    with pytest.raises(InputError, match="holds no maps"):
+        ch.Capture().widget()
 
 
 def test_what_cannot_be_shown(monkeypatch: pytest.MonkeyPatch) -> None:

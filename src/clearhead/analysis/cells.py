@@ -6,7 +6,7 @@ here holds queries × keys numbers.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, NamedTuple
@@ -21,7 +21,18 @@ from clearhead.errors import InputError, NotFiniteError
 from clearhead.maps import AttentionMap
 from clearhead.maps.words import WordMap
 
-__all__ = ["Cells", "Groups", "HeadStatistics", "Lens", "Pooled", "by_token", "check_finite", "groups", "pool"]
+__all__ = [
+    "Cells",
+    "Groups",
+    "HeadStatistics",
+    "Lens",
+    "Pooled",
+    "StoppedError",
+    "by_token",
+    "check_finite",
+    "groups",
+    "pool",
+]
 
 SAMPLE = 96
 """Of how many rows the statistics of a long map are the mean."""
@@ -30,6 +41,10 @@ THUMBNAIL = 48
 
 _ROWS, _COLUMNS = 256, 1024  # of a rectangle that stays in the processor's cache
 _GONE = 1e-6  # a row that has no more than this left, once keys are hidden, is shown as 0
+
+
+class StoppedError(Exception):
+    """What was being computed is not wanted any more."""
 
 
 @dataclass(frozen=True)
@@ -190,13 +205,21 @@ class Cells:
         capture: Whose maps they are.
         lens: Through what they are seen.
         known: The pieces and words of sides, kept here from one lens to the next.
+        is_stopped: Asked before each block of a head; once it says yes, everything raises :class:`StoppedError`.
 
     Raises:
         InputError: The lens names heads, a text or a unit that the capture does not have, or heads of different sizes.
 
     """
 
-    def __init__(self, capture: Capture, lens: Lens, known: dict[Hashable, Groups] | None = None) -> None:
+    def __init__(
+        self,
+        capture: Capture,
+        lens: Lens,
+        known: dict[Hashable, Groups] | None = None,
+        is_stopped: Callable[[], bool] | None = None,
+    ) -> None:
+        self._is_stopped = is_stopped
         layers = capture.layers
         if not lens.heads:
             raise InputError("choose at least one head")
@@ -250,6 +273,7 @@ class Cells:
             seen = amap.columns_for(query)
             if seen.stop <= key.start or seen.start >= key.stop:
                 continue
+            self._check_stopped()
             weights = amap.part(self.lens.text, head, query, key)
             if len(self._hidden_groups):
                 weights *= self._factor(amap, head, query)[:, None]
@@ -281,7 +305,12 @@ class Cells:
                 found.index_add_(0, number, self.columns.sum_columns(weights, part).float())
             yield part, self._finish(found.div_(sizes[:, None]), part)
 
+    def _check_stopped(self) -> None:
+        if self._is_stopped is not None and self._is_stopped():
+            raise StoppedError
+
     def _outer(self, amap: AttentionMap, head: int, query: Tensor, key: Tensor) -> Tensor:
+        self._check_stopped()
         return amap.outer(torch.tensor([self.lens.text]), torch.tensor([head]), query, key)[0, 0]
 
     def _finish(self, found: Tensor, columns: range) -> Tensor:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from clearhead.analysis.shown import check_text
 from clearhead.capture.capture import Capture
 from clearhead.errors import InputError, NotFiniteError, UnknownWordError
 
@@ -68,10 +69,7 @@ def strongest_looks(
     """
     if not capture.layers:
         raise InputError("the capture holds no maps: there is nothing to look at")
-    if not 0 <= text < min(layer.shape[0] for layer in capture.layers):
-        raise InputError(
-            f"the capture holds {capture.layers[0].shape[0]} texts, numbered from 0; there is no text {text}"
-        )
+    check_text(text, capture.layers)
     labels, special = capture.labels(text), capture.special(text)
     count = len(labels)
     real = [n for n in range(count) if not special[n]]

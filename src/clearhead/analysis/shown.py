@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Literal
 
 from torch import Tensor
 
-from clearhead.analysis.cells import Cells, Lens
+from clearhead.analysis.cells import Cells, Lens, by_token
 from clearhead.capture.capture import Capture, Layer
 from clearhead.capture.sides import Side
 from clearhead.capture.tokens import Tokens
 from clearhead.errors import InputError
 
-__all__ = ["Hide", "Shown", "check_choice", "check_text", "shown", "side_of"]
+__all__ = ["Hide", "Shown", "check_choice", "check_text", "names_of", "shown", "side_of"]
 
 Hide = Literal["nothing", "special", "first"]
 
@@ -118,7 +119,8 @@ def check_text(text: int, layers: Sequence[Layer]) -> None:
     """Raise InputError unless all these layers have a text with this number."""
     count = min(layer.shape[0] for layer in layers)
     if not 0 <= text < count:
-        raise InputError(f"the capture holds {count} texts, numbered from 0; there is no text {text}")
+        held = "1 text" if count == 1 else f"{count} texts"
+        raise InputError(f"the capture holds {held}, numbered from 0; there is no text {text}")
 
 
 def side_of(capture: Capture, text: int, layer: Layer, axis: int) -> list[str]:
@@ -127,13 +129,24 @@ def side_of(capture: Capture, text: int, layer: Layer, axis: int) -> list[str]:
     They are tokens or words where it is known which (:meth:`Capture.sides`), else numbers.
     """
     size = layer.shape[axis]
-    numbers = [str(n) for n in range(size)]
     if capture.unit == "words":  # of a batch they are as large as the text with most words needs
-        return capture.labels(text) if len(capture.labels(text)) <= size else numbers
+        return capture.labels(text) if len(capture.labels(text)) <= size else [str(n) for n in range(size)]
+    return names_of(capture, text, layer, axis, "pieces")
+
+
+def names_of(capture: Capture, text: int, layer: Layer, axis: int, unit: Literal["words", "pieces"]) -> list[str]:
+    """What the pieces or words at a side of a layer are called by the viewer, which has all maps by token.
+
+    At the rows of a step of a written text stand the words of that step alone, counted from 0.
+    """
+    size = (by_token(layer) if capture.unit == "words" else layer).shape[axis]
     side, texts = _texts(capture, layer, axis)
     if side is None or text >= len(texts):
-        return numbers
-    return list(texts[text].pieces[side.first : side.first + size])
+        return [str(n) for n in range(size)]
+    known, here = texts[text], slice(side.first, side.first + size)
+    if unit == "pieces":
+        return list(known.pieces[here])
+    return [known.words[word] for word, _ in groupby(word for word in known.word_of[here] if word >= 0)]
 
 
 def _texts(capture: Capture, layer: Layer, axis: int) -> tuple[Side | None, list[Tokens]]:

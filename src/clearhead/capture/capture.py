@@ -108,6 +108,65 @@ class Capture(Figures, _Maps):
     pictures: list[Picture] | None = None
     """Of a vision model the pictures of the batch, whose patches are the tokens."""
 
+    def __post_init__(self) -> None:
+        """Refuse maps where layers are wanted, before anything is asked of them."""
+        given: Any = self.layers
+        if not isinstance(given, list) or not all(isinstance(layer, Layer) for layer in given):
+            raise InputError(
+                "a Capture is made of a list of clearhead.Layer; Capture.from_maps({name: map, …}) makes one of maps"
+            )
+
+    @classmethod
+    def from_maps(
+        cls, maps: Mapping[str, AttentionMap], tokens: list[Tokens] | None = None, *, model: str | None = None
+    ) -> Capture:
+        """A capture of maps of one's own, to be looked at, drawn and saved like that of a model.
+
+        Layers are numbered in the order of the mapping, and the heads of each from 0: ``L1H0`` is the first head of the
+        second map.
+
+        Args:
+            maps: By what the layers are called; each ``(batch, heads, queries, keys)`` and by token.
+            tokens: The texts of the batch, one :class:`Tokens` for each.
+            model: The name of what made the maps, for titles.
+
+        Raises:
+            InputError: What is given is no mapping from names to maps by token, or there are not as many tokens as
+                texts.
+
+        Example:
+            >>> import torch, clearhead as ch
+            >>> q, k, v = torch.randn(3, 1, 2, 3, 8)
+            >>> _, amap = ch.attend(q, k, v)
+            >>> capture = ch.Capture.from_maps({"mine": amap}, [ch.Tokens.from_pieces(["a", "black", "cat"])])
+            >>> print(capture)
+            Capture of a model, 1 map by token
+              L0 mine: batch=1, heads=2, 3 × 3
+            >>> capture.to_html("mine.html", heads="L0H1", source="cat")  # doctest: +SKIP
+
+        """
+        if not isinstance(maps, Mapping):
+            raise InputError(f"maps are given by name, {{'layer.0': map}}; got {type(maps).__name__}")
+        texts: Any = tokens
+        if texts is not None and not (isinstance(texts, list) and all(isinstance(x, Tokens) for x in texts)):
+            raise InputError(
+                "tokens are a list of one clearhead.Tokens for each text of the batch; Tokens.from_pieces makes them "
+                "of words"
+            )
+        layers = []
+        given: Mapping[Any, Any] = maps
+        for number, (name, amap) in enumerate(given.items()):
+            if not isinstance(name, str) or not isinstance(amap, AttentionMap) or isinstance(amap, WordMap):
+                raise InputError(
+                    f"maps are clearhead.AttentionMap by token, each with a name; {name!r} is {type(amap).__name__}"
+                )
+            if tokens is not None and len(tokens) != amap.shape[0]:
+                raise InputError(
+                    f"tokens are one for each text: {name} has a batch of {amap.shape[0]}, and {len(tokens)} are given"
+                )
+            layers.append(Layer(name, 0, number, tuple(range(amap.shape[1])), amap.shape, partial(_same, amap)))
+        return cls(layers, tokens, {} if model is None else {"model": model})
+
     def __getitem__(self, name: str) -> AttentionMap:
         """The map of a module, by path. Raises UnknownLayerError, which names the near ones."""
         for layer in self.layers:
@@ -128,7 +187,8 @@ class Capture(Figures, _Maps):
 
     def __repr__(self) -> str:
         model = self.provenance.get("model") or "a model"
-        lines = [f"Capture of {model}, {len(self)} maps by {self.unit.removesuffix('s')}"]
+        maps = "1 map" if len(self) == 1 else f"{len(self)} maps"
+        lines = [f"Capture of {model}, {maps} by {self.unit.removesuffix('s')}"]
         for layer in self.layers[:24]:
             batch, heads, queries, keys = layer.shape
             lines.append(f"  {layer.label()} {layer.path}: batch={batch}, heads={heads}, {queries} × {keys}")
@@ -281,26 +341,71 @@ class Capture(Figures, _Maps):
 
         save(self, Path(path))
 
-    def widget(self, *, height: int = 600, selection: str = "") -> Any:
+    def widget(
+        self,
+        *,
+        heads: str | Sequence[str] | None = None,
+        source: int | str | None = None,
+        target: int | str | None = None,
+        view: Literal["matrix", "arcs", "products", "image"] = "matrix",
+        text: int = 0,
+        unit: Literal["words", "pieces"] = "words",
+        log: bool = False,
+        hide: Literal["nothing", "special", "first"] = "nothing",
+        theme: Literal["system", "light", "dark"] = "system",
+        height: int = 600,
+        selection: str = "",
+    ) -> Any:
         """The interactive viewer in a notebook (Jupyter, JupyterLab, VS Code, marimo), as a cell's last expression.
 
         Two-way: ``widget.selection`` says what is selected, and may be set; see
-        :class:`clearhead.views.widget.CaptureWidget`.
+        :class:`clearhead.views.widget.CaptureWidget`. What is shown at first is said as for :meth:`to_html`, or by
+        ``selection``, which is what the widget gives out:
+
+        Parts as ``q=8``, joined by ``&``; what is left out is as usual. ``h``: the heads, joined by commas, each as
+        ``3.1`` for the head in place 1 of the capture's layer in place 3, both from 0; ``q`` and ``k``: the query and
+        the key, the number of a word, or with ``u=pieces`` of a piece, ``2-4`` for several; ``v``: ``arcs``,
+        ``products`` or ``image`` instead of the matrix; ``t``: which text; ``log=1``; ``hide``: ``special`` or
+        ``first``; ``theme``: ``light`` or ``dark``. So ``h=3.1,4.0&q=8&v=arcs`` draws two heads as arcs, from word 8.
 
         Args:
+            heads: ``L3H1``, or several. [default: the first]
+            source: The query that is selected, by number or word.
+            target: The key that is selected.
+            view: Of the chosen heads.
+            text: Which text of the batch.
+            unit: Words, or the model's tokens. ``source`` and ``target`` are of these.
+            log: Whether colours are by the logarithm.
+            hide: Keys to take out, after which rows sum to 1 again.
+            theme: Of the widget; ``system`` is the notebook's.
             height: In pixels; ``widget.height`` changes it.
-            selection: What is selected at first, as a page's address says it after #: ``h=3.1&q=8`` for layer 3,
-                head 1, from word 8.
+            selection: Instead of all these but ``height``.
 
         Raises:
             MissingPackageError: anywidget is not installed (``pip install 'clearhead[notebook]'``).
+            UnknownLayerError: No such head.
+            UnknownWordError: No such word.
             LargeMapError: The capture takes more than 256 MiB.
-            InputError: The height is below 200.
+            InputError: The height is below 200, no maps, no such text, or both ``selection`` and what it says.
+
+        Example:
+            >>> import clearhead as ch
+            >>> capture = ch.look("I saw a saw")
+            >>> capture.widget(heads="L3H1", source="saw#2", view="arcs").selection
+            'h=3.1&q=4&v=arcs'
 
         """
         # By name: what shows captures stands above them, and is loaded by who wants to see one.
         views = import_module("clearhead.views.widget")
-        return views.CaptureWidget(self, height=height, selection=selection)
+        start = import_module("clearhead.views.page").start_of(
+            self, heads=heads, source=source, target=target, view=view, text=text, unit=unit, log=log, hide=hide,
+            theme=theme,
+        )  # fmt: skip
+        if selection and start:
+            raise InputError(
+                f"selection={selection!r} says what is selected, and so do other arguments ({start}): give one of both"
+            )
+        return views.CaptureWidget(self, height=height, selection=selection or start)
 
 
 def _same(amap: AttentionMap) -> AttentionMap:

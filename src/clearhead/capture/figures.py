@@ -201,10 +201,10 @@ class Figures:
         ``path`` say what it shows at first; all can be changed there.
 
         Args:
-            path: Where to write it, whole or not at all; None to get it as text.
+            path: Where to write it, whole or not at all: ``.html``; None to get it as text.
             heads: ``L3H1``; several are averaged, or drawn in colours as arcs. [default: the first]
             source: The query that is selected: a number, or a word as in ``it``, or ``it#2`` for its second occurrence.
-            target: The key that is selected.
+            target: The key that is selected; in cross-attention it is of the text that the encoder reads.
             view: Of the chosen heads.
             text: Which text of the batch.
             unit: Words, or the model's tokens. ``source`` and ``target`` are of these.
@@ -219,7 +219,7 @@ class Figures:
             UnknownLayerError: No such head.
             UnknownWordError: No such word.
             InputError: No maps, no such text, a page that no browser could open for its size, or a file that cannot be
-                written.
+                written or is not called ``.html``.
             NotFiniteError: The attention of a layer is NaN, for which the page has no sign.
 
         Example:

@@ -226,13 +226,15 @@ class _Reader:
 
         self.path = path
         try:
-            with path.open("rb"):
-                pass  # says what is wrong with a path better than safetensors does
+            with path.open("rb") as file:  # says what is wrong with a path better than safetensors does
+                begins = file.read(9)  # the length of safetensors' own header, then its JSON
             self.file = safe_open(path, framework="pt")
             metadata = self.file.metadata() or {}
         except OSError as error:
             raise CaptureFormatError(f"cannot open {path}: {error.strerror or error}") from None
         except SafetensorError as error:
+            if begins[8:] != b"{":
+                raise CaptureFormatError(f"{path} is no clearhead capture: it is no safetensors file") from None
             raise CaptureFormatError(f"{path} is no whole safetensors file ({error})") from None
         if _KEY not in metadata:
             raise CaptureFormatError(f"{path} is a safetensors file, but no clearhead capture")

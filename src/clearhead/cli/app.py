@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["app", "main"]
 
+_MANY_TOKENS = 8_192  # of which a page takes long to compute what it shows
+
 app = typer.Typer(
     name="clearhead",
     help="See what a Transformer's heads look at, with weights rebuilt exactly from the fused kernel.",
@@ -254,11 +256,25 @@ def _show(
     for kind, path in (("capture", save), ("picture", figure), ("page", html)):
         if path is not None:
             _say(f"{kind}: {path}")
+    if html is not None:
+        _advise(whole)
     if looks is not None:
         _print(capture, looks, top, head, pieces, as_json, text)
     if open_page and html is not None:
         sys.stdout.flush()
         _open(html)
+
+
+def _advise(capture: Capture) -> None:
+    """Say what is faster where a page is slow."""
+    from clearhead.analysis.cells import by_token
+
+    tokens = max(max(by_token(layer).shape[2:]) for layer in capture.layers)
+    if tokens > _MANY_TOKENS:
+        _say(
+            f"note: a page of {tokens:,} tokens is slow; clearhead serve RUN.safetensors is the faster way (--save "
+            "writes RUN.safetensors)"
+        )
 
 
 def _looks(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from clearhead.cli.shared import browse, busy, text_of
-from clearhead.errors import InputError
+from clearhead.errors import CaptureFormatError, InputError
 
 if TYPE_CHECKING:
     from clearhead.capture.capture import Capture
@@ -52,8 +53,6 @@ def serve(
             captures = [_read(Path(run)) for run in given]
         else:
             captures = [_look(text_of(given[0] if given else None, file), model, truncate)]
-        for capture in captures:
-            _check(capture)
         with_port.add(captures)
         del captures
         if not _is_loopback(host):
@@ -72,7 +71,12 @@ def _read(path: Path) -> Capture:
     from clearhead.capture.format import open_capture
 
     with busy(f"Reading {path} …"):
-        capture = open_capture(path)
+        try:
+            capture = open_capture(path)
+        except CaptureFormatError as error:
+            if os.path.lexists(path):
+                raise
+            raise CaptureFormatError(f"{error}; to look at a text, give it with --model") from None
         for layer in capture.layers:
             layer.map.tensors()  # read and verified now, so that nothing damaged is found while somebody looks
     return capture
@@ -84,15 +88,6 @@ def _look(text: str, model: str | None, truncate: bool) -> Capture:
         from clearhead.models.files import DEFAULT_MODEL
 
         return look(text, DEFAULT_MODEL if model is None else model, truncate=truncate)
-
-
-def _check(capture: Capture) -> None:
-    """Refuse what there is nothing to see of."""
-    if not capture.layers:
-        raise InputError("the capture holds no maps: there is nothing to look at")
-    from clearhead.analysis.cells import check_finite
-
-    check_finite(capture)
 
 
 def _is_loopback(host: str) -> bool:

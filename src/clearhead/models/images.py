@@ -119,7 +119,8 @@ class Preprocessing:
                     file.load()
                     return file
             except (OSError, ValueError) as error:
-                raise InputError(f"cannot read a picture from {image}: {error}") from None
+                why = getattr(error, "strerror", None) or error  # without the number of the system's error
+                raise InputError(f"cannot read a picture from {image}: {why}") from None
         try:
             array = torch.as_tensor(image)
         except (TypeError, ValueError, RuntimeError):

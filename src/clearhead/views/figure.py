@@ -266,8 +266,8 @@ def arcs(
     if layers:
         check_text(text, layers)
         sides = [len(side_of(capture, text, layers[0], axis)) for axis in (2, 3)]
-        queries = queries or range(min(sides[0], MOST_LISTED))
-        keys = keys or range(min(sides[1], MOST_LISTED))
+        queries = range(min(sides[0], MOST_LISTED)) if queries is None else queries
+        keys = range(min(sides[1], MOST_LISTED)) if keys is None else keys
         if max(len(queries), len(keys)) > MOST_LISTED:
             raise InputError(f"a column has room for {MOST_LISTED} tokens; got {max(len(queries), len(keys))}")
     drawn = [shown(capture, [name], text=text, hide=hide, queries=queries, keys=keys) for name in names]

@@ -13,14 +13,14 @@ from typing import Literal
 from urllib.parse import urlencode
 
 from clearhead.analysis.looks import find_label
-from clearhead.analysis.shown import check_choice, check_text
-from clearhead.capture import Capture, Layer
+from clearhead.analysis.shown import check_choice, check_text, names_of
+from clearhead.capture import Capture
 from clearhead.errors import InputError
 from clearhead.files import write_whole
-from clearhead.maps.words import WordMap
 from clearhead.views.carried import carried
+from clearhead.views.formats import check_page
 
-__all__ = ["page", "page_writer", "start_of", "write_page"]
+__all__ = ["page", "page_writer", "start_of", "title_of", "write_page"]
 
 # In base64. Chromium holds no text of more than 2²⁹ characters, and it is read as one.
 _MOST_CHARACTERS = 500_000_000
@@ -63,15 +63,13 @@ def page(capture: Capture, *, start: str = "") -> str:
             "form-action 'none'",
         ]
     )
-    model = str(capture.provenance.get("model") or "a model")
-    title = html.escape(model.encode(errors="replace").decode())  # a folder's name need not be Unicode
     return f"""<!doctype html>
 <html lang="en" data-host="page">
 <head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="{policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title} – clearhead</title>
+<title>{title_of(capture)} – clearhead</title>
 <link rel="icon" href="data:,">
 <style>{style}</style>
 </head>
@@ -83,6 +81,12 @@ def page(capture: Capture, *, start: str = "") -> str:
 </body>
 </html>
 """
+
+
+def title_of(capture: Capture) -> str:
+    """The name of the model, as HTML."""
+    model = str(capture.provenance.get("model") or "a model")
+    return html.escape(model.encode(errors="replace").decode())  # a folder's name need not be Unicode
 
 
 def _digest(text: str) -> str:
@@ -108,7 +112,8 @@ def page_writer(capture: Capture, *, start: str = "") -> Callable[[str], None]:
 
 
 def write_page(capture: Capture, path: str | Path, *, start: str = "") -> None:
-    """Write the page; the file appears whole, or what was there stays."""
+    """Write the page; the file appears whole, or what was there stays. Raises InputError unless it ends in .html."""
+    check_page(Path(path))
     write_whole(Path(path), page_writer(capture, start=start))
 
 
@@ -164,7 +169,7 @@ def start_of(
         parts["h"] = ",".join(f"{number}.{place}" for number, (_, place) in zip(numbers, found, strict=True))
     for letter, axis, wanted in (("q", 2, source), ("k", 3, target)):
         if wanted is not None:
-            labels = _labels(capture, chosen[0], text, axis, unit)
+            labels = names_of(capture, text, chosen[0], axis, unit)
             parts[letter] = str(find_label(wanted, labels, list(range(len(labels)))))
     switches = {"v": (view, "matrix"), "t": (str(text), "0"), "u": (unit, "words"), "hide": (hide, "nothing"),
                 "theme": (theme, "system")}  # fmt: skip
@@ -172,13 +177,3 @@ def start_of(
     if log:
         parts["log"] = "1"
     return urlencode(parts, safe=",")
-
-
-def _labels(capture: Capture, layer: Layer, text: int, axis: int, unit: str) -> list[str]:
-    """What the page calls the queries (axis 2) or keys (3) of a layer, whose tensors are by token in any case."""
-    amap = layer.map
-    size = (amap.by_token if isinstance(amap, WordMap) else amap).shape[axis]
-    tokens = capture.tokens[text] if capture.tokens is not None and text < len(capture.tokens) else None
-    if tokens is None or len(tokens) != size:
-        return [str(n) for n in range(size)]
-    return list(tokens.words if unit == "words" else tokens.pieces)

@@ -10,13 +10,13 @@ from __future__ import annotations
 import asyncio
 import errno
 import gzip
-import html
 import ipaddress
 import json
 import os
 import secrets
 import socket
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -28,17 +28,18 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 from torch import Tensor
 
-from clearhead.analysis.cells import Cells, Groups, Lens, by_token
+from clearhead.analysis.cells import Cells, Groups, Lens, StoppedError, by_token, check_finite
 from clearhead.capture import Capture, Tokens
 from clearhead.errors import ClearheadError, InputError, MissingPackageError
 from clearhead.maps.factored import FactoredMap
+from clearhead.views.page import title_of
 from clearhead.views.tiles import Pass, Store, Tile, base_level, coarse_tile, fine_tile, preview_tile
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
     from starlette.requests import Request
     from starlette.responses import Response
-    from uvicorn.protocols.http.h11_impl import H11Protocol
+    from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 __all__ = ["MEMORY", "ViewerServer"]
 
@@ -47,13 +48,19 @@ MEMORY = 512 * 2**20
 
 _MOST_ROWS = 4096  # rows or columns that are summed for one question
 _MOST_HEADS = 1024
+_MOST_WEIGHTS = 2**31  # rows × columns × heads that are summed for one question: some seconds
 _MOST_QUERY = 8192  # characters of an address after the ?
 _MOST_WAITING = 2048  # questions of one kind that wait for their turn
 _MOST_CONNECTIONS = 1024
+_MOST_STRANGERS = 256  # of these, that have not shown a token yet
 _BURST, _A_SECOND = 2000.0, 500.0  # requests at once, and for long
 _PATIENCE = 5.0  # seconds after which a pass that nobody asked about stops
-_FIRST_BYTE = 10.0  # seconds that a client has to send its first request
-_OPEN_PASSES = 4  # that were begun and are kept
+_ASK_WITHIN = 10.0  # seconds that a client has for a request, from connecting or the request's first byte
+_READ_WITHIN = 20.0  # seconds in which a client must have read something of an answer
+_STOP_WITHIN = 2  # seconds that answers under way have when the server stops
+_OPEN_PASSES = 4  # of a capture, that are worked on
+_TRY_AGAIN = 30.0  # seconds after which a pass that failed may be begun again
+_MOST_FAILED = 64  # of a capture, that are remembered
 
 _POLICY = "; ".join(
     [
@@ -95,7 +102,8 @@ class ViewerServer:
         memory: How many bytes of what was computed are kept.
 
     Raises:
-        InputError: The port is in use, or the host is no address of this computer.
+        InputError: The port is in use, the host is no address of this computer, or a capture holds no maps.
+        NotFiniteError: A map is NaN.
         MissingPackageError: starlette or uvicorn is not installed.
 
     """
@@ -111,18 +119,19 @@ class ViewerServer:
                 "the server needs starlette and uvicorn: pip install 'clearhead[serve]'"
             ) from None
         self.host = host
-        self._socket = _listen(host, port)
-        self.port: int = self._socket.getsockname()[1]
         self.store = Store(memory)
         self._rooms: dict[str, _Room] = {}
         self.add(captures)
+        self._socket = _listen(host, port)
+        self.port: int = self._socket.getsockname()[1]
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         # Whoever looks waits for the first kind of work; thumbnails and passes over long maps get what is left.
         self._lanes = {"soon": _Lane(2), "later": _Lane(1), "passes": _Lane(cores)}
         self._bucket = _Bucket()
+        self._strangers: _Strangers = {}
         config = uvicorn.Config(
             self._app(),
-            http=cast("Any", _protocol()),
+            http=cast("Any", _protocol(self._strangers)),
             ws="none",
             log_config=None,
             access_log=False,
@@ -131,14 +140,24 @@ class ViewerServer:
             proxy_headers=False,
             limit_concurrency=_MOST_CONNECTIONS,
             timeout_keep_alive=15,
-            timeout_graceful_shutdown=2,
+            timeout_graceful_shutdown=_STOP_WITHIN,
         )
         self._server = uvicorn.Server(config)
 
     def add(self, captures: Sequence[Capture]) -> None:
-        """Show these as well."""
+        """Show these as well.
+
+        Raises:
+            InputError: A capture holds no maps.
+            NotFiniteError: A map is NaN, for which the page has no sign.
+
+        """
         for capture in captures:
-            self._rooms[secrets.token_urlsafe(24)] = _Room(capture, len(self._rooms), self.store)
+            if not capture.layers:
+                raise InputError("the capture holds no maps: there is nothing to look at")
+            check_finite(capture)
+        for capture in captures:
+            self._rooms[secrets.token_urlsafe(24)] = _Room(capture, len(self._rooms), self.store, self._is_stopping)
 
     @property
     def addresses(self) -> list[str]:
@@ -167,8 +186,12 @@ class ViewerServer:
         """Let :meth:`run` return, from another thread."""
         self._server.should_exit = True
 
+    def _is_stopping(self) -> bool:
+        return self._server.should_exit
+
     def close(self) -> None:
         """Let go of the port, the captures and all that was computed."""
+        self.stop()  # what is being computed ends at its next block
         self._socket.close()
         for lane in self._lanes.values():
             lane.executor.shutdown(wait=True, cancel_futures=True)
@@ -179,28 +202,28 @@ class ViewerServer:
 
     def _app(self) -> Starlette:
         from starlette.applications import Starlette
-        from starlette.responses import JSONResponse
         from starlette.routing import Route
 
         async def handle(request: Request) -> Response:
             try:
-                self._check(request)
-                found = await self._answer(request)
+                room = self._check(request)
+                found = await self._answer(request, room)
             except _RefusedError as refused:
-                found = JSONResponse({"error": refused.reason}, refused.status)
+                found = _json({"error": refused.reason}, refused.status)
             except ClearheadError as error:
-                found = JSONResponse({"error": str(error)}, 400)
-            except RuntimeError:
-                if self._server.should_exit:  # the pools are closed
-                    found = JSONResponse({"error": "the server stops"}, 503)
-                else:
+                found = _json({"error": str(error)}, 400)
+            except (StoppedError, RuntimeError, asyncio.CancelledError):
+                if not self._is_stopping():
                     raise
+                found = _json({"error": "the server stops"}, 503)  # the pools are closed, or who was slow is cancelled
             found.headers.update(_HEADERS)
             return _packed(request, found)
 
         async def failed(request: Request, error: Exception) -> Response:
             del request
-            return JSONResponse({"error": f"{type(error).__name__}: {error}"}, 500, _HEADERS)
+            found = _json({"error": f"{type(error).__name__}: {error}"}, 500)
+            found.headers.update(_HEADERS)
+            return found
 
         @asynccontextmanager
         async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -224,10 +247,8 @@ class ViewerServer:
             exception_handlers={Exception: failed},
         )
 
-    def _check(self, request: Request) -> None:
-        """Refuse what should not be answered, whatever it asks."""
-        if not self._bucket.take():
-            raise _RefusedError(429, "too many requests: wait a moment")
+    def _check(self, request: Request) -> _Room:
+        """Refuse what should not be answered, whatever it asks; else the capture that it is about."""
         if request.method not in ("GET", "HEAD"):
             raise _RefusedError(405, f"there is nothing to {request.method}: ask with GET")
         hosts = request.headers.getlist("host")
@@ -239,10 +260,27 @@ class ViewerServer:
         is_page = request.url.path.count("/") == 2 and request.url.path.endswith("/")
         if not is_page and request.headers.get("sec-fetch-site") in ("cross-site", "same-site"):
             raise _RefusedError(403, "pages of other sites get no answer here")
+        room = self._room(request)
+        self._strangers.pop(_client(request.scope), None)
+        # Counted only now: strangers must not use up what whoever knows the address may ask.
+        if not self._bucket.take():
+            raise _RefusedError(429, "too many requests: wait a moment")
         if len(request.url.query) > _MOST_QUERY:
             raise _RefusedError(414, f"the question has more than {_MOST_QUERY} characters")
         if request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers:
             raise _RefusedError(413, "questions have no body")
+        return room
+
+    def _room(self, request: Request) -> _Room:
+        """The capture whose token the address begins with."""
+        token = request.url.path.removeprefix("/").partition("/")[0]
+        room = None
+        for known, found in self._rooms.items():
+            if secrets.compare_digest(known.encode(), token.encode("utf-8", "replace")):
+                room = found
+        if room is None:
+            raise _RefusedError(404, "there is nothing at this address: use the whole one that was printed")
+        return room
 
     def _is_here(self, host: str) -> bool:
         """Whether a Host header names this server: by number, which no other site's name can stand for, or by name."""
@@ -255,16 +293,10 @@ class ViewerServer:
             return False
         return True
 
-    async def _answer(self, request: Request) -> Response:
+    async def _answer(self, request: Request, room: _Room) -> Response:
         from starlette.responses import Response
 
-        token, _, name = request.url.path.removeprefix("/").partition("/")
-        room = None
-        for known, found in self._rooms.items():
-            if secrets.compare_digest(known.encode(), token.encode("utf-8", "replace")):
-                room = found
-        if room is None:
-            raise _RefusedError(404, "there is nothing at this address: use the whole one that was printed")
+        name = request.url.path.removeprefix("/").partition("/")[2]
         if name in _STATIC:
             return Response(_STATIC[name][1](room), media_type=_STATIC[name][0])
         if name not in _QUESTIONS:
@@ -280,10 +312,13 @@ class ViewerServer:
         lane.waiting += 1
         try:
             async with lane.turns:
-                if await request.is_disconnected():
-                    return Response(status_code=499)  # which nobody reads
-                work = asyncio.get_running_loop().run_in_executor(lane.executor, question, room, given)
-                return await asyncio.shield(work)
+                if self._is_stopping():
+                    raise _RefusedError(503, "the server stops")
+                if not await request.is_disconnected():
+                    work = asyncio.get_running_loop().run_in_executor(lane.executor, question, room, given)
+                    if await _is_wanted(request, work, given.is_over):
+                        return work.result()
+                return Response(status_code=499)  # which nobody reads
         finally:
             lane.waiting -= 1
 
@@ -298,43 +333,79 @@ class ViewerServer:
             room, lens, made, band = taken
             try:
                 await loop.run_in_executor(lane.executor, made.make, band)
-            except (ClearheadError, RuntimeError, MemoryError) as error:
+            except Exception as error:  # noqa: BLE001  # whatever it is, other passes go on
                 room.fail(lens, error)
-                continue
-            room.made(lens, made)
+
+
+async def _is_wanted(request: Request, work: asyncio.Future[Response], is_over: threading.Event) -> bool:
+    """Wait for an answer; where its client hangs up before it is there, stop computing it."""
+
+    async def hang_up() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+
+    gone = asyncio.create_task(hang_up())
+    both: list[asyncio.Future[Any]] = [work, gone]
+    try:
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        if work.done():
+            return True
+        is_over.set()
+        await asyncio.wait([work])  # the turn ends when the thread is free
+        work.exception()  # which nobody wants to know
+    except asyncio.CancelledError:
+        is_over.set()
+        work.cancel()  # nobody is told how it ends: by then there may be no loop
+        raise
+    else:
+        return False
+    finally:
+        gone.cancel()
 
 
 class _Room:
     """One capture, and what was computed of it."""
 
-    def __init__(self, capture: Capture, number: int, store: Store) -> None:
-        self.capture, self.number, self.store = capture, number, store
+    def __init__(self, capture: Capture, number: int, store: Store, is_stopping: Callable[[], bool]) -> None:
+        self.capture, self.number, self.store, self.is_stopping = capture, number, store, is_stopping
         self.groups: dict[Hashable, Groups] = {}
-        self.passes: dict[Lens, tuple[Pass, float]] = {}  # that were begun, with the time when somebody last asked
-        self.failed: dict[Lens, str] = {}
+        self.asked: dict[Lens, float] = {}  # the passes to work on, with the time when somebody last asked
+        self.failed: dict[Lens, tuple[str, float]] = {}  # the passes that cannot be made, why, and since when
 
-    def cells(self, lens: Lens) -> Cells:
-        """What a lens shows."""
-        return Cells(self.capture, lens, self.groups)
+    def cells(self, lens: Lens, is_over: threading.Event | None = None) -> Cells:
+        """What a lens shows, for as long as the server runs and the question is not over."""
+        return Cells(
+            self.capture,
+            lens,
+            self.groups,
+            lambda: self.is_stopping() or (is_over is not None and is_over.is_set()),
+        )
 
-    def finished(self, lens: Lens) -> Pass | None:
+    def begun(self, lens: Lens) -> Pass | None:
         """The pass over what a lens shows, if there is one."""
         found: Pass | None = self.store.get((self.number, "pass", lens))
         return found
 
+    def finished(self, lens: Lens) -> Pass | None:
+        """The pass over what a lens shows, if it is complete."""
+        made = self.begun(lens)
+        return made if made is not None and made.is_done else None
+
     def want(self, lens: Lens) -> tuple[int, int]:
         """Go on with the pass over what a lens shows; how many of its bands there are by now, and of how many."""
-        made = self.finished(lens)
-        if made is not None:
-            return made.of, made.of
-        if lens in self.failed:
-            raise _RefusedError(500, f"the overview could not be made: {self.failed[lens]}")
-        known = self.passes.get(lens)
-        cells = None if known is not None else self.cells(lens)
-        made = known[0] if known is not None else Pass(cast("Cells", cells), self.base(cast("Cells", cells)))
-        self.passes[lens] = (made, time.monotonic())
-        while len(self.passes) > _OPEN_PASSES:
-            del self.passes[min(self.passes, key=lambda x: self.passes[x][1])]
+        made = self.begun(lens)
+        if made is None:
+            why, since = self.failed.get(lens, ("", -_TRY_AGAIN))
+            if why and time.monotonic() - since < _TRY_AGAIN:
+                raise _RefusedError(500, f"the overview could not be made: {why}")
+            cells = self.cells(lens)
+            made = Pass(cells, self.base(cells))
+            # Kept from the beginning on, so that its bytes count.
+            self.store.put((self.number, "pass", lens), made, made.nbytes)
+        if not made.is_done:
+            self.asked.pop(lens, None)
+            self.asked[lens] = time.monotonic()
+            _keep_latest(self.asked, _OPEN_PASSES)
         return made.done, made.of
 
     def base(self, cells: Cells) -> int:
@@ -344,21 +415,26 @@ class _Room:
     def next_band(self) -> tuple[_Room, Lens, Pass, int] | None:
         """A band to make, of the pass that was asked about last; None if nobody waits."""
         since = time.monotonic() - _PATIENCE
-        for lens, (made, asked) in sorted(self.passes.items(), key=lambda x: -x[1][1]):
-            if asked > since and (band := made.take()) is not None:
+        for lens, asked in reversed(list(self.asked.items())):
+            if asked <= since:
+                break
+            made = self.begun(lens)
+            if made is not None and (band := made.take()) is not None:
                 return self, lens, made, band
         return None
 
-    def made(self, lens: Lens, made: Pass) -> None:
-        """Keep a pass that is complete."""
-        if made.is_done and lens in self.passes:
-            self.store.put((self.number, "pass", lens), made, made.nbytes)
-            del self.passes[lens]
-
     def fail(self, lens: Lens, error: Exception) -> None:
         """Remember why a pass cannot be made."""
-        self.passes.pop(lens, None)
-        self.failed[lens] = f"{type(error).__name__}: {error}"
+        self.asked.pop(lens, None)
+        self.store.drop((self.number, "pass", lens))
+        self.failed.pop(lens, None)
+        self.failed[lens] = (f"{type(error).__name__}: {error}", time.monotonic())
+        _keep_latest(self.failed, _MOST_FAILED)
+
+
+def _keep_latest(known: dict[Lens, Any], most: int) -> None:
+    while len(known) > most:
+        del known[next(iter(known))]
 
 
 class _Lane:
@@ -395,9 +471,10 @@ class _Bucket:
 
 
 class _Given:
-    """The parameters of a question, each checked."""
+    """The parameters of a question, each checked, and whether it is over: nobody waits for its answer."""
 
     def __init__(self, given: Any) -> None:
+        self.is_over = threading.Event()
         self._given: Mapping[str, str] = given
         for name, times in ((name, len(given.getlist(name))) for name in given):
             if times > 1:
@@ -438,6 +515,8 @@ class _Given:
             heads.append((int(layer), int(head)))
         if len(heads) > _MOST_HEADS:
             raise _RefusedError(400, f"at most {_MOST_HEADS} heads are averaged")
+        for twice in (head for number, head in enumerate(heads) if head in heads[:number]):
+            raise _RefusedError(400, f"the head {twice[0]}.{twice[1]} is given twice")
         return Lens(tuple(heads), unit, hide, self.number("text") if self.has("text") else 0)
 
 
@@ -453,11 +532,11 @@ def _floats(*tensors: Tensor, numbers: Sequence[int] = ()) -> Response:
     return Response(head + data, media_type="application/octet-stream")
 
 
-def _json(data: Any) -> Response:
+def _json(data: Any, status: int = 200) -> Response:
     from starlette.responses import Response
 
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-    return Response(text.encode("utf-8", "replace"), media_type="application/json")
+    return Response(text.encode("utf-8", "replace"), status, media_type="application/json")
 
 
 def _info(room: _Room, given: _Given) -> Response:
@@ -481,7 +560,7 @@ def _info(room: _Room, given: _Given) -> Response:
         layers.append(described)
     texts = {"tokens": _sent(capture.tokens), "source_tokens": _sent(capture.source_tokens)}
     pictures = None if capture.pictures is None else [picture.to_json() for picture in capture.pictures]
-    batch = by_token(capture.layers[0]).shape[0] if capture.layers else 0
+    batch = by_token(capture.layers[0]).shape[0]
     title = str(capture.provenance.get("model") or "a model")
     provenance = json.loads(json.dumps(capture.provenance, default=str))
     return _json(
@@ -513,13 +592,26 @@ def _sent(texts: list[Tokens] | None) -> list[dict[str, Any]] | None:
 
 
 def _rows(room: _Room, given: _Given) -> Response:
-    cells = room.cells(given.lens())
-    return _floats(cells.mean_of_rows(given.span("from", "to", cells.shape[0])))
+    cells = room.cells(given.lens(), given.is_over)
+    rows = given.span("from", "to", cells.shape[0])
+    _check_work(len(rows), cells.shape[1], len(cells.lens.heads))
+    return _floats(cells.mean_of_rows(rows))
 
 
 def _columns(room: _Room, given: _Given) -> Response:
-    cells = room.cells(given.lens())
-    return _floats(cells.sum_of_columns(given.span("from", "to", cells.shape[1])))
+    cells = room.cells(given.lens(), given.is_over)
+    columns = given.span("from", "to", cells.shape[1])
+    _check_work(cells.shape[0], len(columns), len(cells.lens.heads))
+    return _floats(cells.sum_of_columns(columns))
+
+
+def _check_work(rows: int, columns: int, heads: int) -> None:
+    if rows * columns * heads > _MOST_WEIGHTS:
+        raise _RefusedError(
+            400,
+            f"at most {_MOST_WEIGHTS:,} weights are summed for one question; {rows:,} rows × {columns:,} columns × "
+            f"{heads:,} heads are more: choose fewer",
+        )
 
 
 def _tile(room: _Room, given: _Given) -> Response:
@@ -528,18 +620,18 @@ def _tile(room: _Room, given: _Given) -> Response:
     key = (room.number, "tile", lens, at)
     tile: Tile | None = room.store.get(key)
     if tile is None:
-        tile = _made(room, lens, at)
+        tile = _made(room, lens, at, given.is_over)
         if not tile.sampled:
             room.store.put(key, tile, tile.mean.nbytes + tile.max.nbytes)
     numbers = (*tile.mean.shape, tile.sampled, int(at[0] > 0))
     return _floats(tile.mean, *([tile.max] if at[0] else []), numbers=numbers)
 
 
-def _made(room: _Room, lens: Lens, at: tuple[int, int, int]) -> Tile:
+def _made(room: _Room, lens: Lens, at: tuple[int, int, int], is_over: threading.Event) -> Tile:
     made = room.finished(lens)
     if made is not None and at[0] >= made.level:
         return coarse_tile(made, *at)
-    cells = room.cells(lens)
+    cells = room.cells(lens, is_over)
     if at[0] < room.base(cells):
         return fine_tile(cells, *at)
     key = (room.number, "preview", lens, at)
@@ -572,13 +664,18 @@ def _looks(room: _Room, given: _Given) -> Response:
     query = given.span("from", "to", shape[0])
     key = given.span("first", "last", shape[1]) if given.has("first") else None
     like = by_token(room.capture.layers[lens.heads[0][0]]).shape
+    heads = [
+        (number, head)
+        for number, layer in enumerate(room.capture.layers)
+        if by_token(layer).shape[2:] == like[2:]
+        for head in range(len(layer.heads))
+    ]
+    _check_work(len(query), shape[1] if key is None else len(key), len(heads))
     found = []
-    for number, layer in enumerate(room.capture.layers):
-        if by_token(layer).shape[2:] != like[2:]:
-            continue
-        for head in range(len(layer.heads)):
-            weight, at = room.cells(Lens(((number, head),), lens.unit, lens.hide, lens.text)).look(query, key)
-            found.append({"head": [number, head], "weight": weight, "key": at})
+    for number, head in heads:
+        cells = room.cells(Lens(((number, head),), lens.unit, lens.hide, lens.text), given.is_over)
+        weight, at = cells.look(query, key)
+        found.append({"head": [number, head], "weight": weight, "key": at})
     return _json(_finite(found))
 
 
@@ -586,7 +683,7 @@ def _statistics(room: _Room, given: _Given) -> Response:
     lens = given.lens()
 
     def make() -> tuple[Any, int]:
-        found = room.cells(lens).statistics()
+        found = room.cells(lens, given.is_over).statistics()
         numbers = torch.tensor([found.entropy, found.distance, found.first, found.previous])
         return (found, numbers), found.thumbnail.nbytes + 256
 
@@ -616,13 +713,12 @@ _QUESTIONS: dict[str, tuple[str, Callable[[_Room, _Given], Response]]] = {
 
 
 def _page(room: _Room) -> str:
-    title = html.escape(str(room.capture.provenance.get("model") or "a model"))
     return f"""<!doctype html>
 <html lang="en" data-host="server">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title} – clearhead</title>
+<title>{title_of(room.capture)} – clearhead</title>
 <link rel="icon" href="data:,">
 <link rel="stylesheet" href="viewer.css">
 <script type="module" src="viewer.js"></script>
@@ -686,18 +782,77 @@ def _listen(host: str, port: int) -> socket.socket:
     return found
 
 
-def _protocol() -> type[H11Protocol]:
+_Strangers = dict[tuple[str, int] | None, asyncio.Transport]
+"""The connections that have shown no token yet, by the client's address, the oldest first."""
+
+
+def _client(scope: Mapping[str, Any]) -> tuple[str, int] | None:
+    """Who asks: the address and port at the other end of the connection."""
+    client = scope.get("client")
+    return None if client is None else (client[0], client[1])
+
+
+def _protocol(strangers: _Strangers) -> type[H11Protocol]:
     from uvicorn.protocols.http.h11_impl import H11Protocol
 
     class Impatient(H11Protocol):
-        """HTTP that hangs up on whoever connects and asks nothing."""
+        """HTTP that hangs up on whoever is slow to ask or to read.
+
+        Of those who have shown no token it keeps some, and hangs up on the oldest when more come: whoever knows the
+        address always finds a place.
+        """
+
+        _asking: asyncio.TimerHandle | None = None
+        _reading: asyncio.TimerHandle | None = None
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
-            self.loop.call_later(_FIRST_BYTE, self._give_up)
+            transport.set_write_buffer_limits(0)
+            self._asking = self.loop.call_later(_ASK_WITHIN, transport.abort)
+            strangers[self.client] = transport
+            while len(strangers) > _MOST_STRANGERS:
+                strangers.pop(next(iter(strangers))).abort()
 
-        def _give_up(self) -> None:
-            if getattr(self, "cycle", None) is None and not self.transport.is_closing():
-                self.transport.close()
+        def connection_lost(self, exc: Exception | None) -> None:
+            super().connection_lost(exc)
+            for timer in (self._asking, self._reading):
+                if timer is not None:
+                    timer.cancel()
+            if strangers.get(self.client) is self.transport:
+                del strangers[self.client]
+
+        def data_received(self, data: bytes) -> None:
+            before: RequestResponseCycle | None = self.cycle
+            super().data_received(data)
+            is_new = self.cycle is not before
+            if is_new or (before is not None and not before.response_complete):
+                if self._asking is not None:
+                    self._asking.cancel()
+                    self._asking = None
+            elif self._asking is None:  # a part of a request, or of a body that nobody reads
+                self._asking = self.loop.call_later(_ASK_WITHIN, self.transport.abort)
+
+        # The transport calls these when it keeps something that the client has not taken, and when all is taken.
+
+        def pause_writing(self) -> None:
+            super().pause_writing()
+            self._watch_reading()
+
+        def resume_writing(self) -> None:
+            super().resume_writing()
+            if self._reading is not None:
+                self._reading.cancel()
+
+        def _watch_reading(self, before: int | None = None) -> None:
+            """Hang up unless ever less remains to be taken."""
+            left = self.transport.get_write_buffer_size()
+            if before is not None and left >= before:
+                self.transport.abort()
+            else:
+                self._reading = self.loop.call_later(_READ_WITHIN, self._watch_reading, left)
+
+        def shutdown(self) -> None:
+            super().shutdown()
+            self.loop.call_later(_STOP_WITHIN / 2, self.transport.abort)
 
     return Impatient

@@ -2,7 +2,7 @@
 
 A tile is 256 × 256 pixels; at level z each pixel is a block of 2^z × 2^z cells, with its mean and its maximum. Fine
 levels are cheap enough to compute directly. Coarser ones all follow from one pass that pools the whole map to blocks of
-64 × 64 (:class:`Pass`), which is made a band of rows at a time: it can tell how far it is, and stop.
+64 × 64 (:class:`Pass`), which is made a band of rows at a time: it can tell how far it is, and rest between bands.
 """
 
 from __future__ import annotations
@@ -124,11 +124,6 @@ class Pass:
         with self._lock:
             return self._open.pop() if self._open else None
 
-    def give_back(self, band: int) -> None:
-        """Let somebody else make a band that was taken."""
-        with self._lock:
-            self._open.append(band)
-
     def make(self, band: int) -> None:
         """Compute one band."""
         rows = self._bands[band]
@@ -169,6 +164,11 @@ class Store:
             while self.nbytes > self.most:
                 _, (_, size) = self._known.popitem(last=False)
                 self.nbytes -= size
+
+    def drop(self, key: Hashable) -> None:
+        """Keep it no longer."""
+        with self._lock:
+            self.nbytes -= self._known.pop(key, (None, 0))[1]
 
     def ask(self, key: Hashable, make: Callable[[], tuple[Any, int]]) -> Any:
         """What is kept under ``key``, else made, with its bytes, and kept."""

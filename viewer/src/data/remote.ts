@@ -18,6 +18,8 @@ type SentInfo = Omit<Info, "texts"> & { texts: Record<keyof Info["texts"], SentT
 type Values = Record<string, string | number>;
 
 const ASK_AGAIN = 400;
+/** Milliseconds before a question that the server has no time for is asked again; after the last of them it fails. */
+const PAUSES = [250, 500, 1000, 2000, 4000];
 /** Browsers keep six connections to a server: what fills the overview bit by bit must leave some to who looks. */
 const AT_ONCE = 2;
 
@@ -27,16 +29,20 @@ function lensOf({ heads, unit, hide, text }: Lens): Values {
 
 async function ask(name: string, values: Values, abort?: AbortSignal): Promise<Response> {
   const query = new URLSearchParams(Object.entries(values).map(([key, value]) => [key, String(value)]));
-  let answer: Response;
-  try {
-    answer = await fetch(`${name}?${query}`, { signal: abort, credentials: "omit", cache: "no-store" });
-  } catch (error) {
-    if ((error as Error).name === "AbortError") throw error;
-    throw new Error("The server does not answer: was it stopped?");
+  for (let times = 0; ; times++) {
+    let answer: Response;
+    try {
+      answer = await fetch(`${name}?${query}`, { signal: abort, credentials: "omit", cache: "no-store" });
+    } catch (error) {
+      if ((error as Error).name === "AbortError") throw error;
+      throw new Error("The server does not answer: was it stopped?");
+    }
+    if (answer.ok) return answer;
+    const { error } = (await answer.json().catch(() => ({}))) as { error?: string };
+    const isBusy = answer.status === 429 || answer.status === 503;
+    if (!isBusy || times === PAUSES.length) throw new Error(error ?? `The server answers ${answer.status}.`);
+    await wait(PAUSES[times], abort);
   }
-  if (answer.ok) return answer;
-  const { error } = (await answer.json().catch(() => ({}))) as { error?: string };
-  throw new Error(error ?? `The server answers ${answer.status}.`);
 }
 
 /** Numbers, little-endian as on every processor that browsers run on: first whole ones, then floats. */

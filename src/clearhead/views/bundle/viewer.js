@@ -5935,8 +5935,14 @@ function Su() {
 	});
 }
 // src/data/remote.ts
-var Cu = 400, wu = 2;
-function Tu({ heads: e, unit: t, hide: n, text: r }) {
+var Cu = 400, wu = [
+	250,
+	500,
+	1e3,
+	2e3,
+	4e3
+], Tu = 2;
+function Eu({ heads: e, unit: t, hide: n, text: r }) {
 	return {
 		heads: e.map((e) => e.join(".")).join(","),
 		unit: t,
@@ -5944,42 +5950,46 @@ function Tu({ heads: e, unit: t, hide: n, text: r }) {
 		text: r
 	};
 }
-async function Eu(e, t, n) {
-	let r = new URLSearchParams(Object.entries(t).map(([e, t]) => [e, String(t)])), i;
-	try {
-		i = await fetch(`${e}?${r}`, {
-			signal: n,
-			credentials: "omit",
-			cache: "no-store"
-		});
-	} catch (e) {
-		throw e.name === "AbortError" ? e : Error("The server does not answer: was it stopped?");
+async function Du(e, t, n) {
+	let r = new URLSearchParams(Object.entries(t).map(([e, t]) => [e, String(t)]));
+	for (let t = 0;; t++) {
+		let i;
+		try {
+			i = await fetch(`${e}?${r}`, {
+				signal: n,
+				credentials: "omit",
+				cache: "no-store"
+			});
+		} catch (e) {
+			throw e.name === "AbortError" ? e : Error("The server does not answer: was it stopped?");
+		}
+		if (i.ok) return i;
+		let { error: a } = await i.json().catch(() => ({}));
+		if (i.status !== 429 && i.status !== 503 || t === wu.length) throw Error(a ?? `The server answers ${i.status}.`);
+		await ju(wu[t], n);
 	}
-	if (i.ok) return i;
-	let { error: a } = await i.json().catch(() => ({}));
-	throw Error(a ?? `The server answers ${i.status}.`);
-}
-function Du(e, t) {
-	return [new Int32Array(e, 0, t), new Float32Array(e, 4 * t)];
 }
 function Ou(e, t) {
+	return [new Int32Array(e, 0, t), new Float32Array(e, 4 * t)];
+}
+function ku(e, t) {
 	let n = Array(e).fill(!1);
 	for (let e of t) n[e] = !0;
 	return n;
 }
-function ku({ pieces: e, special: t, word_of: n, words: r, word_special: i }) {
+function Au({ pieces: e, special: t, word_of: n, words: r, word_special: i }) {
 	return {
 		text: "",
 		pieces: e,
 		offsets: [],
-		special: Ou(e.length, t),
+		special: ku(e.length, t),
 		padding: [],
 		word_of: n,
 		words: r,
-		word_special: Ou(r.length, i)
+		word_special: ku(r.length, i)
 	};
 }
-var Au = (e, t) => new Promise((n, r) => {
+var ju = (e, t) => new Promise((n, r) => {
 	let i = () => {
 		clearTimeout(a), r(new DOMException("no longer wanted", "AbortError"));
 	}, a = setTimeout(() => {
@@ -5987,7 +5997,7 @@ var Au = (e, t) => new Promise((n, r) => {
 	}, e);
 	t?.aborted ? i() : t?.addEventListener("abort", i, { once: !0 });
 });
-function ju(e) {
+function Mu(e) {
 	let t = [], n = 0;
 	return async (r, i) => {
 		n >= e ? await new Promise((e) => t.push(e)) : n++;
@@ -5999,29 +6009,29 @@ function ju(e) {
 		}
 	};
 }
-async function Mu() {
-	let e = await (await Eu("info", {})).json(), t = {
+async function Nu() {
+	let e = await (await Du("info", {})).json(), t = {
 		...e,
 		texts: {
-			tokens: e.texts.tokens?.map(ku) ?? null,
-			source_tokens: e.texts.source_tokens?.map(ku) ?? null
+			tokens: e.texts.tokens?.map(Au) ?? null,
+			source_tokens: e.texts.source_tokens?.map(Au) ?? null
 		}
-	}, n = R(null), r = ju(wu), i = 0;
+	}, n = R(null), r = Mu(Tu), i = 0;
 	async function a(e, t) {
 		i++;
 		try {
 			for (;;) {
-				let r = await (await Eu("progress", Tu(e), t)).json();
+				let r = await (await Du("progress", Eu(e), t)).json();
 				if (n.value = r, r.done === r.of) return;
-				await Au(Cu, t);
+				await ju(Cu, t);
 			}
 		} finally {
 			--i || (n.value = null);
 		}
 	}
 	async function o(e, t, n, r, i) {
-		let [[s, c, l, u], d] = Du(await (await Eu("tile", {
-			...Tu(e),
+		let [[s, c, l, u], d] = Ou(await (await Du("tile", {
+			...Eu(e),
 			level: t,
 			y: n,
 			x: r
@@ -6039,23 +6049,23 @@ async function Mu() {
 			max: p
 		};
 	}
-	let s = async (e, t, n) => new Float32Array(await (await Eu(e, t, n)).arrayBuffer());
+	let s = async (e, t, n) => new Float32Array(await (await Du(e, t, n)).arrayBuffer());
 	return {
 		info: t,
 		progress: n,
 		rows: (e, t, n, r) => s("rows", {
-			...Tu(e),
+			...Eu(e),
 			from: t,
 			to: n
 		}, r),
 		columns: (e, t, n, r) => s("columns", {
-			...Tu(e),
+			...Eu(e),
 			from: t,
 			to: n
 		}, r),
 		tile: o,
 		async products([e, t], n, r, i) {
-			let a = await (await Eu("products", {
+			let a = await (await Du("products", {
 				layer: e,
 				head: t,
 				text: n,
@@ -6069,20 +6079,20 @@ async function Mu() {
 		},
 		async looks(e, t, n, r) {
 			let i = {
-				...Tu(e),
+				...Eu(e),
 				from: t[0],
 				to: t[1]
 			};
 			return n && Object.assign(i, {
 				first: n[0],
 				last: n[1]
-			}), (await (await Eu("looks", i, r)).json()).map((e) => ({
+			}), (await (await Du("looks", i, r)).json()).map((e) => ({
 				...e,
 				weight: e.weight ?? NaN
 			}));
 		},
 		async statistics(e, t, n) {
-			let [[i, a, o, s], c] = Du(await (await r(() => Eu("statistics", Tu({
+			let [[i, a, o, s], c] = Ou(await (await r(() => Du("statistics", Eu({
 				...t,
 				heads: [e]
 			}), n), n)).arrayBuffer(), 4), [l, u, d, f] = c;
@@ -6102,19 +6112,19 @@ async function Mu() {
 	};
 }
 // src/host/server.ts
-function Nu() {
+function Pu() {
 	return bu(async () => ({
-		source: await Mu(),
+		source: await Nu(),
 		start: ""
 	}));
 }
 // src/style.css?inline
-var Pu = ".clearhead-root{height:100%;container:clearhead/size}.clearhead{--paper:#fff;--ink:#15181c;--quiet:#5c646e;--line:#d5dae0;--soft:#f3f5f7;--query:#b34700;--key:#00699e;--bar:#2b62a8;--minus:#b34700;background:var(--paper);height:100%;color:var(--ink);box-sizing:border-box;grid-template:\"header header header\"\"overview main inspector\"minmax(0,1fr)\"footer footer footer\"/minmax(200px,300px) minmax(0,1fr) minmax(200px,280px);font:14px/20px system-ui,sans-serif;display:grid}.clearhead[data-theme=dark]{--paper:#111418;--ink:#e8ebee;--quiet:#a3abb5;--line:#363c44;--soft:#1a1f25;--query:#ffa05c;--key:#66bdf0;--bar:#6f96d6;--minus:#ffa05c;--lightningcss-light: ;--lightningcss-dark:initial;color-scheme:dark}.clearhead *,.clearhead :before{box-sizing:inherit}.clearhead :is(h1,h2,h3,p,ol,figure,dl,dd){margin:0;padding:0}.clearhead h1,.clearhead h2{overflow-wrap:anywhere;font-size:16px;line-height:24px}.clearhead h3{color:var(--quiet);margin-top:16px;font-size:14px;font-weight:400}.clearhead ol{list-style:none}.clearhead button,.clearhead select,.clearhead input{font:inherit;color:inherit}.clearhead :focus-visible{outline:2px solid var(--key);outline-offset:1px}.clearhead .unseen{clip-path:inset(50%);width:1px;height:1px;position:absolute;overflow:hidden}.clearhead .hint,.clearhead .quiet,.clearhead small{color:var(--quiet);fill:var(--quiet);font-size:12px}.clearhead header{border-bottom:1px solid var(--line);grid-area:header;justify-content:space-between;gap:16px;padding:8px 16px;display:flex}.clearhead .plain{color:var(--key);cursor:pointer;background:0 0;border:0;text-decoration:underline}.clearhead .overview{contain:content;border-right:1px solid var(--line);grid-area:overview;padding:12px;overflow:auto}.clearhead .heads{grid-template-columns:repeat(auto-fill,minmax(72px,1fr));gap:4px;margin:8px 0;display:grid}.clearhead .heads.is-grid{gap:2px}.clearhead .head{text-align:left;cursor:pointer;background:0 0;border:1px solid #0000;width:100%;padding:2px;font-size:11px;line-height:14px}.clearhead .head:hover{border-color:var(--line)}.clearhead .head.is-chosen{border-color:var(--ink)}.clearhead .head .says{color:var(--quiet);text-overflow:ellipsis;white-space:nowrap;display:block;overflow:hidden}.clearhead .is-grid .name{text-align:center;font-size:9px;line-height:11px;display:block;overflow:hidden}.clearhead .is-grid li.quiet{align-self:center;padding-right:4px;font-size:10px}.clearhead .below{flex-wrap:wrap;align-items:center;gap:4px 16px;display:flex}.clearhead .find{align-items:center;gap:8px;padding:2px 0;display:flex}.clearhead .chosen{text-overflow:ellipsis;white-space:nowrap;text-align:right;min-width:0;color:var(--quiet);flex:1;overflow:hidden}.clearhead .find input{border:1px solid var(--line);background:var(--paper);width:128px;padding:1px 6px}.clearhead .find input::placeholder{color:var(--quiet)}.clearhead .thumbnail{aspect-ratio:1;width:100%;image-rendering:pixelated;background:var(--soft);display:block}.clearhead main{flex-direction:column;grid-area:main;min-height:0;display:flex}.clearhead .words{contain:content;flex-shrink:0;padding:12px 16px 8px}.clearhead .lines{max-height:136px;position:relative;overflow:auto}.clearhead .line{flex-wrap:wrap;gap:4px 2px;margin-bottom:4px;display:flex}.clearhead .side{color:var(--quiet);margin-right:8px}.clearhead .chip{text-overflow:ellipsis;white-space:nowrap;cursor:pointer;-webkit-user-select:none;user-select:none;background:0 0;border:1px solid #0000;border-bottom-width:2px;max-width:100%;padding:2px 5px;overflow:hidden}.clearhead .chip:hover{border-color:var(--line)}.clearhead .chip.is-query{border-color:var(--query)}.clearhead .chip.is-key{border-color:var(--key)}.clearhead .chip.is-query.is-key{border-bottom-color:var(--query)}.clearhead .bar-of-views{border-bottom:1px solid var(--line);align-items:center;gap:16px;padding:0 16px;display:flex}.clearhead .tabs{gap:16px;display:flex}.clearhead [role=tab]{cursor:pointer;color:var(--quiet);background:0 0;border:0;border-bottom:2px solid #0000;padding:4px 0}.clearhead [role=tab][aria-selected=true]{border-color:var(--ink);color:var(--ink)}.clearhead .view{flex:1;min-height:0;padding:12px 16px;overflow:auto}.clearhead .matrix{flex-direction:column;height:100%;min-height:240px;display:flex}.clearhead .matrix canvas{touch-action:none;cursor:crosshair;flex:1;width:100%;min-height:0}.clearhead figcaption{flex-wrap:wrap;justify-content:space-between;align-items:center;gap:4px 16px;padding-top:8px;font-size:12px;display:flex}.clearhead figcaption.text{max-width:640px;font-size:14px;display:block}.clearhead .legend{color:var(--quiet);flex-wrap:wrap;align-items:center;gap:6px;font-size:12px;display:inline-flex}.clearhead .ramp{border:1px solid var(--line);width:96px;height:10px;display:inline-block}.clearhead .arcs svg{width:100%;max-width:820px;display:block}.clearhead .arcs text,.clearhead .products text{fill:var(--ink);cursor:pointer;font-size:13px}.clearhead .arcs text.is-query{fill:var(--query);font-weight:700}.clearhead .arcs text.is-key{fill:var(--key);font-weight:700}.clearhead .key i{vertical-align:middle;width:16px;height:4px;display:inline-block}.clearhead .products svg{width:100%;max-width:820px}.clearhead .image svg{width:100%;max-width:760px;display:block}.clearhead .image text{font-size:12px}.clearhead .patch{fill:var(--paper);stroke-width:2px;cursor:pointer}.clearhead .patch:hover{stroke:var(--quiet)}.clearhead .patch.is-query{stroke:var(--query)}.clearhead .patch.is-key{stroke:var(--key)}.clearhead .axis{stroke:var(--line)}.clearhead .adds{fill:var(--bar)}.clearhead .takes{fill:var(--minus)}.clearhead .empty{color:var(--quiet);max-width:480px}.clearhead .inspector{border-left:1px solid var(--line);grid-area:inspector;padding:12px 16px;overflow:auto}.clearhead .bars button{text-align:left;cursor:pointer;background:0 0;border:0;grid-template-columns:minmax(0,1fr) 64px 52px;gap:6px;width:100%;padding:0;font-size:13px;display:grid}.clearhead .bars button.is-marked{font-weight:700}.clearhead .bars .label{text-overflow:ellipsis;white-space:nowrap;overflow:hidden}.clearhead .bars .bar span{background:var(--bar);height:8px;margin-top:6px;display:block}.clearhead .bars .number{font-variant-numeric:tabular-nums;text-align:right}.clearhead footer{border-top:1px solid var(--line);flex-wrap:wrap;grid-area:footer;gap:8px 24px;padding:8px 16px;display:flex}.clearhead .field{color:var(--quiet);align-items:center;gap:8px;font-size:12px;display:inline-flex}.clearhead footer button{border:1px solid var(--line);background:var(--paper);cursor:pointer;margin-right:4px;padding:2px 8px}.clearhead footer button:hover{background:var(--soft)}.clearhead select{border:1px solid var(--line);background:var(--paper);color:var(--ink);padding:2px 4px}.clearhead dialog{border:1px solid var(--line);background:var(--paper);max-width:560px;max-height:90%;color:var(--ink);padding:16px 24px;overflow:auto}.clearhead dialog dl div{gap:16px;display:flex}.clearhead dialog dt{width:88px}.clearhead dialog p,.clearhead dialog dl{margin:8px 0 16px}.clearhead .error{border:1px solid var(--query);background:var(--paper);padding:8px 16px;position:fixed;bottom:48px;left:16px}@container clearhead (width<=900px){.clearhead{grid-template:\"header\"\"main\"minmax(480px,auto)\"inspector\"\"overview\"\"footer\"/minmax(0,1fr);height:auto}.clearhead .overview,.clearhead .inspector{border:0;border-top:1px solid var(--line)}.clearhead .view{overflow:visible}.clearhead .matrix{height:90cqw;max-height:80cqh}}", Fu = "\n:host { all: initial !important; display: block !important; }\n.clearhead-root { overflow: auto; outline: none; border: 1px solid #8884; box-sizing: border-box; }\n";
-async function Iu({ model: e, el: t }) {
+var Fu = ".clearhead-root{height:100%;container:clearhead/size}.clearhead{--paper:#fff;--ink:#15181c;--quiet:#5c646e;--line:#d5dae0;--soft:#f3f5f7;--query:#b34700;--key:#00699e;--bar:#2b62a8;--minus:#b34700;background:var(--paper);height:100%;color:var(--ink);box-sizing:border-box;grid-template:\"header header header\"\"overview main inspector\"minmax(0,1fr)\"footer footer footer\"/minmax(200px,300px) minmax(0,1fr) minmax(200px,280px);font:14px/20px system-ui,sans-serif;display:grid}.clearhead[data-theme=dark]{--paper:#111418;--ink:#e8ebee;--quiet:#a3abb5;--line:#363c44;--soft:#1a1f25;--query:#ffa05c;--key:#66bdf0;--bar:#6f96d6;--minus:#ffa05c;--lightningcss-light: ;--lightningcss-dark:initial;color-scheme:dark}.clearhead *,.clearhead :before{box-sizing:inherit}.clearhead :is(h1,h2,h3,p,ol,figure,dl,dd){margin:0;padding:0}.clearhead h1,.clearhead h2{overflow-wrap:anywhere;font-size:16px;line-height:24px}.clearhead h3{color:var(--quiet);margin-top:16px;font-size:14px;font-weight:400}.clearhead ol{list-style:none}.clearhead button,.clearhead select,.clearhead input{font:inherit;color:inherit}.clearhead :focus-visible{outline:2px solid var(--key);outline-offset:1px}.clearhead .unseen{clip-path:inset(50%);width:1px;height:1px;position:absolute;overflow:hidden}.clearhead .hint,.clearhead .quiet,.clearhead small{color:var(--quiet);fill:var(--quiet);font-size:12px}.clearhead header{border-bottom:1px solid var(--line);grid-area:header;justify-content:space-between;gap:16px;padding:8px 16px;display:flex}.clearhead .plain{color:var(--key);cursor:pointer;background:0 0;border:0;text-decoration:underline}.clearhead .overview{contain:content;border-right:1px solid var(--line);grid-area:overview;padding:12px;overflow:auto}.clearhead .heads{grid-template-columns:repeat(auto-fill,minmax(72px,1fr));gap:4px;margin:8px 0;display:grid}.clearhead .heads.is-grid{gap:2px}.clearhead .head{text-align:left;cursor:pointer;background:0 0;border:1px solid #0000;width:100%;padding:2px;font-size:11px;line-height:14px}.clearhead .head:hover{border-color:var(--line)}.clearhead .head.is-chosen{border-color:var(--ink)}.clearhead .head .says{color:var(--quiet);text-overflow:ellipsis;white-space:nowrap;display:block;overflow:hidden}.clearhead .is-grid .name{text-align:center;font-size:9px;line-height:11px;display:block;overflow:hidden}.clearhead .is-grid li.quiet{align-self:center;padding-right:4px;font-size:10px}.clearhead .below{flex-wrap:wrap;align-items:center;gap:4px 16px;display:flex}.clearhead .find{align-items:center;gap:8px;padding:2px 0;display:flex}.clearhead .chosen{text-overflow:ellipsis;white-space:nowrap;text-align:right;min-width:0;color:var(--quiet);flex:1;overflow:hidden}.clearhead .find input{border:1px solid var(--line);background:var(--paper);width:128px;padding:1px 6px}.clearhead .find input::placeholder{color:var(--quiet)}.clearhead .thumbnail{aspect-ratio:1;width:100%;image-rendering:pixelated;background:var(--soft);display:block}.clearhead main{flex-direction:column;grid-area:main;min-height:0;display:flex}.clearhead .words{contain:content;flex-shrink:0;padding:12px 16px 8px}.clearhead .lines{max-height:136px;position:relative;overflow:auto}.clearhead .line{flex-wrap:wrap;gap:4px 2px;margin-bottom:4px;display:flex}.clearhead .side{color:var(--quiet);margin-right:8px}.clearhead .chip{text-overflow:ellipsis;white-space:nowrap;cursor:pointer;-webkit-user-select:none;user-select:none;background:0 0;border:1px solid #0000;border-bottom-width:2px;max-width:100%;padding:2px 5px;overflow:hidden}.clearhead .chip:hover{border-color:var(--line)}.clearhead .chip.is-query{border-color:var(--query)}.clearhead .chip.is-key{border-color:var(--key)}.clearhead .chip.is-query.is-key{border-bottom-color:var(--query)}.clearhead .bar-of-views{border-bottom:1px solid var(--line);align-items:center;gap:16px;padding:0 16px;display:flex}.clearhead .tabs{gap:16px;display:flex}.clearhead [role=tab]{cursor:pointer;color:var(--quiet);background:0 0;border:0;border-bottom:2px solid #0000;padding:4px 0}.clearhead [role=tab][aria-selected=true]{border-color:var(--ink);color:var(--ink)}.clearhead .view{flex:1;min-height:0;padding:12px 16px;overflow:auto}.clearhead .matrix{flex-direction:column;height:100%;min-height:240px;display:flex}.clearhead .matrix canvas{touch-action:none;cursor:crosshair;flex:1;width:100%;min-height:0}.clearhead figcaption{flex-wrap:wrap;justify-content:space-between;align-items:center;gap:4px 16px;padding-top:8px;font-size:12px;display:flex}.clearhead figcaption.text{max-width:640px;font-size:14px;display:block}.clearhead .legend{color:var(--quiet);flex-wrap:wrap;align-items:center;gap:6px;font-size:12px;display:inline-flex}.clearhead .ramp{border:1px solid var(--line);width:96px;height:10px;display:inline-block}.clearhead .arcs svg{width:100%;max-width:820px;display:block}.clearhead .arcs text,.clearhead .products text{fill:var(--ink);cursor:pointer;font-size:13px}.clearhead .arcs text.is-query{fill:var(--query);font-weight:700}.clearhead .arcs text.is-key{fill:var(--key);font-weight:700}.clearhead .key i{vertical-align:middle;width:16px;height:4px;display:inline-block}.clearhead .products svg{width:100%;max-width:820px}.clearhead .image svg{width:100%;max-width:760px;display:block}.clearhead .image text{font-size:12px}.clearhead .patch{fill:var(--paper);stroke-width:2px;cursor:pointer}.clearhead .patch:hover{stroke:var(--quiet)}.clearhead .patch.is-query{stroke:var(--query)}.clearhead .patch.is-key{stroke:var(--key)}.clearhead .axis{stroke:var(--line)}.clearhead .adds{fill:var(--bar)}.clearhead .takes{fill:var(--minus)}.clearhead .empty{color:var(--quiet);max-width:480px}.clearhead .inspector{border-left:1px solid var(--line);grid-area:inspector;padding:12px 16px;overflow:auto}.clearhead .bars button{text-align:left;cursor:pointer;background:0 0;border:0;grid-template-columns:minmax(0,1fr) 64px 52px;gap:6px;width:100%;padding:0;font-size:13px;display:grid}.clearhead .bars button.is-marked{font-weight:700}.clearhead .bars .label{text-overflow:ellipsis;white-space:nowrap;overflow:hidden}.clearhead .bars .bar span{background:var(--bar);height:8px;margin-top:6px;display:block}.clearhead .bars .number{font-variant-numeric:tabular-nums;text-align:right}.clearhead footer{border-top:1px solid var(--line);flex-wrap:wrap;grid-area:footer;gap:8px 24px;padding:8px 16px;display:flex}.clearhead .field{color:var(--quiet);align-items:center;gap:8px;font-size:12px;display:inline-flex}.clearhead footer button{border:1px solid var(--line);background:var(--paper);cursor:pointer;margin-right:4px;padding:2px 8px}.clearhead footer button:hover{background:var(--soft)}.clearhead select{border:1px solid var(--line);background:var(--paper);color:var(--ink);padding:2px 4px}.clearhead dialog{border:1px solid var(--line);background:var(--paper);max-width:560px;max-height:90%;color:var(--ink);padding:16px 24px;overflow:auto}.clearhead dialog dl div{gap:16px;display:flex}.clearhead dialog dt{width:88px}.clearhead dialog p,.clearhead dialog dl{margin:8px 0 16px}.clearhead .error{border:1px solid var(--query);background:var(--paper);padding:8px 16px;position:fixed;bottom:48px;left:16px}@container clearhead (width<=900px){.clearhead{grid-template:\"header\"\"main\"minmax(480px,auto)\"inspector\"\"overview\"\"footer\"/minmax(0,1fr);height:auto}.clearhead .overview,.clearhead .inspector{border:0;border-top:1px solid var(--line)}.clearhead .view{overflow:visible}.clearhead .matrix{height:90cqw;max-height:80cqh}}", Iu = "\n:host { all: initial !important; display: block !important; }\n.clearhead-root { overflow: auto; outline: none; border: 1px solid #8884; box-sizing: border-box; }\n";
+async function Lu({ model: e, el: t }) {
 	let n = t.appendChild(t.ownerDocument.createElement("div"));
 	n.dataset.lmSuppressShortcuts = "true";
 	let r = n.attachShadow({ mode: "open" }), i = new CSSStyleSheet();
-	i.replaceSync(Pu + Fu), r.adoptedStyleSheets = [i];
+	i.replaceSync(Fu + Iu), r.adoptedStyleSheets = [i];
 	let a = r.appendChild(t.ownerDocument.createElement("div"));
 	a.tabIndex = -1;
 	let o = [() => n.remove()], s = () => {
@@ -6144,7 +6154,7 @@ async function Iu({ model: e, el: t }) {
 // src/host/viewer.ts
 ({
 	page: Su,
-	server: Nu
+	server: Pu
 })[document.documentElement.dataset.host ?? ""]?.();
-var Lu = { render: Iu };
-export { Lu as default };
+var Ru = { render: Lu };
+export { Ru as default };

@@ -68,8 +68,7 @@ def ours(steps: Iterator[Tensor]) -> Tensor:
     return torch.stack(list(steps), 1)
 
 
-@pytest.mark.parametrize("padded", [False, True])
-@pytest.mark.parametrize("penalty", [1.0, 1.3])
+@pytest.mark.parametrize(("penalty", "padded"), [(1.0, False), (1.3, True)])
 @pytest.mark.parametrize("name", GENERATORS)
 def test_greedy_tokens_are_those_of_transformers(
     name: str, penalty: float, padded: bool, stepping: Steps, tmp_path: Path

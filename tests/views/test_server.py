@@ -581,7 +581,7 @@ def browser() -> Iterator[Any]:
 
 
 def test_the_page_says_preview_until_the_overview_is_exact(browser: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "base_level", lambda shape, most: 2)
+    monkeypatch.setattr(module, "base_level", lambda shape, most: 1)
     may_go_on = threading.Event()
     make = Pass.make
     monkeypatch.setattr(Pass, "make", lambda made, band: may_go_on.wait(60) and make(made, band))

@@ -149,6 +149,21 @@ def test_padding_belongs_to_no_word(side: str) -> None:
     by_word = of.words()["layer"].dense()[0, 0]
     assert cells.shape == by_word.shape
     torch.testing.assert_close(cells.block(range(len(by_word)), range(len(by_word))), by_word)
+    # The first token is the first that is no padding.
+    begin = 3 if side == "left" else 0
+    whole = of.layers[0].map.dense()[0, 0]
+    pieces = Cells(of, Lens(((0, 0),), "pieces", "first")).block(range(N + 3), range(N + 3))
+    assert (pieces[:, begin] == 0).all()
+    torch.testing.assert_close(pieces[:, 7], whole[:, 7] / (1 - whole[:, begin]))
+    statistics = Cells(of, Lens(((0, 0),), "pieces")).statistics()
+    assert statistics.first == pytest.approx(float(whole[:, begin].mean()), abs=1e-6)
+
+
+def test_a_query_of_unknown_text_may_look_at_the_key_of_its_number() -> None:
+    weights = torch.full((1, 1, 3, 3), 0.1) + 0.7 * torch.eye(3)
+    amap = ch.AttentionMap.from_weights(weights)
+    of = ch.Capture([Layer("layer", 0, 0, (0,), amap.shape, lambda: amap)])
+    assert Cells(of, Lens(((0, 0),))).look(range(1, 2), None) == (pytest.approx(0.8), 1)
 
 
 def test_a_map_larger_than_any_tile() -> None:

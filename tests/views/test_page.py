@@ -158,6 +158,20 @@ def test_any_size(sizes: tuple[int, int], browser: Any, tmp_path: Path) -> None:
     seen.close()
 
 
+def test_a_page_of_more_tiles_than_are_kept(browser: Any, tmp_path: Path) -> None:
+    tokens = 16_411  # 272 tiles of 1,024 × 1,024 are made, and 192 kept
+    capture = small(tokens, tokens)
+    seen = visit(browser, capture, tmp_path, start="#h=0.0")
+    seen.settle()
+    assert int(seen.page.locator("canvas[role=grid]").get_attribute("data-level")) > 4
+    shown = seen.page.evaluate(
+        "() => { const c = document.querySelector('canvas[role=grid]'); const d = c.getContext('2d')"
+        ".getImageData(c.width / 4, c.height / 2, 40, 40).data; return new Set(d).size; }"
+    )
+    assert shown > 10  # shades
+    seen.close()
+
+
 def test_everything_by_keyboard(browser: Any, address: str) -> None:
     seen = Visit(browser, address)
     page = seen.page

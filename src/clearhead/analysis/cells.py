@@ -69,6 +69,8 @@ class Groups:
     special: Bool[Tensor, "groups"]
     are_tokens: bool
     """Whether each group is one token, and each token a group."""
+    first: int = 0
+    """The first that is no padding."""
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -189,7 +191,8 @@ def groups(capture: Capture, layer: Layer, axis: Literal[2, 3], text: int, unit:
     here = slice(first, first + count)
     if known is None or unit == "pieces":
         special = torch.tensor(known.special[here]) if known is not None else torch.zeros(count, dtype=torch.bool)
-        return Groups(torch.arange(count), torch.arange(count) + 1, special, True)
+        begin = 0 if known is None else next((n for n, pad in enumerate(known.padding[here]) if not pad), 0)
+        return Groups(torch.arange(count), torch.arange(count) + 1, special, True, begin)
     word = torch.tensor(known.word_of[here])
     place = (word >= 0).nonzero()[:, 0]
     numbers, word[place] = word[place].unique(return_inverse=True)
@@ -245,12 +248,12 @@ class Cells:
 
         self.rows, self.columns = side(2), side(3)
         of = [None if x is None else x.of for x in capture.sides(chosen)]
-        self._is_self = of[0] == of[1]
+        self._is_self = of[0] is not None and of[0] == of[1]
         hidden = torch.zeros(len(self.columns), dtype=torch.bool)
         if lens.hide == "special":
             hidden = self.columns.special
         elif lens.hide == "first":
-            hidden[:1] = True
+            hidden[self.columns.first : self.columns.first + 1] = True
         self._hidden = hidden
         self._hidden_groups = hidden.nonzero()[:, 0]
 
@@ -419,8 +422,8 @@ class Cells:
             key = torch.arange(columns.start, columns.stop)
             entropy -= float(torch.xlogy(weights, weights.clamp(min=0)).sum(dtype=torch.float64))
             distance += float((weights * (key - at[:, None]).abs()).sum(dtype=torch.float64))
-            if columns.start == 0:
-                first = float(weights[:, 0].sum())
+            if self.columns.first in columns:
+                first = float(weights[:, self.columns.first - columns.start].sum())
             inside = (at - 1 >= columns.start) & (at - 1 < columns.stop)
             previous += float(weights[inside, (at - 1 - columns.start)[inside]].sum())
             for x in range(columns.start * side[1] // width, (columns.stop - 1) * side[1] // width + 1):

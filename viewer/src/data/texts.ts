@@ -12,19 +12,23 @@ export interface Groups {
   /** The first token of each piece or word, and one past the last. */
   spans: [number, number][];
   special: boolean[];
+  /** The first that is no padding. */
+  first: number;
 }
 
 /** The pieces or words of `count` tokens of a text from `first` on; numbers where the text is not known. */
 export function groups(text: Text | null, first: number, count: number, unit: Unit): Groups {
   if (!text) {
     const spans = Array.from({ length: count }, (_, i): [number, number] => [i, i + 1]);
-    return { names: spans.map(([i]) => `${first + i}`), spans, special: spans.map(() => false) };
+    return { names: spans.map(([i]) => `${first + i}`), spans, special: spans.map(() => false), first: 0 };
   }
   if (unit === "pieces") {
     const spans = Array.from({ length: count }, (_, i): [number, number] => [i, i + 1]);
-    return { names: text.pieces.slice(first, first + count), spans, special: text.special.slice(first, first + count) };
+    const here = <T>(of: T[]): T[] => of.slice(first, first + count);
+    const begin = here(text.word_of).findIndex((word) => word >= 0);
+    return { names: here(text.pieces), spans, special: here(text.special), first: Math.max(0, begin) };
   }
-  const found: Groups = { names: [], spans: [], special: [] };
+  const found: Groups = { names: [], spans: [], special: [], first: 0 };
   let last = -1;
   for (let token = 0; token < count; token++) {
     const word = text.word_of[first + token];

@@ -1,8 +1,8 @@
-/** Answers questions about one capture, one after the other, the kinds first that somebody waits to see. */
+/** Answers questions about one capture, one after the other, those first that somebody waits to see. */
 
 import { type Beside, Capture } from "../data/capture";
 import type { Head, Info, Lens, Look, Span } from "../data/source";
-import { Cells } from "./cells";
+import { Cells, isLarge } from "./cells";
 import { Pyramid } from "./pyramid";
 import { Weights } from "./weights";
 
@@ -73,6 +73,7 @@ class Answers {
   advance(question: Question): boolean {
     if (question.kind !== "tile") return false;
     const cells = this.tiles(question.lens);
+    this.pyramid.next();
     const part = cells.missing(question.level, question.y, question.x);
     if (part) cells.tile(...part);
     return part !== null;
@@ -111,12 +112,18 @@ class Answers {
   }
 }
 
+type Waiting = Request & { question: Question };
+
+/** The least goes first: large tiles after what is quick, the smaller of them, of which others are made, sooner. */
+function rank(question: Question): number {
+  if (question.kind === "statistics") return Infinity; // they fill the overview bit by bit
+  return question.kind === "tile" && isLarge(question.level) ? question.level : 0;
+}
+
 /** What takes requests about one capture, the first of which opens it; `reply` gets the answers, later. */
 export function answering(reply: (answer: Answer) => void): (request: Request) => void {
   let answers: Answers;
-  // Statistics fill the overview bit by bit; whatever else is asked for goes before them.
-  const soon: Request[] = [];
-  const later: Request[] = [];
+  let waiting: Waiting[] = [];
   let isAwake = false;
 
   function found(question: Question): unknown {
@@ -125,18 +132,24 @@ export function answering(reply: (answer: Answer) => void): (request: Request) =
     return answers.info;
   }
 
+  function drop(id: number): void {
+    waiting = waiting.filter((request) => request.id !== id);
+  }
+
   const { port1, port2 } = new MessageChannel();
   port2.onmessage = () => {
-    const next = soon.shift() ?? later.shift();
-    if (!next?.question) {
+    if (!waiting.length) {
       isAwake = false;
       return;
     }
-    const { id, question } = next;
+    const { id, question } = waiting.reduce((first, other) => (rank(other.question) < rank(first.question) ? other : first));
     try {
-      if (question.kind !== "open" && answers.advance(question)) soon.push(next);
-      else reply({ id, value: found(question) });
+      if (question.kind === "open" || !answers.advance(question)) {
+        drop(id);
+        reply({ id, value: found(question) });
+      }
     } catch (error) {
+      drop(id);
       reply({ id, error: error instanceof Error ? error.message : String(error) });
     }
     port1.postMessage(null); // back to the queue by way of the event loop, so that requests can be taken back
@@ -144,13 +157,10 @@ export function answering(reply: (answer: Answer) => void): (request: Request) =
 
   return (request) => {
     if (!request.question) {
-      for (const queue of [soon, later]) {
-        const place = queue.findIndex(({ id }) => id === request.id);
-        if (place >= 0) queue.splice(place, 1);
-      }
+      drop(request.id);
       return;
     }
-    (request.question.kind === "statistics" ? later : soon).push(request);
+    waiting.push(request as Waiting);
     if (!isAwake) {
       isAwake = true;
       port1.postMessage(null);

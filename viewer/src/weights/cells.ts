@@ -14,6 +14,9 @@ const CHUNK = 2 ** 16;
 /** Tiles of this level are made at once, of 1,024 × 1,024 weights. */
 const STEP = 2;
 
+/** Whether tiles of a level are made in several steps. */
+export const isLarge = (level: number): boolean => level > STEP;
+
 const range = (from: number, count: number): number[] => Array.from({ length: count }, (_, i) => from + i);
 
 /** What a lens shows, as a matrix of cells. */
@@ -35,10 +38,10 @@ export class Cells {
     this.maps = lens.heads.map(([layer, head]) => ({ weights: new Weights(capture, layers[layer].map, lens.text), head }));
     const [[layer]] = lens.heads;
     const [from, to] = info.layers[layer].sides;
-    this.isSelf = from?.[0] === to?.[0];
+    this.isSelf = from !== null && from[0] === to?.[0];
     this.rows = groupsOf(info, layer, 0, lens.text, lens.unit);
     this.columns = groupsOf(info, layer, 1, lens.text, lens.unit);
-    const taken = lens.hide === "special" ? (g: number) => this.columns.special[g] : (g: number) => g === 0;
+    const taken = lens.hide === "special" ? (g: number) => this.columns.special[g] : (g: number) => g === this.columns.first;
     this.hidden = lens.hide === "nothing" ? [] : this.columns.spans.map((_, g) => g).filter(taken);
   }
 
@@ -165,13 +168,14 @@ export class Cells {
     return found;
   }
 
-  /** A part of a tile that has to be made before it, if there is one: larger tiles are made in steps. */
+  /**
+   * A part of a tile that has to be made before it, if there is one: larger tiles are made in steps. Depth first, so
+   * that few parts have to be kept at a time, however long the text is.
+   */
   missing(level: number, y: number, x: number): [level: number, y: number, x: number] | null {
-    if (level <= STEP || this.pyramid.get(level, y, x)) return null;
+    if (!isLarge(level) || this.pyramid.get(level, y, x)) return null;
     for (const [below, right] of this.below(level, y, x)) {
-      const found = this.missing(level - 1, below, right);
-      if (found) return found;
-      if (level - 1 === STEP && !this.pyramid.get(STEP, below, right)) return [STEP, below, right];
+      if (!this.pyramid.get(level - 1, below, right)) return this.missing(level - 1, below, right) ?? [level - 1, below, right];
     }
     return null;
   }
@@ -204,7 +208,7 @@ export class Cells {
         const place = start + places[j];
         if (weight > thumbnail[place]) thumbnail[place] = weight;
       }
-      first += block[line];
+      first += block[line + this.columns.first];
       if (at > 0 && at <= width) previous += block[line + at - 1];
     });
     const sampled: [number, number] = [count, height];

@@ -12,7 +12,7 @@ interface Desk {
 }
 
 /** A worker. Where the page's policy forbids one, as in some notebooks, the page's own thread does what it would do. */
-async function desk(reply: (answer: Answer) => void): Promise<Desk> {
+async function desk(reply: (answer: Answer) => void, broken: (error: Error) => void): Promise<Desk> {
   let worker: Worker | null = null;
   try {
     worker = new Work();
@@ -25,6 +25,10 @@ async function desk(reply: (answer: Answer) => void): Promise<Desk> {
   }
   const running = worker;
   running.onmessage = ({ data }: MessageEvent<Answer>) => reply(data);
+  running.onerror = (event) => {
+    event.preventDefault();
+    broken(new Error(event.message || "the worker that computes the weights has stopped; load the page again"));
+  };
   return { send: (request, transfer = []) => running.postMessage(request, transfer), close: () => running.terminate() };
 }
 
@@ -48,6 +52,9 @@ export async function local(bytes: Uint8Array<ArrayBuffer>, beside: Beside): Pro
     waiting.delete(answer.id);
     if (answer.error !== undefined) entry?.fail(new Error(answer.error));
     else entry?.done(answer.value);
+  }, (error) => {
+    for (const { fail } of waiting.values()) fail(error);
+    waiting.clear();
   });
   const ask = <T>(question: Question, signal?: AbortSignal, transfer: Transferable[] = []): Promise<T> =>
     new Promise((done, fail) => {

@@ -52,21 +52,24 @@ function i(e, t, n, r) {
 		return {
 			names: e.map(([e]) => `${t + e}`),
 			spans: e,
-			special: e.map(() => !1)
+			special: e.map(() => !1),
+			first: 0
 		};
 	}
 	if (r === "pieces") {
-		let r = Array.from({ length: n }, (e, t) => [t, t + 1]);
+		let r = Array.from({ length: n }, (e, t) => [t, t + 1]), i = (e) => e.slice(t, t + n), a = i(e.word_of).findIndex((e) => e >= 0);
 		return {
-			names: e.pieces.slice(t, t + n),
+			names: i(e.pieces),
 			spans: r,
-			special: e.special.slice(t, t + n)
+			special: i(e.special),
+			first: Math.max(0, a)
 		};
 	}
 	let i = {
 		names: [],
 		spans: [],
-		special: []
+		special: [],
+		first: 0
 	}, a = -1;
 	for (let r = 0; r < n; r++) {
 		let n = e.word_of[t + r];
@@ -86,18 +89,26 @@ var s = class {
 	most;
 	levels = [];
 	bytes = 0;
+	turn = 0;
 	constructor(e = 96 * 2 ** 20) {
 		this.most = e;
 	}
+	next() {
+		this.turn++;
+	}
 	get(e, t, n) {
-		return this.levels[e]?.get(`${t}/${n}`);
+		let r = this.levels[e]?.get(`${t}/${n}`);
+		return r && (r.turn = this.turn), r?.tile;
 	}
 	put(e, t, n, r) {
 		for (; this.levels.length <= e;) this.levels.push(/* @__PURE__ */ new Map());
-		this.levels[e].set(`${t}/${n}`, r), this.bytes += c(r);
+		this.levels[e].set(`${t}/${n}`, {
+			tile: r,
+			turn: this.turn
+		}), this.bytes += c(r);
 		for (let e of this.levels) for (let [t, n] of e) {
 			if (this.bytes <= this.most) return;
-			e.delete(t), this.bytes -= c(n);
+			n.turn !== this.turn && (e.delete(t), this.bytes -= c(n.tile));
 		}
 	}
 }, c = (e) => e.mean.byteLength + e.max.byteLength;
@@ -196,7 +207,7 @@ function p(e, t, n, r, i) {
 	}
 }
 // src/weights/cells.ts
-var m = 48, h = 96, g = 2 ** 16, _ = 2, v = (e, t) => Array.from({ length: t }, (t, n) => e + n), y = class {
+var m = 48, h = 96, g = 2 ** 16, _ = 2, v = (e) => e > _, y = (e, t) => Array.from({ length: t }, (t, n) => e + n), b = class {
 	pyramid;
 	rows;
 	columns;
@@ -211,8 +222,8 @@ var m = 48, h = 96, g = 2 ** 16, _ = 2, v = (e, t) => Array.from({ length: t }, 
 			head: r
 		}));
 		let [[a]] = n.heads, [c, l] = t.layers[a].sides;
-		this.isSelf = c?.[0] === l?.[0], this.rows = o(t, a, 0, n.text, n.unit), this.columns = o(t, a, 1, n.text, n.unit);
-		let u = n.hide === "special" ? (e) => this.columns.special[e] : (e) => e === 0;
+		this.isSelf = c !== null && c[0] === l?.[0], this.rows = o(t, a, 0, n.text, n.unit), this.columns = o(t, a, 1, n.text, n.unit);
+		let u = n.hide === "special" ? (e) => this.columns.special[e] : (e) => e === this.columns.first;
 		this.hidden = n.hide === "nothing" ? [] : this.columns.spans.map((e, t) => t).filter(u);
 	}
 	block(e, t, n) {
@@ -257,7 +268,7 @@ var m = 48, h = 96, g = 2 ** 16, _ = 2, v = (e, t) => Array.from({ length: t }, 
 		return n;
 	}
 	meanOfRows(e, t) {
-		let n = this.columns.spans.length, r = this.block(v(e, t - e), 0, n);
+		let n = this.columns.spans.length, r = this.block(y(e, t - e), 0, n);
 		return Float32Array.from({ length: n }, (i, a) => {
 			let o = 0;
 			for (let i = 0; i < t - e; i++) o += r[i * n + a];
@@ -265,7 +276,7 @@ var m = 48, h = 96, g = 2 ** 16, _ = 2, v = (e, t) => Array.from({ length: t }, 
 		});
 	}
 	sumOfColumns(e, t) {
-		let n = this.rows.spans.length, r = this.block(v(0, n), e, t - e);
+		let n = this.rows.spans.length, r = this.block(y(0, n), e, t - e);
 		return Float32Array.from({ length: n }, (n, i) => {
 			let a = 0;
 			for (let n = 0; n < t - e; n++) a += r[i * (t - e) + n];
@@ -273,7 +284,7 @@ var m = 48, h = 96, g = 2 ** 16, _ = 2, v = (e, t) => Array.from({ length: t }, 
 		});
 	}
 	look(e, t) {
-		if (t) return [this.sum(this.block(v(e[0], e[1] - e[0]), t[0], t[1] - t[0])) / (e[1] - e[0]), t[0]];
+		if (t) return [this.sum(this.block(y(e[0], e[1] - e[0]), t[0], t[1] - t[0])) / (e[1] - e[0]), t[0]];
 		let n = this.meanOfRows(...e), r = this.columns.spans.length - this.rows.spans.length, i = -1;
 		return n.forEach((t, a) => {
 			!(this.isSelf && a - r >= e[0] && a - r < e[1]) && !this.columns.special[a] && (i < 0 || t > n[i]) && (i = a);
@@ -287,7 +298,7 @@ var m = 48, h = 96, g = 2 ** 16, _ = 2, v = (e, t) => Array.from({ length: t }, 
 		if (r) return r;
 		let i = 2 ** e, [a, o] = [this.rows.spans.length, this.columns.spans.length], [s, c] = [t * 256 * i, n * 256 * i], l = Math.ceil(Math.min(256 * i, a - s) / i), u = Math.ceil(Math.min(256 * i, o - c) / i);
 		if (!e) {
-			let e = this.block(v(s, l), c, u);
+			let e = this.block(y(s, l), c, u);
 			return {
 				rows: l,
 				columns: u,
@@ -303,21 +314,17 @@ var m = 48, h = 96, g = 2 ** 16, _ = 2, v = (e, t) => Array.from({ length: t }, 
 		};
 		for (let [r, l] of this.below(e, t, n)) {
 			let [u, f] = [r - 2 * t, l - 2 * n].map((e) => e * 256 / 2);
-			b(this.tile(e - 1, r, l), d, u, f, [a - s, o - c], i);
+			x(this.tile(e - 1, r, l), d, u, f, [a - s, o - c], i);
 		}
 		return this.pyramid.put(e, t, n, d), d;
 	}
 	missing(e, t, n) {
-		if (e <= _ || this.pyramid.get(e, t, n)) return null;
-		for (let [r, i] of this.below(e, t, n)) {
-			let t = this.missing(e - 1, r, i);
-			if (t) return t;
-			if (e - 1 === _ && !this.pyramid.get(_, r, i)) return [
-				_,
-				r,
-				i
-			];
-		}
+		if (!v(e) || this.pyramid.get(e, t, n)) return null;
+		for (let [r, i] of this.below(e, t, n)) if (!this.pyramid.get(e - 1, r, i)) return this.missing(e - 1, r, i) ?? [
+			e - 1,
+			r,
+			i
+		];
 		return null;
 	}
 	below(e, t, n) {
@@ -330,7 +337,7 @@ var m = 48, h = 96, g = 2 ** 16, _ = 2, v = (e, t) => Array.from({ length: t }, 
 		].filter(([e, t]) => e * r < this.rows.spans.length && t * r < this.columns.spans.length);
 	}
 	statistics() {
-		let [e, t] = [this.rows.spans.length, this.columns.spans.length], n = Math.min(e, h), r = [Math.min(e, m), Math.min(t, m)], i = new Float32Array(r[0] * r[1]), a = v(0, n).map((t) => Math.floor((t + .5) * e / n)), o = Uint8Array.from({ length: t }, (e, n) => Math.floor(n * r[1] / t)), s = this.block(a, 0, t), [c, l, u, d] = [
+		let [e, t] = [this.rows.spans.length, this.columns.spans.length], n = Math.min(e, h), r = [Math.min(e, m), Math.min(t, m)], i = new Float32Array(r[0] * r[1]), a = y(0, n).map((t) => Math.floor((t + .5) * e / n)), o = Uint8Array.from({ length: t }, (e, n) => Math.floor(n * r[1] / t)), s = this.block(a, 0, t), [c, l, u, d] = [
 			0,
 			0,
 			0,
@@ -344,7 +351,7 @@ var m = 48, h = 96, g = 2 ** 16, _ = 2, v = (e, t) => Array.from({ length: t }, 
 				let n = m + o[e];
 				t > i[n] && (i[n] = t);
 			}
-			u += s[p], f > 0 && f <= t && (d += s[p + f - 1]);
+			u += s[p + this.columns.first], f > 0 && f <= t && (d += s[p + f - 1]);
 		});
 		let f = [n, e];
 		return {
@@ -358,7 +365,7 @@ var m = 48, h = 96, g = 2 ** 16, _ = 2, v = (e, t) => Array.from({ length: t }, 
 		};
 	}
 };
-function b(e, t, n, r, [i, a], o) {
+function x(e, t, n, r, [i, a], o) {
 	let s = o / 2;
 	for (let c = 0; 2 * c < e.rows; c++) {
 		let l = Math.min(s, i - (n + c) * o), u = Math.max(0, Math.min(s, i - (n + c) * o - s));
@@ -369,7 +376,7 @@ function b(e, t, n, r, [i, a], o) {
 	}
 }
 // src/weights/answers.ts
-function x({ header: e, beside: t }) {
+function S({ header: e, beside: t }) {
 	let n = new Set(e.layers.filter((e) => e.call > 0).map((e) => e.number));
 	return {
 		title: String(e.provenance.model ?? "a model"),
@@ -393,24 +400,26 @@ function x({ header: e, beside: t }) {
 		}))
 	};
 }
-var S = class {
+var C = class {
 	capture;
 	info;
 	pyramid = new s();
 	pyramidOf = "";
 	constructor(e) {
-		this.capture = e, this.info = x(e);
+		this.capture = e, this.info = S(e);
 	}
 	cells(e) {
-		return new y(this.capture, this.info, e);
+		return new b(this.capture, this.info, e);
 	}
 	tiles(e) {
 		let t = JSON.stringify(e);
-		return t !== this.pyramidOf && ([this.pyramid, this.pyramidOf] = [new s(), t]), new y(this.capture, this.info, e, this.pyramid);
+		return t !== this.pyramidOf && ([this.pyramid, this.pyramidOf] = [new s(), t]), new b(this.capture, this.info, e, this.pyramid);
 	}
 	advance(e) {
 		if (e.kind !== "tile") return !1;
-		let t = this.tiles(e.lens), n = t.missing(e.level, e.y, e.x);
+		let t = this.tiles(e.lens);
+		this.pyramid.next();
+		let n = t.missing(e.level, e.y, e.x);
 		return n && t.tile(...n), n !== null;
 	}
 	to(e) {
@@ -444,83 +453,89 @@ var S = class {
 		}));
 	}
 };
-function C(e) {
-	let n, r = [], i = [], a = !1;
+function w(e) {
+	return e.kind === "statistics" ? Infinity : e.kind === "tile" && v(e.level) ? e.level : 0;
+}
+function T(e) {
+	let n, r = [], i = !1;
+	function a(e) {
+		return e.kind === "open" ? (n = new C(new t(e.bytes, e.beside)), n.info) : n.to(e);
+	}
 	function o(e) {
-		return e.kind === "open" ? (n = new S(new t(e.bytes, e.beside)), n.info) : n.to(e);
+		r = r.filter((t) => t.id !== e);
 	}
 	let { port1: s, port2: c } = new MessageChannel();
 	return c.onmessage = () => {
-		let t = r.shift() ?? i.shift();
-		if (!t?.question) {
-			a = !1;
+		if (!r.length) {
+			i = !1;
 			return;
 		}
-		let { id: c, question: l } = t;
+		let { id: t, question: c } = r.reduce((e, t) => w(t.question) < w(e.question) ? t : e);
 		try {
-			l.kind !== "open" && n.advance(l) ? r.push(t) : e({
-				id: c,
-				value: o(l)
-			});
-		} catch (t) {
-			e({
-				id: c,
-				error: t instanceof Error ? t.message : String(t)
+			c.kind !== "open" && n.advance(c) || (o(t), e({
+				id: t,
+				value: a(c)
+			}));
+		} catch (n) {
+			o(t), e({
+				id: t,
+				error: n instanceof Error ? n.message : String(n)
 			});
 		}
 		s.postMessage(null);
 	}, (e) => {
-		if (e.question) (e.question.kind === "statistics" ? i : r).push(e), a || (a = !0, s.postMessage(null));
-		else for (let t of [r, i]) {
-			let n = t.findIndex(({ id: t }) => t === e.id);
-			n >= 0 && t.splice(n, 1);
-		}
+		e.question ? (r.push(e), i || (i = !0, s.postMessage(null))) : o(e.id);
 	};
 }
 // src/weights/worker.ts?worker&inline
-var w = "(function(){var e=class extends Error{},t=class{bytes;beside;header;places;decoded=/* @__PURE__ */ new Map;constructor(t,n){this.bytes=t,this.beside=n;let r=t.length<8?1/0:Number(new DataView(t.buffer,t.byteOffset).getBigUint64(0,!0));if(8+r>t.length)throw new e(`this is no capture: it is no whole safetensors file`);let i=JSON.parse(new TextDecoder().decode(t.subarray(8,8+r))),a=i.__metadata__;if(!a?.clearhead)throw new e(`this is no capture: the safetensors file has no clearhead header`);if(this.header=JSON.parse(a.clearhead),this.header.version!==1)throw new e(`the capture has the format version ${this.header.version}; this viewer reads 1`);delete i.__metadata__,this.places=i,this.start=8+r;for(let e of[`tokens`,`source_tokens`])this.header[e]?.forEach((t,r)=>Object.assign(t,n.words[e]?.[r]))}start;tensor(t){let r=this.decoded.get(t);if(r)return r;let i=this.places[t];if(!i)throw new e(`the capture lacks the tensor ${t}`);let[a,o]=i.data_offsets,s=this.bytes.subarray(this.start+a,this.start+o),c={shape:i.shape,data:n(s.byteOffset%8?s.slice():s,i.dtype)};return this.decoded.set(t,c),c}};function n(t,n){let{buffer:i,byteOffset:a,byteLength:o}=t;switch(n){case`F32`:return new Float32Array(i,a,o/4);case`F64`:return new Float64Array(i,a,o/8);case`I32`:return new Int32Array(i,a,o/4);case`I64`:return Float64Array.from(new BigInt64Array(i,a,o/8),Number);case`BOOL`:return t;case`BF16`:return new Float32Array(Uint32Array.from(new Uint16Array(i,a,o/2),e=>e<<16).buffer);case`F16`:return Float32Array.from(new Uint16Array(i,a,o/2),r);default:throw new e(`the capture has numbers of the kind ${n}, which is not known here`)}}function r(e){let t=e&32768?-1:1,n=e>>10&31,r=e&1023;return n===31?r?NaN:t*(1/0):t*(n?2**(n-15)*(1+r/1024):2**-24*r)}function i(e,t,n,r){if(!e){let e=Array.from({length:n},(e,t)=>[t,t+1]);return{names:e.map(([e])=>`${t+e}`),spans:e,special:e.map(()=>!1)}}if(r===`pieces`){let r=Array.from({length:n},(e,t)=>[t,t+1]);return{names:e.pieces.slice(t,t+n),spans:r,special:e.special.slice(t,t+n)}}let i={names:[],spans:[],special:[]},a=-1;for(let r=0;r<n;r++){let n=e.word_of[t+r];n<0||(n!==a&&(i.names.push(e.words[n]),i.special.push(e.word_special[n]),i.spans.push([r,r]),a=n),i.spans[i.spans.length-1][1]=r+1)}return i}let a=/* @__PURE__ */ new WeakMap;function o(e,t,n,r,o){let{sides:s,queries:c,keys:l}=e.layers[t],u=n?l:c,[d,f]=s[n]??[null,0],p=`${d} ${f} ${u} ${r} ${o}`,m=a.get(e);m||a.set(e,m=/* @__PURE__ */ new Map);let h=m.get(p);return h||m.set(p,h=i(d&&(e.texts[d]?.[r]??null),f,u,o)),h}var s=class{most;levels=[];bytes=0;constructor(e=96*2**20){this.most=e}get(e,t,n){return this.levels[e]?.get(`${t}/${n}`)}put(e,t,n,r){for(;this.levels.length<=e;)this.levels.push(/* @__PURE__ */ new Map);this.levels[e].set(`${t}/${n}`,r),this.bytes+=c(r);for(let e of this.levels)for(let[t,n]of e){if(this.bytes<=this.most)return;e.delete(t),this.bytes-=c(n)}}};let c=e=>e.mean.byteLength+e.max.byteLength;function l(e,t,n,r){let[i,a,o]=e;return((i===1?0:t)*a+(a===1?0:n))*o+(o===1?0:r)}function u(e,t){if(t.kind===`both`){let n=t.parts.map(t=>u(e,t));return(e,t,r,i,a)=>n.forEach(n=>n(e,t,r,i,a))}if(t.kind===`explicit`){let{shape:n,data:r}=e.tensor(t.allowed);return(e,t,i,a,o)=>{let s=l(n,t,i,a)*n[3]+o;for(let t=0;t<e.length;t++)r[s+t]===0&&(e[t]=0)}}let n=e.tensor(t.starts),r=e.tensor(t.stops),i=t.present===void 0?null:e.tensor(t.present);return(e,t,a,o,s)=>{if(e.fill(0,0,Math.max(0,n.data[l(n.shape,t,a,o)]-s)),e.fill(0,Math.max(0,r.data[l(r.shape,t,a,o)]-s)),!i)return;let[c,u,d]=i.shape,f=((c===1?0:t)*u+(u===1?0:a))*d+s;for(let t=0;t<e.length;t++)i.data[f+t]===0&&(e[t]=0)}}var d=class{capture;header;batch;queries;keys;forbid;constructor(e,t,n){this.capture=e,this.header=t,this.batch=n,[,,this.queries,this.keys]=t.shape,this.forbid=t.mask&&t.kind===`factored`?u(e,t.mask):null}part(e){let t=this.header.tensors[e];return t===void 0?null:this.capture.tensor(t)}rows(e,t,n,r){let i=new Float32Array(t.length*r),{header:a,batch:o}=this,[,s,c,u]=a.shape;if(a.kind===`stored`){let{data:a}=this.part(`weights`);for(let l=0;l<t.length;l++){let d=((o*s+e)*c+t[l])*u+n;i.set(a.subarray(d,d+r),l*r)}return i}let d=this.part(`q`),p=this.part(`k`),m=this.part(`lse`).data,h=this.part(`bias`),g=d.shape[3],_=Math.floor(e/(s/p.shape[1])),v=((o*p.shape[1]+_)*u+n)*g,y=(o*s+e)*c,b=new Float64Array(4*g),x=new Float64Array(4*r),S=this.forbid&&new Uint8Array(r);for(let s=0;s<t.length;s+=4){let c=Math.min(4,t.length-s);for(let e=0;e<c;e++){let n=(y+t[s+e])*g;for(let t=0;t<g;t++)b[t*4+e]=a.scale*d.data[n+t]}f(b,p.data,v,x,r);for(let d=0;d<c;d++){let c=t[s+d],f=m[y+c];if(f===-1/0)continue;S&&this.forbid(S.fill(1),o,e,c,n);let p=h?l(h.shape,o,e,c)*u+n:0,g=(s+d)*r;if(a.softcap===null&&!h&&!S)for(let e=0;e<r;e++)i[g+e]=Math.exp(x[e*4+d]-f);else for(let e=0;e<r;e++){if(S&&S[e]===0)continue;let t=x[e*4+d];a.softcap!==null&&(t=a.softcap*Math.tanh(t/a.softcap)),h&&(t+=h.data[p+e]),i[g+e]=Math.exp(t-f)}}}return i}products(e,t,n){let r=this.part(`q`),i=this.part(`k`);if(!r||!i||this.header.kind===`stored`)return null;let[,a,o,s]=this.header.shape,c=r.shape[3],l=Math.floor(e/(a/i.shape[1])),u=((this.batch*a+e)*o+t)*c,d=((this.batch*i.shape[1]+l)*s+n)*c;return Float32Array.from({length:c},(e,t)=>this.header.scale*r.data[u+t]*i.data[d+t])}};function f(e,t,n,r,i){let a=n;for(let n=0;n<i;n++){let[i,o,s,c]=[0,0,0,0];for(let n=0;n<e.length;n+=4,a++){let r=t[a];i+=e[n]*r,o+=e[n+1]*r,s+=e[n+2]*r,c+=e[n+3]*r}r[n*4]=i,r[n*4+1]=o,r[n*4+2]=s,r[n*4+3]=c}}let p=2**16,m=(e,t)=>Array.from({length:t},(t,n)=>e+n);var h=class{pyramid;rows;columns;maps;hidden;isSelf;constructor(e,t,n,r=new s){this.pyramid=r;let{layers:i}=e.header;this.maps=n.heads.map(([t,r])=>({weights:new d(e,i[t].map,n.text),head:r}));let[[a]]=n.heads,[c,l]=t.layers[a].sides;this.isSelf=c?.[0]===l?.[0],this.rows=o(t,a,0,n.text,n.unit),this.columns=o(t,a,1,n.text,n.unit);let u=n.hide===`special`?e=>this.columns.special[e]:e=>e===0;this.hidden=n.hide===`nothing`?[]:this.columns.spans.map((e,t)=>t).filter(u)}block(e,t,n){let r=new Float32Array(e.length*n),i=this.columns.spans[t][0],a=this.columns.spans[t+n-1][1]-i,o=Math.max(4,Math.ceil(p/a));for(let s of this.maps)for(let c=0;c<e.length;){let[l,u]=[[],c];for(;c<e.length&&l.length<o;c++){let[t,n]=this.rows.spans[e[c]];for(let e=t;e<n;e++)l.push(e)}let d=s.weights.rows(s.head,l,i,a),f=this.hidden.length?this.left(s,l):null;this.add(r.subarray(u*n,c*n),e.slice(u,c),d,f,t,n)}if(this.maps.length>1)for(let e=0;e<r.length;e++)r[e]/=this.maps.length;return r}add(e,t,n,r,i,a){let{spans:o}=this.columns,s=o[i][0],c=o[i+a-1][1]-s,l=0;t.forEach((t,u)=>{let d=this.rows.spans[t][1]-this.rows.spans[t][0];for(let t=0;t<d;t++,l++){let t=(r?r[l]>1e-6?1/r[l]:0:1)/d,f=l*c;if(c===a)for(let r=0;r<a;r++)e[u*a+r]+=n[f+r]*t;else for(let r=0;r<a;r++){let[c,l]=o[i+r],d=0;for(let e=c;e<l;e++)d+=n[f+e-s];e[u*a+r]+=d*t}}});for(let n of this.hidden){let r=n-i;if(r>=0&&r<a)for(let n=0;n<t.length;n++)e[n*a+r]=0}}left(e,t){let n=new Float32Array(t.length).fill(1);for(let r of this.hidden){let[i,a]=this.columns.spans[r],o=e.weights.rows(e.head,t,i,a-i);for(let e=0;e<o.length;e++)n[Math.floor(e/(a-i))]-=o[e]}return n}meanOfRows(e,t){let n=this.columns.spans.length,r=this.block(m(e,t-e),0,n);return Float32Array.from({length:n},(i,a)=>{let o=0;for(let i=0;i<t-e;i++)o+=r[i*n+a];return o/(t-e)})}sumOfColumns(e,t){let n=this.rows.spans.length,r=this.block(m(0,n),e,t-e);return Float32Array.from({length:n},(n,i)=>{let a=0;for(let n=0;n<t-e;n++)a+=r[i*(t-e)+n];return a})}look(e,t){if(t)return[this.sum(this.block(m(e[0],e[1]-e[0]),t[0],t[1]-t[0]))/(e[1]-e[0]),t[0]];let n=this.meanOfRows(...e),r=this.columns.spans.length-this.rows.spans.length,i=-1;return n.forEach((t,a)=>{!(this.isSelf&&a-r>=e[0]&&a-r<e[1])&&!this.columns.special[a]&&(i<0||t>n[i])&&(i=a)}),i<0?[0,0]:[n[i],i]}sum(e){return e.reduce((e,t)=>e+t,0)}tile(e,t,n){let r=this.pyramid.get(e,t,n);if(r)return r;let i=2**e,[a,o]=[this.rows.spans.length,this.columns.spans.length],[s,c]=[t*256*i,n*256*i],l=Math.ceil(Math.min(256*i,a-s)/i),u=Math.ceil(Math.min(256*i,o-c)/i);if(!e){let e=this.block(m(s,l),c,u);return{rows:l,columns:u,mean:e,max:e}}let d={rows:l,columns:u,mean:new Float32Array(l*u),max:new Float32Array(l*u)};for(let[r,l]of this.below(e,t,n)){let[u,f]=[r-2*t,l-2*n].map(e=>e*256/2);g(this.tile(e-1,r,l),d,u,f,[a-s,o-c],i)}return this.pyramid.put(e,t,n,d),d}missing(e,t,n){if(e<=2||this.pyramid.get(e,t,n))return null;for(let[r,i]of this.below(e,t,n)){let t=this.missing(e-1,r,i);if(t)return t;if(e-1==2&&!this.pyramid.get(2,r,i))return[2,r,i]}return null}below(e,t,n){let r=256*2**(e-1);return[[2*t,2*n],[2*t,2*n+1],[2*t+1,2*n],[2*t+1,2*n+1]].filter(([e,t])=>e*r<this.rows.spans.length&&t*r<this.columns.spans.length)}statistics(){let[e,t]=[this.rows.spans.length,this.columns.spans.length],n=Math.min(e,96),r=[Math.min(e,48),Math.min(t,48)],i=new Float32Array(r[0]*r[1]),a=m(0,n).map(t=>Math.floor((t+.5)*e/n)),o=Uint8Array.from({length:t},(e,n)=>Math.floor(n*r[1]/t)),s=this.block(a,0,t),[c,l,u,d]=[0,0,0,0];a.forEach((n,a)=>{let f=n+t-e,p=a*t,m=Math.floor(n*r[0]/e)*r[1];for(let e=0;e<t;e++){let t=s[p+e];t>0&&(c-=t*Math.log(t)),l+=t*Math.abs(e-f);let n=m+o[e];t>i[n]&&(i[n]=t)}u+=s[p],f>0&&f<=t&&(d+=s[p+f-1])});let f=[n,e];return{entropy:c/n,distance:l/n,first:u/n,previous:d/n,sampled:f,thumbnail:i,side:r}}};function g(e,t,n,r,[i,a],o){let s=o/2;for(let c=0;2*c<e.rows;c++){let l=Math.min(s,i-(n+c)*o),u=Math.max(0,Math.min(s,i-(n+c)*o-s));for(let i=0;2*i<e.columns;i++){let d=Math.min(s,a-(r+i)*o),f=Math.max(0,Math.min(s,a-(r+i)*o-s)),p=2*c*e.columns+2*i,m=p+e.columns,h=(n+c)*t.columns+r+i,g=e.mean[p]*l*d,_=e.max[p];f&&(g+=e.mean[p+1]*l*f,_=Math.max(_,e.max[p+1])),u&&(g+=e.mean[m]*u*d,_=Math.max(_,e.max[m])),f&&u&&(g+=e.mean[m+1]*u*f,_=Math.max(_,e.max[m+1])),t.mean[h]=g/((l+u)*(d+f)),t.max[h]=_}}}function _({header:e,beside:t}){let n=new Set(e.layers.filter(e=>e.call>0).map(e=>e.number));return{title:String(e.provenance.model??`a model`),provenance:e.provenance,texts:{tokens:e.tokens,source_tokens:e.source_tokens??null},pictures:e.pictures??null,batch:e.layers[0]?.map.shape[0]??0,layers:e.layers.map(({path:e,call:r,number:i,heads:a,map:o},s)=>({path:e,call:r,number:i,heads:a,label:`L${i}${r||n.has(i)?`@${r}`:``}`,queries:o.shape[2],keys:o.shape[3],hasProducts:o.kind===`factored`,sides:t.sides[s]}))}}var v=class{capture;info;pyramid=new s;pyramidOf=``;constructor(e){this.capture=e,this.info=_(e)}cells(e){return new h(this.capture,this.info,e)}tiles(e){let t=JSON.stringify(e);return t!==this.pyramidOf&&([this.pyramid,this.pyramidOf]=[new s,t]),new h(this.capture,this.info,e,this.pyramid)}advance(e){if(e.kind!==`tile`)return!1;let t=this.tiles(e.lens),n=t.missing(e.level,e.y,e.x);return n&&t.tile(...n),n!==null}to(e){switch(e.kind){case`rows`:return this.cells(e.lens).meanOfRows(e.from,e.to);case`columns`:return this.cells(e.lens).sumOfColumns(e.from,e.to);case`tile`:return this.tiles(e.lens).tile(e.level,e.y,e.x);case`looks`:return this.looks(e.lens,e.query,e.key);case`statistics`:return this.cells(e.lens).statistics();case`products`:{let{head:t,text:n,query:r,key:i}=e,a=new d(this.capture,this.capture.header.layers[t[0]].map,n);return{products:a.products(t[1],r,i),weight:a.rows(t[1],[r],i,1)[0]}}}}looks(e,t,n){let{layers:r}=this.capture.header,i=r[e.heads[0][0]].map.shape;return r.flatMap(({map:r},a)=>r.shape[2]!==i[2]||r.shape[3]!==i[3]?[]:Array.from({length:r.shape[1]},(r,i)=>{let[o,s]=this.cells({...e,heads:[[a,i]]}).look(t,n);return{head:[a,i],weight:o,key:s}}))}};function y(e){let n,r=[],i=[],a=!1;function o(e){return e.kind===`open`?(n=new v(new t(e.bytes,e.beside)),n.info):n.to(e)}let{port1:s,port2:c}=new MessageChannel;return c.onmessage=()=>{let t=r.shift()??i.shift();if(!t?.question){a=!1;return}let{id:c,question:l}=t;try{l.kind!==`open`&&n.advance(l)?r.push(t):e({id:c,value:o(l)})}catch(t){e({id:c,error:t instanceof Error?t.message:String(t)})}s.postMessage(null)},e=>{if(e.question)(e.question.kind===`statistics`?i:r).push(e),a||(a=!0,s.postMessage(null));else for(let t of[r,i]){let n=t.findIndex(({id:t})=>t===e.id);n>=0&&t.splice(n,1)}}}let b=y(e=>self.postMessage(e));self.onmessage=({data:e})=>b(e),self.postMessage(null)})();", T = typeof self < "u" && self.Blob && new Blob(["(self.URL || self.webkitURL).revokeObjectURL(self.location.href);", w], { type: "text/javascript;charset=utf-8" });
-function E(e) {
+var E = "(function(){var e=class extends Error{},t=class{bytes;beside;header;places;decoded=/* @__PURE__ */ new Map;constructor(t,n){this.bytes=t,this.beside=n;let r=t.length<8?1/0:Number(new DataView(t.buffer,t.byteOffset).getBigUint64(0,!0));if(8+r>t.length)throw new e(`this is no capture: it is no whole safetensors file`);let i=JSON.parse(new TextDecoder().decode(t.subarray(8,8+r))),a=i.__metadata__;if(!a?.clearhead)throw new e(`this is no capture: the safetensors file has no clearhead header`);if(this.header=JSON.parse(a.clearhead),this.header.version!==1)throw new e(`the capture has the format version ${this.header.version}; this viewer reads 1`);delete i.__metadata__,this.places=i,this.start=8+r;for(let e of[`tokens`,`source_tokens`])this.header[e]?.forEach((t,r)=>Object.assign(t,n.words[e]?.[r]))}start;tensor(t){let r=this.decoded.get(t);if(r)return r;let i=this.places[t];if(!i)throw new e(`the capture lacks the tensor ${t}`);let[a,o]=i.data_offsets,s=this.bytes.subarray(this.start+a,this.start+o),c={shape:i.shape,data:n(s.byteOffset%8?s.slice():s,i.dtype)};return this.decoded.set(t,c),c}};function n(t,n){let{buffer:i,byteOffset:a,byteLength:o}=t;switch(n){case`F32`:return new Float32Array(i,a,o/4);case`F64`:return new Float64Array(i,a,o/8);case`I32`:return new Int32Array(i,a,o/4);case`I64`:return Float64Array.from(new BigInt64Array(i,a,o/8),Number);case`BOOL`:return t;case`BF16`:return new Float32Array(Uint32Array.from(new Uint16Array(i,a,o/2),e=>e<<16).buffer);case`F16`:return Float32Array.from(new Uint16Array(i,a,o/2),r);default:throw new e(`the capture has numbers of the kind ${n}, which is not known here`)}}function r(e){let t=e&32768?-1:1,n=e>>10&31,r=e&1023;return n===31?r?NaN:t*(1/0):t*(n?2**(n-15)*(1+r/1024):2**-24*r)}function i(e,t,n,r){if(!e){let e=Array.from({length:n},(e,t)=>[t,t+1]);return{names:e.map(([e])=>`${t+e}`),spans:e,special:e.map(()=>!1),first:0}}if(r===`pieces`){let r=Array.from({length:n},(e,t)=>[t,t+1]),i=e=>e.slice(t,t+n),a=i(e.word_of).findIndex(e=>e>=0);return{names:i(e.pieces),spans:r,special:i(e.special),first:Math.max(0,a)}}let i={names:[],spans:[],special:[],first:0},a=-1;for(let r=0;r<n;r++){let n=e.word_of[t+r];n<0||(n!==a&&(i.names.push(e.words[n]),i.special.push(e.word_special[n]),i.spans.push([r,r]),a=n),i.spans[i.spans.length-1][1]=r+1)}return i}let a=/* @__PURE__ */ new WeakMap;function o(e,t,n,r,o){let{sides:s,queries:c,keys:l}=e.layers[t],u=n?l:c,[d,f]=s[n]??[null,0],p=`${d} ${f} ${u} ${r} ${o}`,m=a.get(e);m||a.set(e,m=/* @__PURE__ */ new Map);let h=m.get(p);return h||m.set(p,h=i(d&&(e.texts[d]?.[r]??null),f,u,o)),h}var s=class{most;levels=[];bytes=0;turn=0;constructor(e=96*2**20){this.most=e}next(){this.turn++}get(e,t,n){let r=this.levels[e]?.get(`${t}/${n}`);return r&&(r.turn=this.turn),r?.tile}put(e,t,n,r){for(;this.levels.length<=e;)this.levels.push(/* @__PURE__ */ new Map);this.levels[e].set(`${t}/${n}`,{tile:r,turn:this.turn}),this.bytes+=c(r);for(let e of this.levels)for(let[t,n]of e){if(this.bytes<=this.most)return;n.turn!==this.turn&&(e.delete(t),this.bytes-=c(n.tile))}}};let c=e=>e.mean.byteLength+e.max.byteLength;function l(e,t,n,r){let[i,a,o]=e;return((i===1?0:t)*a+(a===1?0:n))*o+(o===1?0:r)}function u(e,t){if(t.kind===`both`){let n=t.parts.map(t=>u(e,t));return(e,t,r,i,a)=>n.forEach(n=>n(e,t,r,i,a))}if(t.kind===`explicit`){let{shape:n,data:r}=e.tensor(t.allowed);return(e,t,i,a,o)=>{let s=l(n,t,i,a)*n[3]+o;for(let t=0;t<e.length;t++)r[s+t]===0&&(e[t]=0)}}let n=e.tensor(t.starts),r=e.tensor(t.stops),i=t.present===void 0?null:e.tensor(t.present);return(e,t,a,o,s)=>{if(e.fill(0,0,Math.max(0,n.data[l(n.shape,t,a,o)]-s)),e.fill(0,Math.max(0,r.data[l(r.shape,t,a,o)]-s)),!i)return;let[c,u,d]=i.shape,f=((c===1?0:t)*u+(u===1?0:a))*d+s;for(let t=0;t<e.length;t++)i.data[f+t]===0&&(e[t]=0)}}var d=class{capture;header;batch;queries;keys;forbid;constructor(e,t,n){this.capture=e,this.header=t,this.batch=n,[,,this.queries,this.keys]=t.shape,this.forbid=t.mask&&t.kind===`factored`?u(e,t.mask):null}part(e){let t=this.header.tensors[e];return t===void 0?null:this.capture.tensor(t)}rows(e,t,n,r){let i=new Float32Array(t.length*r),{header:a,batch:o}=this,[,s,c,u]=a.shape;if(a.kind===`stored`){let{data:a}=this.part(`weights`);for(let l=0;l<t.length;l++){let d=((o*s+e)*c+t[l])*u+n;i.set(a.subarray(d,d+r),l*r)}return i}let d=this.part(`q`),p=this.part(`k`),m=this.part(`lse`).data,h=this.part(`bias`),g=d.shape[3],_=Math.floor(e/(s/p.shape[1])),v=((o*p.shape[1]+_)*u+n)*g,y=(o*s+e)*c,b=new Float64Array(4*g),x=new Float64Array(4*r),S=this.forbid&&new Uint8Array(r);for(let s=0;s<t.length;s+=4){let c=Math.min(4,t.length-s);for(let e=0;e<c;e++){let n=(y+t[s+e])*g;for(let t=0;t<g;t++)b[t*4+e]=a.scale*d.data[n+t]}f(b,p.data,v,x,r);for(let d=0;d<c;d++){let c=t[s+d],f=m[y+c];if(f===-1/0)continue;S&&this.forbid(S.fill(1),o,e,c,n);let p=h?l(h.shape,o,e,c)*u+n:0,g=(s+d)*r;if(a.softcap===null&&!h&&!S)for(let e=0;e<r;e++)i[g+e]=Math.exp(x[e*4+d]-f);else for(let e=0;e<r;e++){if(S&&S[e]===0)continue;let t=x[e*4+d];a.softcap!==null&&(t=a.softcap*Math.tanh(t/a.softcap)),h&&(t+=h.data[p+e]),i[g+e]=Math.exp(t-f)}}}return i}products(e,t,n){let r=this.part(`q`),i=this.part(`k`);if(!r||!i||this.header.kind===`stored`)return null;let[,a,o,s]=this.header.shape,c=r.shape[3],l=Math.floor(e/(a/i.shape[1])),u=((this.batch*a+e)*o+t)*c,d=((this.batch*i.shape[1]+l)*s+n)*c;return Float32Array.from({length:c},(e,t)=>this.header.scale*r.data[u+t]*i.data[d+t])}};function f(e,t,n,r,i){let a=n;for(let n=0;n<i;n++){let[i,o,s,c]=[0,0,0,0];for(let n=0;n<e.length;n+=4,a++){let r=t[a];i+=e[n]*r,o+=e[n+1]*r,s+=e[n+2]*r,c+=e[n+3]*r}r[n*4]=i,r[n*4+1]=o,r[n*4+2]=s,r[n*4+3]=c}}let p=2**16,m=e=>e>2,h=(e,t)=>Array.from({length:t},(t,n)=>e+n);var g=class{pyramid;rows;columns;maps;hidden;isSelf;constructor(e,t,n,r=new s){this.pyramid=r;let{layers:i}=e.header;this.maps=n.heads.map(([t,r])=>({weights:new d(e,i[t].map,n.text),head:r}));let[[a]]=n.heads,[c,l]=t.layers[a].sides;this.isSelf=c!==null&&c[0]===l?.[0],this.rows=o(t,a,0,n.text,n.unit),this.columns=o(t,a,1,n.text,n.unit);let u=n.hide===`special`?e=>this.columns.special[e]:e=>e===this.columns.first;this.hidden=n.hide===`nothing`?[]:this.columns.spans.map((e,t)=>t).filter(u)}block(e,t,n){let r=new Float32Array(e.length*n),i=this.columns.spans[t][0],a=this.columns.spans[t+n-1][1]-i,o=Math.max(4,Math.ceil(p/a));for(let s of this.maps)for(let c=0;c<e.length;){let[l,u]=[[],c];for(;c<e.length&&l.length<o;c++){let[t,n]=this.rows.spans[e[c]];for(let e=t;e<n;e++)l.push(e)}let d=s.weights.rows(s.head,l,i,a),f=this.hidden.length?this.left(s,l):null;this.add(r.subarray(u*n,c*n),e.slice(u,c),d,f,t,n)}if(this.maps.length>1)for(let e=0;e<r.length;e++)r[e]/=this.maps.length;return r}add(e,t,n,r,i,a){let{spans:o}=this.columns,s=o[i][0],c=o[i+a-1][1]-s,l=0;t.forEach((t,u)=>{let d=this.rows.spans[t][1]-this.rows.spans[t][0];for(let t=0;t<d;t++,l++){let t=(r?r[l]>1e-6?1/r[l]:0:1)/d,f=l*c;if(c===a)for(let r=0;r<a;r++)e[u*a+r]+=n[f+r]*t;else for(let r=0;r<a;r++){let[c,l]=o[i+r],d=0;for(let e=c;e<l;e++)d+=n[f+e-s];e[u*a+r]+=d*t}}});for(let n of this.hidden){let r=n-i;if(r>=0&&r<a)for(let n=0;n<t.length;n++)e[n*a+r]=0}}left(e,t){let n=new Float32Array(t.length).fill(1);for(let r of this.hidden){let[i,a]=this.columns.spans[r],o=e.weights.rows(e.head,t,i,a-i);for(let e=0;e<o.length;e++)n[Math.floor(e/(a-i))]-=o[e]}return n}meanOfRows(e,t){let n=this.columns.spans.length,r=this.block(h(e,t-e),0,n);return Float32Array.from({length:n},(i,a)=>{let o=0;for(let i=0;i<t-e;i++)o+=r[i*n+a];return o/(t-e)})}sumOfColumns(e,t){let n=this.rows.spans.length,r=this.block(h(0,n),e,t-e);return Float32Array.from({length:n},(n,i)=>{let a=0;for(let n=0;n<t-e;n++)a+=r[i*(t-e)+n];return a})}look(e,t){if(t)return[this.sum(this.block(h(e[0],e[1]-e[0]),t[0],t[1]-t[0]))/(e[1]-e[0]),t[0]];let n=this.meanOfRows(...e),r=this.columns.spans.length-this.rows.spans.length,i=-1;return n.forEach((t,a)=>{!(this.isSelf&&a-r>=e[0]&&a-r<e[1])&&!this.columns.special[a]&&(i<0||t>n[i])&&(i=a)}),i<0?[0,0]:[n[i],i]}sum(e){return e.reduce((e,t)=>e+t,0)}tile(e,t,n){let r=this.pyramid.get(e,t,n);if(r)return r;let i=2**e,[a,o]=[this.rows.spans.length,this.columns.spans.length],[s,c]=[t*256*i,n*256*i],l=Math.ceil(Math.min(256*i,a-s)/i),u=Math.ceil(Math.min(256*i,o-c)/i);if(!e){let e=this.block(h(s,l),c,u);return{rows:l,columns:u,mean:e,max:e}}let d={rows:l,columns:u,mean:new Float32Array(l*u),max:new Float32Array(l*u)};for(let[r,l]of this.below(e,t,n)){let[u,f]=[r-2*t,l-2*n].map(e=>e*256/2);_(this.tile(e-1,r,l),d,u,f,[a-s,o-c],i)}return this.pyramid.put(e,t,n,d),d}missing(e,t,n){if(!m(e)||this.pyramid.get(e,t,n))return null;for(let[r,i]of this.below(e,t,n))if(!this.pyramid.get(e-1,r,i))return this.missing(e-1,r,i)??[e-1,r,i];return null}below(e,t,n){let r=256*2**(e-1);return[[2*t,2*n],[2*t,2*n+1],[2*t+1,2*n],[2*t+1,2*n+1]].filter(([e,t])=>e*r<this.rows.spans.length&&t*r<this.columns.spans.length)}statistics(){let[e,t]=[this.rows.spans.length,this.columns.spans.length],n=Math.min(e,96),r=[Math.min(e,48),Math.min(t,48)],i=new Float32Array(r[0]*r[1]),a=h(0,n).map(t=>Math.floor((t+.5)*e/n)),o=Uint8Array.from({length:t},(e,n)=>Math.floor(n*r[1]/t)),s=this.block(a,0,t),[c,l,u,d]=[0,0,0,0];a.forEach((n,a)=>{let f=n+t-e,p=a*t,m=Math.floor(n*r[0]/e)*r[1];for(let e=0;e<t;e++){let t=s[p+e];t>0&&(c-=t*Math.log(t)),l+=t*Math.abs(e-f);let n=m+o[e];t>i[n]&&(i[n]=t)}u+=s[p+this.columns.first],f>0&&f<=t&&(d+=s[p+f-1])});let f=[n,e];return{entropy:c/n,distance:l/n,first:u/n,previous:d/n,sampled:f,thumbnail:i,side:r}}};function _(e,t,n,r,[i,a],o){let s=o/2;for(let c=0;2*c<e.rows;c++){let l=Math.min(s,i-(n+c)*o),u=Math.max(0,Math.min(s,i-(n+c)*o-s));for(let i=0;2*i<e.columns;i++){let d=Math.min(s,a-(r+i)*o),f=Math.max(0,Math.min(s,a-(r+i)*o-s)),p=2*c*e.columns+2*i,m=p+e.columns,h=(n+c)*t.columns+r+i,g=e.mean[p]*l*d,_=e.max[p];f&&(g+=e.mean[p+1]*l*f,_=Math.max(_,e.max[p+1])),u&&(g+=e.mean[m]*u*d,_=Math.max(_,e.max[m])),f&&u&&(g+=e.mean[m+1]*u*f,_=Math.max(_,e.max[m+1])),t.mean[h]=g/((l+u)*(d+f)),t.max[h]=_}}}function v({header:e,beside:t}){let n=new Set(e.layers.filter(e=>e.call>0).map(e=>e.number));return{title:String(e.provenance.model??`a model`),provenance:e.provenance,texts:{tokens:e.tokens,source_tokens:e.source_tokens??null},pictures:e.pictures??null,batch:e.layers[0]?.map.shape[0]??0,layers:e.layers.map(({path:e,call:r,number:i,heads:a,map:o},s)=>({path:e,call:r,number:i,heads:a,label:`L${i}${r||n.has(i)?`@${r}`:``}`,queries:o.shape[2],keys:o.shape[3],hasProducts:o.kind===`factored`,sides:t.sides[s]}))}}var y=class{capture;info;pyramid=new s;pyramidOf=``;constructor(e){this.capture=e,this.info=v(e)}cells(e){return new g(this.capture,this.info,e)}tiles(e){let t=JSON.stringify(e);return t!==this.pyramidOf&&([this.pyramid,this.pyramidOf]=[new s,t]),new g(this.capture,this.info,e,this.pyramid)}advance(e){if(e.kind!==`tile`)return!1;let t=this.tiles(e.lens);this.pyramid.next();let n=t.missing(e.level,e.y,e.x);return n&&t.tile(...n),n!==null}to(e){switch(e.kind){case`rows`:return this.cells(e.lens).meanOfRows(e.from,e.to);case`columns`:return this.cells(e.lens).sumOfColumns(e.from,e.to);case`tile`:return this.tiles(e.lens).tile(e.level,e.y,e.x);case`looks`:return this.looks(e.lens,e.query,e.key);case`statistics`:return this.cells(e.lens).statistics();case`products`:{let{head:t,text:n,query:r,key:i}=e,a=new d(this.capture,this.capture.header.layers[t[0]].map,n);return{products:a.products(t[1],r,i),weight:a.rows(t[1],[r],i,1)[0]}}}}looks(e,t,n){let{layers:r}=this.capture.header,i=r[e.heads[0][0]].map.shape;return r.flatMap(({map:r},a)=>r.shape[2]!==i[2]||r.shape[3]!==i[3]?[]:Array.from({length:r.shape[1]},(r,i)=>{let[o,s]=this.cells({...e,heads:[[a,i]]}).look(t,n);return{head:[a,i],weight:o,key:s}}))}};function b(e){return e.kind===`statistics`?1/0:e.kind===`tile`&&m(e.level)?e.level:0}function x(e){let n,r=[],i=!1;function a(e){return e.kind===`open`?(n=new y(new t(e.bytes,e.beside)),n.info):n.to(e)}function o(e){r=r.filter(t=>t.id!==e)}let{port1:s,port2:c}=new MessageChannel;return c.onmessage=()=>{if(!r.length){i=!1;return}let{id:t,question:c}=r.reduce((e,t)=>b(t.question)<b(e.question)?t:e);try{c.kind!==`open`&&n.advance(c)||(o(t),e({id:t,value:a(c)}))}catch(n){o(t),e({id:t,error:n instanceof Error?n.message:String(n)})}s.postMessage(null)},e=>{e.question?(r.push(e),i||(i=!0,s.postMessage(null))):o(e.id)}}let S=x(e=>self.postMessage(e));self.onmessage=({data:e})=>S(e),self.postMessage(null)})();", D = typeof self < "u" && self.Blob && new Blob(["(self.URL || self.webkitURL).revokeObjectURL(self.location.href);", E], { type: "text/javascript;charset=utf-8" });
+function O(e) {
 	let t;
 	try {
-		if (t = T && (self.URL || self.webkitURL).createObjectURL(T), !t) throw "";
+		if (t = D && (self.URL || self.webkitURL).createObjectURL(D), !t) throw "";
 		let n = new Worker(t, { name: e?.name });
 		return n.addEventListener("error", () => {
 			(self.URL || self.webkitURL).revokeObjectURL(t);
 		}), n;
 	} catch {
-		return new Worker("data:text/javascript;charset=utf-8," + encodeURIComponent(w), { name: e?.name });
+		return new Worker("data:text/javascript;charset=utf-8," + encodeURIComponent(E), { name: e?.name });
 	}
 }
 // src/weights/local.ts
-async function D(e) {
-	let t = null;
+async function ee(e, t) {
+	let n = null;
 	try {
-		t = new E(), await O(t);
+		n = new O(), await te(n);
 	} catch {
-		t?.terminate();
-		let n = C(e), r = !1;
+		n?.terminate();
+		let t = T(e), r = !1;
 		return {
-			send: (e) => r || n(e),
+			send: (e) => r || t(e),
 			close: () => void (r = !0)
 		};
 	}
-	let n = t;
-	return n.onmessage = ({ data: t }) => e(t), {
-		send: (e, t = []) => n.postMessage(e, t),
-		close: () => n.terminate()
+	let r = n;
+	return r.onmessage = ({ data: t }) => e(t), r.onerror = (e) => {
+		e.preventDefault(), t(Error(e.message || "the worker that computes the weights has stopped; load the page again"));
+	}, {
+		send: (e, t = []) => r.postMessage(e, t),
+		close: () => r.terminate()
 	};
 }
-function O(e) {
+function te(e) {
 	return new Promise((t, n) => {
 		e.onmessage = () => t(), e.onerror = (e) => {
 			e.preventDefault(), n(Error(e.message));
 		};
 	});
 }
-async function ee(e, t) {
-	let n = /* @__PURE__ */ new Map(), r = 0, { send: i, close: a } = await D((e) => {
+async function ne(e, t) {
+	let n = /* @__PURE__ */ new Map(), r = 0, { send: i, close: a } = await ee((e) => {
 		let t = n.get(e.id);
 		n.delete(e.id), e.error === void 0 ? t?.done(e.value) : t?.fail(Error(e.error));
+	}, (e) => {
+		for (let { fail: t } of n.values()) t(e);
+		n.clear();
 	}), o = (e, t, a = []) => new Promise((o, s) => {
 		let c = ++r;
 		n.set(c, {
@@ -587,16 +602,16 @@ async function ee(e, t) {
 	};
 }
 // node_modules/preact/dist/preact.mjs
-var k, te, ne, re, ie, ae, oe, se, ce, le, ue, de = Symbol.for("pv"), fe = {}, pe = [], me = /^m(i|n|o|s|text|space)$/, he = Array.isArray, ge = pe.slice, _e = Object.assign;
-function ve(e) {
+var k, re, ie, ae, oe, se, ce, le, ue, de, fe, pe = Symbol.for("pv"), me = {}, he = [], ge = /^m(i|n|o|s|text|space)$/, _e = Array.isArray, ve = he.slice, ye = Object.assign;
+function be(e) {
 	e && e.parentNode && e.remove();
 }
-function ye(e, t, n) {
+function xe(e, t, n) {
 	var r, i, a, o = {}, s = arguments.length;
 	for (a in t) a == "key" ? r = t[a] : a == "ref" && typeof e != "function" ? i = t[a] : o[a] = t[a];
-	return s > 2 && (o.children = s > 3 ? ge.call(arguments, 2) : n), be(e, o, r, i, null);
+	return s > 2 && (o.children = s > 3 ? ve.call(arguments, 2) : n), Se(e, o, r, i, null);
 }
-function be(e, t, n, r, i) {
+function Se(e, t, n, r, i) {
 	var a = {
 		type: e,
 		props: t,
@@ -607,8 +622,8 @@ function be(e, t, n, r, i) {
 		__b: 0,
 		__e: null,
 		__c: null,
-		constructor: de,
-		__v: i || ++te,
+		constructor: pe,
+		__v: i || ++re,
 		__i: -1,
 		__u: 0
 	};
@@ -617,41 +632,41 @@ function be(e, t, n, r, i) {
 function A(e) {
 	return e.children;
 }
-function xe(e, t) {
+function Ce(e, t) {
 	this.props = e, this.context = t, this.__g = 0;
 }
-function Se(e, t) {
-	if (t == null) return e.__ && Se(e.__, e.__i + 1);
+function we(e, t) {
+	if (t == null) return e.__ && we(e.__, e.__i + 1);
 	for (var n; t < e.__k.length; t++) if ((n = e.__k[t]) && n.__e) return n.__e;
-	return typeof e.type != "function" || e.props.__P ? null : Se(e);
-}
-function Ce(e) {
-	var t, n = e.__v, r = n.__e, i = [], a = [], o = e.__P;
-	o && ((t = _e({ constructor: de }, n)).__v = n.__v + 1, k.vnode && k.vnode(t), Pe(o, t, n, e.__n, o.namespaceURI, 32 & n.__u ? [r] : null, i, r || Se(n), 32 & n.__u, a), t.__v = n.__v, t.__.__k[t.__i] = t, Le(i, t, a), n.__ = n.__e = null, t.__e != r && we(t));
-}
-function we(e) {
-	if ((e = e.__) && e.__c && !e.props.__P) return e.__e = null, e.__k.some(function(t) {
-		return t && (e.__e = t.__e);
-	}), we(e);
+	return typeof e.type != "function" || e.props.__P ? null : we(e);
 }
 function Te(e) {
-	(8 & e.__g || (e.__g |= 8, re.push(e), ae++)) && ie == k.debounceRendering || ((ie = k.debounceRendering) || queueMicrotask)(Ee);
+	var t, n = e.__v, r = n.__e, i = [], a = [], o = e.__P;
+	o && ((t = ye({ constructor: pe }, n)).__v = n.__v + 1, k.vnode && k.vnode(t), Ie(o, t, n, e.__n, o.namespaceURI, 32 & n.__u ? [r] : null, i, r || we(n), 32 & n.__u, a), t.__v = n.__v, t.__.__k[t.__i] = t, ze(i, t, a), n.__ = n.__e = null, t.__e != r && Ee(t));
 }
-function Ee() {
+function Ee(e) {
+	if ((e = e.__) && e.__c && !e.props.__P) return e.__e = null, e.__k.some(function(t) {
+		return t && (e.__e = t.__e);
+	}), Ee(e);
+}
+function De(e) {
+	(8 & e.__g || (e.__g |= 8, ae.push(e), se++)) && oe == k.debounceRendering || ((oe = k.debounceRendering) || queueMicrotask)(Oe);
+}
+function Oe() {
 	try {
-		for (var e, t = 1; re.length;) re.length > t && re.sort(oe), e = re.shift(), t = re.length, 8 & e.__g && Ce(e);
+		for (var e, t = 1; ae.length;) ae.length > t && ae.sort(ce), e = ae.shift(), t = ae.length, 8 & e.__g && Te(e);
 	} finally {
-		(ae = re.length) && (ie || queueMicrotask)(Ee);
+		(se = ae.length) && (oe || queueMicrotask)(Oe);
 	}
 }
-function De(e, t, n, r, i, a, o, s, c, l, u) {
-	var d, f, p, m, h, g, _ = r.__k || pe, v = t.length;
-	for (c = Oe(n, t, _, c, v), d = 0; d < v; d++) (p = n.__k[d]) != null && (f = ~p.__i && _[p.__i] || fe, p.__i = d, g = Pe(e, p, f, i, a, o, s, c, l, u), m = p.__e, (f.ref != p.ref || 8 & f.__u) && (f.ref && ze(f.ref, null, p, f), p.ref && u.push(p.ref, p.__c || m, p)), h ||= m, 4 & p.__u ? (c = ke(p, c, e, !f.__v), f.__e && (f.__e = null)) : typeof p.type == "function" && g !== void 0 ? c = g : m && (c = m.nextSibling), p.__u &= -21);
+function ke(e, t, n, r, i, a, o, s, c, l, u) {
+	var d, f, p, m, h, g, _ = r.__k || he, v = t.length;
+	for (c = Ae(n, t, _, c, v), d = 0; d < v; d++) (p = n.__k[d]) != null && (f = ~p.__i && _[p.__i] || me, p.__i = d, g = Ie(e, p, f, i, a, o, s, c, l, u), m = p.__e, (f.ref != p.ref || 8 & f.__u) && (f.ref && Ve(f.ref, null, p, f), p.ref && u.push(p.ref, p.__c || m, p)), h ||= m, 4 & p.__u ? (c = je(p, c, e, !f.__v), f.__e && (f.__e = null)) : typeof p.type == "function" && g !== void 0 ? c = g : m && (c = m.nextSibling), p.__u &= -21);
 	return n.__e = h, c;
 }
-function Oe(e, t, n, r, i) {
+function Ae(e, t, n, r, i) {
 	var a, o, s, c, l, u, d, f, p, m = n.length, h = m, g = 0, _ = 0, v = e.__k = Array(i);
-	for (a = 0; a < i; a++) (o = t[a]) != null && typeof o != "boolean" && typeof o != "function" ? (typeof o != "object" || o.constructor === String ? o = v[a] = be(null, o) : he(o) ? o = v[a] = be(A, { children: o }) : o.constructor === de && o.__b ? o = v[a] = be(o.type, o.props, o.key, o.ref, o.__v) : v[a] = o, c = a + g, o.__ = e, o.__b = e.__b + 1, s = null, ~(l = o.__i = Ae(o, n, c, h)) && (h--, (s = n[l]) && (s.__u |= 2)), s && s.__v ? (o.__u |= 16, l == c - 1 ? g-- : l == c + 1 ? g++ : l != c && (l > c ? g-- : g++, _ = 1)) : (~l || (i > m ? g-- : i < m && g++), typeof o.type != "function" && (o.__u |= 4))) : v[a] = null;
+	for (a = 0; a < i; a++) (o = t[a]) != null && typeof o != "boolean" && typeof o != "function" ? (typeof o != "object" || o.constructor === String ? o = v[a] = Se(null, o) : _e(o) ? o = v[a] = Se(A, { children: o }) : o.constructor === pe && o.__b ? o = v[a] = Se(o.type, o.props, o.key, o.ref, o.__v) : v[a] = o, c = a + g, o.__ = e, o.__b = e.__b + 1, s = null, ~(l = o.__i = Me(o, n, c, h)) && (h--, (s = n[l]) && (s.__u |= 2)), s && s.__v ? (o.__u |= 16, l == c - 1 ? g-- : l == c + 1 ? g++ : l != c && (l > c ? g-- : g++, _ = 1)) : (~l || (i > m ? g-- : i < m && g++), typeof o.type != "function" && (o.__u |= 4))) : v[a] = null;
 	if (_) {
 		for (u = [], d = [], a = 0; a < i; a++) if ((o = v[a]) && 16 & o.__u) {
 			for (g = 0, f = u.length; g < f;) u[p = g + f >> 1] < o.__i ? g = p + 1 : f = p;
@@ -659,21 +674,21 @@ function Oe(e, t, n, r, i) {
 		}
 		for (g = u.length; a--;) d[a] && (d[a] == g ? g-- : v[a].__u |= 4);
 	}
-	if (h) for (a = 0; a < m; a++) !(s = n[a]) || 2 & s.__u || (s.__e == r && (r = Se(s)), Be(s, s));
+	if (h) for (a = 0; a < m; a++) !(s = n[a]) || 2 & s.__u || (s.__e == r && (r = we(s)), He(s, s));
 	return r;
 }
-function ke(e, t, n, r) {
+function je(e, t, n, r) {
 	var i, a, o, s;
 	if (typeof e.type == "function") {
 		if (e.props.__P) return t;
-		if (i = e.__k) for (a = 0; a < i.length; a++) i[a] && (i[a].__ = e, t = ke(i[a], t, n, !1));
+		if (i = e.__k) for (a = 0; a < i.length; a++) i[a] && (i[a].__ = e, t = je(i[a], t, n, !1));
 		return t;
 	}
-	for (t && !t.parentNode && (t = Se(e)) && !t.parentNode && (t = null), o = e.__e, s = t; s && s.nodeType == 8;) s = s.nextSibling;
+	for (t && !t.parentNode && (t = we(e)) && !t.parentNode && (t = null), o = e.__e, s = t; s && s.nodeType == 8;) s = s.nextSibling;
 	for (o != s && (!r && n.moveBefore && o.parentNode ? n.moveBefore(o, t) : n.insertBefore(o, t || null)), t = o; (t &&= t.nextSibling) && t.nodeType == 8 && !t.data.startsWith("$s"););
 	return t;
 }
-function Ae(e, t, n, r) {
+function Me(e, t, n, r) {
 	var i, a = e.key, o = e.type, s = t[n], c = s && !(2 & s.__u);
 	if (s === null && a == null || c && a == s.key && o == s.type) return n;
 	if (r > +!!c) {
@@ -682,18 +697,18 @@ function Ae(e, t, n, r) {
 	}
 	return -1;
 }
-function je(e, t, n) {
+function Ne(e, t, n) {
 	n ??= "", t[0] == "-" ? e.setProperty(t, n) : e[t] = n;
 }
-function Me(e, t, n, r, i) {
+function Pe(e, t, n, r, i) {
 	var a, o;
 	if (t == "style") {
 		if (typeof n == "string") e.style.cssText = n;
 		else {
-			if (typeof r == "string" && (e.style.cssText = r = ""), r) for (t in r) n && t in n || je(e.style, t);
-			if (n) for (t in n) r && n[t] == r[t] || je(e.style, t, n[t]);
+			if (typeof r == "string" && (e.style.cssText = r = ""), r) for (t in r) n && t in n || Ne(e.style, t);
+			if (n) for (t in n) r && n[t] == r[t] || Ne(e.style, t, n[t]);
 		}
-	} else if (t[0] == "o" && t[1] == "n") typeof n != "function" && (n = null), typeof r != "function" && (r = null), (e.__e ||= {})[t] = n, n && r || (o = ue[t] || (ue[t] = Ne(t)), (e.__a ||= {})[t] = le, a = t != (t = t.replace(ce, "$1")), (t = t.slice(2))[0] < "a" && (t = t.toLowerCase()), n ? e.addEventListener(t, o, a) : e.removeEventListener(t, o, a));
+	} else if (t[0] == "o" && t[1] == "n") typeof n != "function" && (n = null), typeof r != "function" && (r = null), (e.__e ||= {})[t] = n, n && r || (o = fe[t] || (fe[t] = Fe(t)), (e.__a ||= {})[t] = de, a = t != (t = t.replace(ue, "$1")), (t = t.slice(2))[0] < "a" && (t = t.toLowerCase()), n ? e.addEventListener(t, o, a) : e.removeEventListener(t, o, a));
 	else {
 		if (i == "http://www.w3.org/2000/svg") t = t.replace(/xlink(H|:h)/, "h").replace(/sName$/, "s");
 		else if (t != "width" && t != "height" && t != "href" && t != "list" && t != "form" && t != "tabIndex" && t != "download" && t != "rowSpan" && t != "colSpan" && t != "role" && t != "popover" && t in e) try {
@@ -704,28 +719,28 @@ function Me(e, t, n, r, i) {
 		n == null || !1 === n && t[4] != "-" ? e.removeAttribute(t) : e.setAttribute(t, t == "popover" && n == 1 ? "" : n);
 	}
 }
-function Ne(e) {
+function Fe(e) {
 	return function(t) {
 		var n = this.__e;
 		if (n) {
-			if (n = n[e], t[se] == null) t[se] = le++;
-			else if (t[se] < this.__a[e]) return;
+			if (n = n[e], t[le] == null) t[le] = de++;
+			else if (t[le] < this.__a[e]) return;
 			return n(k.event ? k.event(t) : t);
 		}
 	};
 }
-function Pe(e, t, n, r, i, a, o, s, c, l) {
+function Ie(e, t, n, r, i, a, o, s, c, l) {
 	var u, d, f, p, m, h, g, _, v, y, b, x, S, C, w, T, E, D, O = t.type;
-	if (t.constructor !== de) return null;
-	128 & n.__u && (c = 32 & n.__u, u = n.__c.__z) && (t.__u |= c, d = a = [], u.nodeType == 8 ? s = Fe(u, a) : a.push(u), s = a[0] || s), (u = k.__b) && u(t);
+	if (t.constructor !== pe) return null;
+	128 & n.__u && (c = 32 & n.__u, u = n.__c.__z) && (t.__u |= c, d = a = [], u.nodeType == 8 ? s = Le(u, a) : a.push(u), s = a[0] || s), (u = k.__b) && u(t);
 	n: if (typeof O == "function") {
 		f = o.length;
 		try {
-			if (_ = t.props, v = (u = O.prototype) && u.render, y = (u = O.contextType) && r[u.__c], b = u ? y ? y.props.value : u.__ : r, (p = n.__c) ? (t.__c = p, 2 & p.__g && (p.__g |= 1)) : (v ? t.__c = p = new O(_, b) : (t.__c = p = new xe(_, b), p.constructor = O, p.render = Ve), y && y.sub(p), p.state || (p.state = {}), p.__n = r, p.__g |= 8, p.__h = [], p.__k = []), v && (p.__s || (p.__s = p.state), O.getDerivedStateFromProps && (p.__s == p.state && (p.__s = _e({}, p.__s)), _e(p.__s, O.getDerivedStateFromProps(_, p.__s)))), m = p.props, h = p.state, p.__v = t, n.__c) {
+			if (_ = t.props, v = (u = O.prototype) && u.render, y = (u = O.contextType) && r[u.__c], b = u ? y ? y.props.value : u.__ : r, (p = n.__c) ? (t.__c = p, 2 & p.__g && (p.__g |= 1)) : (v ? t.__c = p = new O(_, b) : (t.__c = p = new Ce(_, b), p.constructor = O, p.render = Ue), y && y.sub(p), p.state || (p.state = {}), p.__n = r, p.__g |= 8, p.__h = [], p.__k = []), v && (p.__s || (p.__s = p.state), O.getDerivedStateFromProps && (p.__s == p.state && (p.__s = ye({}, p.__s)), ye(p.__s, O.getDerivedStateFromProps(_, p.__s)))), m = p.props, h = p.state, p.__v = t, n.__c) {
 				if (_ !== m && v && !O.getDerivedStateFromProps && p.componentWillReceiveProps && p.componentWillReceiveProps(_, b), t.__v == n.__v && !(8 & p.__g) || !(4 & p.__g) && p.shouldComponentUpdate && !1 === p.shouldComponentUpdate(_, p.__s, b)) {
 					t.__v != n.__v && (p.props = _, p.state = p.__s, p.__g &= -9), t.__e = n.__e, t.__k = n.__k, t.__k.some(function(e) {
 						e && (e.__ = t);
-					}), pe.push.apply(p.__h, p.__k), p.__k = [], p.__h.length && o.push(p), s = Se(n);
+					}), he.push.apply(p.__h, p.__k), p.__k = [], p.__h.length && o.push(p), s = we(n);
 					break n;
 				}
 				p.componentWillUpdate && p.componentWillUpdate(_, p.__s, b), v && p.componentDidUpdate && p.__h.push(function() {
@@ -736,9 +751,9 @@ function Pe(e, t, n, r, i, a, o, s, c, l) {
 			do
 				p.__g &= -9, x && x(t), u = p.render(p.props, p.state = p.__s, p.context);
 			while (8 & p.__g && ++S < 25);
-			v && (pe.push.apply(p.__h, p.__k), p.__k = []), p.state = p.__s, p.getChildContext && (r = _e({}, r, p.getChildContext())), v && n.__c && p.getSnapshotBeforeUpdate && (g = p.getSnapshotBeforeUpdate(m, h)), C = u && u.type === A && u.key == null ? u.props.children : u, _.__P && (u = s, i = (e = _.__P).namespaceURI, c = a = null, n.props && n.props.__P != e && (n.__k.some(function(e) {
-				e && Be(e, e);
-			}), n.__k = null), s = n.__k ? Se(n, 0) : null), s = De(e, he(C) ? C : [C], t, n, r, i, a, o, s, c, l), _.__P && (t.__e = null, s = u), t.__u &= -161, d && d.some(ve), p.__h.length && o.push(p), 1 & p.__g && (p.__g &= -4);
+			v && (he.push.apply(p.__h, p.__k), p.__k = []), p.state = p.__s, p.getChildContext && (r = ye({}, r, p.getChildContext())), v && n.__c && p.getSnapshotBeforeUpdate && (g = p.getSnapshotBeforeUpdate(m, h)), C = u && u.type === A && u.key == null ? u.props.children : u, _.__P && (u = s, i = (e = _.__P).namespaceURI, c = a = null, n.props && n.props.__P != e && (n.__k.some(function(e) {
+				e && He(e, e);
+			}), n.__k = null), s = n.__k ? we(n, 0) : null), s = ke(e, _e(C) ? C : [C], t, n, r, i, a, o, s, c, l), _.__P && (t.__e = null, s = u), t.__u &= -161, d && d.some(be), p.__h.length && o.push(p), 1 & p.__g && (p.__g &= -4);
 		} catch (e) {
 			if (o.length = f, t.__v = null, c || a) {
 				if (e && e.then) {
@@ -749,7 +764,7 @@ function Pe(e, t, n, r, i, a, o, s, c, l) {
 								if (D == T) break;
 							} else {
 								if (D.nodeType != 8) break;
-								D.data.startsWith("$s") && (T = Fe(w = D));
+								D.data.startsWith("$s") && (T = Le(w = D));
 							}
 						}
 					}
@@ -757,15 +772,15 @@ function Pe(e, t, n, r, i, a, o, s, c, l) {
 						for (; s && s.nodeType == 8 && s.nextSibling;) s = s.nextSibling;
 						w = s;
 					}
-					(u = Fe(w = t.__c.__z || (t.__c.__z = w))) ? (t.__e = w, s = u) : t.__e = s, s &&= s.nextSibling;
-				} else a && a.some(ve);
+					(u = Le(w = t.__c.__z || (t.__c.__z = w))) ? (t.__e = w, s = u) : t.__e = s, s &&= s.nextSibling;
+				} else a && a.some(be);
 			} else t.__e = n.__e;
-			t.__k ||= n.__k || [], e && e.then || Ie(t), k.__e(e, t, n);
+			t.__k ||= n.__k || [], e && e.then || Re(t), k.__e(e, t, n);
 		}
-	} else s = t.__e = Re(n.__e, t, n, r, i, a, o, c, l, e);
+	} else s = t.__e = Be(n.__e, t, n, r, i, a, o, c, l, e);
 	return (u = k.diffed) && u(t), s;
 }
-function Fe(e, t) {
+function Le(e, t) {
 	if (e && e.nodeType == 8 && e.data.startsWith("$s")) for (var n = 1; e = e.nextSibling;) {
 		if (e.nodeType == 8) {
 			if (e.data.startsWith("$s")) n++;
@@ -774,11 +789,11 @@ function Fe(e, t) {
 		t && t.push(e);
 	}
 }
-function Ie(e) {
-	e && (e.__c && (e.__c.__g |= 4), e.__k && e.__k.some(Ie));
+function Re(e) {
+	e && (e.__c && (e.__c.__g |= 4), e.__k && e.__k.some(Re));
 }
-function Le(e, t, n) {
-	for (var r = 0; r < n.length;) ze(n[r++], n[r++], n[r++]);
+function ze(e, t, n) {
+	for (var r = 0; r < n.length;) Ve(n[r++], n[r++], n[r++]);
 	k.__c && k.__c(t, e), e.some(function(t) {
 		try {
 			e = t.__h, t.__h = [], e.some(function(e) {
@@ -789,8 +804,8 @@ function Le(e, t, n) {
 		}
 	});
 }
-function Re(e, t, n, r, i, a, o, s, c, l) {
-	var u, d, f, p, m, h, g, _, v = n.props || fe, y = t.props, b = t.type;
+function Be(e, t, n, r, i, a, o, s, c, l) {
+	var u, d, f, p, m, h, g, _, v = n.props || me, y = t.props, b = t.type;
 	if (b == "svg" ? i = "http://www.w3.org/2000/svg" : b == "math" ? i = "http://www.w3.org/1998/Math/MathML" : i ||= "http://www.w3.org/1999/xhtml", a) {
 		for (u = 0; u < a.length; u++) if ((m = a[u]) && (b ? m.localName == b : m.nodeType == 3)) {
 			e = m, a[u] = null;
@@ -802,23 +817,23 @@ function Re(e, t, n, r, i, a, o, s, c, l) {
 		e = _.createElementNS(i, b, y.is ? y : l), s &&= (k.__m && k.__m(t, a), !1), a = null;
 	}
 	if (b) {
-		if (l = b == "template" && e.content || e, a = b == "textarea" && y.defaultValue != null ? null : a && ge.call(l.childNodes), !s && a) for (v = {}, u = 0; u < e.attributes.length; u++) v[(m = e.attributes[u]).name] = m.value;
-		for (u in v) m = v[u], u == "dangerouslySetInnerHTML" ? f = m : u == "children" || u in y || u == "value" && "defaultValue" in y || u == "checked" && "defaultChecked" in y || Me(e, u, null, m, i);
-		for (u in y) m = y[u], u == "children" ? p = m : u == "dangerouslySetInnerHTML" ? d = m : u == "value" ? h = m : u == "checked" ? g = m : s && typeof m != "function" || v[u] === m || Me(e, u, m, v[u], i);
-		d ? (s || f && (d.__html == f.__html || d.__html == e.innerHTML) || (e.innerHTML = d.__html), t.__k = []) : (f && (e.textContent = ""), (b == "foreignObject" || i == "http://www.w3.org/1998/Math/MathML" && me.test(b)) && (i = "http://www.w3.org/1999/xhtml"), De(l, he(p) ? p : [p], t, n, r, i, a, o, a ? a[0] : n.__k && Se(n, 0), s, c), a && a.some(ve)), s && b != "textarea" || (u = "value", b == "progress" && h == null ? e.removeAttribute(u) : h == null || h === e[u] && (b != "progress" || h) || Me(e, u, h, v[u], i), u = "checked", g != null && g != e[u] && Me(e, u, g, v[u], i));
+		if (l = b == "template" && e.content || e, a = b == "textarea" && y.defaultValue != null ? null : a && ve.call(l.childNodes), !s && a) for (v = {}, u = 0; u < e.attributes.length; u++) v[(m = e.attributes[u]).name] = m.value;
+		for (u in v) m = v[u], u == "dangerouslySetInnerHTML" ? f = m : u == "children" || u in y || u == "value" && "defaultValue" in y || u == "checked" && "defaultChecked" in y || Pe(e, u, null, m, i);
+		for (u in y) m = y[u], u == "children" ? p = m : u == "dangerouslySetInnerHTML" ? d = m : u == "value" ? h = m : u == "checked" ? g = m : s && typeof m != "function" || v[u] === m || Pe(e, u, m, v[u], i);
+		d ? (s || f && (d.__html == f.__html || d.__html == e.innerHTML) || (e.innerHTML = d.__html), t.__k = []) : (f && (e.textContent = ""), (b == "foreignObject" || i == "http://www.w3.org/1998/Math/MathML" && ge.test(b)) && (i = "http://www.w3.org/1999/xhtml"), ke(l, _e(p) ? p : [p], t, n, r, i, a, o, a ? a[0] : n.__k && we(n, 0), s, c), a && a.some(be)), s && b != "textarea" || (u = "value", b == "progress" && h == null ? e.removeAttribute(u) : h == null || h === e[u] && (b != "progress" || h) || Pe(e, u, h, v[u], i), u = "checked", g != null && g != e[u] && Pe(e, u, g, v[u], i));
 	} else v === y || s && e.data == y || (e.data = y);
 	return e;
 }
-function ze(e, t, n, r) {
+function Ve(e, t, n, r) {
 	try {
 		typeof e == "function" ? t ? t.__x = e(t) || 1 : (r &&= r.__c || r.__e) && (t = r.__x) && (r.__x = null, typeof t == "function" ? t() : e(null)) : e.current = t;
 	} catch (e) {
 		k.__e(e, n);
 	}
 }
-function Be(e, t, n) {
+function He(e, t, n) {
 	var r, i, a, o;
-	if (k.unmount && k.unmount(e), !(r = e.ref) || r.current && r.current != e.__e || ze(r, null, t, e), r = e.__c) {
+	if (k.unmount && k.unmount(e), !(r = e.ref) || r.current && r.current != e.__e || Ve(r, null, t, e), r = e.__c) {
 		if (r.componentWillUnmount) try {
 			r.componentWillUnmount();
 		} catch (e) {
@@ -826,15 +841,15 @@ function Be(e, t, n) {
 		}
 		r.__P = r.__n = null;
 	}
-	if (r = e.__k) for (o = 0; o < r.length; o++) r[o] && Be(r[o], t, typeof e.type != "function" || n && !e.props.__P);
-	!n && (r = e.__c) && (r = r.__z) && (i = Fe(r, a = [])) && (r == e.__e && a.some(ve), ve(i), ve(r)), n || ve(e.__e), e.__e = e.__c = e.__ = null;
+	if (r = e.__k) for (o = 0; o < r.length; o++) r[o] && He(r[o], t, typeof e.type != "function" || n && !e.props.__P);
+	!n && (r = e.__c) && (r = r.__z) && (i = Le(r, a = [])) && (r == e.__e && a.some(be), be(i), be(r)), n || be(e.__e), e.__e = e.__c = e.__ = null;
 }
-function Ve(e, t, n) {
+function Ue(e, t, n) {
 	return this.constructor(e, n);
 }
-function He(e, t) {
+function We(e, t) {
 	var n, r, i, a;
-	k.__ && k.__(e, t), t.nodeType == 9 && (t = t.documentElement), r = (n = e && 32 & e.__u) ? null : t.__k, t.__k = be(A, { children: [e] }), i = [], a = [], Pe(t, t.__k, r || fe, fe, t.namespaceURI, r ? null : t.firstChild ? ge.call(t.childNodes) : null, i, r ? r.__e : t.firstChild, n, a), Le(i, t.__k, a), t.__k.props.children = null;
+	k.__ && k.__(e, t), t.nodeType == 9 && (t = t.documentElement), r = (n = e && 32 & e.__u) ? null : t.__k, t.__k = Se(A, { children: [e] }), i = [], a = [], Ie(t, t.__k, r || me, me, t.namespaceURI, r ? null : t.firstChild ? ve.call(t.childNodes) : null, i, r ? r.__e : t.firstChild, n, a), ze(i, t.__k, a), t.__k.props.children = null;
 }
 k = { __e: function(e, t, n, r) {
 	for (var i, a, o; t = t.__;) if ((i = t.__c) && !(1 & i.__g)) {
@@ -845,21 +860,21 @@ k = { __e: function(e, t, n, r) {
 			e = t;
 		}
 	}
-	throw ae = 0, e;
-} }, te = 0, ne = function(e) {
-	return e != null && e.constructor === de;
-}, xe.prototype.setState = function(e, t) {
+	throw se = 0, e;
+} }, re = 0, ie = function(e) {
+	return e != null && e.constructor === pe;
+}, Ce.prototype.setState = function(e, t) {
 	var n = this.__s;
-	n && n != this.state || (n = this.__s = _e({}, this.state)), typeof e == "function" && (e = e(_e({}, n), this.props)), e && (_e(n, e), this.__v && (t && this.__k.push(t), Te(this)));
-}, xe.prototype.forceUpdate = function(e) {
-	this.__v && (this.__g |= 4, e && this.__h.push(e), Te(this));
-}, xe.prototype.render = A, re = [], ae = 0, oe = function(e, t) {
+	n && n != this.state || (n = this.__s = ye({}, this.state)), typeof e == "function" && (e = e(ye({}, n), this.props)), e && (ye(n, e), this.__v && (t && this.__k.push(t), De(this)));
+}, Ce.prototype.forceUpdate = function(e) {
+	this.__v && (this.__g |= 4, e && this.__h.push(e), De(this));
+}, Ce.prototype.render = A, ae = [], se = 0, ce = function(e, t) {
 	return e.__v.__b - t.__v.__b;
-}, se = Symbol(), ce = /(PointerCapture)$|Capture$/i, le = 0, ue = {};
+}, le = Symbol(), ue = /(PointerCapture)$|Capture$/i, de = 0, fe = {};
 // node_modules/preact/hooks/dist/hooks.mjs
-var Ue, j, We, Ge, Ke = Object.is, qe = 0, Je = [], Ye = [], M = k, Xe = M.__b, Ze = M.__r, Qe = M.diffed, $e = M.__c, et = M.unmount, tt = M.__;
-function nt(e, t) {
-	M.__h && M.__h(j, e, qe || t), qe = 0;
+var Ge, j, Ke, qe, Je = Object.is, Ye = 0, Xe = [], Ze = [], M = k, Qe = M.__b, $e = M.__r, et = M.diffed, tt = M.__c, nt = M.unmount, rt = M.__;
+function it(e, t) {
+	M.__h && M.__h(j, e, Ye || t), Ye = 0;
 	var n = j.__H || (j.__H = {
 		__: [],
 		__h: []
@@ -867,20 +882,20 @@ function nt(e, t) {
 	return e >= n.__.length && n.__.push({}), n.__[e];
 }
 function N(e, t) {
-	var n = nt(Ue++, 3);
-	!M.__s && dt(n.__H, t) && (n.__P = !0, n.__ = e, n.u = t, j.__H.__h.push(n));
+	var n = it(Ge++, 3);
+	!M.__s && mt(n.__H, t) && (n.__P = !0, n.__ = e, n.u = t, j.__H.__h.push(n));
 }
-function P(e) {
-	return qe = 5, rt(function() {
+function at(e) {
+	return Ye = 5, ot(function() {
 		return { current: e };
 	}, []);
 }
-function rt(e, t) {
-	var n = nt(Ue++, 7);
-	return dt(n.__H, t) && (n.__ = e(), n.__H = t), n.__;
+function ot(e, t) {
+	var n = it(Ge++, 7);
+	return mt(n.__H, t) && (n.__ = e(), n.__H = t), n.__;
 }
-function it() {
-	var e = nt(Ue++, 11);
+function st() {
+	var e = it(Ge++, 11);
 	if (!e.__) {
 		for (var t = j.__v; !t.__m && t.__;) t = t.__;
 		var n = t.__m || (t.__m = [0, 0]);
@@ -888,54 +903,54 @@ function it() {
 	}
 	return e.__;
 }
-function at() {
+function ct() {
 	var e;
 	do {
-		for (; e = Ye.shift();) try {
-			lt(e);
+		for (; e = Ze.shift();) try {
+			ft(e);
 		} catch (t) {
 			M.__e(t, { __: (e = e.__P) && e.__v });
 		}
-		for (; e = Je.shift();) {
+		for (; e = Xe.shift();) {
 			var t = e.__H;
 			if (e.__P && t) try {
-				t.__h.some(lt), t.__h.some(ut), t.__h = [];
+				t.__h.some(ft), t.__h.some(pt), t.__h = [];
 			} catch (n) {
 				t.__h = [], M.__e(n, e.__v);
 			}
 		}
-	} while (Ye.length);
+	} while (Ze.length);
 }
 M.__b = function(e) {
-	j = null, Xe && Xe(e);
+	j = null, Qe && Qe(e);
 }, M.__ = function(e, t) {
-	e && t.__k && t.__k.__m && (e.__m = t.__k.__m), tt && tt(e, t);
+	e && t.__k && t.__k.__m && (e.__m = t.__k.__m), rt && rt(e, t);
 }, M.__r = function(e) {
-	Ze && Ze(e), Ue = 0;
+	$e && $e(e), Ge = 0;
 	var t = (j = e.__c).__H;
-	t && (We == j ? j.__h = [] : (t.__h.some(lt), t.__h.some(ut), Ue = 0), t.__h = [], t.__.some(function(e) {
+	t && (Ke == j ? j.__h = [] : (t.__h.some(ft), t.__h.some(pt), Ge = 0), t.__h = [], t.__.some(function(e) {
 		e.__N && (e.__ = e.__N), e.u = e.__N = void 0;
-	})), We = j;
+	})), Ke = j;
 }, M.diffed = function(e) {
-	Qe && Qe(e);
+	et && et(e);
 	var t = e.__c;
-	t && t.__H && (t.__H.__h.length && ct(Je.push(t)), t.__H.__.some(function(e) {
+	t && t.__H && (t.__H.__h.length && dt(Xe.push(t)), t.__H.__.some(function(e) {
 		e.u && (e.__H = e.u);
-	})), We = j = null;
+	})), Ke = j = null;
 }, M.__c = function(e, t) {
 	t.some(function(e) {
 		try {
-			e.__h.some(lt), e.__h = e.__h.filter(function(e) {
-				return !e.__ || ut(e);
+			e.__h.some(ft), e.__h = e.__h.filter(function(e) {
+				return !e.__ || pt(e);
 			});
 		} catch (t) {
 			e.__h = [function() {
 				throw t;
 			}];
 		}
-	}), $e && $e(e, t);
+	}), tt && tt(e, t);
 }, M.unmount = function(e) {
-	et && et(e);
+	nt && nt(e);
 	var t, n, r = e.__c;
 	r && r.__H && (r.__H.__.some(function(r) {
 		try {
@@ -944,54 +959,54 @@ M.__b = function(e) {
 					for (n = e.__; n && (!n.__c || !n.__c.__P);) n = n.__;
 					n &&= n.__c;
 				}
-				r.__P = n, ct(Ye.push(r));
-			} else lt(r);
+				r.__P = n, dt(Ze.push(r));
+			} else ft(r);
 		} catch (e) {
 			t = e;
 		}
 	}), r.__H = void 0, t && M.__e(t, r.__v));
 };
-var ot = typeof requestAnimationFrame == "function";
-function st(e) {
+var lt = typeof requestAnimationFrame == "function";
+function ut(e) {
 	var t, n = function() {
-		clearTimeout(r), ot && cancelAnimationFrame(t), setTimeout(e);
+		clearTimeout(r), lt && cancelAnimationFrame(t), setTimeout(e);
 	}, r = setTimeout(n, 35);
-	ot && (t = requestAnimationFrame(n));
+	lt && (t = requestAnimationFrame(n));
 }
-function ct(e) {
-	e != 1 && Ge == M.requestAnimationFrame || ((Ge = M.requestAnimationFrame) || st)(at);
+function dt(e) {
+	e != 1 && qe == M.requestAnimationFrame || ((qe = M.requestAnimationFrame) || ut)(ct);
 }
-function lt(e) {
+function ft(e) {
 	var t = j, n = e.__c;
 	typeof n == "function" && (e.__c = void 0, n()), j = t;
 }
-function ut(e) {
+function pt(e) {
 	var t = j;
 	e.__c = e.__(), j = t;
 }
-function dt(e, t) {
+function mt(e, t) {
 	return !e || e.length != t.length || t.some(function(t, n) {
-		return !Ke(t, e[n]);
+		return !Je(t, e[n]);
 	});
 }
 // node_modules/@preact/signals-core/dist/signals-core.module.js
-var ft = Symbol.for("preact-signals");
-function pt() {
-	if (I > 1) I--;
+var ht = Symbol.for("preact-signals");
+function gt() {
+	if (xt > 1) xt--;
 	else {
 		var e, t = !1;
 		for ((function() {
-			var e = xt;
-			for (xt = void 0; e !== void 0;) {
+			var e = Tt;
+			for (Tt = void 0; e !== void 0;) {
 				var t = e.S;
 				if (t.v === e.v) for (var n = t.t; n !== void 0; n = n.x) n.i === e.i && (n.i = t.i);
 				e = e.o;
 			}
-		})(); _t !== void 0;) {
-			var n = _t;
-			for (_t = void 0, vt++; n !== void 0;) {
+		})(); bt !== void 0;) {
+			var n = bt;
+			for (bt = void 0, St++; n !== void 0;) {
 				var r = n.u;
-				if (n.u = void 0, n.f &= -3, !(8 & n.f) && wt(n)) try {
+				if (n.u = void 0, n.f &= -3, !(8 & n.f) && Ot(n)) try {
 					n.c();
 				} catch (n) {
 					t ||= (e = n, !0);
@@ -999,116 +1014,116 @@ function pt() {
 				n = r;
 			}
 		}
-		if (vt = 0, I--, t) throw e;
+		if (St = 0, xt--, t) throw e;
 	}
 }
-function mt(e) {
-	if (I > 0) return e();
-	bt = ++yt, I++;
+function _t(e) {
+	if (xt > 0) return e();
+	wt = ++Ct, xt++;
 	try {
 		return e();
 	} finally {
-		pt();
+		gt();
 	}
 }
-var ht, F = void 0;
-function gt(e) {
-	var t = F, n = ht;
-	F = void 0, ht = void 0;
+var vt, P = void 0;
+function yt(e) {
+	var t = P, n = vt;
+	P = void 0, vt = void 0;
 	try {
 		return e();
 	} finally {
-		F = t, ht = n;
+		P = t, vt = n;
 	}
 }
-var _t = void 0, I = 0, vt = 0, yt = 0, bt = 0, xt = void 0, St = 0;
-function Ct(e) {
-	if (F !== void 0) {
+var bt = void 0, xt = 0, St = 0, Ct = 0, wt = 0, Tt = void 0, Et = 0;
+function Dt(e) {
+	if (P !== void 0) {
 		var t = e.n;
-		if (t === void 0 || t.t !== F) return t = {
+		if (t === void 0 || t.t !== P) return t = {
 			i: 0,
 			S: e,
-			p: F.s,
+			p: P.s,
 			n: void 0,
-			t: F,
+			t: P,
 			e: void 0,
 			x: void 0,
 			r: t
-		}, F.s !== void 0 && (F.s.n = t), F.s = t, e.n = t, 32 & F.f && e.S(t), t;
-		if (t.i === -1) return t.i = 0, t.n !== void 0 && (t.n.p = t.p, t.p !== void 0 && (t.p.n = t.n), t.p = F.s, t.n = void 0, F.s.n = t, F.s = t), t;
+		}, P.s !== void 0 && (P.s.n = t), P.s = t, e.n = t, 32 & P.f && e.S(t), t;
+		if (t.i === -1) return t.i = 0, t.n !== void 0 && (t.n.p = t.p, t.p !== void 0 && (t.p.n = t.n), t.p = P.s, t.n = void 0, P.s.n = t, P.s = t), t;
 	}
 }
-function L(e, t) {
+function F(e, t) {
 	this.v = e, this.i = 0, this.n = void 0, this.t = void 0, this.l = 0, this.W = t?.watched, this.Z = t?.unwatched, this.name = t?.name;
 }
-L.prototype.brand = ft, L.prototype.h = function() {
+F.prototype.brand = ht, F.prototype.h = function() {
 	return !0;
-}, L.prototype.S = function(e) {
+}, F.prototype.S = function(e) {
 	var t = this, n = this.t;
-	n !== e && e.e === void 0 && (e.x = n, this.t = e, n === void 0 ? gt(function() {
+	n !== e && e.e === void 0 && (e.x = n, this.t = e, n === void 0 ? yt(function() {
 		var e;
 		(e = t.W) == null || e.call(t);
 	}) : n.e = e);
-}, L.prototype.U = function(e) {
+}, F.prototype.U = function(e) {
 	var t = this;
 	if (this.t !== void 0) {
 		var n = e.e, r = e.x;
-		n !== void 0 && (n.x = r, e.e = void 0), r !== void 0 && (r.e = n, e.x = void 0), e === this.t && (this.t = r, r === void 0 && gt(function() {
+		n !== void 0 && (n.x = r, e.e = void 0), r !== void 0 && (r.e = n, e.x = void 0), e === this.t && (this.t = r, r === void 0 && yt(function() {
 			var e;
 			(e = t.Z) == null || e.call(t);
 		}));
 	}
-}, L.prototype.subscribe = function(e) {
+}, F.prototype.subscribe = function(e) {
 	var t = this;
-	return B(function() {
+	return R(function() {
 		var n = t.value;
-		gt(function() {
+		yt(function() {
 			return e(n);
 		});
 	}, { name: "sub" });
-}, L.prototype.valueOf = function() {
+}, F.prototype.valueOf = function() {
 	return this.value;
-}, L.prototype.toString = function() {
+}, F.prototype.toString = function() {
 	return this.value + "";
-}, L.prototype.toJSON = function() {
+}, F.prototype.toJSON = function() {
 	return this.value;
-}, L.prototype.peek = function() {
+}, F.prototype.peek = function() {
 	var e = this;
-	return gt(function() {
+	return yt(function() {
 		return e.value;
 	});
-}, Object.defineProperty(L.prototype, "value", {
+}, Object.defineProperty(F.prototype, "value", {
 	get: function() {
-		var e = Ct(this);
+		var e = Dt(this);
 		return e !== void 0 && (e.i = this.i), this.v;
 	},
 	set: function(e) {
 		if (e !== this.v) {
-			if (vt > 100) throw Error("Cycle detected");
+			if (St > 100) throw Error("Cycle detected");
 			(function(e) {
-				I !== 0 && vt === 0 && e.l !== bt && (e.l = bt, xt = {
+				xt !== 0 && St === 0 && e.l !== wt && (e.l = wt, Tt = {
 					S: e,
 					v: e.v,
 					i: e.i,
-					o: xt
+					o: Tt
 				});
-			})(this), this.v = e, this.i++, St++, I++;
+			})(this), this.v = e, this.i++, Et++, xt++;
 			try {
 				for (var t = this.t; t !== void 0; t = t.x) t.t.N();
 			} finally {
-				pt();
+				gt();
 			}
 		}
 	}
 });
-function R(e, t) {
-	return new L(e, t);
+function I(e, t) {
+	return new F(e, t);
 }
-function wt(e) {
+function Ot(e) {
 	for (var t = e.s; t !== void 0; t = t.n) if (t.S.i !== t.i || !t.S.h() || t.S.i !== t.i) return !0;
 	return !1;
 }
-function Tt(e) {
+function kt(e) {
 	for (var t = e.s; t !== void 0; t = t.n) {
 		var n = t.S.n;
 		if (n !== void 0 && (t.r = n), t.S.n = t, t.i = -1, t.n === void 0) {
@@ -1117,86 +1132,86 @@ function Tt(e) {
 		}
 	}
 }
-function Et(e) {
+function At(e) {
 	for (var t = e.s, n = void 0; t !== void 0;) {
 		var r = t.p;
 		t.i === -1 ? (t.S.U(t), r !== void 0 && (r.n = t.n), t.n !== void 0 && (t.n.p = r)) : n = t, t.S.n = t.r, t.r !== void 0 && (t.r = void 0), t = r;
 	}
 	e.s = n;
 }
-function Dt(e, t) {
-	L.call(this, void 0, t), this.x = e, this.s = void 0, this.g = St - 1, this.f = 4;
+function jt(e, t) {
+	F.call(this, void 0, t), this.x = e, this.s = void 0, this.g = Et - 1, this.f = 4;
 }
-Dt.prototype = new L(), Dt.prototype.h = function() {
+jt.prototype = new F(), jt.prototype.h = function() {
 	if (this.f &= -3, 1 & this.f) return !1;
-	if ((36 & this.f) == 32 || (this.f &= -5, this.g === St)) return !0;
-	if (this.g = St, this.f |= 1, this.i > 0 && !wt(this)) return this.f &= -2, !0;
-	var e = F;
+	if ((36 & this.f) == 32 || (this.f &= -5, this.g === Et)) return !0;
+	if (this.g = Et, this.f |= 1, this.i > 0 && !Ot(this)) return this.f &= -2, !0;
+	var e = P;
 	try {
-		Tt(this), F = this;
+		kt(this), P = this;
 		var t = this.x();
 		(16 & this.f || this.v !== t || this.i === 0) && (this.v = t, this.f &= -17, this.i++);
 	} catch (e) {
 		this.v = e, this.f |= 16, this.i++;
 	}
-	return F = e, Et(this), this.f &= -2, !0;
-}, Dt.prototype.S = function(e) {
+	return P = e, At(this), this.f &= -2, !0;
+}, jt.prototype.S = function(e) {
 	if (this.t === void 0) {
 		this.f |= 36;
 		for (var t = this.s; t !== void 0; t = t.n) t.S.S(t);
 	}
-	L.prototype.S.call(this, e);
-}, Dt.prototype.U = function(e) {
-	if (this.t !== void 0 && (L.prototype.U.call(this, e), this.t === void 0)) {
+	F.prototype.S.call(this, e);
+}, jt.prototype.U = function(e) {
+	if (this.t !== void 0 && (F.prototype.U.call(this, e), this.t === void 0)) {
 		this.f &= -33;
 		for (var t = this.s; t !== void 0; t = t.n) t.S.U(t);
 	}
-}, Dt.prototype.N = function() {
+}, jt.prototype.N = function() {
 	if (!(2 & this.f)) {
 		this.f |= 6;
 		for (var e = this.t; e !== void 0; e = e.x) e.t.N();
 	}
-}, Object.defineProperty(Dt.prototype, "value", { get: function() {
+}, Object.defineProperty(jt.prototype, "value", { get: function() {
 	if (1 & this.f) throw Error("Cycle detected");
-	var e = Ct(this);
+	var e = Dt(this);
 	if (this.h(), e !== void 0 && (e.i = this.i), 16 & this.f) throw this.v;
 	return this.v;
 } });
-function z(e, t) {
-	return new Dt(e, t);
+function L(e, t) {
+	return new jt(e, t);
 }
-function Ot(e) {
+function Mt(e) {
 	var t = e.j;
 	if (e.j = void 0, typeof t == "function") {
-		I++;
-		var n = F;
-		F = void 0;
+		xt++;
+		var n = P;
+		P = void 0;
 		try {
 			t();
 		} catch (t) {
-			throw e.f &= -2, e.f |= 8, kt(e), t;
+			throw e.f &= -2, e.f |= 8, Nt(e), t;
 		} finally {
-			F = n, pt();
+			P = n, gt();
 		}
 	}
 }
-function kt(e) {
+function Nt(e) {
 	for (var t = e.s; t !== void 0; t = t.n) t.S.U(t);
-	e.x = void 0, e.s = void 0, Ot(e);
+	e.x = void 0, e.s = void 0, Mt(e);
 }
-function At(e) {
-	if (F !== this) throw Error("Out-of-order effect");
-	Et(this), F = e, this.f &= -2;
+function Pt(e) {
+	if (P !== this) throw Error("Out-of-order effect");
+	At(this), P = e, this.f &= -2;
 	try {
-		8 & this.f && kt(this);
+		8 & this.f && Nt(this);
 	} finally {
-		pt();
+		gt();
 	}
 }
-function jt(e, t) {
-	this.x = e, this.j = void 0, this.s = void 0, this.u = void 0, this.f = 32, this.name = t?.name, ht && ht.push(this);
+function Ft(e, t) {
+	this.x = e, this.j = void 0, this.s = void 0, this.u = void 0, this.f = 32, this.name = t?.name, vt && vt.push(this);
 }
-jt.prototype.c = function() {
+Ft.prototype.c = function() {
 	var e = this.S();
 	try {
 		if (8 & this.f || this.x === void 0) return;
@@ -1205,20 +1220,20 @@ jt.prototype.c = function() {
 	} finally {
 		e();
 	}
-}, jt.prototype.S = function() {
+}, Ft.prototype.S = function() {
 	if (1 & this.f) throw Error("Cycle detected");
-	this.f |= 1, this.f &= -9, Ot(this), Tt(this), I++;
-	var e = F;
-	return F = this, At.bind(this, e);
-}, jt.prototype.N = function() {
-	2 & this.f || (this.f |= 2, this.u = _t, _t = this);
-}, jt.prototype.d = function() {
-	this.f |= 8, 1 & this.f || kt(this);
-}, jt.prototype.dispose = function() {
+	this.f |= 1, this.f &= -9, Mt(this), kt(this), xt++;
+	var e = P;
+	return P = this, Pt.bind(this, e);
+}, Ft.prototype.N = function() {
+	2 & this.f || (this.f |= 2, this.u = bt, bt = this);
+}, Ft.prototype.d = function() {
+	this.f |= 8, 1 & this.f || Nt(this);
+}, Ft.prototype.dispose = function() {
 	this.d();
 };
-function B(e, t) {
-	var n = new jt(e, t);
+function R(e, t) {
+	var n = new Ft(e, t);
 	try {
 		n.c();
 	} catch (e) {
@@ -1228,35 +1243,35 @@ function B(e, t) {
 	return r[Symbol.dispose] = r, r;
 }
 // node_modules/@preact/signals/dist/signals.module.js
-var Mt, Nt, Pt = typeof window < "u" && !!window.__PREACT_SIGNALS_DEVTOOLS__, Ft = [];
-B(function() {
-	Mt = this.N;
+var It, Lt, Rt = typeof window < "u" && !!window.__PREACT_SIGNALS_DEVTOOLS__, zt = [];
+R(function() {
+	It = this.N;
 })();
-function It(e, t) {
+function Bt(e, t) {
 	k[e] = t.bind(null, k[e] || function() {});
 }
-function Lt(e) {
-	if (Nt) {
-		var t = Nt;
-		Nt = void 0, t();
+function Vt(e) {
+	if (Lt) {
+		var t = Lt;
+		Lt = void 0, t();
 	}
-	Nt = e && e.S();
+	Lt = e && e.S();
 }
-function Rt(e) {
-	var t = this, n = e.data, r = V(n);
+function Ht(e) {
+	var t = this, n = e.data, r = z(n);
 	r.name = "ReactiveDom", r.value = n;
-	var i = rt(function() {
+	var i = ot(function() {
 		for (var e = t, n = t.__v; n = n.__;) if (n.__c) {
 			n.__c.__$f |= 4;
 			break;
 		}
-		var i = z(function() {
+		var i = L(function() {
 			var e = r.value.value;
 			return e === 0 ? 0 : !0 === e ? "" : e || "";
-		}), a = z(function() {
-			return !Array.isArray(i.value) && !ne(i.value);
-		}), o = B(function() {
-			if (this.N = Ht, a.value) {
+		}), a = L(function() {
+			return !Array.isArray(i.value) && !ie(i.value);
+		}), o = R(function() {
+			if (this.N = Kt, a.value) {
 				var t = i.value;
 				e.__v && e.__v.__e && e.__v.__e.nodeType === 3 && (e.__v.__e.data = t);
 			}
@@ -1267,14 +1282,14 @@ function Rt(e) {
 	}, []), a = i[0], o = i[1];
 	return a.value ? o.peek() : o.value;
 }
-Rt.displayName = "ReactiveTextNode", Object.defineProperties(L.prototype, {
+Ht.displayName = "ReactiveTextNode", Object.defineProperties(F.prototype, {
 	constructor: {
 		configurable: !0,
-		value: ye(A, null).constructor
+		value: xe(A, null).constructor
 	},
 	type: {
 		configurable: !0,
-		value: Rt
+		value: Ht
 	},
 	props: {
 		configurable: !0,
@@ -1289,35 +1304,35 @@ Rt.displayName = "ReactiveTextNode", Object.defineProperties(L.prototype, {
 		configurable: !0,
 		value: 1
 	}
-}), It("__b", function(e, t) {
-	if (Lt(), typeof t.type == "string") {
+}), Bt("__b", function(e, t) {
+	if (Vt(), typeof t.type == "string") {
 		var n, r = t.props;
 		for (var i in r) if (i !== "children") {
 			var a = r[i];
-			a instanceof L && (n || (t.__np = n = {}), n[i] = a, r[i] = a.peek());
+			a instanceof F && (n || (t.__np = n = {}), n[i] = a, r[i] = a.peek());
 		}
 	}
 	e(t);
-}), It("__r", function(e, t) {
+}), Bt("__r", function(e, t) {
 	if (e(t), t.type !== A) {
-		Lt();
+		Vt();
 		var n, r = t.__c;
 		r && (r.__$f &= -2, (n = r.__$u) === void 0 && (r.__$u = n = function(e, t) {
 			var n;
-			return B(function() {
+			return R(function() {
 				n = this;
 			}, { name: t }), n.c = e, n;
 		}(function(e) {
 			return function() {
 				var t;
-				Pt && ((t = this.y) == null || t.call(this)), e.__$f |= 1, e.setState({});
+				Rt && ((t = this.y) == null || t.call(this)), e.__$f |= 1, e.setState({});
 			};
-		}(r), typeof t.type == "function" ? t.type.displayName || t.type.name : ""))), Lt(n);
+		}(r), typeof t.type == "function" ? t.type.displayName || t.type.name : ""))), Vt(n);
 	}
-}), It("__e", function(e, t, n, r) {
-	Lt(), e(t, n, r);
-}), It("diffed", function(e, t) {
-	Lt();
+}), Bt("__e", function(e, t, n, r) {
+	Vt(), e(t, n, r);
+}), Bt("diffed", function(e, t) {
+	Vt();
 	var n;
 	if (typeof t.type == "string" && (n = t.__e)) {
 		var r = t.__np, i = t.props, a = n.U;
@@ -1327,25 +1342,25 @@ Rt.displayName = "ReactiveTextNode", Object.defineProperties(L.prototype, {
 		}
 		if (r) for (var c in a || (a = {}, n.U = a), r) {
 			var l = a[c], u = r[c];
-			l === void 0 ? (l = zt(n, c, u, i), a[c] = l) : l.o(u, i);
+			l === void 0 ? (l = Ut(n, c, u, i), a[c] = l) : l.o(u, i);
 		}
 	}
 	e(t);
 });
-function zt(e, t, n, r) {
-	var i = t in e && e.ownerSVGElement === void 0, a = R(n);
+function Ut(e, t, n, r) {
+	var i = t in e && e.ownerSVGElement === void 0, a = I(n);
 	return {
 		o: function(e, t) {
 			a.value = e, r = t;
 		},
-		d: B(function() {
-			this.N = Ht;
+		d: R(function() {
+			this.N = Kt;
 			var n = a.value.value;
 			r[t] !== n && (r[t] = n, i ? e[t] = n : n != null && (!1 !== n || t[4] === "-") ? e.setAttribute(t, n) : e.removeAttribute(t));
 		})
 	};
 }
-It("unmount", function(e, t) {
+Bt("unmount", function(e, t) {
 	if (typeof t.type == "string") {
 		var n = t.__e;
 		if (n) {
@@ -1370,9 +1385,9 @@ It("unmount", function(e, t) {
 		}
 	}
 	e(t);
-}), It("__h", function(e, t, n, r) {
+}), Bt("__h", function(e, t, n, r) {
 	r < 3 && (t.__$f |= 2), e(t, n, r);
-}), xe.prototype.shouldComponentUpdate = function(e, t) {
+}), Ce.prototype.shouldComponentUpdate = function(e, t) {
 	if (this.__R) return !0;
 	var n = this.__$u, r = n && n.s !== void 0;
 	for (var i in t) return !0;
@@ -1384,46 +1399,46 @@ It("unmount", function(e, t) {
 	for (var s in this.props) if (!(s in e)) return !0;
 	return !1;
 };
-function V(e, t) {
-	return rt(function() {
-		return R(e, t);
+function z(e, t) {
+	return ot(function() {
+		return I(e, t);
 	}, []);
 }
-var Bt = function(e) {
+var Wt = function(e) {
 	queueMicrotask(function() {
 		queueMicrotask(e);
 	});
 };
-function Vt() {
-	mt(function() {
-		for (var e; e = Ft.shift();) Mt.call(e);
+function Gt() {
+	_t(function() {
+		for (var e; e = zt.shift();) It.call(e);
 	});
 }
-function Ht() {
-	Ft.push(this) === 1 && (k.requestAnimationFrame || Bt)(Vt);
+function Kt() {
+	zt.push(this) === 1 && (k.requestAnimationFrame || Wt)(Gt);
 }
 // src/state.ts
-var Ut = [
+var qt = [
 	"matrix",
 	"arcs",
 	"products",
 	"image"
-], Wt = [
+], Jt = [
 	"layer",
 	"look",
 	"entropy",
 	"distance",
 	"first",
 	"previous"
-], Gt = [
+], Yt = [
 	"nothing",
 	"special",
 	"first"
-], Kt = [
+], Xt = [
 	"system",
 	"light",
 	"dark"
-], qt = {
+], Zt = {
 	heads: [[0, 0]],
 	query: null,
 	key: null,
@@ -1437,14 +1452,14 @@ var Ut = [
 	sort: "look",
 	sorted: !0,
 	theme: "system"
-}, Jt = (e) => {
+}, Qt = (e) => {
 	let t = /^(\d{1,9})(?:-(\d{1,9}))?$/.exec(e), [n, r] = [Number(t?.[1]), Number(t?.[2] ?? t?.[1])];
 	if (!(r >= n)) throw RangeError(e);
 	return [n, r + 1];
-}, Yt = (e) => (t) => {
+}, $t = (e) => (t) => {
 	if (!e.includes(t)) throw RangeError(t);
 	return t;
-}, Xt = (e) => e[1] === e[0] + 1 ? `${e[0]}` : `${e[0]}-${e[1] - 1}`, Zt = (e) => Yt(["0", "1"])(e) === "1", Qt = {
+}, en = (e) => e[1] === e[0] + 1 ? `${e[0]}` : `${e[0]}-${e[1] - 1}`, tn = (e) => $t(["0", "1"])(e) === "1", nn = {
 	heads: [
 		"h",
 		(e) => e.split(",").map((e) => {
@@ -1456,13 +1471,13 @@ var Ut = [
 	],
 	query: [
 		"q",
-		(e) => e ? Jt(e) : null,
-		(e) => e ? Xt(e) : ""
+		(e) => e ? Qt(e) : null,
+		(e) => e ? en(e) : ""
 	],
 	key: [
 		"k",
-		(e) => e ? Jt(e) : null,
-		(e) => e ? Xt(e) : ""
+		(e) => e ? Qt(e) : null,
+		(e) => e ? en(e) : ""
 	],
 	zoom: [
 		"z",
@@ -1479,61 +1494,61 @@ var Ut = [
 	],
 	view: [
 		"v",
-		Yt(Ut),
+		$t(qt),
 		String
 	],
 	text: [
 		"t",
-		(e) => Jt(e)[0],
+		(e) => Qt(e)[0],
 		String
 	],
 	unit: [
 		"u",
-		Yt(["words", "pieces"]),
+		$t(["words", "pieces"]),
 		String
 	],
 	log: [
 		"log",
-		Zt,
+		tn,
 		(e) => e ? "1" : "0"
 	],
 	hide: [
 		"hide",
-		Yt(Gt),
+		$t(Yt),
 		String
 	],
 	pool: [
 		"pool",
-		Yt(["mean", "max"]),
+		$t(["mean", "max"]),
 		String
 	],
 	sort: [
 		"sort",
-		Yt(Wt),
+		$t(Jt),
 		String
 	],
 	sorted: [
 		"sorted",
-		Zt,
+		tn,
 		(e) => e ? "1" : "0"
 	],
 	theme: [
 		"theme",
-		Yt(Kt),
+		$t(Xt),
 		String
 	]
 };
-function $t(e, t) {
+function rn(e, t) {
 	let n = [];
-	for (let [r, [i, , a]] of Object.entries(Qt)) {
+	for (let [r, [i, , a]] of Object.entries(nn)) {
 		let [o, s] = [e[r], t[r]].map(a);
 		o !== s && n.push(`${i}=${o}`);
 	}
 	return n.join("&");
 }
-function en(e, t) {
+function an(e, t) {
 	let n = new URLSearchParams(e.replace(/^#/, "")), r = { ...t };
-	for (let [e, [t, i]] of Object.entries(Qt)) {
+	for (let [e, [t, i]] of Object.entries(nn)) {
 		let a = n.get(t);
 		if (a !== null) try {
 			r[e] = i(a);
@@ -1541,11 +1556,11 @@ function en(e, t) {
 	}
 	return r;
 }
-var tn = 400, nn = class {
+var on = 400, sn = class {
 	fitted;
 	start;
 	state;
-	hover = R({
+	hover = I({
 		query: null,
 		key: null
 	});
@@ -1554,12 +1569,12 @@ var tn = 400, nn = class {
 	query;
 	key;
 	zoom;
-	isAddress = R(!1);
+	isAddress = I(!1);
 	constructor(e, t) {
-		this.fitted = t, this.start = t(e), this.state = R(this.start);
+		this.fitted = t, this.start = t(e), this.state = I(this.start);
 		let n = (e) => {
-			let t = Qt[e][2], n = this.start[e];
-			return z(() => {
+			let t = nn[e][2], n = this.start[e];
+			return L(() => {
 				let r = this.state.value[e];
 				return t(r) !== t(n) && (n = r), n;
 			});
@@ -1569,12 +1584,12 @@ var tn = 400, nn = class {
 			n("hide"),
 			n("text")
 		];
-		this.lens = z(() => ({
+		this.lens = L(() => ({
 			heads: r.value,
 			unit: i.value,
 			hide: a.value,
 			text: o.value
-		})), this.whole = z(() => ({
+		})), this.whole = L(() => ({
 			heads: [],
 			unit: i.value,
 			hide: a.value,
@@ -1591,19 +1606,19 @@ var tn = 400, nn = class {
 		});
 	}
 	get hash() {
-		return $t(this.state.value, this.start);
+		return rn(this.state.value, this.start);
 	}
 	set hash(e) {
-		this.state.value = this.fitted(en(e, this.start));
+		this.state.value = this.fitted(an(e, this.start));
 	}
 	follow(e) {
 		let t = () => {
 			this.hash = e.location.hash;
 		};
 		t(), this.isAddress.value = !0;
-		let [n, r] = [!0, -Infinity], i = B(() => {
-			let { hash: t } = this, i = e.location.hash.replace(/^#/, ""), a = !n && $t(this.fitted(en(i, this.start)), this.start) !== t, o = t ? `#${t}` : e.location.pathname + e.location.search, s = performance.now();
-			t !== i && e.history[a && s - r > tn ? "pushState" : "replaceState"](null, "", o), a && (r = s), n = !1;
+		let [n, r] = [!0, -Infinity], i = R(() => {
+			let { hash: t } = this, i = e.location.hash.replace(/^#/, ""), a = !n && rn(this.fitted(an(i, this.start)), this.start) !== t, o = t ? `#${t}` : e.location.pathname + e.location.search, s = performance.now();
+			t !== i && e.history[a && s - r > on ? "pushState" : "replaceState"](null, "", o), a && (r = s), n = !1;
 		});
 		return e.addEventListener("popstate", t), () => {
 			i(), e.removeEventListener("popstate", t);
@@ -1611,7 +1626,7 @@ var tn = 400, nn = class {
 	}
 };
 // src/data/block.ts
-async function rn(e, t, n, r, i, a, o) {
+async function cn(e, t, n, r, i, a, o) {
 	let s = new Float32Array(r * a), c = (e, t) => {
 		let n = Math.floor(e / 256);
 		return Array.from({ length: Math.floor((e + t - 1) / 256) - n + 1 }, (e, t) => n + t);
@@ -1628,7 +1643,7 @@ async function rn(e, t, n, r, i, a, o) {
 	})), s;
 }
 // src/marks/picture.ts
-var an = "http://www.w3.org/2000/svg", on = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, sn = [
+var ln = "http://www.w3.org/2000/svg", un = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, dn = [
 	"fill",
 	"stroke",
 	"stroke-width",
@@ -1638,11 +1653,11 @@ var an = "http://www.w3.org/2000/svg", on = /[\u0000-\u0008\u000b\u000c\u000e-\u
 	"font-weight",
 	"text-anchor"
 ];
-function cn(e, t, n) {
+function fn(e, t, n) {
 	let r = e.cloneNode(!0), [i, a] = [e, r].map((e) => [...e.querySelectorAll("*")]);
 	i.forEach((e, t) => {
 		let n = getComputedStyle(e);
-		for (let e of sn) a[t].setAttribute(e, n.getPropertyValue(e));
+		for (let e of dn) a[t].setAttribute(e, n.getPropertyValue(e));
 		for (let e of [
 			"class",
 			"tabindex",
@@ -1659,7 +1674,7 @@ function cn(e, t, n) {
 		0,
 		640,
 		480
-	], u = document.createElementNS(an, "text");
+	], u = document.createElementNS(ln, "text");
 	for (let [e, t] of Object.entries({
 		x: o + 8,
 		y: s - 10,
@@ -1667,11 +1682,11 @@ function cn(e, t, n) {
 		"font-family": "sans-serif"
 	})) u.setAttribute(e, String(t));
 	for (let [e, t] of n) {
-		let n = document.createElementNS(an, "tspan");
+		let n = document.createElementNS(ln, "tspan");
 		n.setAttribute("fill", t), n.textContent = `${e}  `, u.append(n);
 	}
 	r.prepend(u);
-	let d = document.createElementNS(an, "rect");
+	let d = document.createElementNS(ln, "rect");
 	for (let [e, n] of Object.entries({
 		x: o,
 		y: s - 28,
@@ -1679,15 +1694,15 @@ function cn(e, t, n) {
 		height: l + 28,
 		fill: t
 	})) d.setAttribute(e, String(n));
-	return r.prepend(d), r.removeAttribute("style"), r.setAttribute("width", String(c)), r.setAttribute("height", String(l + 28)), r.setAttribute("viewBox", `${o} ${s - 28} ${c} ${l + 28}`), r.setAttribute("xmlns", an), new XMLSerializer().serializeToString(r).replace(on, "�");
+	return r.prepend(d), r.removeAttribute("style"), r.setAttribute("width", String(c)), r.setAttribute("height", String(l + 28)), r.setAttribute("viewBox", `${o} ${s - 28} ${c} ${l + 28}`), r.setAttribute("xmlns", ln), new XMLSerializer().serializeToString(r).replace(un, "�");
 }
-function ln(e) {
+function pn(e) {
 	return getComputedStyle(e).getPropertyValue("--paper");
 }
-function un(e) {
+function mn(e) {
 	return getComputedStyle(e).getPropertyValue("--ink");
 }
-async function dn(e) {
+async function hn(e) {
 	let t = new Image();
 	t.src = URL.createObjectURL(new Blob([e], { type: "image/svg+xml" }));
 	try {
@@ -1698,7 +1713,7 @@ async function dn(e) {
 		URL.revokeObjectURL(t.src);
 	}
 }
-function fn(e) {
+function gn(e) {
 	let t = (e) => {
 		if (typeof e == "number") return String(e);
 		let t = /^[=+\-@\t\r]/.test(e) ? `'${e}` : e;
@@ -1706,43 +1721,43 @@ function fn(e) {
 	};
 	return `${e.map((e) => e.map(t).join(",")).join("\r\n")}\r\n`;
 }
-function pn(e) {
-	return e.replace(/[&<>"']/g, (e) => `&#${e.charCodeAt(0)};`).replace(on, "�");
+function _n(e) {
+	return e.replace(/[&<>"']/g, (e) => `&#${e.charCodeAt(0)};`).replace(un, "�");
 }
-function mn(e, t) {
+function vn(e, t) {
 	let n = document.createElement("a");
 	n.href = URL.createObjectURL(e), n.download = t, n.click(), setTimeout(() => URL.revokeObjectURL(n.href), 1e4);
 }
 // node_modules/d3-format/dist/d3-format.mjs
-function hn(e) {
+function yn(e) {
 	return Math.abs(e = Math.round(e)) >= 1e21 ? e.toLocaleString("en").replace(/,/g, "") : e.toString(10);
 }
-function gn(e, t) {
+function bn(e, t) {
 	if (!isFinite(e) || e === 0) return null;
 	var n = (e = t ? e.toExponential(t - 1) : e.toExponential()).indexOf("e"), r = e.slice(0, n);
 	return [r.length > 1 ? r[0] + r.slice(2) : r, +e.slice(n + 1)];
 }
-function _n(e) {
-	return e = gn(Math.abs(e)), e ? e[1] : NaN;
+function xn(e) {
+	return e = bn(Math.abs(e)), e ? e[1] : NaN;
 }
-function vn(e, t) {
+function Sn(e, t) {
 	return function(n, r) {
 		for (var i = n.length, a = [], o = 0, s = e[0], c = 0; i > 0 && s > 0 && (c + s + 1 > r && (s = Math.max(1, r - c)), a.push(n.substring(i -= s, i + s)), !((c += s + 1) > r));) s = e[o = (o + 1) % e.length];
 		return a.reverse().join(t);
 	};
 }
-function yn(e) {
+function Cn(e) {
 	return function(t) {
 		return t.replace(/[0-9]/g, function(t) {
 			return e[+t];
 		});
 	};
 }
-var bn = /^(?:(.)?([<>=^]))?([+\-( ])?([$#])?(0)?(\d+)?(,)?(\.\d+)?(~)?([a-z%])?$/i;
-function xn(e) {
-	if (!(t = bn.exec(e))) throw Error("invalid format: " + e);
+var wn = /^(?:(.)?([<>=^]))?([+\-( ])?([$#])?(0)?(\d+)?(,)?(\.\d+)?(~)?([a-z%])?$/i;
+function Tn(e) {
+	if (!(t = wn.exec(e))) throw Error("invalid format: " + e);
 	var t;
-	return new Sn({
+	return new En({
 		fill: t[1],
 		align: t[2],
 		sign: t[3],
@@ -1755,14 +1770,14 @@ function xn(e) {
 		type: t[10]
 	});
 }
-xn.prototype = Sn.prototype;
-function Sn(e) {
+Tn.prototype = En.prototype;
+function En(e) {
 	this.fill = e.fill === void 0 ? " " : e.fill + "", this.align = e.align === void 0 ? ">" : e.align + "", this.sign = e.sign === void 0 ? "-" : e.sign + "", this.symbol = e.symbol === void 0 ? "" : e.symbol + "", this.zero = !!e.zero, this.width = e.width === void 0 ? void 0 : +e.width, this.comma = !!e.comma, this.precision = e.precision === void 0 ? void 0 : +e.precision, this.trim = !!e.trim, this.type = e.type === void 0 ? "" : e.type + "";
 }
-Sn.prototype.toString = function() {
+En.prototype.toString = function() {
 	return this.fill + this.align + this.sign + this.symbol + (this.zero ? "0" : "") + (this.width === void 0 ? "" : Math.max(1, this.width | 0)) + (this.comma ? "," : "") + (this.precision === void 0 ? "" : "." + Math.max(0, this.precision | 0)) + (this.trim ? "~" : "") + this.type;
 };
-function Cn(e) {
+function Dn(e) {
 	out: for (var t = e.length, n = 1, r = -1, i; n < t; ++n) switch (e[n]) {
 		case ".":
 			r = i = n;
@@ -1776,38 +1791,38 @@ function Cn(e) {
 	}
 	return r > 0 ? e.slice(0, r) + e.slice(i + 1) : e;
 }
-var wn;
-function Tn(e, t) {
-	var n = gn(e, t);
-	if (!n) return wn = void 0, e.toPrecision(t);
-	var r = n[0], i = n[1], a = i - (wn = Math.max(-8, Math.min(8, Math.floor(i / 3))) * 3) + 1, o = r.length;
-	return a === o ? r : a > o ? r + Array(a - o + 1).join("0") : a > 0 ? r.slice(0, a) + "." + r.slice(a) : "0." + Array(1 - a).join("0") + gn(e, Math.max(0, t + a - 1))[0];
+var On;
+function kn(e, t) {
+	var n = bn(e, t);
+	if (!n) return On = void 0, e.toPrecision(t);
+	var r = n[0], i = n[1], a = i - (On = Math.max(-8, Math.min(8, Math.floor(i / 3))) * 3) + 1, o = r.length;
+	return a === o ? r : a > o ? r + Array(a - o + 1).join("0") : a > 0 ? r.slice(0, a) + "." + r.slice(a) : "0." + Array(1 - a).join("0") + bn(e, Math.max(0, t + a - 1))[0];
 }
-function En(e, t) {
-	var n = gn(e, t);
+function An(e, t) {
+	var n = bn(e, t);
 	if (!n) return e + "";
 	var r = n[0], i = n[1];
 	return i < 0 ? "0." + Array(-i).join("0") + r : r.length > i + 1 ? r.slice(0, i + 1) + "." + r.slice(i + 1) : r + Array(i - r.length + 2).join("0");
 }
-var Dn = {
+var jn = {
 	"%": (e, t) => (e * 100).toFixed(t),
 	b: (e) => Math.round(e).toString(2),
 	c: (e) => e + "",
-	d: hn,
+	d: yn,
 	e: (e, t) => e.toExponential(t),
 	f: (e, t) => e.toFixed(t),
 	g: (e, t) => e.toPrecision(t),
 	o: (e) => Math.round(e).toString(8),
-	p: (e, t) => En(e * 100, t),
-	r: En,
-	s: Tn,
+	p: (e, t) => An(e * 100, t),
+	r: An,
+	s: kn,
 	X: (e) => Math.round(e).toString(16).toUpperCase(),
 	x: (e) => Math.round(e).toString(16)
 };
-function On(e) {
+function Mn(e) {
 	return e;
 }
-var kn = Array.prototype.map, An = [
+var Nn = Array.prototype.map, Pn = [
 	"y",
 	"z",
 	"a",
@@ -1826,13 +1841,13 @@ var kn = Array.prototype.map, An = [
 	"Z",
 	"Y"
 ];
-function jn(e) {
-	var t = e.grouping === void 0 || e.thousands === void 0 ? On : vn(kn.call(e.grouping, Number), e.thousands + ""), n = e.currency === void 0 ? "" : e.currency[0] + "", r = e.currency === void 0 ? "" : e.currency[1] + "", i = e.decimal === void 0 ? "." : e.decimal + "", a = e.numerals === void 0 ? On : yn(kn.call(e.numerals, String)), o = e.percent === void 0 ? "%" : e.percent + "", s = e.minus === void 0 ? "−" : e.minus + "", c = e.nan === void 0 ? "NaN" : e.nan + "";
+function Fn(e) {
+	var t = e.grouping === void 0 || e.thousands === void 0 ? Mn : Sn(Nn.call(e.grouping, Number), e.thousands + ""), n = e.currency === void 0 ? "" : e.currency[0] + "", r = e.currency === void 0 ? "" : e.currency[1] + "", i = e.decimal === void 0 ? "." : e.decimal + "", a = e.numerals === void 0 ? Mn : Cn(Nn.call(e.numerals, String)), o = e.percent === void 0 ? "%" : e.percent + "", s = e.minus === void 0 ? "−" : e.minus + "", c = e.nan === void 0 ? "NaN" : e.nan + "";
 	function l(e, l) {
-		e = xn(e);
+		e = Tn(e);
 		var u = e.fill, d = e.align, f = e.sign, p = e.symbol, m = e.zero, h = e.width, g = e.comma, _ = e.precision, v = e.trim, y = e.type;
-		y === "n" ? (g = !0, y = "g") : Dn[y] || (_ === void 0 && (_ = 12), v = !0, y = "g"), (m || u === "0" && d === "=") && (m = !0, u = "0", d = "=");
-		var b = (l && l.prefix !== void 0 ? l.prefix : "") + (p === "$" ? n : p === "#" && /[boxX]/.test(y) ? "0" + y.toLowerCase() : ""), x = (p === "$" ? r : /[%p]/.test(y) ? o : "") + (l && l.suffix !== void 0 ? l.suffix : ""), S = Dn[y], C = /[defgprs%]/.test(y);
+		y === "n" ? (g = !0, y = "g") : jn[y] || (_ === void 0 && (_ = 12), v = !0, y = "g"), (m || u === "0" && d === "=") && (m = !0, u = "0", d = "=");
+		var b = (l && l.prefix !== void 0 ? l.prefix : "") + (p === "$" ? n : p === "#" && /[boxX]/.test(y) ? "0" + y.toLowerCase() : ""), x = (p === "$" ? r : /[%p]/.test(y) ? o : "") + (l && l.suffix !== void 0 ? l.suffix : ""), S = jn[y], C = /[defgprs%]/.test(y);
 		_ = _ === void 0 ? 6 : /[gprs]/.test(y) ? Math.max(1, Math.min(21, _)) : Math.max(0, Math.min(20, _));
 		function w(e) {
 			var n = b, r = x, o, l, p;
@@ -1840,7 +1855,7 @@ function jn(e) {
 			else {
 				e = +e;
 				var w = e < 0 || 1 / e < 0;
-				if (e = isNaN(e) ? c : S(Math.abs(e), _), v && (e = Cn(e)), w && +e == 0 && f !== "+" && (w = !1), n = (w ? f === "(" ? f : s : f === "-" || f === "(" ? "" : f) + n, r = (y === "s" && !isNaN(e) && wn !== void 0 ? An[8 + wn / 3] : "") + r + (w && f === "(" ? ")" : ""), C) {
+				if (e = isNaN(e) ? c : S(Math.abs(e), _), v && (e = Dn(e)), w && +e == 0 && f !== "+" && (w = !1), n = (w ? f === "(" ? f : s : f === "-" || f === "(" ? "" : f) + n, r = (y === "s" && !isNaN(e) && On !== void 0 ? Pn[8 + On / 3] : "") + r + (w && f === "(" ? ")" : ""), C) {
 					for (o = -1, l = e.length; ++o < l;) if (p = e.charCodeAt(o), 48 > p || p > 57) {
 						r = (p === 46 ? i + e.slice(o + 1) : e.slice(o)) + r, e = e.slice(0, o);
 						break;
@@ -1868,7 +1883,7 @@ function jn(e) {
 		}, w;
 	}
 	function u(e, t) {
-		var n = Math.max(-8, Math.min(8, Math.floor(_n(t) / 3))) * 3, r = 10 ** -n, i = l((e = xn(e), e.type = "f", e), { suffix: An[8 + n / 3] });
+		var n = Math.max(-8, Math.min(8, Math.floor(xn(t) / 3))) * 3, r = 10 ** -n, i = l((e = Tn(e), e.type = "f", e), { suffix: Pn[8 + n / 3] });
 		return function(e) {
 			return i(r * e);
 		};
@@ -1878,34 +1893,34 @@ function jn(e) {
 		formatPrefix: u
 	};
 }
-var Mn, Nn;
-Pn({
+var In, Ln;
+Rn({
 	thousands: ",",
 	grouping: [3],
 	currency: ["$", ""]
 });
-function Pn(e) {
-	return Mn = jn(e), Nn = Mn.format, Mn.formatPrefix, Mn;
+function Rn(e) {
+	return In = Fn(e), Ln = In.format, In.formatPrefix, In;
 }
 // src/views/format.ts
-var Fn = Nn(".3f"), In = Nn(".1e");
-function H(e) {
-	return e === 0 || e >= 5e-4 || Number.isNaN(e) ? Fn(e) : In(e);
+var zn = Ln(".3f"), Bn = Ln(".1e");
+function B(e) {
+	return e === 0 || e >= 5e-4 || Number.isNaN(e) ? zn(e) : Bn(e);
 }
-function U(e, [t, n]) {
+function V(e, [t, n]) {
 	let { label: r, number: i, heads: a } = e.layers[t];
 	return `L${i}H${a[n]}${r.slice(`L${i}`.length)}`;
 }
-function Ln(e) {
+function Vn(e) {
 	return e.replace(/\n/g, "⏎").replace(/\t/g, "⇥").replace(/^ +| +$/g, (e) => "␣".repeat(e.length)) || "∅";
 }
-function Rn(e, [t, n]) {
+function Hn(e, [t, n]) {
 	return n - t === 1 ? e[t] : `${e[t]} … ${e[n - 1]}`;
 }
 // node_modules/preact/jsx-runtime/dist/jsxRuntime.mjs
-var zn = Symbol.for("pv"), Bn = 0;
+var Un = Symbol.for("pv"), Wn = 0;
 Array.isArray;
-function W(e, t, n, r, i, a) {
+function H(e, t, n, r, i, a) {
 	t ||= {};
 	var o, s, c = t;
 	if ("ref" in c && typeof e != "function") for (s in c = {}, t) s == "ref" ? o = t[s] : c[s] = t[s];
@@ -1919,33 +1934,33 @@ function W(e, t, n, r, i, a) {
 		__b: 0,
 		__e: null,
 		__c: null,
-		constructor: zn,
-		__v: --Bn,
+		constructor: Un,
+		__v: --Wn,
 		__i: -1,
 		__u: 0
 	};
 	return (i || a) && (l.__source = i, l.__self = a), k.vnode && k.vnode(l), l;
 }
 // src/views/arcs.tsx
-var Vn = 22, Hn = 400, Un = 240, Wn = [
+var Gn = 22, Kn = 400, qn = 240, Jn = [
 	"#0072b2",
 	"#d55e00",
 	"#009e73",
 	"#cc79a7",
 	"#e69f00",
 	"#56b4e9"
-], Gn = (e, t) => !t || e >= t[0] && e < t[1];
-function Kn({ model: e }) {
-	let { store: t, source: n } = e, { heads: r, query: i, key: a } = t.state.value, [o, s] = [e.queryWords.value, e.keyWords.value], c = V(0), l = V({
+], Yn = (e, t) => !t || e >= t[0] && e < t[1];
+function Xn({ model: e }) {
+	let { store: t, source: n } = e, { heads: r, query: i, key: a } = t.state.value, [o, s] = [e.queryWords.value, e.keyWords.value], c = z(0), l = z({
 		arcs: [],
 		of: 0
-	}), u = P(null), d = t.lens.value, f = Math.min(o.length, Un), p = Math.min(s.length, Un), m = Math.min(c.value, Math.max(0, o.length - f)), h = Math.min(c.value, Math.max(0, s.length - p));
+	}), u = at(null), d = t.lens.value, f = Math.min(o.length, qn), p = Math.min(s.length, qn), m = Math.min(c.value, Math.max(0, o.length - f)), h = Math.min(c.value, Math.max(0, s.length - p));
 	N(() => {
 		let e = (i ?? a)?.[0];
-		e !== void 0 && (e < c.peek() || e >= c.peek() + Un) && (c.value = Math.max(0, e - 8));
+		e !== void 0 && (e < c.peek() || e >= c.peek() + qn) && (c.value = Math.max(0, e - 8));
 	}, [i, a]), N(() => {
 		let t = new AbortController();
-		return Promise.all(r.map((e) => rn(n, {
+		return Promise.all(r.map((e) => cn(n, {
 			...d,
 			heads: [e]
 		}, m, f, h, p, t.signal))).then((e) => {
@@ -1956,9 +1971,9 @@ function Kn({ model: e }) {
 				weight: e,
 				head: n
 			})));
-			let n = (e) => Gn(e.query, i) && Gn(e.key, a) ? 0 : 1;
+			let n = (e) => Yn(e.query, i) && Yn(e.key, a) ? 0 : 1;
 			t.sort((e, t) => n(e) - n(t) || t.weight - e.weight), l.value = {
-				arcs: t.slice(0, Hn),
+				arcs: t.slice(0, Kn),
 				of: t.length
 			};
 		}, (t) => t.name !== "AbortError" && (e.error.value = t.message)), () => t.abort();
@@ -1973,7 +1988,7 @@ function Kn({ model: e }) {
 	]), N(() => {
 		let t = l.value.arcs;
 		return e.kept.value = {
-			svg: () => cn(u.current, ln(u.current), [...r.map((e, t) => [U(n.info, e), Wn[t % Wn.length]]), [e.caption.value.split(" · ").slice(1).join(" · "), un(u.current)]]),
+			svg: () => fn(u.current, pn(u.current), [...r.map((e, t) => [V(n.info, e), Jn[t % Jn.length]]), [e.caption.value.split(" · ").slice(1).join(" · "), mn(u.current)]]),
 			table: async () => [[
 				"head",
 				"query",
@@ -1982,7 +1997,7 @@ function Kn({ model: e }) {
 				"to",
 				"weight"
 			], ...t.map((e) => [
-				U(n.info, r[e.head]),
+				V(n.info, r[e.head]),
 				e.query,
 				e.key,
 				o[e.query],
@@ -1993,29 +2008,29 @@ function Kn({ model: e }) {
 			e.kept.value = null;
 		};
 	}, [l.value]);
-	let g = t.hover.value, _ = (e) => g.query !== null || g.key !== null ? e.query === g.query || e.key === g.key : Gn(e.query, i) && Gn(e.key, a), v = g.query !== null || g.key !== null || i || a, y = Math.max(f, p) * Vn + 12, b = (e, t) => (e - t + .5) * Vn + 6, x = l.value.arcs;
-	return /* @__PURE__ */ W("figure", {
+	let g = t.hover.value, _ = (e) => g.query !== null || g.key !== null ? e.query === g.query || e.key === g.key : Yn(e.query, i) && Yn(e.key, a), v = g.query !== null || g.key !== null || i || a, y = Math.max(f, p) * Gn + 12, b = (e, t) => (e - t + .5) * Gn + 6, x = l.value.arcs;
+	return /* @__PURE__ */ H("figure", {
 		class: "arcs",
-		children: [/* @__PURE__ */ W("svg", {
+		children: [/* @__PURE__ */ H("svg", {
 			ref: u,
 			viewBox: `0 0 640 ${y}`,
 			style: { height: `${y}px` },
 			role: "group",
 			"aria-label": "Lines from queries, left, to the keys that they look at, right",
 			children: [
-				/* @__PURE__ */ W("g", {
+				/* @__PURE__ */ H("g", {
 					fill: "none",
 					children: x.map((e) => {
 						let [t, n] = [b(e.query, m), b(e.key, h)], r = _(e);
-						return /* @__PURE__ */ W("path", {
+						return /* @__PURE__ */ H("path", {
 							d: `M200 ${t}C320 ${t} 320 ${n} 440 ${n}`,
-							stroke: Wn[e.head % Wn.length],
+							stroke: Jn[e.head % Jn.length],
 							"stroke-width": Math.max(.5, 6 * e.weight),
 							"stroke-opacity": v ? r ? Math.min(1, .25 + e.weight) : .04 : Math.min(1, .1 + e.weight)
 						});
 					})
 				}),
-				/* @__PURE__ */ W(qn, {
+				/* @__PURE__ */ H(Zn, {
 					model: e,
 					words: o,
 					from: m,
@@ -2023,7 +2038,7 @@ function Kn({ model: e }) {
 					side: "query",
 					y: (e) => b(e, m)
 				}),
-				/* @__PURE__ */ W(qn, {
+				/* @__PURE__ */ H(Zn, {
 					model: e,
 					words: s,
 					from: h,
@@ -2032,26 +2047,26 @@ function Kn({ model: e }) {
 					y: (e) => b(e, h)
 				})
 			]
-		}), /* @__PURE__ */ W("figcaption", { children: [
-			r.map((e, t) => /* @__PURE__ */ W("span", {
+		}), /* @__PURE__ */ H("figcaption", { children: [
+			r.map((e, t) => /* @__PURE__ */ H("span", {
 				class: "key",
 				children: [
-					/* @__PURE__ */ W("i", { style: { background: Wn[t % Wn.length] } }),
+					/* @__PURE__ */ H("i", { style: { background: Jn[t % Jn.length] } }),
 					" ",
-					U(n.info, e)
+					V(n.info, e)
 				]
 			})),
-			/* @__PURE__ */ W("span", { children: [
+			/* @__PURE__ */ H("span", { children: [
 				l.value.of > x.length ? `the strongest ${x.length} of ${l.value.of} lines above 0.001` : `${x.length} lines above 0.001`,
-				l.value.of > x.length && `, down to ${H(Math.min(...x.map((e) => e.weight)))}`,
-				Math.max(o.length, s.length) > Un && ` among ${Un} from ${m}`
+				l.value.of > x.length && `, down to ${B(Math.min(...x.map((e) => e.weight)))}`,
+				Math.max(o.length, s.length) > qn && ` among ${qn} from ${m}`
 			] }),
-			Math.max(o.length, s.length) > Un && /* @__PURE__ */ W("label", {
+			Math.max(o.length, s.length) > qn && /* @__PURE__ */ H("label", {
 				class: "field",
-				children: ["from", /* @__PURE__ */ W("input", {
+				children: ["from", /* @__PURE__ */ H("input", {
 					type: "range",
 					min: 0,
-					max: Math.max(o.length, s.length) - Un,
+					max: Math.max(o.length, s.length) - qn,
 					value: c.value,
 					onInput: (e) => c.value = Number(e.currentTarget.value)
 				})]
@@ -2059,14 +2074,14 @@ function Kn({ model: e }) {
 		] })]
 	});
 }
-function qn({ model: e, words: t, from: n, count: r, side: i, y: a }) {
+function Zn({ model: e, words: t, from: n, count: r, side: i, y: a }) {
 	let { store: o } = e, s = o.state.value[i], c = i === "query", l = c ? e.column.value : e.row.value;
-	return /* @__PURE__ */ W("g", {
+	return /* @__PURE__ */ H("g", {
 		class: "column",
 		"text-anchor": c ? "end" : "start",
 		children: t.slice(n, n + r).map((e, r) => {
 			let u = n + r, d = s !== null && u >= s[0] && u < s[1], f = l && l.length === t.length ? l[u] : null;
-			return /* @__PURE__ */ W("text", {
+			return /* @__PURE__ */ H("text", {
 				x: c ? 192 : 448,
 				y: a(u),
 				dy: "0.35em",
@@ -2084,7 +2099,7 @@ function qn({ model: e, words: t, from: n, count: r, side: i, y: a }) {
 					key: null
 				},
 				onClick: () => o.set({ [i]: d ? null : [u, u + 1] }),
-				children: [[...e].length > 24 ? `${[...e].slice(0, 23).join("")}…` : e, f !== null && f >= .005 && /* @__PURE__ */ W("tspan", {
+				children: [[...e].length > 24 ? `${[...e].slice(0, 23).join("")}…` : e, f !== null && f >= .005 && /* @__PURE__ */ H("tspan", {
 					class: "quiet",
 					children: [" ", f.toFixed(2)]
 				})]
@@ -2093,8 +2108,8 @@ function qn({ model: e, words: t, from: n, count: r, side: i, y: a }) {
 	});
 }
 // src/views/export.tsx
-function Jn({ model: e }) {
-	let t = V(""), { heads: n, view: r } = e.store.state.value, i = `${n.map((t) => U(e.source.info, t).replace("@", "-")).join("+")}-${r}`, a = e.kept.value;
+function Qn({ model: e }) {
+	let t = z(""), { heads: n, view: r } = e.store.state.value, i = `${n.map((t) => V(e.source.info, t).replace("@", "-")).join("+")}-${r}`, a = e.kept.value;
 	async function o(e) {
 		try {
 			if (e === "link") {
@@ -2102,12 +2117,12 @@ function Jn({ model: e }) {
 				return;
 			}
 			if (!a) return;
-			e === "csv" ? mn(new Blob([fn(await a.table())], { type: "text/csv" }), `${i}.csv`) : e === "svg" ? mn(new Blob([a.svg()], { type: "image/svg+xml" }), `${i}.svg`) : mn(await dn(a.svg()), `${i}.png`), t.value = `${i}.${e} was written.`;
+			e === "csv" ? vn(new Blob([gn(await a.table())], { type: "text/csv" }), `${i}.csv`) : e === "svg" ? vn(new Blob([a.svg()], { type: "image/svg+xml" }), `${i}.svg`) : vn(await hn(a.svg()), `${i}.png`), t.value = `${i}.${e} was written.`;
 		} catch (n) {
 			t.value = e === "link" ? `Copy it from the address bar: ${window.location.href}` : String(n.message);
 		}
 	}
-	return /* @__PURE__ */ W("div", {
+	return /* @__PURE__ */ H("div", {
 		class: "export",
 		role: "group",
 		"aria-label": "Keep what is seen",
@@ -2116,18 +2131,18 @@ function Jn({ model: e }) {
 				"png",
 				"svg",
 				"csv"
-			].map((e) => /* @__PURE__ */ W("button", {
+			].map((e) => /* @__PURE__ */ H("button", {
 				type: "button",
 				disabled: !a,
 				onClick: () => void o(e),
 				children: e.toUpperCase()
 			})),
-			e.store.isAddress.value && /* @__PURE__ */ W("button", {
+			e.store.isAddress.value && /* @__PURE__ */ H("button", {
 				type: "button",
 				onClick: () => void o("link"),
 				children: "Link"
 			}),
-			/* @__PURE__ */ W("span", {
+			/* @__PURE__ */ H("span", {
 				role: "status",
 				class: "quiet",
 				children: t.value
@@ -2136,7 +2151,7 @@ function Jn({ model: e }) {
 	});
 }
 // src/views/keys.ts
-var Yn = [
+var $n = [
 	["← →", "select the query before or after"],
 	["↑ ↓", "select the key before or after"],
 	["[ ]", "the head before or after"],
@@ -2152,28 +2167,28 @@ var Yn = [
 	["Esc", "let go of the selection"],
 	["?", "this list"]
 ];
-function Xn(e, t, n) {
+function er(e, t, n) {
 	let r = e ? Math.min(n - 1, Math.max(0, e[0] + t)) : t > 0 ? 0 : n - 1;
 	return [r, r + 1];
 }
-function Zn(e, t, n, r) {
+function tr(e, t, n, r) {
 	let i = e.target;
 	if (e.ctrlKey && !e.getModifierState("AltGraph") || e.metaKey || e.altKey && !/^[\[\]{}]$/.test(e.key) || i.closest("input, select, textarea, dialog")) return;
 	let { store: a, source: o } = t, s = a.now, { layers: c } = o.info, [l, u] = s.heads[0], d = (e) => a.set(e), f = t.heads, p = f.findIndex((e) => e[0] === l && e[1] === u), m = (e) => f[(e + f.length) % f.length], h = (e) => {
 		let t = [...new Set(f.map(([e]) => e))], n = t[(t.indexOf(l) + e + t.length) % t.length];
 		return [n, Math.min(u, c[n].heads.length - 1)];
 	}, g = (e) => n.querySelector(".matrix canvas")?.dispatchEvent(new CustomEvent("zoom-by", { detail: e })), _ = {
-		ArrowRight: () => d({ query: Xn(s.query, 1, t.queryWords.value.length) }),
-		ArrowLeft: () => d({ query: Xn(s.query, -1, t.queryWords.value.length) }),
-		ArrowDown: () => d({ key: Xn(s.key, 1, t.keyWords.value.length) }),
-		ArrowUp: () => d({ key: Xn(s.key, -1, t.keyWords.value.length) }),
+		ArrowRight: () => d({ query: er(s.query, 1, t.queryWords.value.length) }),
+		ArrowLeft: () => d({ query: er(s.query, -1, t.queryWords.value.length) }),
+		ArrowDown: () => d({ key: er(s.key, 1, t.keyWords.value.length) }),
+		ArrowUp: () => d({ key: er(s.key, -1, t.keyWords.value.length) }),
 		"]": () => d({ heads: [m(p + 1)] }),
 		"[": () => d({ heads: [m(p - 1)] }),
 		"}": () => d({ heads: [h(1)] }),
 		"{": () => d({ heads: [h(-1)] }),
 		w: () => t.change(s.unit === "words" ? "pieces" : "words"),
 		l: () => d({ log: !s.log }),
-		s: () => d({ hide: Gt[(Gt.indexOf(s.hide) + 1) % Gt.length] }),
+		s: () => d({ hide: Yt[(Yt.indexOf(s.hide) + 1) % Yt.length] }),
 		m: () => d({ pool: s.pool === "mean" ? "max" : "mean" }),
 		"+": () => g("+"),
 		"=": () => g("+"),
@@ -2187,27 +2202,27 @@ function Zn(e, t, n, r) {
 		e: () => n.querySelector(".export button")?.focus(),
 		"?": r
 	};
-	Ut.forEach((e, n) => {
+	qt.forEach((e, n) => {
 		t.views.value.includes(e) && (_[`${n + 1}`] = () => d({ view: e }));
 	});
 	let v = _[e.key];
 	v && (e.preventDefault(), v());
 }
 // src/views/help.tsx
-function Qn({ onClose: e }) {
-	let t = P(null);
-	return N(() => t.current.showModal(), []), /* @__PURE__ */ W("dialog", {
+function nr({ onClose: e }) {
+	let t = at(null);
+	return N(() => t.current.showModal(), []), /* @__PURE__ */ H("dialog", {
 		ref: t,
 		"aria-label": "Keys, and what weights do not show",
 		onClose: e,
 		children: [
-			/* @__PURE__ */ W("h2", { children: "Keys" }),
-			/* @__PURE__ */ W("dl", { children: Yn.map(([e, t]) => /* @__PURE__ */ W("div", { children: [/* @__PURE__ */ W("dt", { children: /* @__PURE__ */ W("kbd", { children: e }) }), /* @__PURE__ */ W("dd", { children: t })] })) }),
-			/* @__PURE__ */ W("h2", { children: "What weights do not show" }),
-			/* @__PURE__ */ W("p", { children: "A weight says how much of a token's value a head mixes in, not what the value does afterwards: the same output can come out of other weights (Jain & Wallace 2019, arXiv:1902.10186), which are still a useful trace where they are tested against alternatives (Wiegreffe & Pinter 2019, arXiv:1908.04626). A token that gets much weight may be a resting place with a value of almost no length (Clark et al. 2019, arXiv:1906.04341; Kobayashi et al. 2020, arXiv:2004.10102)." }),
-			/* @__PURE__ */ W("form", {
+			/* @__PURE__ */ H("h2", { children: "Keys" }),
+			/* @__PURE__ */ H("dl", { children: $n.map(([e, t]) => /* @__PURE__ */ H("div", { children: [/* @__PURE__ */ H("dt", { children: /* @__PURE__ */ H("kbd", { children: e }) }), /* @__PURE__ */ H("dd", { children: t })] })) }),
+			/* @__PURE__ */ H("h2", { children: "What weights do not show" }),
+			/* @__PURE__ */ H("p", { children: "A weight says how much of a token's value a head mixes in, not what the value does afterwards: the same output can come out of other weights (Jain & Wallace 2019, arXiv:1902.10186), which are still a useful trace where they are tested against alternatives (Wiegreffe & Pinter 2019, arXiv:1908.04626). A token that gets much weight may be a resting place with a value of almost no length (Clark et al. 2019, arXiv:1906.04341; Kobayashi et al. 2020, arXiv:2004.10102)." }),
+			/* @__PURE__ */ H("form", {
 				method: "dialog",
-				children: /* @__PURE__ */ W("button", {
+				children: /* @__PURE__ */ H("button", {
 					type: "submit",
 					children: "Close"
 				})
@@ -2216,24 +2231,24 @@ function Qn({ onClose: e }) {
 	});
 }
 // src/views/image.tsx
-var $n = 300;
-function er({ model: e }) {
-	let { store: t } = e, { query: n } = t.state.value, r = P(null), i = e.picture.value, [a, o] = e.hasPatches.value, s = e.row.value, c = s && s.length === e.keyWords.value.length ? s : null, l = a && e.isSelf.value;
+var rr = 300;
+function ir({ model: e }) {
+	let { store: t } = e, { query: n } = t.state.value, r = at(null), i = e.picture.value, [a, o] = e.hasPatches.value, s = e.row.value, c = s && s.length === e.keyWords.value.length ? s : null, l = a && e.isSelf.value;
 	N(() => (e.kept.value = {
-		svg: () => cn(r.current, ln(r.current), [[e.caption.value, un(r.current)]]),
+		svg: () => fn(r.current, pn(r.current), [[e.caption.value, mn(r.current)]]),
 		table: async () => [["to", "weight"], ...c ? Array.from(c, (t, n) => [e.keyWords.value[n], t]) : []]
 	}, () => {
 		e.kept.value = null;
 	}), [c]);
-	let [u, d] = i.grid, f = $n * u / d, p = c ? c.subarray(0, i.first).reduce((e, t) => e + t, 0) : 0, m = 0;
-	return c?.subarray(i.first).forEach((e) => m = Math.max(m, e)), /* @__PURE__ */ W("figure", {
+	let [u, d] = i.grid, f = rr * u / d, p = c ? c.subarray(0, i.first).reduce((e, t) => e + t, 0) : 0, m = 0;
+	return c?.subarray(i.first).forEach((e) => m = Math.max(m, e)), /* @__PURE__ */ H("figure", {
 		class: "image",
-		children: [/* @__PURE__ */ W("svg", {
+		children: [/* @__PURE__ */ H("svg", {
 			ref: r,
-			viewBox: `0 0 ${l ? 620 : $n} ${f + 24}`,
+			viewBox: `0 0 ${l ? 620 : rr} ${f + 24}`,
 			role: "group",
 			"aria-label": "Patches that look, left, and how hard they look at each patch, right",
-			children: [l && /* @__PURE__ */ W(tr, {
+			children: [l && /* @__PURE__ */ H(ar, {
 				model: e,
 				picture: i,
 				side: "query",
@@ -2241,7 +2256,7 @@ function er({ model: e }) {
 				height: f,
 				weights: null,
 				most: 1
-			}), o && /* @__PURE__ */ W(tr, {
+			}), o && /* @__PURE__ */ H(ar, {
 				model: e,
 				picture: i,
 				side: "key",
@@ -2250,35 +2265,35 @@ function er({ model: e }) {
 				weights: n ? c : null,
 				most: m
 			})]
-		}), /* @__PURE__ */ W("figcaption", { children: c && n ? /* @__PURE__ */ W("span", { children: [
+		}), /* @__PURE__ */ H("figcaption", { children: c && n ? /* @__PURE__ */ H("span", { children: [
 			"The clearest patch has ",
-			H(m),
+			B(m),
 			"; what is faded out has 0. ",
-			H(p),
+			B(p),
 			" falls on no patch."
-		] }) : /* @__PURE__ */ W("span", { children: "Choose a patch on the left, or [CLS] above." }) })]
+		] }) : /* @__PURE__ */ H("span", { children: "Choose a patch on the left, or [CLS] above." }) })]
 	});
 }
-function tr({ model: e, picture: t, side: n, left: r, height: i, weights: a, most: o }) {
-	let { store: s } = e, c = s.state.value[n], [l, u] = t.grid, [d, f] = [$n / u, i / l], p = e.scale(o), m = Array.from({ length: l * u }, (e, t) => t);
-	return /* @__PURE__ */ W("g", { children: [
-		/* @__PURE__ */ W("text", {
+function ar({ model: e, picture: t, side: n, left: r, height: i, weights: a, most: o }) {
+	let { store: s } = e, c = s.state.value[n], [l, u] = t.grid, [d, f] = [rr / u, i / l], p = e.scale(o), m = Array.from({ length: l * u }, (e, t) => t);
+	return /* @__PURE__ */ H("g", { children: [
+		/* @__PURE__ */ H("text", {
 			x: r,
 			y: 14,
 			class: "quiet",
 			children: n === "query" ? "from" : "to"
 		}),
-		/* @__PURE__ */ W("image", {
+		/* @__PURE__ */ H("image", {
 			href: `data:image/png;base64,${t.png}`,
 			x: r,
 			y: 24,
-			width: $n,
+			width: rr,
 			height: i,
 			preserveAspectRatio: "none"
 		}),
 		m.map((e) => {
 			let i = t.first + e, o = a?.[i] ?? 0, l = c !== null && i >= c[0] && i < c[1];
-			return /* @__PURE__ */ W("rect", {
+			return /* @__PURE__ */ H("rect", {
 				class: `patch${l ? ` is-${n}` : ""}`,
 				x: r + e % u * d,
 				y: 24 + Math.floor(e / u) * f,
@@ -2297,31 +2312,31 @@ function tr({ model: e, picture: t, side: n, left: r, height: i, weights: a, mos
 					query: null,
 					key: null
 				},
-				children: /* @__PURE__ */ W("title", { children: `${Math.floor(e / u)},${e % u}${a ? `: ${H(o)}` : ""}` })
+				children: /* @__PURE__ */ H("title", { children: `${Math.floor(e / u)},${e % u}${a ? `: ${B(o)}` : ""}` })
 			});
 		})
 	] });
 }
 // src/views/inspector.tsx
-var nr = 12;
-function rr({ model: e }) {
-	let { store: t, source: n } = e, { key: r, heads: i } = t.state.value, a = e.queried.value, [o, s] = [e.row.value, e.column.value], [c, l] = [e.queryWords.value, e.keyWords.value], u = a && o && o.length === l.length ? o : null, d = !a && r && s && s.length === c.length ? s : null, [f, p] = [a && Rn(c, a), r && Rn(l, r)], m = r !== null && e.isHidden(r), h = i.map((e) => U(n.info, e)).join(" + "), g = [...e.looks.value ?? []].sort((e, t) => t.weight - e.weight), _ = (e, t) => e && e[1] - e[0] > 1 ? `, ${t} of ${e[1] - e[0]} words` : "", v = i.length > 1 ? `, mean of ${i.length} heads` : "", y = (e) => e > nr ? ` (${nr} of ${e})` : "", b = 0;
+var or = 12;
+function sr({ model: e }) {
+	let { store: t, source: n } = e, { key: r, heads: i } = t.state.value, a = e.queried.value, [o, s] = [e.row.value, e.column.value], [c, l] = [e.queryWords.value, e.keyWords.value], u = a && o && o.length === l.length ? o : null, d = !a && r && s && s.length === c.length ? s : null, [f, p] = [a && Hn(c, a), r && Hn(l, r)], m = r !== null && e.isHidden(r), h = i.map((e) => V(n.info, e)).join(" + "), g = [...e.looks.value ?? []].sort((e, t) => t.weight - e.weight), _ = (e, t) => e && e[1] - e[0] > 1 ? `, ${t} of ${e[1] - e[0]} words` : "", v = i.length > 1 ? `, mean of ${i.length} heads` : "", y = (e) => e > or ? ` (${or} of ${e})` : "", b = 0;
 	if (u && r) for (let e = r[0]; e < r[1]; e++) b += u[e];
 	d && (b = d.reduce((e, t) => e + t, 0) / d.length);
-	let x = u && r && r[1] === r[0] + 1 ? 1 + u.reduce((e, t) => e + Number(t > u[r[0]]), 0) : null, S = u ?? d, C = S ? ir(S) : [];
-	return /* @__PURE__ */ W("aside", {
+	let x = u && r && r[1] === r[0] + 1 ? 1 + u.reduce((e, t) => e + Number(t > u[r[0]]), 0) : null, S = u ?? d, C = S ? cr(S) : [];
+	return /* @__PURE__ */ H("aside", {
 		class: "inspector",
 		"aria-label": "The selection",
 		children: [
-			/* @__PURE__ */ W("h2", { children: f || p ? /* @__PURE__ */ W(A, { children: [
-				/* @__PURE__ */ W("bdi", { children: f ?? "all" }),
+			/* @__PURE__ */ H("h2", { children: f || p ? /* @__PURE__ */ H(A, { children: [
+				/* @__PURE__ */ H("bdi", { children: f ?? "all" }),
 				" → ",
-				/* @__PURE__ */ W("bdi", { children: p ?? "…" })
+				/* @__PURE__ */ H("bdi", { children: p ?? "…" })
 			] }) : "Nothing is selected" }),
-			/* @__PURE__ */ W("p", {
+			/* @__PURE__ */ H("p", {
 				"aria-live": "polite",
-				children: m ? "This key is hidden: its weight is taken out." : S && r ? /* @__PURE__ */ W(A, { children: [
-					/* @__PURE__ */ W("strong", { children: H(b) }),
+				children: m ? "This key is hidden: its weight is taken out." : S && r ? /* @__PURE__ */ H(A, { children: [
+					/* @__PURE__ */ H("strong", { children: B(b) }),
 					" in ",
 					h,
 					v,
@@ -2330,13 +2345,13 @@ function rr({ model: e }) {
 					x && `, rank ${x} of ${l.length}`
 				] }) : null
 			}),
-			S && /* @__PURE__ */ W(A, { children: [/* @__PURE__ */ W("h3", { children: [
+			S && /* @__PURE__ */ H(A, { children: [/* @__PURE__ */ H("h3", { children: [
 				h,
 				": ",
 				u ? `what it looks at${_(a, "mean")}` : `what looks at it${_(r, "sum")}`,
 				v,
 				y(S.length)
-			] }), /* @__PURE__ */ W(ar, {
+			] }), /* @__PURE__ */ H(lr, {
 				rows: C.map(([e, t]) => ({
 					label: (u ? l : c)[t],
 					weight: e,
@@ -2344,15 +2359,15 @@ function rr({ model: e }) {
 				})),
 				onChoose: (e) => t.set(u ? { key: [C[e][1], C[e][1] + 1] } : { query: [C[e][1], C[e][1] + 1] })
 			})] }),
-			g.length > 0 && !m && /* @__PURE__ */ W(A, { children: [/* @__PURE__ */ W("h3", { children: [r ? a ? "Heads, for this pair" : "Heads, mean of all queries" : "Heads that look hardest at another word, special ones apart", y(g.length)] }), /* @__PURE__ */ W(ar, {
-				rows: g.slice(0, nr).map((e) => ({
-					label: U(n.info, e.head) + (r ? "" : ` → ${l[e.key]}`),
+			g.length > 0 && !m && /* @__PURE__ */ H(A, { children: [/* @__PURE__ */ H("h3", { children: [r ? a ? "Heads, for this pair" : "Heads, mean of all queries" : "Heads that look hardest at another word, special ones apart", y(g.length)] }), /* @__PURE__ */ H(lr, {
+				rows: g.slice(0, or).map((e) => ({
+					label: V(n.info, e.head) + (r ? "" : ` → ${l[e.key]}`),
 					weight: e.weight,
 					isMarked: i.some((t) => t.join(".") === e.head.join("."))
 				})),
 				onChoose: (e) => t.set({ heads: [g[e].head] })
 			})] }),
-			!a && !r && /* @__PURE__ */ W("p", {
+			!a && !r && /* @__PURE__ */ H("p", {
 				class: "hint",
 				children: [
 					"Choose a ",
@@ -2363,148 +2378,148 @@ function rr({ model: e }) {
 		]
 	});
 }
-function ir(e) {
-	let t = e.length > nr ? e.toSorted()[e.length - nr] : -Infinity, n = [];
-	return e.forEach((e, r) => e >= t && n.push([e, r])), n.sort((e, t) => t[0] - e[0]).slice(0, nr);
+function cr(e) {
+	let t = e.length > or ? e.toSorted()[e.length - or] : -Infinity, n = [];
+	return e.forEach((e, r) => e >= t && n.push([e, r])), n.sort((e, t) => t[0] - e[0]).slice(0, or);
 }
-function ar({ rows: e, onChoose: t }) {
+function lr({ rows: e, onChoose: t }) {
 	let n = Math.max(1e-9, ...e.map((e) => e.weight));
-	return /* @__PURE__ */ W("ol", {
+	return /* @__PURE__ */ H("ol", {
 		class: "bars",
-		children: e.map((e, r) => /* @__PURE__ */ W("li", { children: /* @__PURE__ */ W("button", {
+		children: e.map((e, r) => /* @__PURE__ */ H("li", { children: /* @__PURE__ */ H("button", {
 			type: "button",
 			class: e.isMarked ? "is-marked" : "",
 			onClick: () => t(r),
 			children: [
-				/* @__PURE__ */ W("span", {
+				/* @__PURE__ */ H("span", {
 					class: "label",
-					children: /* @__PURE__ */ W("bdi", { children: e.label })
+					children: /* @__PURE__ */ H("bdi", { children: e.label })
 				}),
-				/* @__PURE__ */ W("span", {
+				/* @__PURE__ */ H("span", {
 					class: "bar",
 					"aria-hidden": "true",
-					children: /* @__PURE__ */ W("span", { style: { width: `${100 * e.weight / n}%` } })
+					children: /* @__PURE__ */ H("span", { style: { width: `${100 * e.weight / n}%` } })
 				}),
-				/* @__PURE__ */ W("span", {
+				/* @__PURE__ */ H("span", {
 					class: "number",
-					children: H(e.weight)
+					children: B(e.weight)
 				})
 			]
 		}) }))
 	});
 }
 // node_modules/d3-selection/dist/d3-selection.mjs
-var or = "http://www.w3.org/1999/xhtml", sr = {
+var ur = "http://www.w3.org/1999/xhtml", dr = {
 	svg: "http://www.w3.org/2000/svg",
-	xhtml: or,
+	xhtml: ur,
 	xlink: "http://www.w3.org/1999/xlink",
 	xml: "http://www.w3.org/XML/1998/namespace",
 	xmlns: "http://www.w3.org/2000/xmlns/"
 };
-function cr(e) {
+function fr(e) {
 	var t = e += "", n = t.indexOf(":");
-	return n >= 0 && (t = e.slice(0, n)) !== "xmlns" && (e = e.slice(n + 1)), sr.hasOwnProperty(t) ? {
-		space: sr[t],
+	return n >= 0 && (t = e.slice(0, n)) !== "xmlns" && (e = e.slice(n + 1)), dr.hasOwnProperty(t) ? {
+		space: dr[t],
 		local: e
 	} : e;
 }
-function lr(e) {
+function pr(e) {
 	return function() {
 		var t = this.ownerDocument, n = this.namespaceURI;
-		return n === or && t.documentElement.namespaceURI === or ? t.createElement(e) : t.createElementNS(n, e);
+		return n === ur && t.documentElement.namespaceURI === ur ? t.createElement(e) : t.createElementNS(n, e);
 	};
 }
-function ur(e) {
+function mr(e) {
 	return function() {
 		return this.ownerDocument.createElementNS(e.space, e.local);
 	};
 }
-function dr(e) {
-	var t = cr(e);
-	return (t.local ? ur : lr)(t);
+function hr(e) {
+	var t = fr(e);
+	return (t.local ? mr : pr)(t);
 }
-function fr() {}
-function pr(e) {
-	return e == null ? fr : function() {
+function gr() {}
+function _r(e) {
+	return e == null ? gr : function() {
 		return this.querySelector(e);
 	};
 }
-function mr(e) {
-	typeof e != "function" && (e = pr(e));
+function vr(e) {
+	typeof e != "function" && (e = _r(e));
 	for (var t = this._groups, n = t.length, r = Array(n), i = 0; i < n; ++i) for (var a = t[i], o = a.length, s = r[i] = Array(o), c, l, u = 0; u < o; ++u) (c = a[u]) && (l = e.call(c, c.__data__, u, a)) && ("__data__" in c && (l.__data__ = c.__data__), s[u] = l);
-	return new G(r, this._parents);
+	return new U(r, this._parents);
 }
-function hr(e) {
+function yr(e) {
 	return e == null ? [] : Array.isArray(e) ? e : Array.from(e);
 }
-function gr() {
+function br() {
 	return [];
 }
-function _r(e) {
-	return e == null ? gr : function() {
+function xr(e) {
+	return e == null ? br : function() {
 		return this.querySelectorAll(e);
 	};
 }
-function vr(e) {
+function Sr(e) {
 	return function() {
-		return hr(e.apply(this, arguments));
+		return yr(e.apply(this, arguments));
 	};
 }
-function yr(e) {
-	e = typeof e == "function" ? vr(e) : _r(e);
+function Cr(e) {
+	e = typeof e == "function" ? Sr(e) : xr(e);
 	for (var t = this._groups, n = t.length, r = [], i = [], a = 0; a < n; ++a) for (var o = t[a], s = o.length, c, l = 0; l < s; ++l) (c = o[l]) && (r.push(e.call(c, c.__data__, l, o)), i.push(c));
-	return new G(r, i);
+	return new U(r, i);
 }
-function br(e) {
+function wr(e) {
 	return function() {
 		return this.matches(e);
 	};
 }
-function xr(e) {
+function Tr(e) {
 	return function(t) {
 		return t.matches(e);
 	};
 }
-var Sr = Array.prototype.find;
-function Cr(e) {
-	return function() {
-		return Sr.call(this.children, e);
-	};
-}
-function wr() {
-	return this.firstElementChild;
-}
-function Tr(e) {
-	return this.select(e == null ? wr : Cr(typeof e == "function" ? e : xr(e)));
-}
-var Er = Array.prototype.filter;
-function Dr() {
-	return Array.from(this.children);
-}
-function Or(e) {
+var Er = Array.prototype.find;
+function Dr(e) {
 	return function() {
 		return Er.call(this.children, e);
 	};
 }
+function Or() {
+	return this.firstElementChild;
+}
 function kr(e) {
-	return this.selectAll(e == null ? Dr : Or(typeof e == "function" ? e : xr(e)));
+	return this.select(e == null ? Or : Dr(typeof e == "function" ? e : Tr(e)));
 }
-function Ar(e) {
-	typeof e != "function" && (e = br(e));
+var Ar = Array.prototype.filter;
+function jr() {
+	return Array.from(this.children);
+}
+function Mr(e) {
+	return function() {
+		return Ar.call(this.children, e);
+	};
+}
+function Nr(e) {
+	return this.selectAll(e == null ? jr : Mr(typeof e == "function" ? e : Tr(e)));
+}
+function Pr(e) {
+	typeof e != "function" && (e = wr(e));
 	for (var t = this._groups, n = t.length, r = Array(n), i = 0; i < n; ++i) for (var a = t[i], o = a.length, s = r[i] = [], c, l = 0; l < o; ++l) (c = a[l]) && e.call(c, c.__data__, l, a) && s.push(c);
-	return new G(r, this._parents);
+	return new U(r, this._parents);
 }
-function jr(e) {
+function Fr(e) {
 	return Array(e.length);
 }
-function Mr() {
-	return new G(this._enter || this._groups.map(jr), this._parents);
+function Ir() {
+	return new U(this._enter || this._groups.map(Fr), this._parents);
 }
-function Nr(e, t) {
+function Lr(e, t) {
 	this.ownerDocument = e.ownerDocument, this.namespaceURI = e.namespaceURI, this._next = null, this._parent = e, this.__data__ = t;
 }
-Nr.prototype = {
-	constructor: Nr,
+Lr.prototype = {
+	constructor: Lr,
 	appendChild: function(e) {
 		return this._parent.insertBefore(e, this._next);
 	},
@@ -2518,59 +2533,59 @@ Nr.prototype = {
 		return this._parent.querySelectorAll(e);
 	}
 };
-function Pr(e) {
+function Rr(e) {
 	return function() {
 		return e;
 	};
 }
-function Fr(e, t, n, r, i, a) {
-	for (var o = 0, s, c = t.length, l = a.length; o < l; ++o) (s = t[o]) ? (s.__data__ = a[o], r[o] = s) : n[o] = new Nr(e, a[o]);
+function zr(e, t, n, r, i, a) {
+	for (var o = 0, s, c = t.length, l = a.length; o < l; ++o) (s = t[o]) ? (s.__data__ = a[o], r[o] = s) : n[o] = new Lr(e, a[o]);
 	for (; o < c; ++o) (s = t[o]) && (i[o] = s);
 }
-function Ir(e, t, n, r, i, a, o) {
+function Br(e, t, n, r, i, a, o) {
 	var s, c, l = /* @__PURE__ */ new Map(), u = t.length, d = a.length, f = Array(u), p;
 	for (s = 0; s < u; ++s) (c = t[s]) && (f[s] = p = o.call(c, c.__data__, s, t) + "", l.has(p) ? i[s] = c : l.set(p, c));
-	for (s = 0; s < d; ++s) p = o.call(e, a[s], s, a) + "", (c = l.get(p)) ? (r[s] = c, c.__data__ = a[s], l.delete(p)) : n[s] = new Nr(e, a[s]);
+	for (s = 0; s < d; ++s) p = o.call(e, a[s], s, a) + "", (c = l.get(p)) ? (r[s] = c, c.__data__ = a[s], l.delete(p)) : n[s] = new Lr(e, a[s]);
 	for (s = 0; s < u; ++s) (c = t[s]) && l.get(f[s]) === c && (i[s] = c);
 }
-function Lr(e) {
+function Vr(e) {
 	return e.__data__;
 }
-function Rr(e, t) {
-	if (!arguments.length) return Array.from(this, Lr);
-	var n = t ? Ir : Fr, r = this._parents, i = this._groups;
-	typeof e != "function" && (e = Pr(e));
+function Hr(e, t) {
+	if (!arguments.length) return Array.from(this, Vr);
+	var n = t ? Br : zr, r = this._parents, i = this._groups;
+	typeof e != "function" && (e = Rr(e));
 	for (var a = i.length, o = Array(a), s = Array(a), c = Array(a), l = 0; l < a; ++l) {
-		var u = r[l], d = i[l], f = d.length, p = zr(e.call(u, u && u.__data__, l, r)), m = p.length, h = s[l] = Array(m), g = o[l] = Array(m);
+		var u = r[l], d = i[l], f = d.length, p = Ur(e.call(u, u && u.__data__, l, r)), m = p.length, h = s[l] = Array(m), g = o[l] = Array(m);
 		n(u, d, h, g, c[l] = Array(f), p, t);
 		for (var _ = 0, v = 0, y, b; _ < m; ++_) if (y = h[_]) {
 			for (_ >= v && (v = _ + 1); !(b = g[v]) && ++v < m;);
 			y._next = b || null;
 		}
 	}
-	return o = new G(o, r), o._enter = s, o._exit = c, o;
+	return o = new U(o, r), o._enter = s, o._exit = c, o;
 }
-function zr(e) {
+function Ur(e) {
 	return typeof e == "object" && "length" in e ? e : Array.from(e);
 }
-function Br() {
-	return new G(this._exit || this._groups.map(jr), this._parents);
+function Wr() {
+	return new U(this._exit || this._groups.map(Fr), this._parents);
 }
-function Vr(e, t, n) {
+function Gr(e, t, n) {
 	var r = this.enter(), i = this, a = this.exit();
 	return typeof e == "function" ? (r = e(r), r &&= r.selection()) : r = r.append(e + ""), t != null && (i = t(i), i &&= i.selection()), n == null ? a.remove() : n(a), r && i ? r.merge(i).order() : i;
 }
-function Hr(e) {
+function Kr(e) {
 	for (var t = e.selection ? e.selection() : e, n = this._groups, r = t._groups, i = n.length, a = r.length, o = Math.min(i, a), s = Array(i), c = 0; c < o; ++c) for (var l = n[c], u = r[c], d = l.length, f = s[c] = Array(d), p, m = 0; m < d; ++m) (p = l[m] || u[m]) && (f[m] = p);
 	for (; c < i; ++c) s[c] = n[c];
-	return new G(s, this._parents);
+	return new U(s, this._parents);
 }
-function Ur() {
+function qr() {
 	for (var e = this._groups, t = -1, n = e.length; ++t < n;) for (var r = e[t], i = r.length - 1, a = r[i], o; --i >= 0;) (o = r[i]) && (a && o.compareDocumentPosition(a) ^ 4 && a.parentNode.insertBefore(o, a), a = o);
 	return this;
 }
-function Wr(e) {
-	e ||= Gr;
+function Jr(e) {
+	e ||= Yr;
 	function t(t, n) {
 		return t && n ? e(t.__data__, n.__data__) : !t - !n;
 	}
@@ -2578,131 +2593,131 @@ function Wr(e) {
 		for (var o = n[a], s = o.length, c = i[a] = Array(s), l, u = 0; u < s; ++u) (l = o[u]) && (c[u] = l);
 		c.sort(t);
 	}
-	return new G(i, this._parents).order();
+	return new U(i, this._parents).order();
 }
-function Gr(e, t) {
+function Yr(e, t) {
 	return e < t ? -1 : e > t ? 1 : e >= t ? 0 : NaN;
 }
-function Kr() {
+function Xr() {
 	var e = arguments[0];
 	return arguments[0] = this, e.apply(null, arguments), this;
 }
-function qr() {
+function Zr() {
 	return Array.from(this);
 }
-function Jr() {
+function Qr() {
 	for (var e = this._groups, t = 0, n = e.length; t < n; ++t) for (var r = e[t], i = 0, a = r.length; i < a; ++i) {
 		var o = r[i];
 		if (o) return o;
 	}
 	return null;
 }
-function Yr() {
+function $r() {
 	let e = 0;
 	for (let t of this) ++e;
 	return e;
 }
-function Xr() {
+function ei() {
 	return !this.node();
 }
-function Zr(e) {
+function ti(e) {
 	for (var t = this._groups, n = 0, r = t.length; n < r; ++n) for (var i = t[n], a = 0, o = i.length, s; a < o; ++a) (s = i[a]) && e.call(s, s.__data__, a, i);
 	return this;
 }
-function Qr(e) {
+function ni(e) {
 	return function() {
 		this.removeAttribute(e);
 	};
 }
-function $r(e) {
+function ri(e) {
 	return function() {
 		this.removeAttributeNS(e.space, e.local);
 	};
 }
-function ei(e, t) {
+function ii(e, t) {
 	return function() {
 		this.setAttribute(e, t);
 	};
 }
-function ti(e, t) {
+function ai(e, t) {
 	return function() {
 		this.setAttributeNS(e.space, e.local, t);
 	};
 }
-function ni(e, t) {
+function oi(e, t) {
 	return function() {
 		var n = t.apply(this, arguments);
 		n == null ? this.removeAttribute(e) : this.setAttribute(e, n);
 	};
 }
-function ri(e, t) {
+function si(e, t) {
 	return function() {
 		var n = t.apply(this, arguments);
 		n == null ? this.removeAttributeNS(e.space, e.local) : this.setAttributeNS(e.space, e.local, n);
 	};
 }
-function ii(e, t) {
-	var n = cr(e);
+function ci(e, t) {
+	var n = fr(e);
 	if (arguments.length < 2) {
 		var r = this.node();
 		return n.local ? r.getAttributeNS(n.space, n.local) : r.getAttribute(n);
 	}
-	return this.each((t == null ? n.local ? $r : Qr : typeof t == "function" ? n.local ? ri : ni : n.local ? ti : ei)(n, t));
+	return this.each((t == null ? n.local ? ri : ni : typeof t == "function" ? n.local ? si : oi : n.local ? ai : ii)(n, t));
 }
-function ai(e) {
+function li(e) {
 	return e.ownerDocument && e.ownerDocument.defaultView || e.document && e || e.defaultView;
 }
-function oi(e) {
+function ui(e) {
 	return function() {
 		this.style.removeProperty(e);
 	};
 }
-function si(e, t, n) {
+function di(e, t, n) {
 	return function() {
 		this.style.setProperty(e, t, n);
 	};
 }
-function ci(e, t, n) {
+function fi(e, t, n) {
 	return function() {
 		var r = t.apply(this, arguments);
 		r == null ? this.style.removeProperty(e) : this.style.setProperty(e, r, n);
 	};
 }
-function li(e, t, n) {
-	return arguments.length > 1 ? this.each((t == null ? oi : typeof t == "function" ? ci : si)(e, t, n ?? "")) : ui(this.node(), e);
+function pi(e, t, n) {
+	return arguments.length > 1 ? this.each((t == null ? ui : typeof t == "function" ? fi : di)(e, t, n ?? "")) : mi(this.node(), e);
 }
-function ui(e, t) {
-	return e.style.getPropertyValue(t) || ai(e).getComputedStyle(e, null).getPropertyValue(t);
+function mi(e, t) {
+	return e.style.getPropertyValue(t) || li(e).getComputedStyle(e, null).getPropertyValue(t);
 }
-function di(e) {
+function hi(e) {
 	return function() {
 		delete this[e];
 	};
 }
-function fi(e, t) {
+function gi(e, t) {
 	return function() {
 		this[e] = t;
 	};
 }
-function pi(e, t) {
+function _i(e, t) {
 	return function() {
 		var n = t.apply(this, arguments);
 		n == null ? delete this[e] : this[e] = n;
 	};
 }
-function mi(e, t) {
-	return arguments.length > 1 ? this.each((t == null ? di : typeof t == "function" ? pi : fi)(e, t)) : this.node()[e];
+function vi(e, t) {
+	return arguments.length > 1 ? this.each((t == null ? hi : typeof t == "function" ? _i : gi)(e, t)) : this.node()[e];
 }
-function hi(e) {
+function yi(e) {
 	return e.trim().split(/^|\s+/);
 }
-function gi(e) {
-	return e.classList || new _i(e);
+function bi(e) {
+	return e.classList || new xi(e);
 }
-function _i(e) {
-	this._node = e, this._names = hi(e.getAttribute("class") || "");
+function xi(e) {
+	this._node = e, this._names = yi(e.getAttribute("class") || "");
 }
-_i.prototype = {
+xi.prototype = {
 	add: function(e) {
 		this._names.indexOf(e) < 0 && (this._names.push(e), this._node.setAttribute("class", this._names.join(" ")));
 	},
@@ -2714,123 +2729,123 @@ _i.prototype = {
 		return this._names.indexOf(e) >= 0;
 	}
 };
-function vi(e, t) {
-	for (var n = gi(e), r = -1, i = t.length; ++r < i;) n.add(t[r]);
-}
-function yi(e, t) {
-	for (var n = gi(e), r = -1, i = t.length; ++r < i;) n.remove(t[r]);
-}
-function bi(e) {
-	return function() {
-		vi(this, e);
-	};
-}
-function xi(e) {
-	return function() {
-		yi(this, e);
-	};
-}
 function Si(e, t) {
-	return function() {
-		(t.apply(this, arguments) ? vi : yi)(this, e);
-	};
+	for (var n = bi(e), r = -1, i = t.length; ++r < i;) n.add(t[r]);
 }
 function Ci(e, t) {
-	var n = hi(e + "");
-	if (arguments.length < 2) {
-		for (var r = gi(this.node()), i = -1, a = n.length; ++i < a;) if (!r.contains(n[i])) return !1;
-		return !0;
-	}
-	return this.each((typeof t == "function" ? Si : t ? bi : xi)(n, t));
+	for (var n = bi(e), r = -1, i = t.length; ++r < i;) n.remove(t[r]);
 }
-function wi() {
-	this.textContent = "";
+function wi(e) {
+	return function() {
+		Si(this, e);
+	};
 }
 function Ti(e) {
 	return function() {
-		this.textContent = e;
+		Ci(this, e);
 	};
 }
-function Ei(e) {
+function Ei(e, t) {
 	return function() {
-		var t = e.apply(this, arguments);
-		this.textContent = t ?? "";
+		(t.apply(this, arguments) ? Si : Ci)(this, e);
 	};
 }
-function Di(e) {
-	return arguments.length ? this.each(e == null ? wi : (typeof e == "function" ? Ei : Ti)(e)) : this.node().textContent;
+function Di(e, t) {
+	var n = yi(e + "");
+	if (arguments.length < 2) {
+		for (var r = bi(this.node()), i = -1, a = n.length; ++i < a;) if (!r.contains(n[i])) return !1;
+		return !0;
+	}
+	return this.each((typeof t == "function" ? Ei : t ? wi : Ti)(n, t));
 }
 function Oi() {
-	this.innerHTML = "";
+	this.textContent = "";
 }
 function ki(e) {
 	return function() {
-		this.innerHTML = e;
+		this.textContent = e;
 	};
 }
 function Ai(e) {
 	return function() {
 		var t = e.apply(this, arguments);
-		this.innerHTML = t ?? "";
+		this.textContent = t ?? "";
 	};
 }
 function ji(e) {
-	return arguments.length ? this.each(e == null ? Oi : (typeof e == "function" ? Ai : ki)(e)) : this.node().innerHTML;
+	return arguments.length ? this.each(e == null ? Oi : (typeof e == "function" ? Ai : ki)(e)) : this.node().textContent;
 }
 function Mi() {
+	this.innerHTML = "";
+}
+function Ni(e) {
+	return function() {
+		this.innerHTML = e;
+	};
+}
+function Pi(e) {
+	return function() {
+		var t = e.apply(this, arguments);
+		this.innerHTML = t ?? "";
+	};
+}
+function Fi(e) {
+	return arguments.length ? this.each(e == null ? Mi : (typeof e == "function" ? Pi : Ni)(e)) : this.node().innerHTML;
+}
+function Ii() {
 	this.nextSibling && this.parentNode.appendChild(this);
 }
-function Ni() {
-	return this.each(Mi);
+function Li() {
+	return this.each(Ii);
 }
-function Pi() {
+function Ri() {
 	this.previousSibling && this.parentNode.insertBefore(this, this.parentNode.firstChild);
 }
-function Fi() {
-	return this.each(Pi);
+function zi() {
+	return this.each(Ri);
 }
-function Ii(e) {
-	var t = typeof e == "function" ? e : dr(e);
+function Bi(e) {
+	var t = typeof e == "function" ? e : hr(e);
 	return this.select(function() {
 		return this.appendChild(t.apply(this, arguments));
 	});
 }
-function Li() {
+function Vi() {
 	return null;
 }
-function Ri(e, t) {
-	var n = typeof e == "function" ? e : dr(e), r = t == null ? Li : typeof t == "function" ? t : pr(t);
+function Hi(e, t) {
+	var n = typeof e == "function" ? e : hr(e), r = t == null ? Vi : typeof t == "function" ? t : _r(t);
 	return this.select(function() {
 		return this.insertBefore(n.apply(this, arguments), r.apply(this, arguments) || null);
 	});
 }
-function zi() {
+function Ui() {
 	var e = this.parentNode;
 	e && e.removeChild(this);
 }
-function Bi() {
-	return this.each(zi);
+function Wi() {
+	return this.each(Ui);
 }
-function Vi() {
+function Gi() {
 	var e = this.cloneNode(!1), t = this.parentNode;
 	return t ? t.insertBefore(e, this.nextSibling) : e;
 }
-function Hi() {
+function Ki() {
 	var e = this.cloneNode(!0), t = this.parentNode;
 	return t ? t.insertBefore(e, this.nextSibling) : e;
 }
-function Ui(e) {
-	return this.select(e ? Hi : Vi);
+function qi(e) {
+	return this.select(e ? Ki : Gi);
 }
-function Wi(e) {
+function Ji(e) {
 	return arguments.length ? this.property("__data__", e) : this.node().__data__;
 }
-function Gi(e) {
+function Yi(e) {
 	return function(t) {
 		e.call(this, t, this.__data__);
 	};
 }
-function Ki(e) {
+function Xi(e) {
 	return e.trim().split(/^|\s+/).map(function(e) {
 		var t = "", n = e.indexOf(".");
 		return n >= 0 && (t = e.slice(n + 1), e = e.slice(0, n)), {
@@ -2839,7 +2854,7 @@ function Ki(e) {
 		};
 	});
 }
-function qi(e) {
+function Zi(e) {
 	return function() {
 		var t = this.__on;
 		if (t) {
@@ -2848,9 +2863,9 @@ function qi(e) {
 		}
 	};
 }
-function Ji(e, t, n) {
+function Qi(e, t, n) {
 	return function() {
-		var r = this.__on, i, a = Gi(t);
+		var r = this.__on, i, a = Yi(t);
 		if (r) {
 			for (var o = 0, s = r.length; o < s; ++o) if ((i = r[o]).type === e.type && i.name === e.name) {
 				this.removeEventListener(i.type, i.listener, i.options), this.addEventListener(i.type, i.listener = a, i.options = n), i.value = t;
@@ -2866,98 +2881,98 @@ function Ji(e, t, n) {
 		}, r ? r.push(i) : this.__on = [i];
 	};
 }
-function Yi(e, t, n) {
-	var r = Ki(e + ""), i, a = r.length, o;
+function $i(e, t, n) {
+	var r = Xi(e + ""), i, a = r.length, o;
 	if (arguments.length < 2) {
 		var s = this.node().__on;
 		if (s) {
 			for (var c = 0, l = s.length, u; c < l; ++c) for (i = 0, u = s[c]; i < a; ++i) if ((o = r[i]).type === u.type && o.name === u.name) return u.value;
 		}
 	} else {
-		for (s = t ? Ji : qi, i = 0; i < a; ++i) this.each(s(r[i], t, n));
+		for (s = t ? Qi : Zi, i = 0; i < a; ++i) this.each(s(r[i], t, n));
 		return this;
 	}
 }
-function Xi(e, t, n) {
-	var r = ai(e), i = r.CustomEvent;
+function ea(e, t, n) {
+	var r = li(e), i = r.CustomEvent;
 	typeof i == "function" ? i = new i(t, n) : (i = r.document.createEvent("Event"), n ? (i.initEvent(t, n.bubbles, n.cancelable), i.detail = n.detail) : i.initEvent(t, !1, !1)), e.dispatchEvent(i);
 }
-function Zi(e, t) {
+function ta(e, t) {
 	return function() {
-		return Xi(this, e, t);
+		return ea(this, e, t);
 	};
 }
-function Qi(e, t) {
+function na(e, t) {
 	return function() {
-		return Xi(this, e, t.apply(this, arguments));
+		return ea(this, e, t.apply(this, arguments));
 	};
 }
-function $i(e, t) {
-	return this.each((typeof t == "function" ? Qi : Zi)(e, t));
+function ra(e, t) {
+	return this.each((typeof t == "function" ? na : ta)(e, t));
 }
-function* ea() {
+function* ia() {
 	for (var e = this._groups, t = 0, n = e.length; t < n; ++t) for (var r = e[t], i = 0, a = r.length, o; i < a; ++i) (o = r[i]) && (yield o);
 }
-var ta = [null];
-function G(e, t) {
+var aa = [null];
+function U(e, t) {
 	this._groups = e, this._parents = t;
 }
-function na() {
-	return new G([[document.documentElement]], ta);
-}
-function ra() {
-	return this;
-}
-G.prototype = na.prototype = {
-	constructor: G,
-	select: mr,
-	selectAll: yr,
-	selectChild: Tr,
-	selectChildren: kr,
-	filter: Ar,
-	data: Rr,
-	enter: Mr,
-	exit: Br,
-	join: Vr,
-	merge: Hr,
-	selection: ra,
-	order: Ur,
-	sort: Wr,
-	call: Kr,
-	nodes: qr,
-	node: Jr,
-	size: Yr,
-	empty: Xr,
-	each: Zr,
-	attr: ii,
-	style: li,
-	property: mi,
-	classed: Ci,
-	text: Di,
-	html: ji,
-	raise: Ni,
-	lower: Fi,
-	append: Ii,
-	insert: Ri,
-	remove: Bi,
-	clone: Ui,
-	datum: Wi,
-	on: Yi,
-	dispatch: $i,
-	[Symbol.iterator]: ea
-};
-function ia(e) {
-	return typeof e == "string" ? new G([[document.querySelector(e)]], [document.documentElement]) : new G([[e]], ta);
-}
-var aa = 0;
 function oa() {
-	return new sa();
+	return new U([[document.documentElement]], aa);
 }
 function sa() {
-	this._ = "@" + (++aa).toString(36);
+	return this;
 }
-sa.prototype = oa.prototype = {
-	constructor: sa,
+U.prototype = oa.prototype = {
+	constructor: U,
+	select: vr,
+	selectAll: Cr,
+	selectChild: kr,
+	selectChildren: Nr,
+	filter: Pr,
+	data: Hr,
+	enter: Ir,
+	exit: Wr,
+	join: Gr,
+	merge: Kr,
+	selection: sa,
+	order: qr,
+	sort: Jr,
+	call: Xr,
+	nodes: Zr,
+	node: Qr,
+	size: $r,
+	empty: ei,
+	each: ti,
+	attr: ci,
+	style: pi,
+	property: vi,
+	classed: Di,
+	text: ji,
+	html: Fi,
+	raise: Li,
+	lower: zi,
+	append: Bi,
+	insert: Hi,
+	remove: Wi,
+	clone: qi,
+	datum: Ji,
+	on: $i,
+	dispatch: ra,
+	[Symbol.iterator]: ia
+};
+function ca(e) {
+	return typeof e == "string" ? new U([[document.querySelector(e)]], [document.documentElement]) : new U([[e]], aa);
+}
+var la = 0;
+function ua() {
+	return new da();
+}
+function da() {
+	this._ = "@" + (++la).toString(36);
+}
+da.prototype = ua.prototype = {
+	constructor: da,
 	get: function(e) {
 		for (var t = this._; !(t in e);) if (!(e = e.parentNode)) return;
 		return e[t];
@@ -2972,13 +2987,13 @@ sa.prototype = oa.prototype = {
 		return this._;
 	}
 };
-function ca(e) {
+function fa(e) {
 	let t;
 	for (; t = e.sourceEvent;) e = t;
 	return e;
 }
-function la(e, t) {
-	if (e = ca(e), t === void 0 && (t = e.currentTarget), t) {
+function pa(e, t) {
+	if (e = fa(e), t === void 0 && (t = e.currentTarget), t) {
 		var n = t.ownerSVGElement || t;
 		if (n.createSVGPoint) {
 			var r = n.createSVGPoint();
@@ -2992,18 +3007,18 @@ function la(e, t) {
 	return [e.pageX, e.pageY];
 }
 // node_modules/d3-dispatch/dist/d3-dispatch.mjs
-var ua = { value: () => {} };
-function da() {
+var ma = { value: () => {} };
+function ha() {
 	for (var e = 0, t = arguments.length, n = {}, r; e < t; ++e) {
 		if (!(r = arguments[e] + "") || r in n || /[\s.]/.test(r)) throw Error("illegal type: " + r);
 		n[r] = [];
 	}
-	return new fa(n);
+	return new ga(n);
 }
-function fa(e) {
+function ga(e) {
 	this._ = e;
 }
-function pa(e, t) {
+function _a(e, t) {
 	return e.trim().split(/^|\s+/).map(function(e) {
 		var n = "", r = e.indexOf(".");
 		if (r >= 0 && (n = e.slice(r + 1), e = e.slice(0, r)), e && !t.hasOwnProperty(e)) throw Error("unknown type: " + e);
@@ -3013,23 +3028,23 @@ function pa(e, t) {
 		};
 	});
 }
-fa.prototype = da.prototype = {
-	constructor: fa,
+ga.prototype = ha.prototype = {
+	constructor: ga,
 	on: function(e, t) {
-		var n = this._, r = pa(e + "", n), i, a = -1, o = r.length;
+		var n = this._, r = _a(e + "", n), i, a = -1, o = r.length;
 		if (arguments.length < 2) {
-			for (; ++a < o;) if ((i = (e = r[a]).type) && (i = ma(n[i], e.name))) return i;
+			for (; ++a < o;) if ((i = (e = r[a]).type) && (i = va(n[i], e.name))) return i;
 		} else {
 			if (t != null && typeof t != "function") throw Error("invalid callback: " + t);
-			for (; ++a < o;) if (i = (e = r[a]).type) n[i] = ha(n[i], e.name, t);
-			else if (t == null) for (i in n) n[i] = ha(n[i], e.name, null);
+			for (; ++a < o;) if (i = (e = r[a]).type) n[i] = ya(n[i], e.name, t);
+			else if (t == null) for (i in n) n[i] = ya(n[i], e.name, null);
 			return this;
 		}
 	},
 	copy: function() {
 		var e = {}, t = this._;
 		for (var n in t) e[n] = t[n].slice();
-		return new fa(e);
+		return new ga(e);
 	},
 	call: function(e, t) {
 		if ((i = arguments.length - 2) > 0) for (var n = Array(i), r = 0, i, a; r < i; ++r) n[r] = arguments[r + 2];
@@ -3041,12 +3056,12 @@ fa.prototype = da.prototype = {
 		for (var r = this._[e], i = 0, a = r.length; i < a; ++i) r[i].value.apply(t, n);
 	}
 };
-function ma(e, t) {
+function va(e, t) {
 	for (var n = 0, r = e.length, i; n < r; ++n) if ((i = e[n]).name === t) return i.value;
 }
-function ha(e, t, n) {
+function ya(e, t, n) {
 	for (var r = 0, i = e.length; r < i; ++r) if (e[r].name === t) {
-		e[r] = ua, e = e.slice(0, r).concat(e.slice(r + 1));
+		e[r] = ma, e = e.slice(0, r).concat(e.slice(r + 1));
 		break;
 	}
 	return n != null && e.push({
@@ -3055,24 +3070,24 @@ function ha(e, t, n) {
 	}), e;
 }
 // node_modules/d3-drag/dist/d3-drag.mjs
-var ga = {
+var ba = {
 	capture: !0,
 	passive: !1
 };
-function _a(e) {
+function xa(e) {
 	e.preventDefault(), e.stopImmediatePropagation();
 }
-function va(e) {
-	var t = e.document.documentElement, n = ia(e).on("dragstart.drag", _a, ga);
-	"onselectstart" in t ? n.on("selectstart.drag", _a, ga) : (t.__noselect = t.style.MozUserSelect, t.style.MozUserSelect = "none");
+function Sa(e) {
+	var t = e.document.documentElement, n = ca(e).on("dragstart.drag", xa, ba);
+	"onselectstart" in t ? n.on("selectstart.drag", xa, ba) : (t.__noselect = t.style.MozUserSelect, t.style.MozUserSelect = "none");
 }
-function ya(e, t) {
-	var n = e.document.documentElement, r = ia(e).on("dragstart.drag", null);
-	t && (r.on("click.drag", _a, ga), setTimeout(function() {
+function Ca(e, t) {
+	var n = e.document.documentElement, r = ca(e).on("dragstart.drag", null);
+	t && (r.on("click.drag", xa, ba), setTimeout(function() {
 		r.on("click.drag", null);
 	}, 0)), "onselectstart" in n ? r.on("selectstart.drag", null) : (n.style.MozUserSelect = n.__noselect, delete n.__noselect);
 }
-function ba(e, { sourceEvent: t, subject: n, target: r, identifier: i, active: a, x: o, y: s, dx: c, dy: l, dispatch: u }) {
+function wa(e, { sourceEvent: t, subject: n, target: r, identifier: i, active: a, x: o, y: s, dx: c, dy: l, dispatch: u }) {
 	Object.defineProperties(this, {
 		type: {
 			value: e,
@@ -3127,21 +3142,21 @@ function ba(e, { sourceEvent: t, subject: n, target: r, identifier: i, active: a
 		_: { value: u }
 	});
 }
-ba.prototype.on = function() {
+wa.prototype.on = function() {
 	var e = this._.on.apply(this._, arguments);
 	return e === this._ ? this : e;
 };
 // node_modules/d3-color/dist/d3-color.mjs
-function xa(e, t, n) {
+function Ta(e, t, n) {
 	e.prototype = t.prototype = n, n.constructor = e;
 }
-function Sa(e, t) {
+function Ea(e, t) {
 	var n = Object.create(e.prototype);
 	for (var r in t) n[r] = t[r];
 	return n;
 }
-function Ca() {}
-var wa = .7, Ta = 1 / wa, Ea = "\\s*([+-]?\\d+)\\s*", Da = "\\s*([+-]?(?:\\d*\\.)?\\d+(?:[eE][+-]?\\d+)?)\\s*", K = "\\s*([+-]?(?:\\d*\\.)?\\d+(?:[eE][+-]?\\d+)?)%\\s*", Oa = /^#([0-9a-f]{3,8})$/, ka = RegExp(`^rgb\\(${Ea},${Ea},${Ea}\\)$`), Aa = RegExp(`^rgb\\(${K},${K},${K}\\)$`), ja = RegExp(`^rgba\\(${Ea},${Ea},${Ea},${Da}\\)$`), Ma = RegExp(`^rgba\\(${K},${K},${K},${Da}\\)$`), Na = RegExp(`^hsl\\(${Da},${K},${K}\\)$`), Pa = RegExp(`^hsla\\(${Da},${K},${K},${Da}\\)$`), Fa = {
+function Da() {}
+var Oa = .7, ka = 1 / Oa, Aa = "\\s*([+-]?\\d+)\\s*", ja = "\\s*([+-]?(?:\\d*\\.)?\\d+(?:[eE][+-]?\\d+)?)\\s*", W = "\\s*([+-]?(?:\\d*\\.)?\\d+(?:[eE][+-]?\\d+)?)%\\s*", Ma = /^#([0-9a-f]{3,8})$/, Na = RegExp(`^rgb\\(${Aa},${Aa},${Aa}\\)$`), Pa = RegExp(`^rgb\\(${W},${W},${W}\\)$`), Fa = RegExp(`^rgba\\(${Aa},${Aa},${Aa},${ja}\\)$`), Ia = RegExp(`^rgba\\(${W},${W},${W},${ja}\\)$`), La = RegExp(`^hsl\\(${ja},${W},${W}\\)$`), Ra = RegExp(`^hsla\\(${ja},${W},${W},${ja}\\)$`), za = {
 	aliceblue: 15792383,
 	antiquewhite: 16444375,
 	aqua: 65535,
@@ -3291,266 +3306,266 @@ var wa = .7, Ta = 1 / wa, Ea = "\\s*([+-]?\\d+)\\s*", Da = "\\s*([+-]?(?:\\d*\\.
 	yellow: 16776960,
 	yellowgreen: 10145074
 };
-xa(Ca, Ba, {
+Ta(Da, Wa, {
 	copy(e) {
 		return Object.assign(new this.constructor(), this, e);
 	},
 	displayable() {
 		return this.rgb().displayable();
 	},
-	hex: Ia,
-	formatHex: Ia,
-	formatHex8: La,
-	formatHsl: Ra,
-	formatRgb: za,
-	toString: za
+	hex: Ba,
+	formatHex: Ba,
+	formatHex8: Va,
+	formatHsl: Ha,
+	formatRgb: Ua,
+	toString: Ua
 });
-function Ia() {
+function Ba() {
 	return this.rgb().formatHex();
 }
-function La() {
+function Va() {
 	return this.rgb().formatHex8();
 }
-function Ra() {
-	return Qa(this).formatHsl();
+function Ha() {
+	return no(this).formatHsl();
 }
-function za() {
+function Ua() {
 	return this.rgb().formatRgb();
 }
-function Ba(e) {
+function Wa(e) {
 	var t, n;
-	return e = (e + "").trim().toLowerCase(), (t = Oa.exec(e)) ? (n = t[1].length, t = parseInt(t[1], 16), n === 6 ? Va(t) : n === 3 ? new q(t >> 8 & 15 | t >> 4 & 240, t >> 4 & 15 | t & 240, (t & 15) << 4 | t & 15, 1) : n === 8 ? Ha(t >> 24 & 255, t >> 16 & 255, t >> 8 & 255, (t & 255) / 255) : n === 4 ? Ha(t >> 12 & 15 | t >> 8 & 240, t >> 8 & 15 | t >> 4 & 240, t >> 4 & 15 | t & 240, ((t & 15) << 4 | t & 15) / 255) : null) : (t = ka.exec(e)) ? new q(t[1], t[2], t[3], 1) : (t = Aa.exec(e)) ? new q(t[1] * 255 / 100, t[2] * 255 / 100, t[3] * 255 / 100, 1) : (t = ja.exec(e)) ? Ha(t[1], t[2], t[3], t[4]) : (t = Ma.exec(e)) ? Ha(t[1] * 255 / 100, t[2] * 255 / 100, t[3] * 255 / 100, t[4]) : (t = Na.exec(e)) ? Za(t[1], t[2] / 100, t[3] / 100, 1) : (t = Pa.exec(e)) ? Za(t[1], t[2] / 100, t[3] / 100, t[4]) : Fa.hasOwnProperty(e) ? Va(Fa[e]) : e === "transparent" ? new q(NaN, NaN, NaN, 0) : null;
+	return e = (e + "").trim().toLowerCase(), (t = Ma.exec(e)) ? (n = t[1].length, t = parseInt(t[1], 16), n === 6 ? Ga(t) : n === 3 ? new G(t >> 8 & 15 | t >> 4 & 240, t >> 4 & 15 | t & 240, (t & 15) << 4 | t & 15, 1) : n === 8 ? Ka(t >> 24 & 255, t >> 16 & 255, t >> 8 & 255, (t & 255) / 255) : n === 4 ? Ka(t >> 12 & 15 | t >> 8 & 240, t >> 8 & 15 | t >> 4 & 240, t >> 4 & 15 | t & 240, ((t & 15) << 4 | t & 15) / 255) : null) : (t = Na.exec(e)) ? new G(t[1], t[2], t[3], 1) : (t = Pa.exec(e)) ? new G(t[1] * 255 / 100, t[2] * 255 / 100, t[3] * 255 / 100, 1) : (t = Fa.exec(e)) ? Ka(t[1], t[2], t[3], t[4]) : (t = Ia.exec(e)) ? Ka(t[1] * 255 / 100, t[2] * 255 / 100, t[3] * 255 / 100, t[4]) : (t = La.exec(e)) ? to(t[1], t[2] / 100, t[3] / 100, 1) : (t = Ra.exec(e)) ? to(t[1], t[2] / 100, t[3] / 100, t[4]) : za.hasOwnProperty(e) ? Ga(za[e]) : e === "transparent" ? new G(NaN, NaN, NaN, 0) : null;
 }
-function Va(e) {
-	return new q(e >> 16 & 255, e >> 8 & 255, e & 255, 1);
+function Ga(e) {
+	return new G(e >> 16 & 255, e >> 8 & 255, e & 255, 1);
 }
-function Ha(e, t, n, r) {
-	return r <= 0 && (e = t = n = NaN), new q(e, t, n, r);
+function Ka(e, t, n, r) {
+	return r <= 0 && (e = t = n = NaN), new G(e, t, n, r);
 }
-function Ua(e) {
-	return e instanceof Ca || (e = Ba(e)), e ? (e = e.rgb(), new q(e.r, e.g, e.b, e.opacity)) : new q();
+function qa(e) {
+	return e instanceof Da || (e = Wa(e)), e ? (e = e.rgb(), new G(e.r, e.g, e.b, e.opacity)) : new G();
 }
-function Wa(e, t, n, r) {
-	return arguments.length === 1 ? Ua(e) : new q(e, t, n, r ?? 1);
+function Ja(e, t, n, r) {
+	return arguments.length === 1 ? qa(e) : new G(e, t, n, r ?? 1);
 }
-function q(e, t, n, r) {
+function G(e, t, n, r) {
 	this.r = +e, this.g = +t, this.b = +n, this.opacity = +r;
 }
-xa(q, Wa, Sa(Ca, {
+Ta(G, Ja, Ea(Da, {
 	brighter(e) {
-		return e = e == null ? Ta : Ta ** +e, new q(this.r * e, this.g * e, this.b * e, this.opacity);
+		return e = e == null ? ka : ka ** +e, new G(this.r * e, this.g * e, this.b * e, this.opacity);
 	},
 	darker(e) {
-		return e = e == null ? wa : wa ** +e, new q(this.r * e, this.g * e, this.b * e, this.opacity);
+		return e = e == null ? Oa : Oa ** +e, new G(this.r * e, this.g * e, this.b * e, this.opacity);
 	},
 	rgb() {
 		return this;
 	},
 	clamp() {
-		return new q(Ya(this.r), Ya(this.g), Ya(this.b), Ja(this.opacity));
+		return new G($a(this.r), $a(this.g), $a(this.b), Qa(this.opacity));
 	},
 	displayable() {
 		return -.5 <= this.r && this.r < 255.5 && -.5 <= this.g && this.g < 255.5 && -.5 <= this.b && this.b < 255.5 && 0 <= this.opacity && this.opacity <= 1;
 	},
-	hex: Ga,
-	formatHex: Ga,
-	formatHex8: Ka,
-	formatRgb: qa,
-	toString: qa
+	hex: Ya,
+	formatHex: Ya,
+	formatHex8: Xa,
+	formatRgb: Za,
+	toString: Za
 }));
-function Ga() {
-	return `#${Xa(this.r)}${Xa(this.g)}${Xa(this.b)}`;
+function Ya() {
+	return `#${eo(this.r)}${eo(this.g)}${eo(this.b)}`;
 }
-function Ka() {
-	return `#${Xa(this.r)}${Xa(this.g)}${Xa(this.b)}${Xa((isNaN(this.opacity) ? 1 : this.opacity) * 255)}`;
+function Xa() {
+	return `#${eo(this.r)}${eo(this.g)}${eo(this.b)}${eo((isNaN(this.opacity) ? 1 : this.opacity) * 255)}`;
 }
-function qa() {
-	let e = Ja(this.opacity);
-	return `${e === 1 ? "rgb(" : "rgba("}${Ya(this.r)}, ${Ya(this.g)}, ${Ya(this.b)}${e === 1 ? ")" : `, ${e})`}`;
-}
-function Ja(e) {
-	return isNaN(e) ? 1 : Math.max(0, Math.min(1, e));
-}
-function Ya(e) {
-	return Math.max(0, Math.min(255, Math.round(e) || 0));
-}
-function Xa(e) {
-	return e = Ya(e), (e < 16 ? "0" : "") + e.toString(16);
-}
-function Za(e, t, n, r) {
-	return r <= 0 ? e = t = n = NaN : n <= 0 || n >= 1 ? e = t = NaN : t <= 0 && (e = NaN), new J(e, t, n, r);
+function Za() {
+	let e = Qa(this.opacity);
+	return `${e === 1 ? "rgb(" : "rgba("}${$a(this.r)}, ${$a(this.g)}, ${$a(this.b)}${e === 1 ? ")" : `, ${e})`}`;
 }
 function Qa(e) {
-	if (e instanceof J) return new J(e.h, e.s, e.l, e.opacity);
-	if (e instanceof Ca || (e = Ba(e)), !e) return new J();
-	if (e instanceof J) return e;
+	return isNaN(e) ? 1 : Math.max(0, Math.min(1, e));
+}
+function $a(e) {
+	return Math.max(0, Math.min(255, Math.round(e) || 0));
+}
+function eo(e) {
+	return e = $a(e), (e < 16 ? "0" : "") + e.toString(16);
+}
+function to(e, t, n, r) {
+	return r <= 0 ? e = t = n = NaN : n <= 0 || n >= 1 ? e = t = NaN : t <= 0 && (e = NaN), new K(e, t, n, r);
+}
+function no(e) {
+	if (e instanceof K) return new K(e.h, e.s, e.l, e.opacity);
+	if (e instanceof Da || (e = Wa(e)), !e) return new K();
+	if (e instanceof K) return e;
 	e = e.rgb();
 	var t = e.r / 255, n = e.g / 255, r = e.b / 255, i = Math.min(t, n, r), a = Math.max(t, n, r), o = NaN, s = a - i, c = (a + i) / 2;
-	return s ? (o = t === a ? (n - r) / s + (n < r) * 6 : n === a ? (r - t) / s + 2 : (t - n) / s + 4, s /= c < .5 ? a + i : 2 - a - i, o *= 60) : s = c > 0 && c < 1 ? 0 : o, new J(o, s, c, e.opacity);
+	return s ? (o = t === a ? (n - r) / s + (n < r) * 6 : n === a ? (r - t) / s + 2 : (t - n) / s + 4, s /= c < .5 ? a + i : 2 - a - i, o *= 60) : s = c > 0 && c < 1 ? 0 : o, new K(o, s, c, e.opacity);
 }
-function $a(e, t, n, r) {
-	return arguments.length === 1 ? Qa(e) : new J(e, t, n, r ?? 1);
+function ro(e, t, n, r) {
+	return arguments.length === 1 ? no(e) : new K(e, t, n, r ?? 1);
 }
-function J(e, t, n, r) {
+function K(e, t, n, r) {
 	this.h = +e, this.s = +t, this.l = +n, this.opacity = +r;
 }
-xa(J, $a, Sa(Ca, {
+Ta(K, ro, Ea(Da, {
 	brighter(e) {
-		return e = e == null ? Ta : Ta ** +e, new J(this.h, this.s, this.l * e, this.opacity);
+		return e = e == null ? ka : ka ** +e, new K(this.h, this.s, this.l * e, this.opacity);
 	},
 	darker(e) {
-		return e = e == null ? wa : wa ** +e, new J(this.h, this.s, this.l * e, this.opacity);
+		return e = e == null ? Oa : Oa ** +e, new K(this.h, this.s, this.l * e, this.opacity);
 	},
 	rgb() {
 		var e = this.h % 360 + (this.h < 0) * 360, t = isNaN(e) || isNaN(this.s) ? 0 : this.s, n = this.l, r = n + (n < .5 ? n : 1 - n) * t, i = 2 * n - r;
-		return new q(no(e >= 240 ? e - 240 : e + 120, i, r), no(e, i, r), no(e < 120 ? e + 240 : e - 120, i, r), this.opacity);
+		return new G(oo(e >= 240 ? e - 240 : e + 120, i, r), oo(e, i, r), oo(e < 120 ? e + 240 : e - 120, i, r), this.opacity);
 	},
 	clamp() {
-		return new J(eo(this.h), to(this.s), to(this.l), Ja(this.opacity));
+		return new K(io(this.h), ao(this.s), ao(this.l), Qa(this.opacity));
 	},
 	displayable() {
 		return (0 <= this.s && this.s <= 1 || isNaN(this.s)) && 0 <= this.l && this.l <= 1 && 0 <= this.opacity && this.opacity <= 1;
 	},
 	formatHsl() {
-		let e = Ja(this.opacity);
-		return `${e === 1 ? "hsl(" : "hsla("}${eo(this.h)}, ${to(this.s) * 100}%, ${to(this.l) * 100}%${e === 1 ? ")" : `, ${e})`}`;
+		let e = Qa(this.opacity);
+		return `${e === 1 ? "hsl(" : "hsla("}${io(this.h)}, ${ao(this.s) * 100}%, ${ao(this.l) * 100}%${e === 1 ? ")" : `, ${e})`}`;
 	}
 }));
-function eo(e) {
+function io(e) {
 	return e = (e || 0) % 360, e < 0 ? e + 360 : e;
 }
-function to(e) {
+function ao(e) {
 	return Math.max(0, Math.min(1, e || 0));
 }
-function no(e, t, n) {
+function oo(e, t, n) {
 	return (e < 60 ? t + (n - t) * e / 60 : e < 180 ? n : e < 240 ? t + (n - t) * (240 - e) / 60 : t) * 255;
 }
-var ro = Math.PI / 180, io = 180 / Math.PI, ao = 18, oo = .96422, so = 1, co = .82521, lo = 4 / 29, uo = 6 / 29, fo = 3 * uo * uo, po = uo * uo * uo;
-function mo(e) {
-	if (e instanceof Y) return new Y(e.l, e.a, e.b, e.opacity);
-	if (e instanceof So) return Co(e);
-	e instanceof q || (e = Ua(e));
-	var t = yo(e.r), n = yo(e.g), r = yo(e.b), i = go((.2225045 * t + .7168786 * n + .0606169 * r) / so), a, o;
-	return t === n && n === r ? a = o = i : (a = go((.4360747 * t + .3850649 * n + .1430804 * r) / oo), o = go((.0139322 * t + .0971045 * n + .7141733 * r) / co)), new Y(116 * i - 16, 500 * (a - i), 200 * (i - o), e.opacity);
+var so = Math.PI / 180, co = 180 / Math.PI, lo = 18, uo = .96422, fo = 1, po = .82521, mo = 4 / 29, ho = 6 / 29, go = 3 * ho * ho, _o = ho * ho * ho;
+function vo(e) {
+	if (e instanceof q) return new q(e.l, e.a, e.b, e.opacity);
+	if (e instanceof J) return Eo(e);
+	e instanceof G || (e = qa(e));
+	var t = Co(e.r), n = Co(e.g), r = Co(e.b), i = bo((.2225045 * t + .7168786 * n + .0606169 * r) / fo), a, o;
+	return t === n && n === r ? a = o = i : (a = bo((.4360747 * t + .3850649 * n + .1430804 * r) / uo), o = bo((.0139322 * t + .0971045 * n + .7141733 * r) / po)), new q(116 * i - 16, 500 * (a - i), 200 * (i - o), e.opacity);
 }
-function ho(e, t, n, r) {
-	return arguments.length === 1 ? mo(e) : new Y(e, t, n, r ?? 1);
+function yo(e, t, n, r) {
+	return arguments.length === 1 ? vo(e) : new q(e, t, n, r ?? 1);
 }
-function Y(e, t, n, r) {
+function q(e, t, n, r) {
 	this.l = +e, this.a = +t, this.b = +n, this.opacity = +r;
 }
-xa(Y, ho, Sa(Ca, {
+Ta(q, yo, Ea(Da, {
 	brighter(e) {
-		return new Y(this.l + ao * (e ?? 1), this.a, this.b, this.opacity);
+		return new q(this.l + lo * (e ?? 1), this.a, this.b, this.opacity);
 	},
 	darker(e) {
-		return new Y(this.l - ao * (e ?? 1), this.a, this.b, this.opacity);
+		return new q(this.l - lo * (e ?? 1), this.a, this.b, this.opacity);
 	},
 	rgb() {
 		var e = (this.l + 16) / 116, t = isNaN(this.a) ? e : e + this.a / 500, n = isNaN(this.b) ? e : e - this.b / 200;
-		return t = oo * _o(t), e = so * _o(e), n = co * _o(n), new q(vo(3.1338561 * t - 1.6168667 * e - .4906146 * n), vo(-.9787684 * t + 1.9161415 * e + .033454 * n), vo(.0719453 * t - .2289914 * e + 1.4052427 * n), this.opacity);
+		return t = uo * xo(t), e = fo * xo(e), n = po * xo(n), new G(So(3.1338561 * t - 1.6168667 * e - .4906146 * n), So(-.9787684 * t + 1.9161415 * e + .033454 * n), So(.0719453 * t - .2289914 * e + 1.4052427 * n), this.opacity);
 	}
 }));
-function go(e) {
-	return e > po ? e ** (1 / 3) : e / fo + lo;
+function bo(e) {
+	return e > _o ? e ** (1 / 3) : e / go + mo;
 }
-function _o(e) {
-	return e > uo ? e * e * e : fo * (e - lo);
+function xo(e) {
+	return e > ho ? e * e * e : go * (e - mo);
 }
-function vo(e) {
+function So(e) {
 	return 255 * (e <= .0031308 ? 12.92 * e : 1.055 * e ** (1 / 2.4) - .055);
 }
-function yo(e) {
+function Co(e) {
 	return (e /= 255) <= .04045 ? e / 12.92 : ((e + .055) / 1.055) ** 2.4;
 }
-function bo(e) {
-	if (e instanceof So) return new So(e.h, e.c, e.l, e.opacity);
-	if (e instanceof Y || (e = mo(e)), e.a === 0 && e.b === 0) return new So(NaN, 0 < e.l && e.l < 100 ? 0 : NaN, e.l, e.opacity);
-	var t = Math.atan2(e.b, e.a) * io;
-	return new So(t < 0 ? t + 360 : t, Math.sqrt(e.a * e.a + e.b * e.b), e.l, e.opacity);
+function wo(e) {
+	if (e instanceof J) return new J(e.h, e.c, e.l, e.opacity);
+	if (e instanceof q || (e = vo(e)), e.a === 0 && e.b === 0) return new J(NaN, 0 < e.l && e.l < 100 ? 0 : NaN, e.l, e.opacity);
+	var t = Math.atan2(e.b, e.a) * co;
+	return new J(t < 0 ? t + 360 : t, Math.sqrt(e.a * e.a + e.b * e.b), e.l, e.opacity);
 }
-function xo(e, t, n, r) {
-	return arguments.length === 1 ? bo(e) : new So(e, t, n, r ?? 1);
+function To(e, t, n, r) {
+	return arguments.length === 1 ? wo(e) : new J(e, t, n, r ?? 1);
 }
-function So(e, t, n, r) {
+function J(e, t, n, r) {
 	this.h = +e, this.c = +t, this.l = +n, this.opacity = +r;
 }
-function Co(e) {
-	if (isNaN(e.h)) return new Y(e.l, 0, 0, e.opacity);
-	var t = e.h * ro;
-	return new Y(e.l, Math.cos(t) * e.c, Math.sin(t) * e.c, e.opacity);
+function Eo(e) {
+	if (isNaN(e.h)) return new q(e.l, 0, 0, e.opacity);
+	var t = e.h * so;
+	return new q(e.l, Math.cos(t) * e.c, Math.sin(t) * e.c, e.opacity);
 }
-xa(So, xo, Sa(Ca, {
+Ta(J, To, Ea(Da, {
 	brighter(e) {
-		return new So(this.h, this.c, this.l + ao * (e ?? 1), this.opacity);
+		return new J(this.h, this.c, this.l + lo * (e ?? 1), this.opacity);
 	},
 	darker(e) {
-		return new So(this.h, this.c, this.l - ao * (e ?? 1), this.opacity);
+		return new J(this.h, this.c, this.l - lo * (e ?? 1), this.opacity);
 	},
 	rgb() {
-		return Co(this).rgb();
+		return Eo(this).rgb();
 	}
 }));
-var wo = -.14861, To = 1.78277, Eo = -.29227, Do = -.90649, Oo = 1.97294, ko = Oo * Do, Ao = Oo * To, jo = To * Eo - Do * wo;
-function Mo(e) {
-	if (e instanceof Po) return new Po(e.h, e.s, e.l, e.opacity);
-	e instanceof q || (e = Ua(e));
-	var t = e.r / 255, n = e.g / 255, r = e.b / 255, i = (jo * r + ko * t - Ao * n) / (jo + ko - Ao), a = r - i, o = (Oo * (n - i) - Eo * a) / Do, s = Math.sqrt(o * o + a * a) / (Oo * i * (1 - i)), c = s ? Math.atan2(o, a) * io - 120 : NaN;
-	return new Po(c < 0 ? c + 360 : c, s, i, e.opacity);
+var Do = -.14861, Oo = 1.78277, ko = -.29227, Ao = -.90649, jo = 1.97294, Mo = jo * Ao, No = jo * Oo, Po = Oo * ko - Ao * Do;
+function Fo(e) {
+	if (e instanceof Lo) return new Lo(e.h, e.s, e.l, e.opacity);
+	e instanceof G || (e = qa(e));
+	var t = e.r / 255, n = e.g / 255, r = e.b / 255, i = (Po * r + Mo * t - No * n) / (Po + Mo - No), a = r - i, o = (jo * (n - i) - ko * a) / Ao, s = Math.sqrt(o * o + a * a) / (jo * i * (1 - i)), c = s ? Math.atan2(o, a) * co - 120 : NaN;
+	return new Lo(c < 0 ? c + 360 : c, s, i, e.opacity);
 }
-function No(e, t, n, r) {
-	return arguments.length === 1 ? Mo(e) : new Po(e, t, n, r ?? 1);
+function Io(e, t, n, r) {
+	return arguments.length === 1 ? Fo(e) : new Lo(e, t, n, r ?? 1);
 }
-function Po(e, t, n, r) {
+function Lo(e, t, n, r) {
 	this.h = +e, this.s = +t, this.l = +n, this.opacity = +r;
 }
-xa(Po, No, Sa(Ca, {
+Ta(Lo, Io, Ea(Da, {
 	brighter(e) {
-		return e = e == null ? Ta : Ta ** +e, new Po(this.h, this.s, this.l * e, this.opacity);
+		return e = e == null ? ka : ka ** +e, new Lo(this.h, this.s, this.l * e, this.opacity);
 	},
 	darker(e) {
-		return e = e == null ? wa : wa ** +e, new Po(this.h, this.s, this.l * e, this.opacity);
+		return e = e == null ? Oa : Oa ** +e, new Lo(this.h, this.s, this.l * e, this.opacity);
 	},
 	rgb() {
-		var e = isNaN(this.h) ? 0 : (this.h + 120) * ro, t = +this.l, n = isNaN(this.s) ? 0 : this.s * t * (1 - t), r = Math.cos(e), i = Math.sin(e);
-		return new q(255 * (t + n * (wo * r + To * i)), 255 * (t + n * (Eo * r + Do * i)), 255 * (t + Oo * r * n), this.opacity);
+		var e = isNaN(this.h) ? 0 : (this.h + 120) * so, t = +this.l, n = isNaN(this.s) ? 0 : this.s * t * (1 - t), r = Math.cos(e), i = Math.sin(e);
+		return new G(255 * (t + n * (Do * r + Oo * i)), 255 * (t + n * (ko * r + Ao * i)), 255 * (t + jo * r * n), this.opacity);
 	}
 }));
-var Fo = (e) => () => e;
-function Io(e, t) {
+var Ro = (e) => () => e;
+function zo(e, t) {
 	return function(n) {
 		return e + n * t;
 	};
 }
-function Lo(e, t, n) {
+function Bo(e, t, n) {
 	return e **= +n, t = t ** +n - e, n = 1 / n, function(r) {
 		return (e + r * t) ** +n;
 	};
 }
-function Ro(e, t) {
+function Vo(e, t) {
 	var n = t - e;
-	return n ? Io(e, n > 180 || n < -180 ? n - 360 * Math.round(n / 360) : n) : Fo(isNaN(e) ? t : e);
+	return n ? zo(e, n > 180 || n < -180 ? n - 360 * Math.round(n / 360) : n) : Ro(isNaN(e) ? t : e);
 }
-function zo(e) {
-	return (e = +e) == 1 ? X : function(t, n) {
-		return n - t ? Lo(t, n, e) : Fo(isNaN(t) ? n : t);
+function Ho(e) {
+	return (e = +e) == 1 ? Y : function(t, n) {
+		return n - t ? Bo(t, n, e) : Ro(isNaN(t) ? n : t);
 	};
 }
-function X(e, t) {
+function Y(e, t) {
 	var n = t - e;
-	return n ? Io(e, n) : Fo(isNaN(e) ? t : e);
+	return n ? zo(e, n) : Ro(isNaN(e) ? t : e);
 }
-var Bo = (function e(t) {
-	var n = zo(t);
+var Uo = (function e(t) {
+	var n = Ho(t);
 	function r(e, t) {
-		var r = n((e = Wa(e)).r, (t = Wa(t)).r), i = n(e.g, t.g), a = n(e.b, t.b), o = X(e.opacity, t.opacity);
+		var r = n((e = Ja(e)).r, (t = Ja(t)).r), i = n(e.g, t.g), a = n(e.b, t.b), o = Y(e.opacity, t.opacity);
 		return function(t) {
 			return e.r = r(t), e.g = i(t), e.b = a(t), e.opacity = o(t), e + "";
 		};
 	}
 	return r.gamma = e, r;
 })(1);
-function Vo(e, t) {
+function Wo(e, t) {
 	t ||= [];
 	var n = e ? Math.min(t.length, e.length) : 0, r = t.slice(), i;
 	return function(a) {
@@ -3558,63 +3573,63 @@ function Vo(e, t) {
 		return r;
 	};
 }
-function Ho(e) {
+function Go(e) {
 	return ArrayBuffer.isView(e) && !(e instanceof DataView);
 }
-function Uo(e, t) {
-	for (var n = t ? t.length : 0, r = e ? Math.min(n, e.length) : 0, i = Array(r), a = Array(n), o = 0; o < r; ++o) i[o] = Zo(e[o], t[o]);
+function Ko(e, t) {
+	for (var n = t ? t.length : 0, r = e ? Math.min(n, e.length) : 0, i = Array(r), a = Array(n), o = 0; o < r; ++o) i[o] = es(e[o], t[o]);
 	for (; o < n; ++o) a[o] = t[o];
 	return function(e) {
 		for (o = 0; o < r; ++o) a[o] = i[o](e);
 		return a;
 	};
 }
-function Wo(e, t) {
+function qo(e, t) {
 	var n = /* @__PURE__ */ new Date();
 	return e = +e, t = +t, function(r) {
 		return n.setTime(e * (1 - r) + t * r), n;
 	};
 }
-function Z(e, t) {
+function X(e, t) {
 	return e = +e, t = +t, function(n) {
 		return e * (1 - n) + t * n;
 	};
 }
-function Go(e, t) {
+function Jo(e, t) {
 	var n = {}, r = {}, i;
-	for (i in typeof e == "object" && e || (e = {}), typeof t == "object" && t || (t = {}), t) i in e ? n[i] = Zo(e[i], t[i]) : r[i] = t[i];
+	for (i in typeof e == "object" && e || (e = {}), typeof t == "object" && t || (t = {}), t) i in e ? n[i] = es(e[i], t[i]) : r[i] = t[i];
 	return function(e) {
 		for (i in n) r[i] = n[i](e);
 		return r;
 	};
 }
-var Ko = /[-+]?(?:\d+\.?\d*|\.?\d+)(?:[eE][-+]?\d+)?/g, qo = new RegExp(Ko.source, "g");
-function Jo(e) {
+var Yo = /[-+]?(?:\d+\.?\d*|\.?\d+)(?:[eE][-+]?\d+)?/g, Xo = new RegExp(Yo.source, "g");
+function Zo(e) {
 	return function() {
 		return e;
 	};
 }
-function Yo(e) {
+function Qo(e) {
 	return function(t) {
 		return e(t) + "";
 	};
 }
-function Xo(e, t) {
-	var n = Ko.lastIndex = qo.lastIndex = 0, r, i, a, o = -1, s = [], c = [];
-	for (e += "", t += ""; (r = Ko.exec(e)) && (i = qo.exec(t));) (a = i.index) > n && (a = t.slice(n, a), s[o] ? s[o] += a : s[++o] = a), (r = r[0]) === (i = i[0]) ? s[o] ? s[o] += i : s[++o] = i : (s[++o] = null, c.push({
+function $o(e, t) {
+	var n = Yo.lastIndex = Xo.lastIndex = 0, r, i, a, o = -1, s = [], c = [];
+	for (e += "", t += ""; (r = Yo.exec(e)) && (i = Xo.exec(t));) (a = i.index) > n && (a = t.slice(n, a), s[o] ? s[o] += a : s[++o] = a), (r = r[0]) === (i = i[0]) ? s[o] ? s[o] += i : s[++o] = i : (s[++o] = null, c.push({
 		i: o,
-		x: Z(r, i)
-	})), n = qo.lastIndex;
-	return n < t.length && (a = t.slice(n), s[o] ? s[o] += a : s[++o] = a), s.length < 2 ? c[0] ? Yo(c[0].x) : Jo(t) : (t = c.length, function(e) {
+		x: X(r, i)
+	})), n = Xo.lastIndex;
+	return n < t.length && (a = t.slice(n), s[o] ? s[o] += a : s[++o] = a), s.length < 2 ? c[0] ? Qo(c[0].x) : Zo(t) : (t = c.length, function(e) {
 		for (var n = 0, r; n < t; ++n) s[(r = c[n]).i] = r.x(e);
 		return s.join("");
 	});
 }
-function Zo(e, t) {
+function es(e, t) {
 	var n = typeof t, r;
-	return t == null || n === "boolean" ? Fo(t) : (n === "number" ? Z : n === "string" ? (r = Ba(t)) ? (t = r, Bo) : Xo : t instanceof Ba ? Bo : t instanceof Date ? Wo : Ho(t) ? Vo : Array.isArray(t) ? Uo : typeof t.valueOf != "function" && typeof t.toString != "function" || isNaN(t) ? Go : Z)(e, t);
+	return t == null || n === "boolean" ? Ro(t) : (n === "number" ? X : n === "string" ? (r = Wa(t)) ? (t = r, Uo) : $o : t instanceof Wa ? Uo : t instanceof Date ? qo : Go(t) ? Wo : Array.isArray(t) ? Ko : typeof t.valueOf != "function" && typeof t.toString != "function" || isNaN(t) ? Jo : X)(e, t);
 }
-var Qo = 180 / Math.PI, $o = {
+var ts = 180 / Math.PI, ns = {
 	translateX: 0,
 	translateY: 0,
 	rotate: 0,
@@ -3622,26 +3637,26 @@ var Qo = 180 / Math.PI, $o = {
 	scaleX: 1,
 	scaleY: 1
 };
-function es(e, t, n, r, i, a) {
+function rs(e, t, n, r, i, a) {
 	var o, s, c;
 	return (o = Math.sqrt(e * e + t * t)) && (e /= o, t /= o), (c = e * n + t * r) && (n -= e * c, r -= t * c), (s = Math.sqrt(n * n + r * r)) && (n /= s, r /= s, c /= s), e * r < t * n && (e = -e, t = -t, c = -c, o = -o), {
 		translateX: i,
 		translateY: a,
-		rotate: Math.atan2(t, e) * Qo,
-		skewX: Math.atan(c) * Qo,
+		rotate: Math.atan2(t, e) * ts,
+		skewX: Math.atan(c) * ts,
 		scaleX: o,
 		scaleY: s
 	};
 }
-var ts;
-function ns(e) {
+var is;
+function as(e) {
 	let t = new (typeof DOMMatrix == "function" ? DOMMatrix : WebKitCSSMatrix)(e + "");
-	return t.isIdentity ? $o : es(t.a, t.b, t.c, t.d, t.e, t.f);
+	return t.isIdentity ? ns : rs(t.a, t.b, t.c, t.d, t.e, t.f);
 }
-function rs(e) {
-	return e == null || (ts ||= document.createElementNS("http://www.w3.org/2000/svg", "g"), ts.setAttribute("transform", e), !(e = ts.transform.baseVal.consolidate())) ? $o : (e = e.matrix, es(e.a, e.b, e.c, e.d, e.e, e.f));
+function os(e) {
+	return e == null || (is ||= document.createElementNS("http://www.w3.org/2000/svg", "g"), is.setAttribute("transform", e), !(e = is.transform.baseVal.consolidate())) ? ns : (e = e.matrix, rs(e.a, e.b, e.c, e.d, e.e, e.f));
 }
-function is(e, t, n, r) {
+function ss(e, t, n, r) {
 	function i(e) {
 		return e.length ? e.pop() + " " : "";
 	}
@@ -3650,23 +3665,23 @@ function is(e, t, n, r) {
 			var c = o.push("translate(", null, t, null, n);
 			s.push({
 				i: c - 4,
-				x: Z(e, i)
+				x: X(e, i)
 			}, {
 				i: c - 2,
-				x: Z(r, a)
+				x: X(r, a)
 			});
 		} else (i || a) && o.push("translate(" + i + t + a + n);
 	}
 	function o(e, t, n, a) {
 		e === t ? t && n.push(i(n) + "rotate(" + t + r) : (e - t > 180 ? t += 360 : t - e > 180 && (e += 360), a.push({
 			i: n.push(i(n) + "rotate(", null, r) - 2,
-			x: Z(e, t)
+			x: X(e, t)
 		}));
 	}
 	function s(e, t, n, a) {
 		e === t ? t && n.push(i(n) + "skewX(" + t + r) : a.push({
 			i: n.push(i(n) + "skewX(", null, r) - 2,
-			x: Z(e, t)
+			x: X(e, t)
 		});
 	}
 	function c(e, t, n, r, a, o) {
@@ -3674,10 +3689,10 @@ function is(e, t, n, r) {
 			var s = a.push(i(a) + "scale(", null, ",", null, ")");
 			o.push({
 				i: s - 4,
-				x: Z(e, n)
+				x: X(e, n)
 			}, {
 				i: s - 2,
-				x: Z(t, r)
+				x: X(t, r)
 			});
 		} else (n !== 1 || r !== 1) && a.push(i(a) + "scale(" + n + "," + r + ")");
 	}
@@ -3689,20 +3704,20 @@ function is(e, t, n, r) {
 		};
 	};
 }
-var as = is(ns, "px, ", "px)", "deg)"), os = is(rs, ", ", ")", ")"), ss = 1e-12;
-function cs(e) {
+var cs = ss(as, "px, ", "px)", "deg)"), ls = ss(os, ", ", ")", ")"), us = 1e-12;
+function ds(e) {
 	return ((e = Math.exp(e)) + 1 / e) / 2;
 }
-function ls(e) {
+function fs(e) {
 	return ((e = Math.exp(e)) - 1 / e) / 2;
 }
-function us(e) {
+function ps(e) {
 	return ((e = Math.exp(2 * e)) - 1) / (e + 1);
 }
-var ds = (function e(t, n, r) {
+var ms = (function e(t, n, r) {
 	function i(e, i) {
 		var a = e[0], o = e[1], s = e[2], c = i[0], l = i[1], u = i[2], d = c - a, f = l - o, p = d * d + f * f, m, h;
-		if (p < ss) h = Math.log(u / s) / t, m = function(e) {
+		if (p < us) h = Math.log(u / s) / t, m = function(e) {
 			return [
 				a + e * d,
 				o + e * f,
@@ -3712,11 +3727,11 @@ var ds = (function e(t, n, r) {
 		else {
 			var g = Math.sqrt(p), _ = (u * u - s * s + r * p) / (2 * s * n * g), v = (u * u - s * s - r * p) / (2 * u * n * g), y = Math.log(Math.sqrt(_ * _ + 1) - _);
 			h = (Math.log(Math.sqrt(v * v + 1) - v) - y) / t, m = function(e) {
-				var r = e * h, i = cs(y), c = s / (n * g) * (i * us(t * r + y) - ls(y));
+				var r = e * h, i = ds(y), c = s / (n * g) * (i * ps(t * r + y) - fs(y));
 				return [
 					a + c * d,
 					o + c * f,
-					s * i / cs(t * r + y)
+					s * i / ds(t * r + y)
 				];
 			};
 		}
@@ -3727,17 +3742,17 @@ var ds = (function e(t, n, r) {
 		return e(n, r, r * r);
 	}, i;
 })(Math.SQRT2, 2, 4);
-function fs(e, t) {
-	var n = X((e = ho(e)).l, (t = ho(t)).l), r = X(e.a, t.a), i = X(e.b, t.b), a = X(e.opacity, t.opacity);
+function hs(e, t) {
+	var n = Y((e = yo(e)).l, (t = yo(t)).l), r = Y(e.a, t.a), i = Y(e.b, t.b), a = Y(e.opacity, t.opacity);
 	return function(t) {
 		return e.l = n(t), e.a = r(t), e.b = i(t), e.opacity = a(t), e + "";
 	};
 }
-function ps(e) {
+function gs(e) {
 	return (function t(n) {
 		n = +n;
 		function r(t, r) {
-			var i = e((t = No(t)).h, (r = No(r)).h), a = X(t.s, r.s), o = X(t.l, r.l), s = X(t.opacity, r.opacity);
+			var i = e((t = Io(t)).h, (r = Io(r)).h), a = Y(t.s, r.s), o = Y(t.l, r.l), s = Y(t.opacity, r.opacity);
 			return function(e) {
 				return t.h = i(e), t.s = a(e), t.l = o(e ** +n), t.opacity = s(e), t + "";
 			};
@@ -3745,9 +3760,9 @@ function ps(e) {
 		return r.gamma = t, r;
 	})(1);
 }
-ps(Ro), ps(X);
-function ms(e, t) {
-	t === void 0 && (t = e, e = Zo);
+gs(Vo), gs(Y);
+function _s(e, t) {
+	t === void 0 && (t = e, e = es);
 	for (var n = 0, r = t.length - 1, i = t[0], a = Array(r < 0 ? 0 : r); n < r;) a[n] = e(i, i = t[++n]);
 	return function(e) {
 		var t = Math.max(0, Math.min(r - 1, Math.floor(e *= r)));
@@ -3755,223 +3770,223 @@ function ms(e, t) {
 	};
 }
 // node_modules/d3-timer/dist/d3-timer.mjs
-var hs = 0, gs = 0, _s = 0, vs = 1e3, ys, bs, xs = 0, Ss = 0, Cs = 0, ws = typeof performance == "object" && performance.now ? performance : Date, Ts = typeof window == "object" && window.requestAnimationFrame ? window.requestAnimationFrame.bind(window) : function(e) {
+var vs = 0, ys = 0, bs = 0, xs = 1e3, Ss, Cs, ws = 0, Ts = 0, Es = 0, Ds = typeof performance == "object" && performance.now ? performance : Date, Os = typeof window == "object" && window.requestAnimationFrame ? window.requestAnimationFrame.bind(window) : function(e) {
 	setTimeout(e, 17);
 };
-function Es() {
-	return Ss ||= (Ts(Ds), ws.now() + Cs);
-}
-function Ds() {
-	Ss = 0;
-}
-function Os() {
-	this._call = this._time = this._next = null;
-}
-Os.prototype = ks.prototype = {
-	constructor: Os,
-	restart: function(e, t, n) {
-		if (typeof e != "function") throw TypeError("callback is not a function");
-		n = (n == null ? Es() : +n) + (t == null ? 0 : +t), !this._next && bs !== this && (bs ? bs._next = this : ys = this, bs = this), this._call = e, this._time = n, Ps();
-	},
-	stop: function() {
-		this._call && (this._call = null, this._time = Infinity, Ps());
-	}
-};
-function ks(e, t, n) {
-	var r = new Os();
-	return r.restart(e, t, n), r;
+function ks() {
+	return Ts ||= (Os(As), Ds.now() + Es);
 }
 function As() {
-	Es(), ++hs;
-	for (var e = ys, t; e;) (t = Ss - e._time) >= 0 && e._call.call(void 0, t), e = e._next;
-	--hs;
+	Ts = 0;
 }
 function js() {
-	Ss = (xs = ws.now()) + Cs, hs = gs = 0;
-	try {
-		As();
-	} finally {
-		hs = 0, Ns(), Ss = 0;
-	}
+	this._call = this._time = this._next = null;
 }
-function Ms() {
-	var e = ws.now(), t = e - xs;
-	t > vs && (Cs -= t, xs = e);
+js.prototype = Ms.prototype = {
+	constructor: js,
+	restart: function(e, t, n) {
+		if (typeof e != "function") throw TypeError("callback is not a function");
+		n = (n == null ? ks() : +n) + (t == null ? 0 : +t), !this._next && Cs !== this && (Cs ? Cs._next = this : Ss = this, Cs = this), this._call = e, this._time = n, Ls();
+	},
+	stop: function() {
+		this._call && (this._call = null, this._time = Infinity, Ls());
+	}
+};
+function Ms(e, t, n) {
+	var r = new js();
+	return r.restart(e, t, n), r;
 }
 function Ns() {
-	for (var e, t = ys, n, r = Infinity; t;) t._call ? (r > t._time && (r = t._time), e = t, t = t._next) : (n = t._next, t._next = null, t = e ? e._next = n : ys = n);
-	bs = e, Ps(r);
+	ks(), ++vs;
+	for (var e = Ss, t; e;) (t = Ts - e._time) >= 0 && e._call.call(void 0, t), e = e._next;
+	--vs;
 }
-function Ps(e) {
-	hs || (gs &&= clearTimeout(gs), e - Ss > 24 ? (e < Infinity && (gs = setTimeout(js, Math.ceil(e - ws.now() - Cs) + 1)), _s &&= clearInterval(_s)) : (_s ||= (xs = ws.now(), setInterval(Ms, vs)), hs = 1, Ts(js)));
+function Ps() {
+	Ts = (ws = Ds.now()) + Es, vs = ys = 0;
+	try {
+		Ns();
+	} finally {
+		vs = 0, Is(), Ts = 0;
+	}
 }
-function Fs(e, t, n) {
-	var r = new Os();
+function Fs() {
+	var e = Ds.now(), t = e - ws;
+	t > xs && (Es -= t, ws = e);
+}
+function Is() {
+	for (var e, t = Ss, n, r = Infinity; t;) t._call ? (r > t._time && (r = t._time), e = t, t = t._next) : (n = t._next, t._next = null, t = e ? e._next = n : Ss = n);
+	Cs = e, Ls(r);
+}
+function Ls(e) {
+	vs || (ys &&= clearTimeout(ys), e - Ts > 24 ? (e < Infinity && (ys = setTimeout(Ps, Math.ceil(e - Ds.now() - Es) + 1)), bs &&= clearInterval(bs)) : (bs ||= (ws = Ds.now(), setInterval(Fs, xs)), vs = 1, Os(Ps)));
+}
+function Rs(e, t, n) {
+	var r = new js();
 	return t = t == null ? 0 : +t, r.restart((n) => {
 		r.stop(), e(n + t);
 	}, t, n), r;
 }
 // node_modules/d3-ease/dist/d3-ease.mjs
-function Is(e) {
+function zs(e) {
 	return ((e *= 2) <= 1 ? e * e * e : (e -= 2) * e * e + 2) / 2;
 }
-var Ls = 3;
+var Bs = 3;
 (function e(t) {
 	t = +t;
 	function n(e) {
 		return e ** +t;
 	}
 	return n.exponent = e, n;
-})(Ls), (function e(t) {
+})(Bs), (function e(t) {
 	t = +t;
 	function n(e) {
 		return 1 - (1 - e) ** t;
 	}
 	return n.exponent = e, n;
-})(Ls), (function e(t) {
+})(Bs), (function e(t) {
 	t = +t;
 	function n(e) {
 		return ((e *= 2) <= 1 ? e ** +t : 2 - (2 - e) ** t) / 2;
 	}
 	return n.exponent = e, n;
-})(Ls);
-function Rs(e) {
+})(Bs);
+function Vs(e) {
 	return (2 ** (-10 * e) - .0009765625) * 1.0009775171065494;
 }
-var zs = 4 / 11;
-1 / zs / zs;
-var Bs = 1.70158;
+var Hs = 4 / 11;
+1 / Hs / Hs;
+var Us = 1.70158;
 (function e(t) {
 	t = +t;
 	function n(e) {
 		return (e = +e) * e * (t * (e - 1) + e);
 	}
 	return n.overshoot = e, n;
-})(Bs), (function e(t) {
+})(Us), (function e(t) {
 	t = +t;
 	function n(e) {
 		return --e * e * ((e + 1) * t + e) + 1;
 	}
 	return n.overshoot = e, n;
-})(Bs), (function e(t) {
+})(Us), (function e(t) {
 	t = +t;
 	function n(e) {
 		return ((e *= 2) < 1 ? e * e * ((t + 1) * e - t) : (e -= 2) * e * ((t + 1) * e + t) + 2) / 2;
 	}
 	return n.overshoot = e, n;
-})(Bs);
-var Vs = 2 * Math.PI, Hs = 1, Us = .3;
+})(Us);
+var Ws = 2 * Math.PI, Gs = 1, Ks = .3;
 (function e(t, n) {
-	var r = Math.asin(1 / (t = Math.max(1, t))) * (n /= Vs);
+	var r = Math.asin(1 / (t = Math.max(1, t))) * (n /= Ws);
 	function i(e) {
-		return t * Rs(- --e) * Math.sin((r - e) / n);
+		return t * Vs(- --e) * Math.sin((r - e) / n);
 	}
 	return i.amplitude = function(t) {
-		return e(t, n * Vs);
+		return e(t, n * Ws);
 	}, i.period = function(n) {
 		return e(t, n);
 	}, i;
-})(Hs, Us), (function e(t, n) {
-	var r = Math.asin(1 / (t = Math.max(1, t))) * (n /= Vs);
+})(Gs, Ks), (function e(t, n) {
+	var r = Math.asin(1 / (t = Math.max(1, t))) * (n /= Ws);
 	function i(e) {
-		return 1 - t * Rs(e = +e) * Math.sin((e + r) / n);
+		return 1 - t * Vs(e = +e) * Math.sin((e + r) / n);
 	}
 	return i.amplitude = function(t) {
-		return e(t, n * Vs);
+		return e(t, n * Ws);
 	}, i.period = function(n) {
 		return e(t, n);
 	}, i;
-})(Hs, Us), (function e(t, n) {
-	var r = Math.asin(1 / (t = Math.max(1, t))) * (n /= Vs);
+})(Gs, Ks), (function e(t, n) {
+	var r = Math.asin(1 / (t = Math.max(1, t))) * (n /= Ws);
 	function i(e) {
-		return ((e = e * 2 - 1) < 0 ? t * Rs(-e) * Math.sin((r - e) / n) : 2 - t * Rs(e) * Math.sin((r + e) / n)) / 2;
+		return ((e = e * 2 - 1) < 0 ? t * Vs(-e) * Math.sin((r - e) / n) : 2 - t * Vs(e) * Math.sin((r + e) / n)) / 2;
 	}
 	return i.amplitude = function(t) {
-		return e(t, n * Vs);
+		return e(t, n * Ws);
 	}, i.period = function(n) {
 		return e(t, n);
 	}, i;
-})(Hs, Us);
+})(Gs, Ks);
 // node_modules/d3-transition/dist/d3-transition.mjs
-var Ws = da("start", "end", "cancel", "interrupt"), Gs = [], Ks = 0, qs = 1, Js = 2, Ys = 3, Xs = 4, Zs = 5, Qs = 6;
-function $s(e, t, n, r, i, a) {
+var qs = ha("start", "end", "cancel", "interrupt"), Js = [], Ys = 0, Xs = 1, Zs = 2, Qs = 3, $s = 4, ec = 5, tc = 6;
+function nc(e, t, n, r, i, a) {
 	var o = e.__transition;
 	if (!o) e.__transition = {};
 	else if (n in o) return;
-	tc(e, n, {
+	ic(e, n, {
 		name: t,
 		index: r,
 		group: i,
-		on: Ws,
-		tween: Gs,
+		on: qs,
+		tween: Js,
 		time: a.time,
 		delay: a.delay,
 		duration: a.duration,
 		ease: a.ease,
 		timer: null,
-		state: Ks
+		state: Ys
 	});
 }
-function ec(e, t) {
-	var n = $(e, t);
-	if (n.state > Ks) throw Error("too late; already scheduled");
+function rc(e, t) {
+	var n = Q(e, t);
+	if (n.state > Ys) throw Error("too late; already scheduled");
+	return n;
+}
+function Z(e, t) {
+	var n = Q(e, t);
+	if (n.state > Qs) throw Error("too late; already running");
 	return n;
 }
 function Q(e, t) {
-	var n = $(e, t);
-	if (n.state > Ys) throw Error("too late; already running");
-	return n;
-}
-function $(e, t) {
 	var n = e.__transition;
 	if (!n || !(n = n[t])) throw Error("transition not found");
 	return n;
 }
-function tc(e, t, n) {
+function ic(e, t, n) {
 	var r = e.__transition, i;
-	r[t] = n, n.timer = ks(a, 0, n.time);
+	r[t] = n, n.timer = Ms(a, 0, n.time);
 	function a(e) {
-		n.state = qs, n.timer.restart(o, n.delay, n.time), n.delay <= e && o(e - n.delay);
+		n.state = Xs, n.timer.restart(o, n.delay, n.time), n.delay <= e && o(e - n.delay);
 	}
 	function o(a) {
 		var l, u, d, f;
-		if (n.state !== qs) return c();
+		if (n.state !== Xs) return c();
 		for (l in r) if (f = r[l], f.name === n.name) {
-			if (f.state === Ys) return Fs(o);
-			f.state === Xs ? (f.state = Qs, f.timer.stop(), f.on.call("interrupt", e, e.__data__, f.index, f.group), delete r[l]) : +l < t && (f.state = Qs, f.timer.stop(), f.on.call("cancel", e, e.__data__, f.index, f.group), delete r[l]);
+			if (f.state === Qs) return Rs(o);
+			f.state === $s ? (f.state = tc, f.timer.stop(), f.on.call("interrupt", e, e.__data__, f.index, f.group), delete r[l]) : +l < t && (f.state = tc, f.timer.stop(), f.on.call("cancel", e, e.__data__, f.index, f.group), delete r[l]);
 		}
-		if (Fs(function() {
-			n.state === Ys && (n.state = Xs, n.timer.restart(s, n.delay, n.time), s(a));
-		}), n.state = Js, n.on.call("start", e, e.__data__, n.index, n.group), n.state === Js) {
-			for (n.state = Ys, i = Array(d = n.tween.length), l = 0, u = -1; l < d; ++l) (f = n.tween[l].value.call(e, e.__data__, n.index, n.group)) && (i[++u] = f);
+		if (Rs(function() {
+			n.state === Qs && (n.state = $s, n.timer.restart(s, n.delay, n.time), s(a));
+		}), n.state = Zs, n.on.call("start", e, e.__data__, n.index, n.group), n.state === Zs) {
+			for (n.state = Qs, i = Array(d = n.tween.length), l = 0, u = -1; l < d; ++l) (f = n.tween[l].value.call(e, e.__data__, n.index, n.group)) && (i[++u] = f);
 			i.length = u + 1;
 		}
 	}
 	function s(t) {
-		for (var r = t < n.duration ? n.ease.call(null, t / n.duration) : (n.timer.restart(c), n.state = Zs, 1), a = -1, o = i.length; ++a < o;) i[a].call(e, r);
-		n.state === Zs && (n.on.call("end", e, e.__data__, n.index, n.group), c());
+		for (var r = t < n.duration ? n.ease.call(null, t / n.duration) : (n.timer.restart(c), n.state = ec, 1), a = -1, o = i.length; ++a < o;) i[a].call(e, r);
+		n.state === ec && (n.on.call("end", e, e.__data__, n.index, n.group), c());
 	}
 	function c() {
-		for (var i in n.state = Qs, n.timer.stop(), delete r[t], r) return;
+		for (var i in n.state = tc, n.timer.stop(), delete r[t], r) return;
 		delete e.__transition;
 	}
 }
-function nc(e, t) {
+function ac(e, t) {
 	var n = e.__transition, r, i, a = !0, o;
 	if (n) {
-		for (o in t = t == null ? null : t + "", n) (r = n[o]).name === t ? (i = r.state > Js && r.state < Zs, r.state = Qs, r.timer.stop(), r.on.call(i ? "interrupt" : "cancel", e, e.__data__, r.index, r.group), delete n[o]) : a = !1;
+		for (o in t = t == null ? null : t + "", n) (r = n[o]).name === t ? (i = r.state > Zs && r.state < ec, r.state = tc, r.timer.stop(), r.on.call(i ? "interrupt" : "cancel", e, e.__data__, r.index, r.group), delete n[o]) : a = !1;
 		a && delete e.__transition;
 	}
 }
-function rc(e) {
+function oc(e) {
 	return this.each(function() {
-		nc(this, e);
+		ac(this, e);
 	});
 }
-function ic(e, t) {
+function sc(e, t) {
 	var n, r;
 	return function() {
-		var i = Q(this, e), a = i.tween;
+		var i = Z(this, e), a = i.tween;
 		if (a !== n) {
 			r = n = a;
 			for (var o = 0, s = r.length; o < s; ++o) if (r[o].name === t) {
@@ -3982,11 +3997,11 @@ function ic(e, t) {
 		i.tween = r;
 	};
 }
-function ac(e, t, n) {
+function cc(e, t, n) {
 	var r, i;
 	if (typeof n != "function") throw Error();
 	return function() {
-		var a = Q(this, e), o = a.tween;
+		var a = Z(this, e), o = a.tween;
 		if (o !== r) {
 			i = (r = o).slice();
 			for (var s = {
@@ -4001,384 +4016,384 @@ function ac(e, t, n) {
 		a.tween = i;
 	};
 }
-function oc(e, t) {
+function lc(e, t) {
 	var n = this._id;
 	if (e += "", arguments.length < 2) {
-		for (var r = $(this.node(), n).tween, i = 0, a = r.length, o; i < a; ++i) if ((o = r[i]).name === e) return o.value;
+		for (var r = Q(this.node(), n).tween, i = 0, a = r.length, o; i < a; ++i) if ((o = r[i]).name === e) return o.value;
 		return null;
 	}
-	return this.each((t == null ? ic : ac)(n, e, t));
+	return this.each((t == null ? sc : cc)(n, e, t));
 }
-function sc(e, t, n) {
+function uc(e, t, n) {
 	var r = e._id;
 	return e.each(function() {
-		var e = Q(this, r);
+		var e = Z(this, r);
 		(e.value ||= {})[t] = n.apply(this, arguments);
 	}), function(e) {
-		return $(e, r).value[t];
+		return Q(e, r).value[t];
 	};
 }
-function cc(e, t) {
+function dc(e, t) {
 	var n;
-	return (typeof t == "number" ? Z : t instanceof Ba ? Bo : (n = Ba(t)) ? (t = n, Bo) : Xo)(e, t);
+	return (typeof t == "number" ? X : t instanceof Wa ? Uo : (n = Wa(t)) ? (t = n, Uo) : $o)(e, t);
 }
-function lc(e) {
+function fc(e) {
 	return function() {
 		this.removeAttribute(e);
 	};
 }
-function uc(e) {
+function pc(e) {
 	return function() {
 		this.removeAttributeNS(e.space, e.local);
 	};
 }
-function dc(e, t, n) {
+function mc(e, t, n) {
 	var r, i = n + "", a;
 	return function() {
 		var o = this.getAttribute(e);
 		return o === i ? null : o === r ? a : a = t(r = o, n);
 	};
 }
-function fc(e, t, n) {
+function hc(e, t, n) {
 	var r, i = n + "", a;
 	return function() {
 		var o = this.getAttributeNS(e.space, e.local);
 		return o === i ? null : o === r ? a : a = t(r = o, n);
 	};
 }
-function pc(e, t, n) {
+function gc(e, t, n) {
 	var r, i, a;
 	return function() {
 		var o, s = n(this), c;
 		return s == null ? void this.removeAttribute(e) : (o = this.getAttribute(e), c = s + "", o === c ? null : o === r && c === i ? a : (i = c, a = t(r = o, s)));
 	};
 }
-function mc(e, t, n) {
+function _c(e, t, n) {
 	var r, i, a;
 	return function() {
 		var o, s = n(this), c;
 		return s == null ? void this.removeAttributeNS(e.space, e.local) : (o = this.getAttributeNS(e.space, e.local), c = s + "", o === c ? null : o === r && c === i ? a : (i = c, a = t(r = o, s)));
 	};
 }
-function hc(e, t) {
-	var n = cr(e), r = n === "transform" ? os : cc;
-	return this.attrTween(e, typeof t == "function" ? (n.local ? mc : pc)(n, r, sc(this, "attr." + e, t)) : t == null ? (n.local ? uc : lc)(n) : (n.local ? fc : dc)(n, r, t));
+function vc(e, t) {
+	var n = fr(e), r = n === "transform" ? ls : dc;
+	return this.attrTween(e, typeof t == "function" ? (n.local ? _c : gc)(n, r, uc(this, "attr." + e, t)) : t == null ? (n.local ? pc : fc)(n) : (n.local ? hc : mc)(n, r, t));
 }
-function gc(e, t) {
+function yc(e, t) {
 	return function(n) {
 		this.setAttribute(e, t.call(this, n));
 	};
 }
-function _c(e, t) {
+function bc(e, t) {
 	return function(n) {
 		this.setAttributeNS(e.space, e.local, t.call(this, n));
 	};
 }
-function vc(e, t) {
+function xc(e, t) {
 	var n, r;
 	function i() {
 		var i = t.apply(this, arguments);
-		return i !== r && (n = (r = i) && _c(e, i)), n;
+		return i !== r && (n = (r = i) && bc(e, i)), n;
 	}
 	return i._value = t, i;
 }
-function yc(e, t) {
+function Sc(e, t) {
 	var n, r;
 	function i() {
 		var i = t.apply(this, arguments);
-		return i !== r && (n = (r = i) && gc(e, i)), n;
+		return i !== r && (n = (r = i) && yc(e, i)), n;
 	}
 	return i._value = t, i;
 }
-function bc(e, t) {
+function Cc(e, t) {
 	var n = "attr." + e;
 	if (arguments.length < 2) return (n = this.tween(n)) && n._value;
 	if (t == null) return this.tween(n, null);
 	if (typeof t != "function") throw Error();
-	var r = cr(e);
-	return this.tween(n, (r.local ? vc : yc)(r, t));
-}
-function xc(e, t) {
-	return function() {
-		ec(this, e).delay = +t.apply(this, arguments);
-	};
-}
-function Sc(e, t) {
-	return t = +t, function() {
-		ec(this, e).delay = t;
-	};
-}
-function Cc(e) {
-	var t = this._id;
-	return arguments.length ? this.each((typeof e == "function" ? xc : Sc)(t, e)) : $(this.node(), t).delay;
+	var r = fr(e);
+	return this.tween(n, (r.local ? xc : Sc)(r, t));
 }
 function wc(e, t) {
 	return function() {
-		Q(this, e).duration = +t.apply(this, arguments);
+		rc(this, e).delay = +t.apply(this, arguments);
 	};
 }
 function Tc(e, t) {
 	return t = +t, function() {
-		Q(this, e).duration = t;
+		rc(this, e).delay = t;
 	};
 }
 function Ec(e) {
 	var t = this._id;
-	return arguments.length ? this.each((typeof e == "function" ? wc : Tc)(t, e)) : $(this.node(), t).duration;
+	return arguments.length ? this.each((typeof e == "function" ? wc : Tc)(t, e)) : Q(this.node(), t).delay;
 }
 function Dc(e, t) {
-	if (typeof t != "function") throw Error();
 	return function() {
-		Q(this, e).ease = t;
+		Z(this, e).duration = +t.apply(this, arguments);
 	};
 }
-function Oc(e) {
-	var t = this._id;
-	return arguments.length ? this.each(Dc(t, e)) : $(this.node(), t).ease;
+function Oc(e, t) {
+	return t = +t, function() {
+		Z(this, e).duration = t;
+	};
 }
-function kc(e, t) {
+function kc(e) {
+	var t = this._id;
+	return arguments.length ? this.each((typeof e == "function" ? Dc : Oc)(t, e)) : Q(this.node(), t).duration;
+}
+function Ac(e, t) {
+	if (typeof t != "function") throw Error();
+	return function() {
+		Z(this, e).ease = t;
+	};
+}
+function jc(e) {
+	var t = this._id;
+	return arguments.length ? this.each(Ac(t, e)) : Q(this.node(), t).ease;
+}
+function Mc(e, t) {
 	return function() {
 		var n = t.apply(this, arguments);
 		if (typeof n != "function") throw Error();
-		Q(this, e).ease = n;
+		Z(this, e).ease = n;
 	};
 }
-function Ac(e) {
+function Nc(e) {
 	if (typeof e != "function") throw Error();
-	return this.each(kc(this._id, e));
+	return this.each(Mc(this._id, e));
 }
-function jc(e) {
-	typeof e != "function" && (e = br(e));
+function Pc(e) {
+	typeof e != "function" && (e = wr(e));
 	for (var t = this._groups, n = t.length, r = Array(n), i = 0; i < n; ++i) for (var a = t[i], o = a.length, s = r[i] = [], c, l = 0; l < o; ++l) (c = a[l]) && e.call(c, c.__data__, l, a) && s.push(c);
-	return new ol(r, this._parents, this._name, this._id);
+	return new $(r, this._parents, this._name, this._id);
 }
-function Mc(e) {
+function Fc(e) {
 	if (e._id !== this._id) throw Error();
 	for (var t = this._groups, n = e._groups, r = t.length, i = n.length, a = Math.min(r, i), o = Array(r), s = 0; s < a; ++s) for (var c = t[s], l = n[s], u = c.length, d = o[s] = Array(u), f, p = 0; p < u; ++p) (f = c[p] || l[p]) && (d[p] = f);
 	for (; s < r; ++s) o[s] = t[s];
-	return new ol(o, this._parents, this._name, this._id);
+	return new $(o, this._parents, this._name, this._id);
 }
-function Nc(e) {
+function Ic(e) {
 	return (e + "").trim().split(/^|\s+/).every(function(e) {
 		var t = e.indexOf(".");
 		return t >= 0 && (e = e.slice(0, t)), !e || e === "start";
 	});
 }
-function Pc(e, t, n) {
-	var r, i, a = Nc(t) ? ec : Q;
+function Lc(e, t, n) {
+	var r, i, a = Ic(t) ? rc : Z;
 	return function() {
 		var o = a(this, e), s = o.on;
 		s !== r && (i = (r = s).copy()).on(t, n), o.on = i;
 	};
 }
-function Fc(e, t) {
+function Rc(e, t) {
 	var n = this._id;
-	return arguments.length < 2 ? $(this.node(), n).on.on(e) : this.each(Pc(n, e, t));
+	return arguments.length < 2 ? Q(this.node(), n).on.on(e) : this.each(Lc(n, e, t));
 }
-function Ic(e) {
+function zc(e) {
 	return function() {
 		var t = this.parentNode;
 		for (var n in this.__transition) if (+n !== e) return;
 		t && t.removeChild(this);
 	};
 }
-function Lc() {
-	return this.on("end.remove", Ic(this._id));
+function Bc() {
+	return this.on("end.remove", zc(this._id));
 }
-function Rc(e) {
-	var t = this._name, n = this._id;
-	typeof e != "function" && (e = pr(e));
-	for (var r = this._groups, i = r.length, a = Array(i), o = 0; o < i; ++o) for (var s = r[o], c = s.length, l = a[o] = Array(c), u, d, f = 0; f < c; ++f) (u = s[f]) && (d = e.call(u, u.__data__, f, s)) && ("__data__" in u && (d.__data__ = u.__data__), l[f] = d, $s(l[f], t, n, f, l, $(u, n)));
-	return new ol(a, this._parents, t, n);
-}
-function zc(e) {
+function Vc(e) {
 	var t = this._name, n = this._id;
 	typeof e != "function" && (e = _r(e));
+	for (var r = this._groups, i = r.length, a = Array(i), o = 0; o < i; ++o) for (var s = r[o], c = s.length, l = a[o] = Array(c), u, d, f = 0; f < c; ++f) (u = s[f]) && (d = e.call(u, u.__data__, f, s)) && ("__data__" in u && (d.__data__ = u.__data__), l[f] = d, nc(l[f], t, n, f, l, Q(u, n)));
+	return new $(a, this._parents, t, n);
+}
+function Hc(e) {
+	var t = this._name, n = this._id;
+	typeof e != "function" && (e = xr(e));
 	for (var r = this._groups, i = r.length, a = [], o = [], s = 0; s < i; ++s) for (var c = r[s], l = c.length, u, d = 0; d < l; ++d) if (u = c[d]) {
-		for (var f = e.call(u, u.__data__, d, c), p, m = $(u, n), h = 0, g = f.length; h < g; ++h) (p = f[h]) && $s(p, t, n, h, f, m);
+		for (var f = e.call(u, u.__data__, d, c), p, m = Q(u, n), h = 0, g = f.length; h < g; ++h) (p = f[h]) && nc(p, t, n, h, f, m);
 		a.push(f), o.push(u);
 	}
-	return new ol(a, o, t, n);
+	return new $(a, o, t, n);
 }
-var Bc = na.prototype.constructor;
-function Vc() {
-	return new Bc(this._groups, this._parents);
+var Uc = oa.prototype.constructor;
+function Wc() {
+	return new Uc(this._groups, this._parents);
 }
-function Hc(e, t) {
+function Gc(e, t) {
 	var n, r, i;
 	return function() {
-		var a = ui(this, e), o = (this.style.removeProperty(e), ui(this, e));
+		var a = mi(this, e), o = (this.style.removeProperty(e), mi(this, e));
 		return a === o ? null : a === n && o === r ? i : i = t(n = a, r = o);
 	};
 }
-function Uc(e) {
+function Kc(e) {
 	return function() {
 		this.style.removeProperty(e);
 	};
 }
-function Wc(e, t, n) {
+function qc(e, t, n) {
 	var r, i = n + "", a;
 	return function() {
-		var o = ui(this, e);
+		var o = mi(this, e);
 		return o === i ? null : o === r ? a : a = t(r = o, n);
 	};
 }
-function Gc(e, t, n) {
+function Jc(e, t, n) {
 	var r, i, a;
 	return function() {
-		var o = ui(this, e), s = n(this), c = s + "";
-		return s ?? (c = s = (this.style.removeProperty(e), ui(this, e))), o === c ? null : o === r && c === i ? a : (i = c, a = t(r = o, s));
+		var o = mi(this, e), s = n(this), c = s + "";
+		return s ?? (c = s = (this.style.removeProperty(e), mi(this, e))), o === c ? null : o === r && c === i ? a : (i = c, a = t(r = o, s));
 	};
 }
-function Kc(e, t) {
+function Yc(e, t) {
 	var n, r, i, a = "style." + t, o = "end." + a, s;
 	return function() {
-		var c = Q(this, e), l = c.on, u = c.value[a] == null ? s ||= Uc(t) : void 0;
+		var c = Z(this, e), l = c.on, u = c.value[a] == null ? s ||= Kc(t) : void 0;
 		(l !== n || i !== u) && (r = (n = l).copy()).on(o, i = u), c.on = r;
 	};
 }
-function qc(e, t, n) {
-	var r = (e += "") == "transform" ? as : cc;
-	return t == null ? this.styleTween(e, Hc(e, r)).on("end.style." + e, Uc(e)) : typeof t == "function" ? this.styleTween(e, Gc(e, r, sc(this, "style." + e, t))).each(Kc(this._id, e)) : this.styleTween(e, Wc(e, r, t), n).on("end.style." + e, null);
+function Xc(e, t, n) {
+	var r = (e += "") == "transform" ? cs : dc;
+	return t == null ? this.styleTween(e, Gc(e, r)).on("end.style." + e, Kc(e)) : typeof t == "function" ? this.styleTween(e, Jc(e, r, uc(this, "style." + e, t))).each(Yc(this._id, e)) : this.styleTween(e, qc(e, r, t), n).on("end.style." + e, null);
 }
-function Jc(e, t, n) {
+function Zc(e, t, n) {
 	return function(r) {
 		this.style.setProperty(e, t.call(this, r), n);
 	};
 }
-function Yc(e, t, n) {
+function Qc(e, t, n) {
 	var r, i;
 	function a() {
 		var a = t.apply(this, arguments);
-		return a !== i && (r = (i = a) && Jc(e, a, n)), r;
+		return a !== i && (r = (i = a) && Zc(e, a, n)), r;
 	}
 	return a._value = t, a;
 }
-function Xc(e, t, n) {
+function $c(e, t, n) {
 	var r = "style." + (e += "");
 	if (arguments.length < 2) return (r = this.tween(r)) && r._value;
 	if (t == null) return this.tween(r, null);
 	if (typeof t != "function") throw Error();
-	return this.tween(r, Yc(e, t, n ?? ""));
+	return this.tween(r, Qc(e, t, n ?? ""));
 }
-function Zc(e) {
+function el(e) {
 	return function() {
 		this.textContent = e;
 	};
 }
-function Qc(e) {
+function tl(e) {
 	return function() {
 		var t = e(this);
 		this.textContent = t ?? "";
 	};
 }
-function $c(e) {
-	return this.tween("text", typeof e == "function" ? Qc(sc(this, "text", e)) : Zc(e == null ? "" : e + ""));
+function nl(e) {
+	return this.tween("text", typeof e == "function" ? tl(uc(this, "text", e)) : el(e == null ? "" : e + ""));
 }
-function el(e) {
+function rl(e) {
 	return function(t) {
 		this.textContent = e.call(this, t);
 	};
 }
-function tl(e) {
+function il(e) {
 	var t, n;
 	function r() {
 		var r = e.apply(this, arguments);
-		return r !== n && (t = (n = r) && el(r)), t;
+		return r !== n && (t = (n = r) && rl(r)), t;
 	}
 	return r._value = e, r;
 }
-function nl(e) {
+function al(e) {
 	var t = "text";
 	if (arguments.length < 1) return (t = this.tween(t)) && t._value;
 	if (e == null) return this.tween(t, null);
 	if (typeof e != "function") throw Error();
-	return this.tween(t, tl(e));
+	return this.tween(t, il(e));
 }
-function rl() {
-	for (var e = this._name, t = this._id, n = sl(), r = this._groups, i = r.length, a = 0; a < i; ++a) for (var o = r[a], s = o.length, c, l = 0; l < s; ++l) if (c = o[l]) {
-		var u = $(c, t);
-		$s(c, e, n, l, o, {
+function ol() {
+	for (var e = this._name, t = this._id, n = ll(), r = this._groups, i = r.length, a = 0; a < i; ++a) for (var o = r[a], s = o.length, c, l = 0; l < s; ++l) if (c = o[l]) {
+		var u = Q(c, t);
+		nc(c, e, n, l, o, {
 			time: u.time + u.delay + u.duration,
 			delay: 0,
 			duration: u.duration,
 			ease: u.ease
 		});
 	}
-	return new ol(r, this._parents, e, n);
+	return new $(r, this._parents, e, n);
 }
-function il() {
+function sl() {
 	var e, t, n = this, r = n._id, i = n.size();
 	return new Promise(function(a, o) {
 		var s = { value: o }, c = { value: function() {
 			--i === 0 && a();
 		} };
 		n.each(function() {
-			var n = Q(this, r), i = n.on;
+			var n = Z(this, r), i = n.on;
 			i !== e && (t = (e = i).copy(), t._.cancel.push(s), t._.interrupt.push(s), t._.end.push(c)), n.on = t;
 		}), i === 0 && a();
 	});
 }
-var al = 0;
-function ol(e, t, n, r) {
+var cl = 0;
+function $(e, t, n, r) {
 	this._groups = e, this._parents = t, this._name = n, this._id = r;
 }
-function sl() {
-	return ++al;
+function ll() {
+	return ++cl;
 }
-var cl = na.prototype;
-ol.prototype = {
-	constructor: ol,
-	select: Rc,
-	selectAll: zc,
-	selectChild: cl.selectChild,
-	selectChildren: cl.selectChildren,
-	filter: jc,
-	merge: Mc,
-	selection: Vc,
-	transition: rl,
-	call: cl.call,
-	nodes: cl.nodes,
-	node: cl.node,
-	size: cl.size,
-	empty: cl.empty,
-	each: cl.each,
-	on: Fc,
-	attr: hc,
-	attrTween: bc,
-	style: qc,
-	styleTween: Xc,
-	text: $c,
-	textTween: nl,
-	remove: Lc,
-	tween: oc,
-	delay: Cc,
-	duration: Ec,
-	ease: Oc,
-	easeVarying: Ac,
-	end: il,
-	[Symbol.iterator]: cl[Symbol.iterator]
+var ul = oa.prototype;
+$.prototype = {
+	constructor: $,
+	select: Vc,
+	selectAll: Hc,
+	selectChild: ul.selectChild,
+	selectChildren: ul.selectChildren,
+	filter: Pc,
+	merge: Fc,
+	selection: Wc,
+	transition: ol,
+	call: ul.call,
+	nodes: ul.nodes,
+	node: ul.node,
+	size: ul.size,
+	empty: ul.empty,
+	each: ul.each,
+	on: Rc,
+	attr: vc,
+	attrTween: Cc,
+	style: Xc,
+	styleTween: $c,
+	text: nl,
+	textTween: al,
+	remove: Bc,
+	tween: lc,
+	delay: Ec,
+	duration: kc,
+	ease: jc,
+	easeVarying: Nc,
+	end: sl,
+	[Symbol.iterator]: ul[Symbol.iterator]
 };
-var ll = {
+var dl = {
 	time: null,
 	delay: 0,
 	duration: 250,
-	ease: Is
+	ease: zs
 };
-function ul(e, t) {
+function fl(e, t) {
 	for (var n; !(n = e.__transition) || !(n = n[t]);) if (!(e = e.parentNode)) throw Error(`transition ${t} not found`);
 	return n;
 }
-function dl(e) {
+function pl(e) {
 	var t, n;
-	e instanceof ol ? (t = e._id, e = e._name) : (t = sl(), (n = ll).time = Es(), e = e == null ? null : e + "");
-	for (var r = this._groups, i = r.length, a = 0; a < i; ++a) for (var o = r[a], s = o.length, c, l = 0; l < s; ++l) (c = o[l]) && $s(c, e, t, l, o, n || ul(c, t));
-	return new ol(r, this._parents, e, t);
+	e instanceof $ ? (t = e._id, e = e._name) : (t = ll(), (n = dl).time = ks(), e = e == null ? null : e + "");
+	for (var r = this._groups, i = r.length, a = 0; a < i; ++a) for (var o = r[a], s = o.length, c, l = 0; l < s; ++l) (c = o[l]) && nc(c, e, t, l, o, n || fl(c, t));
+	return new $(r, this._parents, e, t);
 }
-na.prototype.interrupt = rc, na.prototype.transition = dl;
+oa.prototype.interrupt = oc, oa.prototype.transition = pl;
 // node_modules/d3-zoom/dist/d3-zoom.mjs
-var fl = (e) => () => e;
-function pl(e, { sourceEvent: t, target: n, transform: r, dispatch: i }) {
+var ml = (e) => () => e;
+function hl(e, { sourceEvent: t, target: n, transform: r, dispatch: i }) {
 	Object.defineProperties(this, {
 		type: {
 			value: e,
@@ -4403,16 +4418,16 @@ function pl(e, { sourceEvent: t, target: n, transform: r, dispatch: i }) {
 		_: { value: i }
 	});
 }
-function ml(e, t, n) {
+function gl(e, t, n) {
 	this.k = e, this.x = t, this.y = n;
 }
-ml.prototype = {
-	constructor: ml,
+gl.prototype = {
+	constructor: gl,
 	scale: function(e) {
-		return e === 1 ? this : new ml(this.k * e, this.x, this.y);
+		return e === 1 ? this : new gl(this.k * e, this.x, this.y);
 	},
 	translate: function(e, t) {
-		return e === 0 & t === 0 ? this : new ml(this.k, this.x + this.k * e, this.y + this.k * t);
+		return e === 0 & t === 0 ? this : new gl(this.k, this.x + this.k * e, this.y + this.k * t);
 	},
 	apply: function(e) {
 		return [e[0] * this.k + this.x, e[1] * this.k + this.y];
@@ -4442,46 +4457,46 @@ ml.prototype = {
 		return "translate(" + this.x + "," + this.y + ") scale(" + this.k + ")";
 	}
 };
-var hl = new ml(1, 0, 0);
-gl.prototype = ml.prototype;
-function gl(e) {
-	for (; !e.__zoom;) if (!(e = e.parentNode)) return hl;
+var _l = new gl(1, 0, 0);
+vl.prototype = gl.prototype;
+function vl(e) {
+	for (; !e.__zoom;) if (!(e = e.parentNode)) return _l;
 	return e.__zoom;
 }
-function _l(e) {
+function yl(e) {
 	e.stopImmediatePropagation();
 }
-function vl(e) {
+function bl(e) {
 	e.preventDefault(), e.stopImmediatePropagation();
 }
-function yl(e) {
+function xl(e) {
 	return (!e.ctrlKey || e.type === "wheel") && !e.button;
 }
-function bl() {
+function Sl() {
 	var e = this;
 	return e instanceof SVGElement ? (e = e.ownerSVGElement || e, e.hasAttribute("viewBox") ? (e = e.viewBox.baseVal, [[e.x, e.y], [e.x + e.width, e.y + e.height]]) : [[0, 0], [e.width.baseVal.value, e.height.baseVal.value]]) : [[0, 0], [e.clientWidth, e.clientHeight]];
 }
-function xl() {
-	return this.__zoom || hl;
+function Cl() {
+	return this.__zoom || _l;
 }
-function Sl(e) {
+function wl(e) {
 	return -e.deltaY * (e.deltaMode === 1 ? .05 : e.deltaMode ? 1 : .002) * (e.ctrlKey ? 10 : 1);
 }
-function Cl() {
+function Tl() {
 	return navigator.maxTouchPoints || "ontouchstart" in this;
 }
-function wl(e, t, n) {
+function El(e, t, n) {
 	var r = e.invertX(t[0][0]) - n[0][0], i = e.invertX(t[1][0]) - n[1][0], a = e.invertY(t[0][1]) - n[0][1], o = e.invertY(t[1][1]) - n[1][1];
 	return e.translate(i > r ? (r + i) / 2 : Math.min(0, r) || Math.max(0, i), o > a ? (a + o) / 2 : Math.min(0, a) || Math.max(0, o));
 }
-function Tl() {
-	var e = yl, t = bl, n = wl, r = Sl, i = Cl, a = [0, Infinity], o = [[-Infinity, -Infinity], [Infinity, Infinity]], s = 250, c = ds, l = da("start", "zoom", "end"), u, d, f, p = 500, m = 150, h = 0, g = 10;
+function Dl() {
+	var e = xl, t = Sl, n = El, r = wl, i = Tl, a = [0, Infinity], o = [[-Infinity, -Infinity], [Infinity, Infinity]], s = 250, c = ms, l = ha("start", "zoom", "end"), u, d, f, p = 500, m = 150, h = 0, g = 10;
 	function _(e) {
-		e.property("__zoom", xl).on("wheel.zoom", w, { passive: !1 }).on("mousedown.zoom", T).on("dblclick.zoom", E).filter(i).on("touchstart.zoom", D).on("touchmove.zoom", O).on("touchend.zoom touchcancel.zoom", ee).style("-webkit-tap-highlight-color", "rgba(0,0,0,0)");
+		e.property("__zoom", Cl).on("wheel.zoom", w, { passive: !1 }).on("mousedown.zoom", T).on("dblclick.zoom", E).filter(i).on("touchstart.zoom", D).on("touchmove.zoom", O).on("touchend.zoom touchcancel.zoom", ee).style("-webkit-tap-highlight-color", "rgba(0,0,0,0)");
 	}
 	_.transform = function(e, t, n, r) {
 		var i = e.selection ? e.selection() : e;
-		i.property("__zoom", xl), e === i ? i.interrupt().each(function() {
+		i.property("__zoom", Cl), e === i ? i.interrupt().each(function() {
 			S(this, arguments).event(r).start().zoom(null, typeof t == "function" ? t.apply(this, arguments) : t).end();
 		}) : x(e, t, n, r);
 	}, _.scaleBy = function(e, t, n, r) {
@@ -4500,15 +4515,15 @@ function Tl() {
 	}, _.translateTo = function(e, r, i, a, s) {
 		_.transform(e, function() {
 			var e = t.apply(this, arguments), s = this.__zoom, c = a == null ? b(e) : typeof a == "function" ? a.apply(this, arguments) : a;
-			return n(hl.translate(c[0], c[1]).scale(s.k).translate(typeof r == "function" ? -r.apply(this, arguments) : -r, typeof i == "function" ? -i.apply(this, arguments) : -i), e, o);
+			return n(_l.translate(c[0], c[1]).scale(s.k).translate(typeof r == "function" ? -r.apply(this, arguments) : -r, typeof i == "function" ? -i.apply(this, arguments) : -i), e, o);
 		}, a, s);
 	};
 	function v(e, t) {
-		return t = Math.max(a[0], Math.min(a[1], t)), t === e.k ? e : new ml(t, e.x, e.y);
+		return t = Math.max(a[0], Math.min(a[1], t)), t === e.k ? e : new gl(t, e.x, e.y);
 	}
 	function y(e, t, n) {
 		var r = t[0] - n[0] * e.k, i = t[1] - n[1] * e.k;
-		return r === e.x && i === e.y ? e : new ml(e.k, r, i);
+		return r === e.x && i === e.y ? e : new gl(e.k, r, i);
 	}
 	function b(e) {
 		return [(+e[0][0] + +e[1][0]) / 2, (+e[0][1] + +e[1][1]) / 2];
@@ -4524,7 +4539,7 @@ function Tl() {
 				if (e === 1) e = f;
 				else {
 					var t = p(e), n = u / t[2];
-					e = new ml(n, l[0] - t[0] * n, l[1] - t[1] * n);
+					e = new gl(n, l[0] - t[0] * n, l[1] - t[1] * n);
 				}
 				o.zoom(null, e);
 			};
@@ -4550,8 +4565,8 @@ function Tl() {
 			return --this.active === 0 && (delete this.that.__zooming, this.emit("end")), this;
 		},
 		emit: function(e) {
-			var t = ia(this.that).datum();
-			l.call(e, this.that, new pl(e, {
+			var t = ca(this.that).datum();
+			l.call(e, this.that, new hl(e, {
 				sourceEvent: this.sourceEvent,
 				target: _,
 				transform: this.that.__zoom,
@@ -4561,53 +4576,53 @@ function Tl() {
 	};
 	function w(t, ...i) {
 		if (!e.apply(this, arguments)) return;
-		var s = S(this, i).event(t), c = this.__zoom, l = Math.max(a[0], Math.min(a[1], c.k * 2 ** r.apply(this, arguments))), u = la(t);
+		var s = S(this, i).event(t), c = this.__zoom, l = Math.max(a[0], Math.min(a[1], c.k * 2 ** r.apply(this, arguments))), u = pa(t);
 		if (s.wheel) (s.mouse[0][0] !== u[0] || s.mouse[0][1] !== u[1]) && (s.mouse[1] = c.invert(s.mouse[0] = u)), clearTimeout(s.wheel);
 		else if (c.k === l) return;
-		else s.mouse = [u, c.invert(u)], nc(this), s.start();
-		vl(t), s.wheel = setTimeout(d, m), s.zoom("mouse", n(y(v(c, l), s.mouse[0], s.mouse[1]), s.extent, o));
+		else s.mouse = [u, c.invert(u)], ac(this), s.start();
+		bl(t), s.wheel = setTimeout(d, m), s.zoom("mouse", n(y(v(c, l), s.mouse[0], s.mouse[1]), s.extent, o));
 		function d() {
 			s.wheel = null, s.end();
 		}
 	}
 	function T(t, ...r) {
 		if (f || !e.apply(this, arguments)) return;
-		var i = t.currentTarget, a = S(this, r, !0).event(t), s = ia(t.view).on("mousemove.zoom", d, !0).on("mouseup.zoom", p, !0), c = la(t, i), l = t.clientX, u = t.clientY;
-		va(t.view), _l(t), a.mouse = [c, this.__zoom.invert(c)], nc(this), a.start();
+		var i = t.currentTarget, a = S(this, r, !0).event(t), s = ca(t.view).on("mousemove.zoom", d, !0).on("mouseup.zoom", p, !0), c = pa(t, i), l = t.clientX, u = t.clientY;
+		Sa(t.view), yl(t), a.mouse = [c, this.__zoom.invert(c)], ac(this), a.start();
 		function d(e) {
-			if (vl(e), !a.moved) {
+			if (bl(e), !a.moved) {
 				var t = e.clientX - l, r = e.clientY - u;
 				a.moved = t * t + r * r > h;
 			}
-			a.event(e).zoom("mouse", n(y(a.that.__zoom, a.mouse[0] = la(e, i), a.mouse[1]), a.extent, o));
+			a.event(e).zoom("mouse", n(y(a.that.__zoom, a.mouse[0] = pa(e, i), a.mouse[1]), a.extent, o));
 		}
 		function p(e) {
-			s.on("mousemove.zoom mouseup.zoom", null), ya(e.view, a.moved), vl(e), a.event(e).end();
+			s.on("mousemove.zoom mouseup.zoom", null), Ca(e.view, a.moved), bl(e), a.event(e).end();
 		}
 	}
 	function E(r, ...i) {
 		if (e.apply(this, arguments)) {
-			var a = this.__zoom, c = la(r.changedTouches ? r.changedTouches[0] : r, this), l = a.invert(c), u = a.k * (r.shiftKey ? .5 : 2), d = n(y(v(a, u), c, l), t.apply(this, i), o);
-			vl(r), s > 0 ? ia(this).transition().duration(s).call(x, d, c, r) : ia(this).call(_.transform, d, c, r);
+			var a = this.__zoom, c = pa(r.changedTouches ? r.changedTouches[0] : r, this), l = a.invert(c), u = a.k * (r.shiftKey ? .5 : 2), d = n(y(v(a, u), c, l), t.apply(this, i), o);
+			bl(r), s > 0 ? ca(this).transition().duration(s).call(x, d, c, r) : ca(this).call(_.transform, d, c, r);
 		}
 	}
 	function D(t, ...n) {
 		if (e.apply(this, arguments)) {
 			var r = t.touches, i = r.length, a = S(this, n, t.changedTouches.length === i).event(t), o, s, c, l;
-			for (_l(t), s = 0; s < i; ++s) c = r[s], l = la(c, this), l = [
+			for (yl(t), s = 0; s < i; ++s) c = r[s], l = pa(c, this), l = [
 				l,
 				this.__zoom.invert(l),
 				c.identifier
 			], a.touch0 ? !a.touch1 && a.touch0[2] !== l[2] && (a.touch1 = l, a.taps = 0) : (a.touch0 = l, o = !0, a.taps = 1 + !!u);
 			u &&= clearTimeout(u), o && (a.taps < 2 && (d = l[0], u = setTimeout(function() {
 				u = null;
-			}, p)), nc(this), a.start());
+			}, p)), ac(this), a.start());
 		}
 	}
 	function O(e, ...t) {
 		if (this.__zooming) {
 			var r = S(this, t).event(e), i = e.changedTouches, a = i.length, s, c, l, u;
-			for (vl(e), s = 0; s < a; ++s) c = i[s], l = la(c, this), r.touch0 && r.touch0[2] === c.identifier ? r.touch0[0] = l : r.touch1 && r.touch1[2] === c.identifier && (r.touch1[0] = l);
+			for (bl(e), s = 0; s < a; ++s) c = i[s], l = pa(c, this), r.touch0 && r.touch0[2] === c.identifier ? r.touch0[0] = l : r.touch1 && r.touch1[2] === c.identifier && (r.touch1[0] = l);
 			if (c = r.that.__zoom, r.touch1) {
 				var d = r.touch0[0], f = r.touch0[1], p = r.touch1[0], m = r.touch1[1], h = (h = p[0] - d[0]) * h + (h = p[1] - d[1]) * h, g = (g = m[0] - f[0]) * g + (g = m[1] - f[1]) * g;
 				c = v(c, Math.sqrt(h / g)), l = [(d[0] + p[0]) / 2, (d[1] + p[1]) / 2], u = [(f[0] + m[0]) / 2, (f[1] + m[1]) / 2];
@@ -4619,24 +4634,24 @@ function Tl() {
 	function ee(e, ...t) {
 		if (this.__zooming) {
 			var n = S(this, t).event(e), r = e.changedTouches, i = r.length, a, o;
-			for (_l(e), f && clearTimeout(f), f = setTimeout(function() {
+			for (yl(e), f && clearTimeout(f), f = setTimeout(function() {
 				f = null;
 			}, p), a = 0; a < i; ++a) o = r[a], n.touch0 && n.touch0[2] === o.identifier ? delete n.touch0 : n.touch1 && n.touch1[2] === o.identifier && delete n.touch1;
 			if (n.touch1 && !n.touch0 && (n.touch0 = n.touch1, delete n.touch1), n.touch0) n.touch0[1] = this.__zoom.invert(n.touch0[0]);
-			else if (n.end(), n.taps === 2 && (o = la(o, this), Math.hypot(d[0] - o[0], d[1] - o[1]) < g)) {
-				var s = ia(this).on("dblclick.zoom");
+			else if (n.end(), n.taps === 2 && (o = pa(o, this), Math.hypot(d[0] - o[0], d[1] - o[1]) < g)) {
+				var s = ca(this).on("dblclick.zoom");
 				s && s.apply(this, arguments);
 			}
 		}
 	}
 	return _.wheelDelta = function(e) {
-		return arguments.length ? (r = typeof e == "function" ? e : fl(+e), _) : r;
+		return arguments.length ? (r = typeof e == "function" ? e : ml(+e), _) : r;
 	}, _.filter = function(t) {
-		return arguments.length ? (e = typeof t == "function" ? t : fl(!!t), _) : e;
+		return arguments.length ? (e = typeof t == "function" ? t : ml(!!t), _) : e;
 	}, _.touchable = function(e) {
-		return arguments.length ? (i = typeof e == "function" ? e : fl(!!e), _) : i;
+		return arguments.length ? (i = typeof e == "function" ? e : ml(!!e), _) : i;
 	}, _.extent = function(e) {
-		return arguments.length ? (t = typeof e == "function" ? e : fl([[+e[0][0], +e[0][1]], [+e[1][0], +e[1][1]]]), _) : t;
+		return arguments.length ? (t = typeof e == "function" ? e : ml([[+e[0][0], +e[0][1]], [+e[1][0], +e[1][1]]]), _) : t;
 	}, _.scaleExtent = function(e) {
 		return arguments.length ? (a[0] = +e[0], a[1] = +e[1], _) : [a[0], a[1]];
 	}, _.translateExtent = function(e) {
@@ -4657,7 +4672,7 @@ function Tl() {
 	}, _;
 }
 // src/marks/color.ts
-var El = {
+var Ol = {
 	light: [
 		"#ffffff",
 		"#c3d9ee",
@@ -4672,10 +4687,10 @@ var El = {
 		"#a9a3a8",
 		"#fde67a"
 	]
-}, Dl = 256, Ol = 4;
-function kl(e, t, n) {
-	let r = ms(fs, El[n]), i = new Uint8ClampedArray(Dl * 4), a = [];
-	for (let e = 0; e < Dl; e++) {
+}, kl = 256, Al = 4;
+function jl(e, t, n) {
+	let r = _s(hs, Ol[n]), i = new Uint8ClampedArray(kl * 4), a = [];
+	for (let e = 0; e < kl; e++) {
 		let t = r(e / 255);
 		a.push(t);
 		let [n, o, s] = t.match(/[\d.]+/g).map(Number);
@@ -4689,7 +4704,7 @@ function kl(e, t, n) {
 	let o = e > 0 ? e : 1, s = (e) => {
 		if (!(e > 0)) return 0;
 		let n = Math.min(1, e / o);
-		return t ? Math.max(0, 1 + Math.log10(n) / Ol) : n;
+		return t ? Math.max(0, 1 + Math.log10(n) / Al) : n;
 	};
 	return {
 		most: o,
@@ -4699,7 +4714,7 @@ function kl(e, t, n) {
 		css: (e) => a[Math.round(s(e) * 255)]
 	};
 }
-function Al(e, t) {
+function Ml(e, t) {
 	let n = Math.round(e.place(t) * 255) * 4, r = (e) => e <= 10 ? e / 3294 : ((e / 255 + .055) / 1.055) ** 2.4, [i, a, o] = [
 		0,
 		1,
@@ -4707,7 +4722,7 @@ function Al(e, t) {
 	].map((t) => r(e.table[n + t]));
 	return .2126 * i + .7152 * a + .0722 * o > .18 ? "#000000" : "#ffffff";
 }
-function jl(e, t, n, r) {
+function Nl(e, t, n, r) {
 	let i = new ImageData(n, t), a = new Uint32Array(i.data.buffer), o = new Uint32Array(r.table.buffer);
 	if (r.isLog) for (let t = 0; t < e.length; t++) a[t] = o[Math.round(r.place(e[t]) * 255)];
 	else {
@@ -4717,11 +4732,11 @@ function jl(e, t, n, r) {
 	return i;
 }
 // src/tiles/visible.ts
-function Ml(e, t, n, r) {
+function Pl(e, t, n, r) {
 	let i = Math.max(0, Math.ceil(Math.log2(Math.max(n, r) / 256)));
 	return Math.min(i, Math.max(0, Math.floor(Math.log2(1 / (e * t)))));
 }
-function Nl(e, t, n, r) {
+function Fl(e, t, n, r) {
 	let i = 256 * 2 ** t, a = (t, n, r) => [Math.max(0, Math.floor(-t / e.scale / i)), Math.min(Math.ceil(r / i), Math.ceil((n - t) / e.scale / i))], [o, s] = a(e.top, e.height, n), [c, l] = a(e.left, e.width, r), u = [];
 	for (let e = o; e < s; e++) for (let n = c; n < l; n++) u.push({
 		level: t,
@@ -4731,11 +4746,11 @@ function Nl(e, t, n, r) {
 	let d = [(o + s - 1) / 2, (c + l - 1) / 2], f = ({ y: e, x: t }) => Math.hypot(e - d[0], t - d[1]);
 	return u.sort((e, t) => f(e) - f(t));
 }
-var Pl = ({ level: e, y: t, x: n }) => `${e}/${t}/${n}`, Fl = ({ level: e, y: t, x: n }) => ({
+var Il = ({ level: e, y: t, x: n }) => `${e}/${t}/${n}`, Ll = ({ level: e, y: t, x: n }) => ({
 	level: e + 1,
 	y: t >> 1,
 	x: n >> 1
-}), Il = class {
+}), Rl = class {
 	load;
 	changed;
 	failed;
@@ -4747,14 +4762,14 @@ var Pl = ({ level: e, y: t, x: n }) => `${e}/${t}/${n}`, Fl = ({ level: e, y: t,
 		this.load = e, this.changed = t, this.failed = n, this.most = r;
 	}
 	get(e) {
-		let t = Pl(e), n = this.known.get(t);
+		let t = Il(e), n = this.known.get(t);
 		return n && (this.known.delete(t), this.known.set(t, n)), n;
 	}
 	want(e) {
-		let t = new Set(e.map(Pl));
+		let t = new Set(e.map(Il));
 		for (let [e, n] of this.asked) t.has(e) || (n.abort(), this.asked.delete(e));
 		for (let t of e) {
-			let e = Pl(t);
+			let e = Il(t);
 			if (this.asked.has(e)) continue;
 			let n = this.known.get(e);
 			n?.preview && this.ask(e, n.preview.exact), n || this.ask(e, (e) => this.load(t, e));
@@ -4772,10 +4787,10 @@ var Pl = ({ level: e, y: t, x: n }) => `${e}/${t}/${n}`, Fl = ({ level: e, y: t,
 	}
 	put(e, t) {
 		let n = this.known.get(e);
-		n && (this.bytes -= Ll(n)), this.known.delete(e), this.known.set(e, t), this.bytes += Ll(t);
+		n && (this.bytes -= zl(n)), this.known.delete(e), this.known.set(e, t), this.bytes += zl(t);
 		for (let [e, t] of this.known) {
 			if (this.bytes <= this.most) break;
-			this.known.delete(e), this.bytes -= Ll(t);
+			this.known.delete(e), this.bytes -= zl(t);
 		}
 	}
 	get isWaiting() {
@@ -4785,14 +4800,14 @@ var Pl = ({ level: e, y: t, x: n }) => `${e}/${t}/${n}`, Fl = ({ level: e, y: t,
 		this.want([]), this.known.clear(), this.bytes = 0;
 	}
 };
-function Ll(e) {
+function zl(e) {
 	return e.mean.byteLength + (e.max === e.mean ? 0 : e.max.byteLength);
 }
 // src/views/legend.tsx
-function Rl(e, t) {
-	return [e.isLog ? `≤ ${H(e.most * 1e-4)}` : H(0), `${t ? "≥ " : ""}${H(e.most)}`];
+function Bl(e, t) {
+	return [e.isLog ? `≤ ${B(e.most * 1e-4)}` : B(0), `${t ? "≥ " : ""}${B(e.most)}`];
 }
-function zl({ scale: e, isLong: t = !1 }) {
+function Vl({ scale: e, isLong: t = !1 }) {
 	let n = [
 		0,
 		.25,
@@ -4803,12 +4818,12 @@ function zl({ scale: e, isLong: t = !1 }) {
 		0,
 		1,
 		2
-	].map((n) => e.table[Math.round(t * 255) * 4 + n]).join(" ")})`), [r, i] = Rl(e, t);
-	return /* @__PURE__ */ W("span", {
+	].map((n) => e.table[Math.round(t * 255) * 4 + n]).join(" ")})`), [r, i] = Bl(e, t);
+	return /* @__PURE__ */ H("span", {
 		class: "legend",
 		children: [
 			r,
-			/* @__PURE__ */ W("span", {
+			/* @__PURE__ */ H("span", {
 				class: "ramp",
 				role: "img",
 				"aria-label": `Colours from ${r} to ${i}${e.isLog ? ", logarithmic" : ""}`,
@@ -4818,17 +4833,17 @@ function zl({ scale: e, isLong: t = !1 }) {
 		]
 	});
 }
-function Bl({ model: e, pooled: t, isLong: n }) {
+function Hl({ model: e, pooled: t, isLong: n }) {
 	let { pool: r } = e.store.state.value, i = e.source.progress?.value, a = [e.isPreview.value && "sampled preview", t > 1 && `${r === "max" ? "maximum" : "mean"} of ${t} × ${t}`].filter(Boolean);
-	return /* @__PURE__ */ W("span", {
+	return /* @__PURE__ */ H("span", {
 		class: "legend",
 		children: [
-			/* @__PURE__ */ W(zl, {
+			/* @__PURE__ */ H(Vl, {
 				scale: e.scale(),
 				isLong: n
 			}),
-			/* @__PURE__ */ W("small", { children: a.join(" · ") }),
-			i && /* @__PURE__ */ W("progress", {
+			/* @__PURE__ */ H("small", { children: a.join(" · ") }),
+			i && /* @__PURE__ */ H("progress", {
 				"aria-label": "The exact overview is being computed",
 				max: i.of,
 				value: i.done,
@@ -4838,7 +4853,7 @@ function Bl({ model: e, pooled: t, isLong: n }) {
 	});
 }
 // src/views/matrix.tsx
-var Vl = 64, Hl = 1e6, Ul = class {
+var Ul = 64, Wl = 1e6, Gl = class {
 	canvas;
 	model;
 	rows;
@@ -4847,13 +4862,13 @@ var Vl = 64, Hl = 1e6, Ul = class {
 	cache;
 	images = /* @__PURE__ */ new WeakMap();
 	mosts = /* @__PURE__ */ new WeakMap();
-	transform = hl;
+	transform = _l;
 	labels;
 	frame = 0;
 	constructor(e, t, n, r, i) {
 		this.canvas = e, this.model = t, this.rows = n, this.columns = r, this.pooled = i;
-		let a = gt(() => t.store.lens.value);
-		this.cache = new Il((e, n) => t.source.tile(a, e.level, e.y, e.x, n), () => this.draw(), (e) => {
+		let a = yt(() => t.store.lens.value);
+		this.cache = new Rl((e, n) => t.source.tile(a, e.level, e.y, e.x, n), () => this.draw(), (e) => {
 			t.error.value = e.message;
 		}), this.labels = this.room();
 	}
@@ -4869,7 +4884,7 @@ var Vl = 64, Hl = 1e6, Ul = class {
 	}
 	get fit() {
 		let { clientWidth: e, clientHeight: t } = this.canvas;
-		return Math.min(Vl, (e - this.labels) / this.columns, (t - this.labels) / this.rows);
+		return Math.min(Ul, (e - this.labels) / this.columns, (t - this.labels) / this.rows);
 	}
 	get port() {
 		let { k: e, x: t, y: n } = this.transform, { clientWidth: r, clientHeight: i } = this.canvas;
@@ -4897,14 +4912,14 @@ var Vl = 64, Hl = 1e6, Ul = class {
 	drawNow() {
 		let { canvas: e, model: t } = this, n = window.devicePixelRatio || 1, [r, i] = [e.clientWidth, e.clientHeight];
 		(e.width !== Math.round(r * n) || e.height !== Math.round(i * n)) && (e.width = Math.round(r * n), e.height = Math.round(i * n));
-		let a = e.getContext("2d"), o = getComputedStyle(e), s = t.store.state.peek(), c = gt(() => t.scale()), l = this.port;
+		let a = e.getContext("2d"), o = getComputedStyle(e), s = t.store.state.peek(), c = yt(() => t.scale()), l = this.port;
 		a.setTransform(n, 0, 0, n, 0, 0), a.clearRect(0, 0, r, i), a.imageSmoothingEnabled = !1;
-		let u = Ml(l.scale, n, this.rows, this.columns), d = {
-			level: Ml(0, 1, this.rows, this.columns),
+		let u = Pl(l.scale, n, this.rows, this.columns), d = {
+			level: Pl(0, 1, this.rows, this.columns),
 			y: 0,
 			x: 0
-		}, f = Nl(l, u, this.rows, this.columns);
-		this.cache.want([d, ...f.filter((e) => Pl(e) !== Pl(d))]);
+		}, f = Fl(l, u, this.rows, this.columns);
+		this.cache.want([d, ...f.filter((e) => Il(e) !== Il(d))]);
 		let p = this.mostOf([...f, ...f.some((e) => this.cache.get(e)) ? [] : [d]], s.pool);
 		p !== null && p !== t.most.peek() && (t.most.value = p), a.save(), a.beginPath(), a.rect(this.labels, this.labels, l.width, l.height), a.clip();
 		let m = f.map((e) => this.drawTile(a, e, l, c, s.pool));
@@ -4916,7 +4931,7 @@ var Vl = 64, Hl = 1e6, Ul = class {
 			let e = this.cache.get(i);
 			if (!e) continue;
 			let a = this.mosts.get(e) ?? {};
-			this.mosts.set(e, a), a[t] ??= n ? Wl(e[t]) : e[t].reduce((e, t) => t > e ? t : e, 0), r = Math.max(r ?? 0, a[t]);
+			this.mosts.set(e, a), a[t] ??= n ? Kl(e[t]) : e[t].reduce((e, t) => t > e ? t : e, 0), r = Math.max(r ?? 0, a[t]);
 		}
 		if (!r || !n) return r;
 		let i = 10 ** Math.floor(Math.log10(r)), a = [
@@ -4929,7 +4944,7 @@ var Vl = 64, Hl = 1e6, Ul = class {
 	}
 	drawTile(e, t, n, r, i) {
 		let a = 256 * 2 ** t.level, o = t, s = this.cache.get(o);
-		for (; !s && o.level < 24;) o = Fl(o), s = this.cache.get(o);
+		for (; !s && o.level < 24;) o = Ll(o), s = this.cache.get(o);
 		if (!s) return;
 		let c = this.image(s, r, i), l = o.level - t.level, u = 256 / 2 ** l, d = (t.x - (o.x << l)) * u, f = (t.y - (o.y << l)) * u, p = Math.min(u, s.columns - d), m = Math.min(u, s.rows - f);
 		if (p <= 0 || m <= 0) return s;
@@ -4946,22 +4961,22 @@ var Vl = 64, Hl = 1e6, Ul = class {
 		];
 	}
 	transformFor(e) {
-		if (!e) return hl;
+		if (!e) return _l;
 		let t = this.port.width / e[2];
-		return hl.translate(-e[1] * t, -e[0] * t).scale(t / this.fit);
+		return _l.translate(-e[1] * t, -e[0] * t).scale(t / this.fit);
 	}
 	image(e, t, n) {
 		let r = `${n} ${t.isLog} ${t.most} ${t.table[0]}`, i = this.images.get(e);
 		if (i?.key === r) return i.bitmap;
 		let a = document.createElement("canvas");
-		return a.width = e.columns, a.height = e.rows, a.getContext("2d").putImageData(jl(e[n], e.rows, e.columns, t), 0, 0), this.images.set(e, {
+		return a.width = e.columns, a.height = e.rows, a.getContext("2d").putImageData(Nl(e[n], e.rows, e.columns, t), 0, 0), this.images.set(e, {
 			key: r,
 			bitmap: a
 		}), a;
 	}
 	drawSelection(e, t, n) {
 		let { query: r, key: i } = this.model.store.state.peek(), a = this.model.store.hover.peek(), o = (e, n) => [this.labels + t.left + e * t.scale, (n - e) * t.scale], s = (e, n) => [this.labels + t.top + e * t.scale, (n - e) * t.scale], c = [this.labels + Math.max(0, t.left), Math.min(t.width, t.left + this.columns * t.scale) - Math.max(0, t.left)], l = [this.labels + Math.max(0, t.top), Math.min(t.height, t.top + this.rows * t.scale) - Math.max(0, t.top)];
-		e.lineWidth = 1, e.strokeStyle = n.getPropertyValue("--line"), a.query !== null && Gl(e, c, s(a.query, a.query + 1)), a.key !== null && Gl(e, o(a.key, a.key + 1), l), e.lineWidth = 2, e.strokeStyle = n.getPropertyValue("--query"), r && Gl(e, c, s(...r)), e.strokeStyle = n.getPropertyValue("--key"), i && Gl(e, o(...i), l);
+		e.lineWidth = 1, e.strokeStyle = n.getPropertyValue("--line"), a.query !== null && ql(e, c, s(a.query, a.query + 1)), a.key !== null && ql(e, o(a.key, a.key + 1), l), e.lineWidth = 2, e.strokeStyle = n.getPropertyValue("--query"), r && ql(e, c, s(...r)), e.strokeStyle = n.getPropertyValue("--key"), i && ql(e, o(...i), l);
 	}
 	drawLabels(e, t, n) {
 		let { model: r } = this, i = Math.max(10, Math.min(14, t.scale - 2));
@@ -4974,12 +4989,12 @@ var Vl = 64, Hl = 1e6, Ul = class {
 		e.textAlign = "right";
 		for (let n of f(t.top, t.height, l.length, o, c.query)) {
 			let r = this.labels + t.top + (n + .5) * t.scale;
-			r < this.labels || r > this.labels + t.height || (e.fillStyle = d(n, o, c.query, "--query"), e.fillText(Kl(e, l[n], this.labels), this.labels - 6, r));
+			r < this.labels || r > this.labels + t.height || (e.fillStyle = d(n, o, c.query, "--query"), e.fillText(Jl(e, l[n], this.labels), this.labels - 6, r));
 		}
 		e.textAlign = "left";
 		for (let n of f(t.left, t.width, u.length, s, c.key)) {
 			let r = this.labels + t.left + (n + .5) * t.scale;
-			r < this.labels || r > this.labels + t.width || (e.save(), e.translate(r, this.labels - 6), e.rotate(-Math.PI / 2), e.fillStyle = d(n, s, c.key, "--key"), e.fillText(Kl(e, u[n], this.labels), 0, 0), e.restore());
+			r < this.labels || r > this.labels + t.width || (e.save(), e.translate(r, this.labels - 6), e.rotate(-Math.PI / 2), e.fillStyle = d(n, s, c.key, "--key"), e.fillText(Jl(e, u[n], this.labels), 0, 0), e.restore());
 		}
 	}
 	get sight() {
@@ -4997,8 +5012,8 @@ var Vl = 64, Hl = 1e6, Ul = class {
 		let [m, h] = [e.queryWords.peek(), e.keyWords.peek()], g = Math.max(8, Math.min(14, n.scale - 2)), _ = Math.max(1, Math.ceil((g + 3) / n.scale)), v = r.getPropertyValue("--ink"), y = t.getContext("2d");
 		y.font = `${g}px ${r.fontFamily}`;
 		let b = [];
-		for (let e = Math.ceil(i / _) * _; e < i + a; e += _) b.push(`<text x="${this.labels - 6}" y="${this.labels + n.top + (e + .5) * n.scale}" dy="0.35em" text-anchor="end">${pn(Kl(y, m[e], this.labels))}</text>`);
-		for (let e = Math.ceil(o / _) * _; e < o + s; e += _) b.push(`<text transform="translate(${this.labels + n.left + (e + .5) * n.scale} ${this.labels - 6}) rotate(-90)" dy="0.35em">${pn(Kl(y, h[e], this.labels))}</text>`);
+		for (let e = Math.ceil(i / _) * _; e < i + a; e += _) b.push(`<text x="${this.labels - 6}" y="${this.labels + n.top + (e + .5) * n.scale}" dy="0.35em" text-anchor="end">${_n(Jl(y, m[e], this.labels))}</text>`);
+		for (let e = Math.ceil(o / _) * _; e < o + s; e += _) b.push(`<text transform="translate(${this.labels + n.left + (e + .5) * n.scale} ${this.labels - 6}) rotate(-90)" dy="0.35em">${_n(Jl(y, h[e], this.labels))}</text>`);
 		let x = e.scale(), S = (e) => `rgb(${[
 			0,
 			1,
@@ -5009,16 +5024,16 @@ var Vl = 64, Hl = 1e6, Ul = class {
 			.5,
 			.75,
 			1
-		].map((e) => `<stop offset="${e}" stop-color="${S(e)}"/>`).join(""), [w, T] = Rl(x, this.isLong), E = p + u + 24, D = `<linearGradient id="ramp">${C}</linearGradient><text x="${f}" y="${E}" dy="0.35em" font-size="11">${w}</text><rect x="${f + 60}" y="${E - 5}" width="96" height="10" fill="url(#ramp)" stroke="${r.getPropertyValue("--line")}"/><text x="${f + 164}" y="${E}" dy="0.35em" font-size="11">${T}</text>`, [O, ee] = [Math.max(f + l + 16, 360), E + 16], k = this.pooled.peek(), te = [e.caption.peek(), k > 1 && `${e.store.now.pool === "max" ? "maximum" : "mean"} of ${k} × ${k}`].filter(Boolean).join(" · ");
-		return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 -28 ${O} ${ee + 28}" width="${O}" height="${ee + 28}" font-family="sans-serif" font-size="${g}" fill="${v}"><rect y="-28" width="${O}" height="${ee + 28}" fill="${r.getPropertyValue("--paper")}"/><text x="8" y="-8" font-size="13">${pn(te)}</text><image x="${f}" y="${p}" width="${l}" height="${u}" href="${c.toDataURL()}"/>${b.join("")}${D}</svg>`;
+		].map((e) => `<stop offset="${e}" stop-color="${S(e)}"/>`).join(""), [w, T] = Bl(x, this.isLong), E = p + u + 24, D = `<linearGradient id="ramp">${C}</linearGradient><text x="${f}" y="${E}" dy="0.35em" font-size="11">${w}</text><rect x="${f + 60}" y="${E - 5}" width="96" height="10" fill="url(#ramp)" stroke="${r.getPropertyValue("--line")}"/><text x="${f + 164}" y="${E}" dy="0.35em" font-size="11">${T}</text>`, [O, ee] = [Math.max(f + l + 16, 360), E + 16], te = this.pooled.peek(), ne = [e.caption.peek(), te > 1 && `${e.store.now.pool === "max" ? "maximum" : "mean"} of ${te} × ${te}`].filter(Boolean).join(" · ");
+		return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 -28 ${O} ${ee + 28}" width="${O}" height="${ee + 28}" font-family="sans-serif" font-size="${g}" fill="${v}"><rect y="-28" width="${O}" height="${ee + 28}" fill="${r.getPropertyValue("--paper")}"/><text x="8" y="-8" font-size="13">${_n(ne)}</text><image x="${f}" y="${p}" width="${l}" height="${u}" href="${c.toDataURL()}"/>${b.join("")}${D}</svg>`;
 	}
 	get isLong() {
 		return Math.max(this.rows, this.columns) > 256;
 	}
 	async table() {
 		let { from: e, rows: t, first: n, columns: r } = this.sight;
-		if (t * r > Hl) throw Error(`${t * r} weights are in sight: zoom in to at most ${Hl}`);
-		let [i, a] = [this.model.queryWords.peek(), this.model.keyWords.peek()], o = this.model.store.lens.peek(), s = [[this.model.caption.peek(), ...a.slice(n, n + r)]], c = await rn(this.model.source, o, e, t, n, r);
+		if (t * r > Wl) throw Error(`${t * r} weights are in sight: zoom in to at most ${Wl}`);
+		let [i, a] = [this.model.queryWords.peek(), this.model.keyWords.peek()], o = this.model.store.lens.peek(), s = [[this.model.caption.peek(), ...a.slice(n, n + r)]], c = await cn(this.model.source, o, e, t, n, r);
 		for (let n = 0; n < t; n++) s.push([i[e + n], ...c.subarray(n * r, (n + 1) * r)]);
 		return s;
 	}
@@ -5026,35 +5041,35 @@ var Vl = 64, Hl = 1e6, Ul = class {
 		cancelAnimationFrame(this.frame), this.cache.close();
 	}
 };
-function Wl(e) {
+function Kl(e) {
 	let t = Math.max(1, Math.floor(e.length / 8192)), n = e.filter((e, n) => e > 0 && n % t === 0).sort();
 	return n.length ? n[Math.floor((n.length - 1) * .995)] : 0;
 }
-function Gl(e, [t, n], [r, i]) {
+function ql(e, [t, n], [r, i]) {
 	e.strokeRect(t - .5, r - .5, Math.max(2, n + 1), Math.max(2, i + 1));
 }
-function Kl(e, t, n) {
+function Jl(e, t, n) {
 	if (e.measureText(t.slice(0, 60)).width <= n - 10 && t.length <= 60) return t;
 	let r = [...t.slice(0, 60)];
 	for (; r.length && e.measureText(`${r.join("")}…`).width > n - 10;) r.pop();
 	return `${r.join("")}…`;
 }
-function ql({ model: e }) {
-	let t = P(null), n = V(""), r = V(1), i = it(), [a, o] = [e.queryWords.value.length, e.keyWords.value.length], s = e.store.lens.value;
+function Yl({ model: e }) {
+	let t = at(null), n = z(""), r = z(1), i = st(), [a, o] = [e.queryWords.value.length, e.keyWords.value.length], s = e.store.lens.value;
 	N(() => {
-		let n = t.current, i = new Ul(n, e, a, o, r), { store: s } = e;
+		let n = t.current, i = new Gl(n, e, a, o, r), { store: s } = e;
 		e.kept.value = i;
-		let c = Tl().extent(() => [[0, 0], [n.clientWidth - i.labels, n.clientHeight - i.labels]]).on("zoom", ({ transform: e, sourceEvent: t }) => {
+		let c = Dl().extent(() => [[0, 0], [n.clientWidth - i.labels, n.clientHeight - i.labels]]).on("zoom", ({ transform: e, sourceEvent: t }) => {
 			i.transform = e, i.draw(), t instanceof MouseEvent && m(t);
 		}).on("end", () => {
 			`${i.zoom}` != `${s.now.zoom}` && s.set({ zoom: i.zoom });
-		}), l = () => c.scaleExtent([1, Math.max(1, Vl / i.fit)]).translateExtent([[0, 0], [i.fit * o, i.fit * a]]);
+		}), l = () => c.scaleExtent([1, Math.max(1, Ul / i.fit)]).translateExtent([[0, 0], [i.fit * o, i.fit * a]]);
 		l();
-		let u = ia(n);
+		let u = ca(n);
 		u.call(c).on("dblclick.zoom", null);
-		let d = B(() => {
+		let d = R(() => {
 			s.state.value, s.hover.value, e.ground.value, e.most.value, i.draw();
-		}), f = B(() => {
+		}), f = R(() => {
 			`${i.zoom}` != `${s.zoom.value}` && u.call(c.transform, i.transformFor(s.zoom.value));
 		}), p = new ResizeObserver(() => {
 			l(), u.call(c.transform, i.transformFor(s.now.zoom)), i.draw();
@@ -5085,7 +5100,7 @@ function ql({ model: e }) {
 				"-": 1 / 1.5,
 				0: 0
 			}[e.detail];
-			t === 0 ? u.call(c.transform, hl) : t && u.call(c.scaleBy, t);
+			t === 0 ? u.call(c.transform, _l) : t && u.call(c.scaleBy, t);
 		};
 		return n.addEventListener("pointermove", m), n.addEventListener("pointerleave", h), n.addEventListener("click", g), n.addEventListener("zoom-by", _), () => {
 			d(), f(), p.disconnect(), u.on(".zoom", null), n.removeEventListener("pointermove", m), n.removeEventListener("pointerleave", h), n.removeEventListener("click", g), n.removeEventListener("zoom-by", _), e.kept.value = null, e.isPreview.value = !1, i.close();
@@ -5094,7 +5109,7 @@ function ql({ model: e }) {
 		s,
 		a,
 		o
-	]), N(() => B(() => {
+	]), N(() => R(() => {
 		let { query: t, key: r } = e.store.state.value, i = e.store.hover.value, [a, o] = [i.query ?? t?.[0], i.key ?? r?.[0]];
 		if (a === void 0 || o === void 0) {
 			n.value = "";
@@ -5109,12 +5124,12 @@ function ql({ model: e }) {
 		let [a, o] = [e.queryWords.peek()[t], e.keyWords.peek()[r]];
 		e.source.rows(e.store.lens.peek(), t, t + 1, i).then((e) => {
 			let t = 1 + e.reduce((t, n) => t + Number(n > e[r]), 0);
-			n.value = `${a} → ${o}: ${H(e[r])}, ${t === 1 ? "largest" : `rank ${t}`} of its row`;
+			n.value = `${a} → ${o}: ${B(e[r])}, ${t === 1 ? "largest" : `rank ${t}`} of its row`;
 		}, () => void 0);
 	}
-	return /* @__PURE__ */ W("figure", {
+	return /* @__PURE__ */ H("figure", {
 		class: "matrix",
-		children: [/* @__PURE__ */ W("canvas", {
+		children: [/* @__PURE__ */ H("canvas", {
 			ref: t,
 			tabIndex: 0,
 			role: "grid",
@@ -5122,18 +5137,18 @@ function ql({ model: e }) {
 			"aria-rowcount": a,
 			"aria-colcount": o,
 			"aria-activedescendant": i,
-			children: /* @__PURE__ */ W("div", {
+			children: /* @__PURE__ */ H("div", {
 				role: "row",
-				children: /* @__PURE__ */ W("div", {
+				children: /* @__PURE__ */ H("div", {
 					role: "gridcell",
 					id: i,
 					children: n.value || "no cell is selected"
 				})
 			})
-		}), /* @__PURE__ */ W("figcaption", { children: [/* @__PURE__ */ W("output", {
+		}), /* @__PURE__ */ H("figcaption", { children: [/* @__PURE__ */ H("output", {
 			"aria-live": "polite",
 			children: n.value || "Point at a cell, or use the arrow keys."
-		}), /* @__PURE__ */ W(Bl, {
+		}), /* @__PURE__ */ H(Hl, {
 			model: e,
 			pooled: r.value,
 			isLong: Math.max(a, o) > 256
@@ -5141,7 +5156,7 @@ function ql({ model: e }) {
 	});
 }
 // src/views/overview.tsx
-var Jl = {
+var Xl = {
 	layer: "layer and head",
 	look: "what the selection looks at",
 	entropy: "entropy, focused first",
@@ -5149,7 +5164,7 @@ var Jl = {
 	first: "attention to the first token",
 	previous: "attention to the token before"
 };
-function Yl({ model: e }) {
+function Zl({ model: e }) {
 	let { store: t, source: n } = e, { heads: r, sort: i, sorted: a } = t.state.value, o = i === "look" && !e.looks.value ? "layer" : i, s = e.statistics.value, c = new Map((e.looks.value ?? []).map((e) => [e.head.join("."), e])), l = (e) => {
 		let t = e.join(".");
 		if (o === "look") return c.get(t)?.weight ?? -1;
@@ -5160,35 +5175,35 @@ function Yl({ model: e }) {
 	let f = [...new Set(u.map(([e]) => e))], p = Math.max(...f.map((e) => n.info.layers[e].heads.length)), m = (e) => o === "layer" ? 0 : o === "entropy" ? -l(e) : Math.max(0, l(e)), h = Math.max(1e-9, ...u.map(m)), g = s.values().next().value?.sampled;
 	function _(n, i) {
 		let a = n.join("."), o = r.filter((e) => e.join(".") !== a);
-		i ? o.length < r.length ? t.set({ heads: o.length ? o : r }) : Xl(e, n) && t.set({ heads: [...r, n] }) : t.set({ heads: [n] });
+		i ? o.length < r.length ? t.set({ heads: o.length ? o : r }) : Ql(e, n) && t.set({ heads: [...r, n] }) : t.set({ heads: [n] });
 	}
-	return /* @__PURE__ */ W("nav", {
+	return /* @__PURE__ */ H("nav", {
 		class: "overview",
 		"aria-label": "Heads",
 		children: [
-			/* @__PURE__ */ W("label", {
+			/* @__PURE__ */ H("label", {
 				class: "field",
-				children: ["Heads by", /* @__PURE__ */ W("select", {
+				children: ["Heads by", /* @__PURE__ */ H("select", {
 					value: i,
 					onChange: (e) => t.set({ sort: e.currentTarget.value }),
-					children: Wt.map((e) => /* @__PURE__ */ W("option", {
+					children: Jt.map((e) => /* @__PURE__ */ H("option", {
 						value: e,
-						children: Jl[e]
+						children: Xl[e]
 					}))
 				})]
 			}),
-			o !== "layer" && /* @__PURE__ */ W("label", {
+			o !== "layer" && /* @__PURE__ */ H("label", {
 				class: "field",
-				children: [/* @__PURE__ */ W("input", {
+				children: [/* @__PURE__ */ H("input", {
 					type: "checkbox",
 					checked: a,
 					onChange: (e) => t.set({ sorted: e.currentTarget.checked })
 				}), "in this order"]
 			}),
-			/* @__PURE__ */ W("ol", {
+			/* @__PURE__ */ H("ol", {
 				class: `heads${d ? " is-grid" : ""}`,
 				style: d ? { gridTemplateColumns: `auto repeat(${p}, minmax(0, 1fr))` } : void 0,
-				children: [d && f.map((e, t) => /* @__PURE__ */ W("li", {
+				children: [d && f.map((e, t) => /* @__PURE__ */ H("li", {
 					class: "quiet",
 					"aria-hidden": "true",
 					style: {
@@ -5198,12 +5213,12 @@ function Yl({ model: e }) {
 					children: n.info.layers[e].label
 				})), u.map((t) => {
 					let n = t.join("."), i = r.findIndex((e) => e.join(".") === n);
-					return /* @__PURE__ */ W("li", {
+					return /* @__PURE__ */ H("li", {
 						style: d ? {
 							gridRow: f.indexOf(t[0]) + 1,
 							gridColumn: t[1] + 2
 						} : void 0,
-						children: /* @__PURE__ */ W(Zl, {
+						children: /* @__PURE__ */ H($l, {
 							model: e,
 							head: t,
 							sort: o,
@@ -5217,71 +5232,71 @@ function Yl({ model: e }) {
 					}, n);
 				})]
 			}),
-			/* @__PURE__ */ W("p", {
+			/* @__PURE__ */ H("p", {
 				class: "hint",
 				children: ["Ctrl-click (⌘), or Shift and Enter, for several heads. Thumbnails show the largest weights.", g && g[0] < g[1] && ` They and the numbers of heads are made of ${g[0]} of ${g[1]} rows.`]
 			})
 		]
 	});
 }
-function Xl(e, [t]) {
+function Ql(e, [t]) {
 	let { layers: n } = e.source.info, r = n[e.store.now.heads[0][0]];
 	return n[t].queries === r.queries && n[t].keys === r.keys;
 }
-function Zl({ model: e, head: t, statistics: n, look: r, sort: i, share: a, isShort: o, isChosen: s, onChoose: c }) {
-	let l = U(e.source.info, t), u = e.keyWords.value, d = kl(1, !1, e.ground.value), f = {
+function $l({ model: e, head: t, statistics: n, look: r, sort: i, share: a, isShort: o, isChosen: s, onChoose: c }) {
+	let l = V(e.source.info, t), u = e.keyWords.value, d = jl(1, !1, e.ground.value), f = {
 		layer: null,
-		look: r ? `${u[r.key] ?? ""} ${H(r.weight)}` : null,
+		look: r ? `${u[r.key] ?? ""} ${B(r.weight)}` : null,
 		entropy: n ? `${n.entropy.toFixed(2)} nats` : null,
 		distance: n ? `${n.distance.toFixed(1)} away` : null,
-		first: n ? H(n.first) : null,
-		previous: n ? H(n.previous) : null
-	}, p = n ? `entropy ${n.entropy.toFixed(2)} nats, distance ${n.distance.toFixed(1)}, first token ${H(n.first)}, token before ${H(n.previous)}` + (n.sampled[0] < n.sampled[1] ? `; from ${n.sampled[0]} of ${n.sampled[1]} rows` : "") : "being computed";
-	return /* @__PURE__ */ W("button", {
+		first: n ? B(n.first) : null,
+		previous: n ? B(n.previous) : null
+	}, p = n ? `entropy ${n.entropy.toFixed(2)} nats, distance ${n.distance.toFixed(1)}, first token ${B(n.first)}, token before ${B(n.previous)}` + (n.sampled[0] < n.sampled[1] ? `; from ${n.sampled[0]} of ${n.sampled[1]} rows` : "") : "being computed";
+	return /* @__PURE__ */ H("button", {
 		type: "button",
 		class: `head${s ? " is-chosen" : ""}`,
 		"aria-pressed": s,
 		title: `${l}: ${p}`,
 		onClick: (e) => c(e.ctrlKey || e.metaKey || e.shiftKey),
 		children: [
-			/* @__PURE__ */ W(Ql, {
+			/* @__PURE__ */ H(eu, {
 				model: e,
 				statistics: n
 			}),
-			/* @__PURE__ */ W("span", {
+			/* @__PURE__ */ H("span", {
 				class: "name",
 				style: i === "layer" ? void 0 : {
 					background: d.css(a),
-					color: Al(d, a)
+					color: Ml(d, a)
 				},
-				children: o ? /* @__PURE__ */ W(A, { children: [/* @__PURE__ */ W("span", {
+				children: o ? /* @__PURE__ */ H(A, { children: [/* @__PURE__ */ H("span", {
 					class: "unseen",
 					children: l
-				}), /* @__PURE__ */ W("span", {
+				}), /* @__PURE__ */ H("span", {
 					"aria-hidden": "true",
 					children: e.source.info.layers[t[0]].heads[t[1]]
 				})] }) : l
 			}),
-			f[i] && /* @__PURE__ */ W("span", {
+			f[i] && /* @__PURE__ */ H("span", {
 				class: o ? "unseen" : "says",
 				children: [" ", f[i]]
 			})
 		]
 	});
 }
-function Ql({ model: e, statistics: t }) {
-	let n = P(null), [r, i] = [e.ground.value, e.store.state.value.log];
+function eu({ model: e, statistics: t }) {
+	let n = at(null), [r, i] = [e.ground.value, e.store.state.value.log];
 	return N(() => {
 		let e = n.current?.getContext("2d");
 		if (!e || !t) return;
 		let [a, o] = t.side, s = 0;
 		for (let e of t.thumbnail) e > s && (s = e);
-		e.canvas.width = o, e.canvas.height = a, e.putImageData(jl(t.thumbnail, a, o, kl(s, i, r)), 0, 0);
+		e.canvas.width = o, e.canvas.height = a, e.putImageData(Nl(t.thumbnail, a, o, jl(s, i, r)), 0, 0);
 	}, [
 		t,
 		r,
 		i
-	]), /* @__PURE__ */ W("canvas", {
+	]), /* @__PURE__ */ H("canvas", {
 		ref: n,
 		class: "thumbnail",
 		"aria-hidden": "true",
@@ -5291,13 +5306,13 @@ function Ql({ model: e, statistics: t }) {
 	});
 }
 // src/views/products.tsx
-var [$l, eu, tu] = [
+var [tu, nu, ru] = [
 	640,
 	260,
 	130
 ];
-function nu({ model: e }) {
-	let { store: t, source: n } = e, { heads: r, query: i, key: a, text: s, unit: c } = t.state.value, l = V(null), [u] = r, d = (e, t) => e && o(n.info, u[0], t, s, c).spans[e[0]]?.[0], [f, p] = [d(i, 0), d(a, 1)];
+function iu({ model: e }) {
+	let { store: t, source: n } = e, { heads: r, query: i, key: a, text: s, unit: c } = t.state.value, l = z(null), [u] = r, d = (e, t) => e && o(n.info, u[0], t, s, c).spans[e[0]]?.[0], [f, p] = [d(i, 0), d(a, 1)];
 	N(() => {
 		if (l.value = null, typeof f != "number" || typeof p != "number") return;
 		let t = !1;
@@ -5314,78 +5329,78 @@ function nu({ model: e }) {
 		f,
 		p
 	]);
-	let m = P(null);
+	let m = at(null);
 	if (N(() => {
 		let t = l.value?.products;
 		if (t) return e.kept.value = {
-			svg: () => cn(m.current, ln(m.current), [[`${U(n.info, u)}: what each dimension of q·k adds to the score`, un(m.current)]]),
+			svg: () => fn(m.current, pn(m.current), [[`${V(n.info, u)}: what each dimension of q·k adds to the score`, mn(m.current)]]),
 			table: async () => [["dimension", "scale · q · k"], ...Array.from(t, (e, t) => [t, e])]
 		}, () => {
 			e.kept.value = null;
 		};
-	}, [l.value]), typeof f != "number" || typeof p != "number") return /* @__PURE__ */ W("p", {
+	}, [l.value]), typeof f != "number" || typeof p != "number") return /* @__PURE__ */ H("p", {
 		class: "empty",
 		children: "Choose a word (query) and another that it looks at (key, with Alt): then this shows what each dimension of q·k adds to their score."
 	});
-	let h = (e, t) => Ln(o(n.info, u[0], t, s, "pieces").names[e]), g = l.value;
-	if (!g) return /* @__PURE__ */ W("p", {
+	let h = (e, t) => Vn(o(n.info, u[0], t, s, "pieces").names[e]), g = l.value;
+	if (!g) return /* @__PURE__ */ H("p", {
 		class: "empty",
 		children: "…"
 	});
-	if (!g.products) return /* @__PURE__ */ W("p", {
+	if (!g.products) return /* @__PURE__ */ H("p", {
 		class: "empty",
 		children: "Of this layer only the weights were kept, not q and k."
 	});
-	let _ = g.products, v = _.reduce((e, t) => e + t, 0), y = Math.max(1e-9, ..._.map(Math.abs)), b = ($l - 40) / _.length, x = (e) => e / y * (tu - 24), S = [..._.keys()].sort((e, t) => Math.abs(_[t]) - Math.abs(_[e])).slice(0, 3).map((e) => `${e} (${_[e].toFixed(2)})`);
-	return /* @__PURE__ */ W("figure", {
+	let _ = g.products, v = _.reduce((e, t) => e + t, 0), y = Math.max(1e-9, ..._.map(Math.abs)), b = (tu - 40) / _.length, x = (e) => e / y * (ru - 24), S = [..._.keys()].sort((e, t) => Math.abs(_[t]) - Math.abs(_[e])).slice(0, 3).map((e) => `${e} (${_[e].toFixed(2)})`);
+	return /* @__PURE__ */ H("figure", {
 		class: "products",
-		children: [/* @__PURE__ */ W("svg", {
+		children: [/* @__PURE__ */ H("svg", {
 			ref: m,
-			viewBox: `0 0 ${$l} ${eu}`,
+			viewBox: `0 0 ${tu} ${nu}`,
 			role: "img",
 			"aria-label": `What each of ${_.length} dimensions adds to the score ${v.toFixed(3)}`,
 			children: [
-				/* @__PURE__ */ W("line", {
+				/* @__PURE__ */ H("line", {
 					x1: "30",
-					x2: $l - 10,
-					y1: tu,
-					y2: tu,
+					x2: tu - 10,
+					y1: ru,
+					y2: ru,
 					class: "axis"
 				}),
-				Array.from(_, (e, t) => /* @__PURE__ */ W("rect", {
+				Array.from(_, (e, t) => /* @__PURE__ */ H("rect", {
 					x: 30 + t * b + b * .1,
 					width: b * .8,
-					y: e > 0 ? tu - x(e) : tu,
+					y: e > 0 ? ru - x(e) : ru,
 					height: Math.max(.5, Math.abs(x(e))),
 					class: e > 0 ? "adds" : "takes",
-					children: /* @__PURE__ */ W("title", { children: `dimension ${t}: ${e.toFixed(4)}` })
+					children: /* @__PURE__ */ H("title", { children: `dimension ${t}: ${e.toFixed(4)}` })
 				})),
-				/* @__PURE__ */ W("text", {
+				/* @__PURE__ */ H("text", {
 					x: "4",
 					y: "22",
 					children: `+${y.toFixed(2)}`
 				}),
-				/* @__PURE__ */ W("text", {
+				/* @__PURE__ */ H("text", {
 					x: "4",
-					y: eu - 12,
+					y: nu - 12,
 					children: `−${y.toFixed(2)}`
 				})
 			]
-		}), /* @__PURE__ */ W("figcaption", {
+		}), /* @__PURE__ */ H("figcaption", {
 			class: "text",
 			children: [
-				U(n.info, u),
+				V(n.info, u),
 				": ",
-				/* @__PURE__ */ W("bdi", { children: h(f, 0) }),
+				/* @__PURE__ */ H("bdi", { children: h(f, 0) }),
 				" → ",
-				/* @__PURE__ */ W("bdi", { children: h(p, 1) }),
+				/* @__PURE__ */ H("bdi", { children: h(p, 1) }),
 				", scale · Σ q·k = ",
 				v.toFixed(3),
 				" over ",
 				_.length,
 				" dimensions, which makes the weight",
 				" ",
-				/* @__PURE__ */ W("strong", { children: H(g.weight) }),
+				/* @__PURE__ */ H("strong", { children: B(g.weight) }),
 				". Most of it from dimensions ",
 				S.join(", "),
 				".",
@@ -5396,41 +5411,41 @@ function nu({ model: e }) {
 	});
 }
 // src/views/words.tsx
-var ru = 300;
-function iu({ model: e }) {
+var au = 300;
+function ou({ model: e }) {
 	let { store: t } = e, { query: n, key: r } = t.state.value, i = !n && !!r, a = e.queried.value, o = e.isSelf.value, s = i ? e.column.value : e.row.value;
-	return /* @__PURE__ */ W("section", {
+	return /* @__PURE__ */ H("section", {
 		class: "words",
 		"aria-label": "The text",
-		children: [/* @__PURE__ */ W("div", {
+		children: [/* @__PURE__ */ H("div", {
 			class: "lines",
-			children: [!o && /* @__PURE__ */ W(ou, {
+			children: [!o && /* @__PURE__ */ H(cu, {
 				model: e,
 				side: "query",
 				label: "from"
-			}), /* @__PURE__ */ W(ou, {
+			}), /* @__PURE__ */ H(cu, {
 				model: e,
 				side: o ? i ? "key-self" : "self" : "key",
 				label: o ? null : "to"
 			})]
-		}), /* @__PURE__ */ W("div", {
+		}), /* @__PURE__ */ H("div", {
 			class: "below",
 			children: [
-				/* @__PURE__ */ W("p", {
+				/* @__PURE__ */ H("p", {
 					class: "hint",
 					"aria-live": "polite",
-					children: a ? `Shaded by what “${Rn(e.queryWords.value, a)}” looks at` : r ? `Shaded by what looks at “${Rn(e.keyWords.value, r)}”` : `Choose a ${e.hasPatches.value[0] ? "patch" : "word"} to see what it looks at; drag over several.`
+					children: a ? `Shaded by what “${Hn(e.queryWords.value, a)}” looks at` : r ? `Shaded by what looks at “${Hn(e.keyWords.value, r)}”` : `Choose a ${e.hasPatches.value[0] ? "patch" : "word"} to see what it looks at; drag over several.`
 				}),
-				s && /* @__PURE__ */ W(zl, { scale: kl(su(s), t.state.value.log, e.ground.value) }),
-				o && /* @__PURE__ */ W("label", {
+				s && /* @__PURE__ */ H(Vl, { scale: jl(lu(s), t.state.value.log, e.ground.value) }),
+				o && /* @__PURE__ */ H("label", {
 					class: "field",
-					children: ["a click chooses", /* @__PURE__ */ W("select", {
+					children: ["a click chooses", /* @__PURE__ */ H("select", {
 						value: e.picks.value,
 						onChange: (t) => e.picks.value = t.currentTarget.value,
-						children: [/* @__PURE__ */ W("option", {
+						children: [/* @__PURE__ */ H("option", {
 							value: "query",
 							children: "who looks (query)"
-						}), /* @__PURE__ */ W("option", {
+						}), /* @__PURE__ */ H("option", {
 							value: "key",
 							children: "what is looked at (key)"
 						})]
@@ -5440,8 +5455,8 @@ function iu({ model: e }) {
 		})]
 	});
 }
-function au({ model: e }) {
-	let t = V("");
+function su({ model: e }) {
+	let t = z("");
 	function n(n) {
 		let r = n.toLocaleLowerCase(), i = e.queryWords.value, a = (e.store.now.query?.[0] ?? -1) + 1;
 		for (let n = 0; r && n < i.length; n++) {
@@ -5453,13 +5468,13 @@ function au({ model: e }) {
 		}
 		t.value = r ? "no such word" : "";
 	}
-	return /* @__PURE__ */ W("form", {
+	return /* @__PURE__ */ H("form", {
 		class: "find",
 		role: "search",
 		onSubmit: (e) => {
 			e.preventDefault(), n(e.currentTarget.querySelector("input").value);
 		},
-		children: [/* @__PURE__ */ W("input", {
+		children: [/* @__PURE__ */ H("input", {
 			type: "search",
 			"aria-label": "Find a word",
 			placeholder: "find a word  /",
@@ -5467,20 +5482,20 @@ function au({ model: e }) {
 			onKeyDown: (e) => {
 				e.key === "Escape" && e.currentTarget.blur();
 			}
-		}), /* @__PURE__ */ W("span", {
+		}), /* @__PURE__ */ H("span", {
 			role: "status",
 			class: "hint",
 			children: t.value
 		})]
 	});
 }
-function ou({ model: e, side: t, label: n }) {
-	let { store: r } = e, { query: i, key: a } = r.state.value, o = t === "query" ? e.queryWords.value : e.keyWords.value, s = t === "query" ? e.querySpecial.value : e.keySpecial.value, c = t === "query" || t === "key-self" ? e.column.value : e.row.value, l = c && c.length === o.length ? c : null, u = kl(l ? su(l) : 1, r.state.value.log, e.ground.value), d = P(null), f = t !== "key", p = e.hasPatches.value[t === "query" ? 0 : 1], m = V(0), h = f ? i ?? a : a;
+function cu({ model: e, side: t, label: n }) {
+	let { store: r } = e, { query: i, key: a } = r.state.value, o = t === "query" ? e.queryWords.value : e.keyWords.value, s = t === "query" ? e.querySpecial.value : e.keySpecial.value, c = t === "query" || t === "key-self" ? e.column.value : e.row.value, l = c && c.length === o.length ? c : null, u = jl(l ? lu(l) : 1, r.state.value.log, e.ground.value), d = at(null), f = t !== "key", p = e.hasPatches.value[t === "query" ? 0 : 1], m = z(0), h = f ? i ?? a : a;
 	N(() => {
 		let [e] = h ?? [m.peek()];
-		(e < m.peek() || e >= m.peek() + ru) && (m.value = Math.max(0, e - ru / 2));
+		(e < m.peek() || e >= m.peek() + au) && (m.value = Math.max(0, e - au / 2));
 	}, [h?.[0], o]);
-	let g = Math.min(m.value, Math.max(0, o.length - ru)), _ = P(null);
+	let g = Math.min(m.value, Math.max(0, o.length - au)), _ = at(null);
 	N(() => {
 		let e = h && _.current?.querySelector(`[data-at="${h[0]}"]`), t = e?.closest(".lines");
 		if (!e || !t) return;
@@ -5493,25 +5508,25 @@ function ou({ model: e, side: t, label: n }) {
 		let f = c && c[0] === l && c[1] === u ? null : [l, u];
 		r.set(s ? { key: f } : { query: f });
 	}
-	return /* @__PURE__ */ W(A, { children: [/* @__PURE__ */ W("p", {
+	return /* @__PURE__ */ H(A, { children: [/* @__PURE__ */ H("p", {
 		ref: _,
 		class: "line",
-		children: [n && /* @__PURE__ */ W("span", {
+		children: [n && /* @__PURE__ */ H("span", {
 			class: "side",
 			children: n
-		}), o.slice(g, g + ru).map((e, n) => {
+		}), o.slice(g, g + au).map((e, n) => {
 			let o = g + n;
 			if (p && !s[o]) return null;
 			let c = l ? l[o] : 0, m = f && i !== null && o >= i[0] && o < i[1], h = t !== "query" && a !== null && o >= a[0] && o < a[1];
-			return /* @__PURE__ */ W("button", {
+			return /* @__PURE__ */ H("button", {
 				type: "button",
 				"data-at": o,
 				class: `chip${m ? " is-query" : ""}${h ? " is-key" : ""}`,
 				"aria-pressed": m || h,
-				title: l ? `${e}: ${H(c)}` : e,
+				title: l ? `${e}: ${B(c)}` : e,
 				style: l ? {
 					background: u.css(c),
-					color: Al(u, c)
+					color: Ml(u, c)
 				} : void 0,
 				onClick: (e) => v(o, e),
 				onMouseDown: (e) => {
@@ -5534,102 +5549,102 @@ function ou({ model: e, side: t, label: n }) {
 					query: null,
 					key: null
 				},
-				children: /* @__PURE__ */ W("bdi", { children: e })
+				children: /* @__PURE__ */ H("bdi", { children: e })
 			}, o);
 		})]
-	}), o.length > ru && !p && /* @__PURE__ */ W("label", {
+	}), o.length > au && !p && /* @__PURE__ */ H("label", {
 		class: "field",
 		children: [
 			g + 1,
 			"–",
-			g + ru,
+			g + au,
 			" of ",
 			o.length,
-			/* @__PURE__ */ W("input", {
+			/* @__PURE__ */ H("input", {
 				type: "range",
 				min: 0,
-				max: o.length - ru,
+				max: o.length - au,
 				value: g,
 				onInput: (e) => m.value = Number(e.currentTarget.value)
 			})
 		]
 	})] });
 }
-function su(e) {
+function lu(e) {
 	let t = 0;
 	for (let n of e) n > t && (t = n);
 	return t;
 }
 // src/views/app.tsx
-var cu = {
+var uu = {
 	matrix: "Matrix",
 	arcs: "Arcs",
 	products: "q·k",
 	image: "Image"
-}, lu = {
+}, du = {
 	nothing: "nothing",
 	special: "special tokens",
 	first: "first token"
 };
-function uu({ model: e }) {
-	let { store: t, source: n } = e, r = P(null), i = V(!1), a = t.state.value, o = e.views.value, s = e.view.value;
+function fu({ model: e }) {
+	let { store: t, source: n } = e, r = at(null), i = z(!1), a = t.state.value, o = e.views.value, s = e.view.value;
 	return N(() => {
-		let t = (t) => Zn(t, e, r.current, () => i.value = !i.value), n = r.current.getRootNode();
+		let t = (t) => tr(t, e, r.current, () => i.value = !i.value), n = r.current.getRootNode();
 		return n.addEventListener("keydown", t), () => n.removeEventListener("keydown", t);
-	}, [e]), /* @__PURE__ */ W("div", {
+	}, [e]), /* @__PURE__ */ H("div", {
 		ref: r,
 		class: "clearhead",
 		"data-theme": e.ground.value,
 		children: [
-			/* @__PURE__ */ W("header", { children: [/* @__PURE__ */ W("h1", { children: /* @__PURE__ */ W("bdi", { children: n.info.title }) }), /* @__PURE__ */ W("button", {
+			/* @__PURE__ */ H("header", { children: [/* @__PURE__ */ H("h1", { children: /* @__PURE__ */ H("bdi", { children: n.info.title }) }), /* @__PURE__ */ H("button", {
 				type: "button",
 				class: "plain",
 				onClick: () => i.value = !0,
 				"aria-haspopup": "dialog",
 				children: "Keys, and what weights do not show"
 			})] }),
-			/* @__PURE__ */ W(Yl, { model: e }),
-			/* @__PURE__ */ W("main", { children: [
-				/* @__PURE__ */ W(iu, { model: e }),
-				/* @__PURE__ */ W("div", {
+			/* @__PURE__ */ H(Zl, { model: e }),
+			/* @__PURE__ */ H("main", { children: [
+				/* @__PURE__ */ H(ou, { model: e }),
+				/* @__PURE__ */ H("div", {
 					class: "bar-of-views",
 					children: [
-						/* @__PURE__ */ W("div", {
+						/* @__PURE__ */ H("div", {
 							class: "tabs",
 							role: "tablist",
 							"aria-label": "Views",
-							children: o.map((e) => /* @__PURE__ */ W("button", {
+							children: o.map((e) => /* @__PURE__ */ H("button", {
 								type: "button",
 								role: "tab",
 								"aria-selected": e === s,
 								onClick: () => t.set({ view: e }),
-								children: cu[e]
+								children: uu[e]
 							}))
 						}),
-						/* @__PURE__ */ W("span", {
+						/* @__PURE__ */ H("span", {
 							class: "chosen",
 							children: e.caption.value
 						}),
-						/* @__PURE__ */ W(au, { model: e })
+						/* @__PURE__ */ H(su, { model: e })
 					]
 				}),
-				/* @__PURE__ */ W("section", {
+				/* @__PURE__ */ H("section", {
 					role: "tabpanel",
-					"aria-label": cu[s],
+					"aria-label": uu[s],
 					class: "view",
 					children: [
-						s === "matrix" && /* @__PURE__ */ W(ql, { model: e }),
-						s === "arcs" && /* @__PURE__ */ W(Kn, { model: e }),
-						s === "products" && /* @__PURE__ */ W(nu, { model: e }),
-						s === "image" && /* @__PURE__ */ W(er, { model: e })
+						s === "matrix" && /* @__PURE__ */ H(Yl, { model: e }),
+						s === "arcs" && /* @__PURE__ */ H(Xn, { model: e }),
+						s === "products" && /* @__PURE__ */ H(iu, { model: e }),
+						s === "image" && /* @__PURE__ */ H(ir, { model: e })
 					]
 				})
 			] }),
-			/* @__PURE__ */ W(rr, { model: e }),
-			/* @__PURE__ */ W("footer", {
+			/* @__PURE__ */ H(sr, { model: e }),
+			/* @__PURE__ */ H("footer", {
 				"aria-label": "How it is shown",
 				children: [
-					/* @__PURE__ */ W(du, {
+					/* @__PURE__ */ H(pu, {
 						label: "by",
 						value: a.unit,
 						options: {
@@ -5638,7 +5653,7 @@ function uu({ model: e }) {
 						},
 						onChange: (t) => e.change(t)
 					}),
-					/* @__PURE__ */ W(du, {
+					/* @__PURE__ */ H(pu, {
 						label: "scale",
 						value: a.log ? "log" : "linear",
 						options: {
@@ -5647,13 +5662,13 @@ function uu({ model: e }) {
 						},
 						onChange: (e) => t.set({ log: e === "log" })
 					}),
-					/* @__PURE__ */ W(du, {
+					/* @__PURE__ */ H(pu, {
 						label: "hide",
 						value: a.hide,
-						options: Object.fromEntries(Gt.map((e) => [e, lu[e]])),
+						options: Object.fromEntries(Yt.map((e) => [e, du[e]])),
 						onChange: (e) => t.set({ hide: e })
 					}),
-					/* @__PURE__ */ W(du, {
+					/* @__PURE__ */ H(pu, {
 						label: "zoomed out",
 						value: a.pool,
 						options: {
@@ -5662,14 +5677,14 @@ function uu({ model: e }) {
 						},
 						onChange: (e) => t.set({ pool: e })
 					}),
-					e.steps > 1 && /* @__PURE__ */ W("label", {
+					e.steps > 1 && /* @__PURE__ */ H("label", {
 						class: "field",
 						children: [
 							"step ",
 							e.step.value + 1,
 							" of ",
 							e.steps,
-							/* @__PURE__ */ W("input", {
+							/* @__PURE__ */ H("input", {
 								type: "range",
 								min: 0,
 								max: e.steps - 1,
@@ -5678,7 +5693,7 @@ function uu({ model: e }) {
 							})
 						]
 					}),
-					n.info.batch > 1 && /* @__PURE__ */ W(du, {
+					n.info.batch > 1 && /* @__PURE__ */ H(pu, {
 						label: "text",
 						value: `${a.text}`,
 						options: Object.fromEntries(Array.from({ length: n.info.batch }, (e, t) => [`${t}`, `${t + 1} of ${n.info.batch}`])),
@@ -5688,31 +5703,31 @@ function uu({ model: e }) {
 							key: null
 						})
 					}),
-					/* @__PURE__ */ W(du, {
+					/* @__PURE__ */ H(pu, {
 						label: "theme",
 						value: a.theme,
-						options: Object.fromEntries(Kt.map((e) => [e, e])),
+						options: Object.fromEntries(Xt.map((e) => [e, e])),
 						onChange: (e) => t.set({ theme: e })
 					}),
-					/* @__PURE__ */ W(Jn, { model: e })
+					/* @__PURE__ */ H(Qn, { model: e })
 				]
 			}),
-			e.error.value && /* @__PURE__ */ W("p", {
+			e.error.value && /* @__PURE__ */ H("p", {
 				role: "alert",
 				class: "error",
 				children: e.error.value
 			}),
-			i.value && /* @__PURE__ */ W(Qn, { onClose: () => i.value = !1 })
+			i.value && /* @__PURE__ */ H(nr, { onClose: () => i.value = !1 })
 		]
 	});
 }
-function du({ label: e, value: t, options: n, onChange: r }) {
-	return /* @__PURE__ */ W("label", {
+function pu({ label: e, value: t, options: n, onChange: r }) {
+	return /* @__PURE__ */ H("label", {
 		class: "field",
-		children: [e, /* @__PURE__ */ W("select", {
+		children: [e, /* @__PURE__ */ H("select", {
 			value: t,
 			onChange: (e) => r(e.currentTarget.value),
-			children: Object.entries(n).map(([e, t]) => /* @__PURE__ */ W("option", {
+			children: Object.entries(n).map(([e, t]) => /* @__PURE__ */ H("option", {
 				value: e,
 				children: t
 			}))
@@ -5720,21 +5735,21 @@ function du({ label: e, value: t, options: n, onChange: r }) {
 	});
 }
 // src/views/model.ts
-var fu = 4096, pu = 150;
-function mu(e, t) {
-	let n = (e, n) => t.layers[e].queries === t.layers[n].queries && t.layers[e].keys === t.layers[n].keys, r = e.heads.filter(([e, n]) => n < (t.layers[e]?.heads.length ?? 0)).filter((e, t, n) => n.findIndex((t) => `${t}` == `${e}`) === t), i = r.filter(([e]) => n(e, r[0][0])), a = e.text < t.batch ? e.text : 0, [[s]] = i.length ? i : qt.heads, c = (n, r) => {
+var mu = 4096, hu = 150;
+function gu(e, t) {
+	let n = (e, n) => t.layers[e].queries === t.layers[n].queries && t.layers[e].keys === t.layers[n].keys, r = e.heads.filter(([e, n]) => n < (t.layers[e]?.heads.length ?? 0)).filter((e, t, n) => n.findIndex((t) => `${t}` == `${e}`) === t), i = r.filter(([e]) => n(e, r[0][0])), a = e.text < t.batch ? e.text : 0, [[s]] = i.length ? i : Zt.heads, c = (n, r) => {
 		let i = o(t, s, r, a, e.unit).names.length;
 		return n && n[0] < i ? [n[0], Math.min(n[1], i)] : null;
 	};
 	return {
 		...e,
-		heads: i.length ? i : qt.heads,
+		heads: i.length ? i : Zt.heads,
 		text: a,
 		query: c(e.query, 0),
 		key: c(e.key, 1)
 	};
 }
-var hu = 60, gu = class {
+var _u = 60, vu = class {
 	store;
 	source;
 	systemIsDark;
@@ -5750,33 +5765,33 @@ var hu = 60, gu = class {
 	view;
 	caption;
 	ground;
-	row = R(null);
-	column = R(null);
-	most = R(1);
-	looks = R(null);
-	statistics = R(/* @__PURE__ */ new Map());
-	isPreview = R(!1);
-	error = R(null);
-	kept = R(null);
-	picks = R("query");
+	row = I(null);
+	column = I(null);
+	most = I(1);
+	looks = I(null);
+	statistics = I(/* @__PURE__ */ new Map());
+	isPreview = I(!1);
+	error = I(null);
+	kept = I(null);
+	picks = I("query");
 	queried;
 	stops = [];
 	constructor(e, t, n) {
 		this.store = e, this.source = t, this.systemIsDark = n;
-		let { info: r } = t, i = z(() => r.layers[e.state.value.heads[0][0]]);
-		this.step = z(() => i.value.call);
-		let a = (t) => z(() => {
+		let { info: r } = t, i = L(() => r.layers[e.state.value.heads[0][0]]);
+		this.step = L(() => i.value.call);
+		let a = (t) => L(() => {
 			let { heads: n, text: i, unit: a } = e.state.value;
 			return o(r, n[0][0], t, i, a);
 		}), [s, c] = [a(0), a(1)];
-		this.queryWords = z(() => s.value.names.map(Ln)), this.keyWords = z(() => c.value.names.map(Ln)), this.queried = z(() => {
+		this.queryWords = L(() => s.value.names.map(Vn)), this.keyWords = L(() => c.value.names.map(Vn)), this.queried = L(() => {
 			let [{ query: t, key: n }, r] = [e.state.value, e.hover.value];
 			return t ?? (r.query !== null && r.key === null && !n ? [r.query, r.query + 1] : null);
-		}), this.querySpecial = z(() => s.value.special), this.keySpecial = z(() => c.value.special), this.isSelf = z(() => `${i.value.sides[0]}` == `${i.value.sides[1]}` && i.value.queries === i.value.keys), this.picture = z(() => r.pictures?.[e.state.value.text] ?? null), this.hasPatches = z(() => {
+		}), this.querySpecial = L(() => s.value.special), this.keySpecial = L(() => c.value.special), this.isSelf = L(() => `${i.value.sides[0]}` == `${i.value.sides[1]}` && i.value.queries === i.value.keys), this.picture = L(() => r.pictures?.[e.state.value.text] ?? null), this.hasPatches = L(() => {
 			let e = this.picture.value, t = e ? e.first + e.grid[0] * e.grid[1] : -1;
 			return [s.value.names.length === t, c.value.names.length === t];
-		}), this.views = z(() => Ut.filter((e) => e !== "image" || this.hasPatches.value[1])), this.view = z(() => this.views.value.includes(e.state.value.view) ? e.state.value.view : "matrix"), this.caption = z(() => {
-			let { heads: t, hide: n, log: i } = e.state.value, a = this.view.value, o = a === "arcs", s = t.map((e) => U(r, e));
+		}), this.views = L(() => qt.filter((e) => e !== "image" || this.hasPatches.value[1])), this.view = L(() => this.views.value.includes(e.state.value.view) ? e.state.value.view : "matrix"), this.caption = L(() => {
+			let { heads: t, hide: n, log: i } = e.state.value, a = this.view.value, o = a === "arcs", s = t.map((e) => V(r, e));
 			return [
 				a === "products" ? s[0] : s.join(" + "),
 				s.length > 1 && !o && a !== "products" && `mean of ${s.length} heads`,
@@ -5784,7 +5799,7 @@ var hu = 60, gu = class {
 				n === "first" && "first token hidden, rows renormalised",
 				i && !o && a !== "products" && "log scale"
 			].filter(Boolean).join(" · ");
-		}), this.ground = z(() => {
+		}), this.ground = L(() => {
 			let { theme: t } = e.state.value;
 			return t === "system" ? n.value ? "dark" : "light" : t;
 		}), this.ask();
@@ -5824,10 +5839,10 @@ var hu = 60, gu = class {
 		return t === "special" ? this.keySpecial.value.slice(...e).some(Boolean) : t === "first" && e[0] === 0;
 	}
 	scale(e = this.most.value) {
-		return kl(e, this.store.state.value.log, this.ground.value);
+		return jl(e, this.store.state.value.log, this.ground.value);
 	}
 	ask() {
-		let { store: e, source: t } = this, n = (e) => this.stops.push(B(() => {
+		let { store: e, source: t } = this, n = (e) => this.stops.push(R(() => {
 			let t = new AbortController();
 			return this.error.value = null, e(t.signal)?.catch((e) => {
 				e.name !== "AbortError" && (this.error.value = e.message);
@@ -5835,7 +5850,7 @@ var hu = 60, gu = class {
 		})), r = (e, t) => n((n) => {
 			let r = t(n);
 			r || (e.value = null);
-			let i = r && setTimeout(() => e.value = null, pu);
+			let i = r && setTimeout(() => e.value = null, hu);
 			return i && n.addEventListener("abort", () => clearTimeout(i)), r?.then((t) => {
 				clearTimeout(i), e.value = t;
 			}, (t) => {
@@ -5853,7 +5868,7 @@ var hu = 60, gu = class {
 				e.lens.value,
 				e.query.value,
 				e.key.value
-			], o = a && this.queryWords.value.length <= fu ? [0, this.queryWords.value.length] : null, s = i ?? o;
+			], o = a && this.queryWords.value.length <= mu ? [0, this.queryWords.value.length] : null, s = i ?? o;
 			return s && t.looks(r, s, a, n);
 		}), n((n) => {
 			let r = e.whole.value;
@@ -5862,22 +5877,22 @@ var hu = 60, gu = class {
 				a = !1, n.aborted || (this.statistics.value = new Map(i));
 			};
 			return Promise.all(this.heads.map(async (e) => {
-				i.set(e.join("."), await t.statistics(e, r, n)), a || setTimeout(o, hu), a = !0;
+				i.set(e.join("."), await t.statistics(e, r, n)), a || setTimeout(o, _u), a = !0;
 			})).then(() => void 0);
 		});
 	}
 	close() {
 		for (let e of this.stops) e();
 	}
-}, _u = [
+}, yu = [
 	({ body: e }) => e.dataset.jpThemeLight ? e.dataset.jpThemeLight === "false" : null,
 	({ body: e }) => e.dataset.vscodeThemeKind ? /dark|high-contrast$/.test(e.dataset.vscodeThemeKind) : null,
 	({ body: e }) => e.matches(".dark-theme, .light-theme") ? e.matches(".dark-theme") : null,
 	({ documentElement: e }) => e.hasAttribute("theme") ? e.getAttribute("theme") === "dark" : null
 ];
-function vu(e) {
-	let t = window.matchMedia("(prefers-color-scheme: dark)"), n = R(!1), r = () => {
-		let r = _u.map((t) => t(e)).find((e) => e !== null);
+function bu(e) {
+	let t = window.matchMedia("(prefers-color-scheme: dark)"), n = I(!1), r = () => {
+		let r = yu.map((t) => t(e)).find((e) => e !== null);
 		n.value = r ?? t.matches;
 	};
 	r(), t.addEventListener("change", r);
@@ -5899,35 +5914,35 @@ function vu(e) {
 	};
 }
 // src/host/mount.tsx
-function yu(e, t, n) {
-	let r = new nn(en(n, qt), (e) => mu(e, t.info)), i = vu(e.ownerDocument), a = new gu(r, t, i.isDark);
-	return e.textContent = "", e.classList.add("clearhead-root"), He(/* @__PURE__ */ W(uu, { model: a }), e), {
+function xu(e, t, n) {
+	let r = new sn(an(n, Zt), (e) => gu(e, t.info)), i = bu(e.ownerDocument), a = new vu(r, t, i.isDark);
+	return e.textContent = "", e.classList.add("clearhead-root"), We(/* @__PURE__ */ H(fu, { model: a }), e), {
 		model: a,
 		close() {
-			He(null, e), a.close(), t.close(), i.close();
+			We(null, e), a.close(), t.close(), i.close();
 		}
 	};
 }
-async function bu(e) {
+async function Su(e) {
 	let t = document.getElementById("clearhead");
 	try {
-		let { source: n, start: r } = await e(), { model: i } = yu(t, n, r);
-		i.store.follow(window), B(() => void (document.documentElement.dataset.theme = i.ground.value)), document.title = `${n.info.title} – clearhead`;
+		let { source: n, start: r } = await e(), { model: i } = xu(t, n, r);
+		i.store.follow(window), R(() => void (document.documentElement.dataset.theme = i.ground.value)), document.title = `${n.info.title} – clearhead`;
 	} catch (e) {
 		t.textContent = e instanceof Error ? e.message : String(e), t.setAttribute("role", "alert");
 	}
 }
 // src/host/page.ts
-function xu(e) {
+function Cu(e) {
 	let t = Uint8Array.fromBase64;
 	if (t) return t(e);
 	let n = atob(e), r = new Uint8Array(n.length);
 	for (let e = 0; e < r.length; e++) r[e] = n.charCodeAt(e);
 	return r;
 }
-function Su() {
-	return bu(async () => {
-		let e = (e) => document.getElementById(e)?.textContent ?? "", t = JSON.parse(e("options")), n = await ee(xu(e("capture").trim()), t);
+function wu() {
+	return Su(async () => {
+		let e = (e) => document.getElementById(e)?.textContent ?? "", t = JSON.parse(e("options")), n = await ne(Cu(e("capture").trim()), t);
 		return document.getElementById("capture")?.remove(), {
 			source: n,
 			start: t.start
@@ -5935,14 +5950,14 @@ function Su() {
 	});
 }
 // src/data/remote.ts
-var Cu = 400, wu = [
+var Tu = 400, Eu = [
 	250,
 	500,
 	1e3,
 	2e3,
 	4e3
-], Tu = 2;
-function Eu({ heads: e, unit: t, hide: n, text: r }) {
+], Du = 2;
+function Ou({ heads: e, unit: t, hide: n, text: r }) {
 	return {
 		heads: e.map((e) => e.join(".")).join(","),
 		unit: t,
@@ -5950,7 +5965,7 @@ function Eu({ heads: e, unit: t, hide: n, text: r }) {
 		text: r
 	};
 }
-async function Du(e, t, n) {
+async function ku(e, t, n) {
 	let r = new URLSearchParams(Object.entries(t).map(([e, t]) => [e, String(t)]));
 	for (let t = 0;; t++) {
 		let i;
@@ -5965,31 +5980,31 @@ async function Du(e, t, n) {
 		}
 		if (i.ok) return i;
 		let { error: a } = await i.json().catch(() => ({}));
-		if (i.status !== 429 && i.status !== 503 || t === wu.length) throw Error(a ?? `The server answers ${i.status}.`);
-		await ju(wu[t], n);
+		if (i.status !== 429 && i.status !== 503 || t === Eu.length) throw Error(a ?? `The server answers ${i.status}.`);
+		await Nu(Eu[t], n);
 	}
 }
-function Ou(e, t) {
+function Au(e, t) {
 	return [new Int32Array(e, 0, t), new Float32Array(e, 4 * t)];
 }
-function ku(e, t) {
+function ju(e, t) {
 	let n = Array(e).fill(!1);
 	for (let e of t) n[e] = !0;
 	return n;
 }
-function Au({ pieces: e, special: t, word_of: n, words: r, word_special: i }) {
+function Mu({ pieces: e, special: t, word_of: n, words: r, word_special: i }) {
 	return {
 		text: "",
 		pieces: e,
 		offsets: [],
-		special: ku(e.length, t),
+		special: ju(e.length, t),
 		padding: [],
 		word_of: n,
 		words: r,
-		word_special: ku(r.length, i)
+		word_special: ju(r.length, i)
 	};
 }
-var ju = (e, t) => new Promise((n, r) => {
+var Nu = (e, t) => new Promise((n, r) => {
 	let i = () => {
 		clearTimeout(a), r(new DOMException("no longer wanted", "AbortError"));
 	}, a = setTimeout(() => {
@@ -5997,7 +6012,7 @@ var ju = (e, t) => new Promise((n, r) => {
 	}, e);
 	t?.aborted ? i() : t?.addEventListener("abort", i, { once: !0 });
 });
-function Mu(e) {
+function Pu(e) {
 	let t = [], n = 0;
 	return async (r, i) => {
 		n >= e ? await new Promise((e) => t.push(e)) : n++;
@@ -6009,29 +6024,29 @@ function Mu(e) {
 		}
 	};
 }
-async function Nu() {
-	let e = await (await Du("info", {})).json(), t = {
+async function Fu() {
+	let e = await (await ku("info", {})).json(), t = {
 		...e,
 		texts: {
-			tokens: e.texts.tokens?.map(Au) ?? null,
-			source_tokens: e.texts.source_tokens?.map(Au) ?? null
+			tokens: e.texts.tokens?.map(Mu) ?? null,
+			source_tokens: e.texts.source_tokens?.map(Mu) ?? null
 		}
-	}, n = R(null), r = Mu(Tu), i = 0;
+	}, n = I(null), r = Pu(Du), i = 0;
 	async function a(e, t) {
 		i++;
 		try {
 			for (;;) {
-				let r = await (await Du("progress", Eu(e), t)).json();
+				let r = await (await ku("progress", Ou(e), t)).json();
 				if (n.value = r, r.done === r.of) return;
-				await ju(Cu, t);
+				await Nu(Tu, t);
 			}
 		} finally {
 			--i || (n.value = null);
 		}
 	}
 	async function o(e, t, n, r, i) {
-		let [[s, c, l, u], d] = Ou(await (await Du("tile", {
-			...Eu(e),
+		let [[s, c, l, u], d] = Au(await (await ku("tile", {
+			...Ou(e),
 			level: t,
 			y: n,
 			x: r
@@ -6049,23 +6064,23 @@ async function Nu() {
 			max: p
 		};
 	}
-	let s = async (e, t, n) => new Float32Array(await (await Du(e, t, n)).arrayBuffer());
+	let s = async (e, t, n) => new Float32Array(await (await ku(e, t, n)).arrayBuffer());
 	return {
 		info: t,
 		progress: n,
 		rows: (e, t, n, r) => s("rows", {
-			...Eu(e),
+			...Ou(e),
 			from: t,
 			to: n
 		}, r),
 		columns: (e, t, n, r) => s("columns", {
-			...Eu(e),
+			...Ou(e),
 			from: t,
 			to: n
 		}, r),
 		tile: o,
 		async products([e, t], n, r, i) {
-			let a = await (await Du("products", {
+			let a = await (await ku("products", {
 				layer: e,
 				head: t,
 				text: n,
@@ -6079,20 +6094,20 @@ async function Nu() {
 		},
 		async looks(e, t, n, r) {
 			let i = {
-				...Eu(e),
+				...Ou(e),
 				from: t[0],
 				to: t[1]
 			};
 			return n && Object.assign(i, {
 				first: n[0],
 				last: n[1]
-			}), (await (await Du("looks", i, r)).json()).map((e) => ({
+			}), (await (await ku("looks", i, r)).json()).map((e) => ({
 				...e,
 				weight: e.weight ?? NaN
 			}));
 		},
 		async statistics(e, t, n) {
-			let [[i, a, o, s], c] = Ou(await (await r(() => Du("statistics", Eu({
+			let [[i, a, o, s], c] = Au(await (await r(() => ku("statistics", Ou({
 				...t,
 				heads: [e]
 			}), n), n)).arrayBuffer(), 4), [l, u, d, f] = c;
@@ -6112,19 +6127,19 @@ async function Nu() {
 	};
 }
 // src/host/server.ts
-function Pu() {
-	return bu(async () => ({
-		source: await Nu(),
+function Iu() {
+	return Su(async () => ({
+		source: await Fu(),
 		start: ""
 	}));
 }
 // src/style.css?inline
-var Fu = ".clearhead-root{height:100%;container:clearhead/size}.clearhead{--paper:#fff;--ink:#15181c;--quiet:#5c646e;--line:#d5dae0;--soft:#f3f5f7;--query:#b34700;--key:#00699e;--bar:#2b62a8;--minus:#b34700;background:var(--paper);height:100%;color:var(--ink);box-sizing:border-box;grid-template:\"header header header\"\"overview main inspector\"minmax(0,1fr)\"footer footer footer\"/minmax(200px,300px) minmax(0,1fr) minmax(200px,280px);font:14px/20px system-ui,sans-serif;display:grid}.clearhead[data-theme=dark]{--paper:#111418;--ink:#e8ebee;--quiet:#a3abb5;--line:#363c44;--soft:#1a1f25;--query:#ffa05c;--key:#66bdf0;--bar:#6f96d6;--minus:#ffa05c;--lightningcss-light: ;--lightningcss-dark:initial;color-scheme:dark}.clearhead *,.clearhead :before{box-sizing:inherit}.clearhead :is(h1,h2,h3,p,ol,figure,dl,dd){margin:0;padding:0}.clearhead h1,.clearhead h2{overflow-wrap:anywhere;font-size:16px;line-height:24px}.clearhead h3{color:var(--quiet);margin-top:16px;font-size:14px;font-weight:400}.clearhead ol{list-style:none}.clearhead button,.clearhead select,.clearhead input{font:inherit;color:inherit}.clearhead :focus-visible{outline:2px solid var(--key);outline-offset:1px}.clearhead .unseen{clip-path:inset(50%);width:1px;height:1px;position:absolute;overflow:hidden}.clearhead .hint,.clearhead .quiet,.clearhead small{color:var(--quiet);fill:var(--quiet);font-size:12px}.clearhead header{border-bottom:1px solid var(--line);grid-area:header;justify-content:space-between;gap:16px;padding:8px 16px;display:flex}.clearhead .plain{color:var(--key);cursor:pointer;background:0 0;border:0;text-decoration:underline}.clearhead .overview{contain:content;border-right:1px solid var(--line);grid-area:overview;padding:12px;overflow:auto}.clearhead .heads{grid-template-columns:repeat(auto-fill,minmax(72px,1fr));gap:4px;margin:8px 0;display:grid}.clearhead .heads.is-grid{gap:2px}.clearhead .head{text-align:left;cursor:pointer;background:0 0;border:1px solid #0000;width:100%;padding:2px;font-size:11px;line-height:14px}.clearhead .head:hover{border-color:var(--line)}.clearhead .head.is-chosen{border-color:var(--ink)}.clearhead .head .says{color:var(--quiet);text-overflow:ellipsis;white-space:nowrap;display:block;overflow:hidden}.clearhead .is-grid .name{text-align:center;font-size:9px;line-height:11px;display:block;overflow:hidden}.clearhead .is-grid li.quiet{align-self:center;padding-right:4px;font-size:10px}.clearhead .below{flex-wrap:wrap;align-items:center;gap:4px 16px;display:flex}.clearhead .find{align-items:center;gap:8px;padding:2px 0;display:flex}.clearhead .chosen{text-overflow:ellipsis;white-space:nowrap;text-align:right;min-width:0;color:var(--quiet);flex:1;overflow:hidden}.clearhead .find input{border:1px solid var(--line);background:var(--paper);width:128px;padding:1px 6px}.clearhead .find input::placeholder{color:var(--quiet)}.clearhead .thumbnail{aspect-ratio:1;width:100%;image-rendering:pixelated;background:var(--soft);display:block}.clearhead main{flex-direction:column;grid-area:main;min-height:0;display:flex}.clearhead .words{contain:content;flex-shrink:0;padding:12px 16px 8px}.clearhead .lines{max-height:136px;position:relative;overflow:auto}.clearhead .line{flex-wrap:wrap;gap:4px 2px;margin-bottom:4px;display:flex}.clearhead .side{color:var(--quiet);margin-right:8px}.clearhead .chip{text-overflow:ellipsis;white-space:nowrap;cursor:pointer;-webkit-user-select:none;user-select:none;background:0 0;border:1px solid #0000;border-bottom-width:2px;max-width:100%;padding:2px 5px;overflow:hidden}.clearhead .chip:hover{border-color:var(--line)}.clearhead .chip.is-query{border-color:var(--query)}.clearhead .chip.is-key{border-color:var(--key)}.clearhead .chip.is-query.is-key{border-bottom-color:var(--query)}.clearhead .bar-of-views{border-bottom:1px solid var(--line);align-items:center;gap:16px;padding:0 16px;display:flex}.clearhead .tabs{gap:16px;display:flex}.clearhead [role=tab]{cursor:pointer;color:var(--quiet);background:0 0;border:0;border-bottom:2px solid #0000;padding:4px 0}.clearhead [role=tab][aria-selected=true]{border-color:var(--ink);color:var(--ink)}.clearhead .view{flex:1;min-height:0;padding:12px 16px;overflow:auto}.clearhead .matrix{flex-direction:column;height:100%;min-height:240px;display:flex}.clearhead .matrix canvas{touch-action:none;cursor:crosshair;flex:1;width:100%;min-height:0}.clearhead figcaption{flex-wrap:wrap;justify-content:space-between;align-items:center;gap:4px 16px;padding-top:8px;font-size:12px;display:flex}.clearhead figcaption.text{max-width:640px;font-size:14px;display:block}.clearhead .legend{color:var(--quiet);flex-wrap:wrap;align-items:center;gap:6px;font-size:12px;display:inline-flex}.clearhead .ramp{border:1px solid var(--line);width:96px;height:10px;display:inline-block}.clearhead .arcs svg{width:100%;max-width:820px;display:block}.clearhead .arcs text,.clearhead .products text{fill:var(--ink);cursor:pointer;font-size:13px}.clearhead .arcs text.is-query{fill:var(--query);font-weight:700}.clearhead .arcs text.is-key{fill:var(--key);font-weight:700}.clearhead .key i{vertical-align:middle;width:16px;height:4px;display:inline-block}.clearhead .products svg{width:100%;max-width:820px}.clearhead .image svg{width:100%;max-width:760px;display:block}.clearhead .image text{font-size:12px}.clearhead .patch{fill:var(--paper);stroke-width:2px;cursor:pointer}.clearhead .patch:hover{stroke:var(--quiet)}.clearhead .patch.is-query{stroke:var(--query)}.clearhead .patch.is-key{stroke:var(--key)}.clearhead .axis{stroke:var(--line)}.clearhead .adds{fill:var(--bar)}.clearhead .takes{fill:var(--minus)}.clearhead .empty{color:var(--quiet);max-width:480px}.clearhead .inspector{border-left:1px solid var(--line);grid-area:inspector;padding:12px 16px;overflow:auto}.clearhead .bars button{text-align:left;cursor:pointer;background:0 0;border:0;grid-template-columns:minmax(0,1fr) 64px 52px;gap:6px;width:100%;padding:0;font-size:13px;display:grid}.clearhead .bars button.is-marked{font-weight:700}.clearhead .bars .label{text-overflow:ellipsis;white-space:nowrap;overflow:hidden}.clearhead .bars .bar span{background:var(--bar);height:8px;margin-top:6px;display:block}.clearhead .bars .number{font-variant-numeric:tabular-nums;text-align:right}.clearhead footer{border-top:1px solid var(--line);flex-wrap:wrap;grid-area:footer;gap:8px 24px;padding:8px 16px;display:flex}.clearhead .field{color:var(--quiet);align-items:center;gap:8px;font-size:12px;display:inline-flex}.clearhead footer button{border:1px solid var(--line);background:var(--paper);cursor:pointer;margin-right:4px;padding:2px 8px}.clearhead footer button:hover{background:var(--soft)}.clearhead select{border:1px solid var(--line);background:var(--paper);color:var(--ink);padding:2px 4px}.clearhead dialog{border:1px solid var(--line);background:var(--paper);max-width:560px;max-height:90%;color:var(--ink);padding:16px 24px;overflow:auto}.clearhead dialog dl div{gap:16px;display:flex}.clearhead dialog dt{width:88px}.clearhead dialog p,.clearhead dialog dl{margin:8px 0 16px}.clearhead .error{border:1px solid var(--query);background:var(--paper);padding:8px 16px;position:fixed;bottom:48px;left:16px}@container clearhead (width<=900px){.clearhead{grid-template:\"header\"\"main\"minmax(480px,auto)\"inspector\"\"overview\"\"footer\"/minmax(0,1fr);height:auto}.clearhead .overview,.clearhead .inspector{border:0;border-top:1px solid var(--line)}.clearhead .view{overflow:visible}.clearhead .matrix{height:90cqw;max-height:80cqh}}", Iu = "\n:host { all: initial !important; display: block !important; }\n.clearhead-root { overflow: auto; outline: none; border: 1px solid #8884; box-sizing: border-box; }\n";
-async function Lu({ model: e, el: t }) {
+var Lu = ".clearhead-root{height:100%;container:clearhead/size}.clearhead{--paper:#fff;--ink:#15181c;--quiet:#5c646e;--line:#d5dae0;--soft:#f3f5f7;--query:#b34700;--key:#00699e;--bar:#2b62a8;--minus:#b34700;background:var(--paper);height:100%;color:var(--ink);box-sizing:border-box;grid-template:\"header header header\"\"overview main inspector\"minmax(0,1fr)\"footer footer footer\"/minmax(200px,300px) minmax(0,1fr) minmax(200px,280px);font:14px/20px system-ui,sans-serif;display:grid}.clearhead[data-theme=dark]{--paper:#111418;--ink:#e8ebee;--quiet:#a3abb5;--line:#363c44;--soft:#1a1f25;--query:#ffa05c;--key:#66bdf0;--bar:#6f96d6;--minus:#ffa05c;--lightningcss-light: ;--lightningcss-dark:initial;color-scheme:dark}.clearhead *,.clearhead :before{box-sizing:inherit}.clearhead :is(h1,h2,h3,p,ol,figure,dl,dd){margin:0;padding:0}.clearhead h1,.clearhead h2{overflow-wrap:anywhere;font-size:16px;line-height:24px}.clearhead h3{color:var(--quiet);margin-top:16px;font-size:14px;font-weight:400}.clearhead ol{list-style:none}.clearhead button,.clearhead select,.clearhead input{font:inherit;color:inherit}.clearhead :focus-visible{outline:2px solid var(--key);outline-offset:1px}.clearhead .unseen{clip-path:inset(50%);width:1px;height:1px;position:absolute;overflow:hidden}.clearhead .hint,.clearhead .quiet,.clearhead small{color:var(--quiet);fill:var(--quiet);font-size:12px}.clearhead header{border-bottom:1px solid var(--line);grid-area:header;justify-content:space-between;gap:16px;padding:8px 16px;display:flex}.clearhead .plain{color:var(--key);cursor:pointer;background:0 0;border:0;text-decoration:underline}.clearhead .overview{contain:content;border-right:1px solid var(--line);grid-area:overview;padding:12px;overflow:auto}.clearhead .heads{grid-template-columns:repeat(auto-fill,minmax(72px,1fr));gap:4px;margin:8px 0;display:grid}.clearhead .heads.is-grid{gap:2px}.clearhead .head{text-align:left;cursor:pointer;background:0 0;border:1px solid #0000;width:100%;padding:2px;font-size:11px;line-height:14px}.clearhead .head:hover{border-color:var(--line)}.clearhead .head.is-chosen{border-color:var(--ink)}.clearhead .head .says{color:var(--quiet);text-overflow:ellipsis;white-space:nowrap;display:block;overflow:hidden}.clearhead .is-grid .name{text-align:center;font-size:9px;line-height:11px;display:block;overflow:hidden}.clearhead .is-grid li.quiet{align-self:center;padding-right:4px;font-size:10px}.clearhead .below{flex-wrap:wrap;align-items:center;gap:4px 16px;display:flex}.clearhead .find{align-items:center;gap:8px;padding:2px 0;display:flex}.clearhead .chosen{text-overflow:ellipsis;white-space:nowrap;text-align:right;min-width:0;color:var(--quiet);flex:1;overflow:hidden}.clearhead .find input{border:1px solid var(--line);background:var(--paper);width:128px;padding:1px 6px}.clearhead .find input::placeholder{color:var(--quiet)}.clearhead .thumbnail{aspect-ratio:1;width:100%;image-rendering:pixelated;background:var(--soft);display:block}.clearhead main{flex-direction:column;grid-area:main;min-height:0;display:flex}.clearhead .words{contain:content;flex-shrink:0;padding:12px 16px 8px}.clearhead .lines{max-height:136px;position:relative;overflow:auto}.clearhead .line{flex-wrap:wrap;gap:4px 2px;margin-bottom:4px;display:flex}.clearhead .side{color:var(--quiet);margin-right:8px}.clearhead .chip{text-overflow:ellipsis;white-space:nowrap;cursor:pointer;-webkit-user-select:none;user-select:none;background:0 0;border:1px solid #0000;border-bottom-width:2px;max-width:100%;padding:2px 5px;overflow:hidden}.clearhead .chip:hover{border-color:var(--line)}.clearhead .chip.is-query{border-color:var(--query)}.clearhead .chip.is-key{border-color:var(--key)}.clearhead .chip.is-query.is-key{border-bottom-color:var(--query)}.clearhead .bar-of-views{border-bottom:1px solid var(--line);align-items:center;gap:16px;padding:0 16px;display:flex}.clearhead .tabs{gap:16px;display:flex}.clearhead [role=tab]{cursor:pointer;color:var(--quiet);background:0 0;border:0;border-bottom:2px solid #0000;padding:4px 0}.clearhead [role=tab][aria-selected=true]{border-color:var(--ink);color:var(--ink)}.clearhead .view{flex:1;min-height:0;padding:12px 16px;overflow:auto}.clearhead .matrix{flex-direction:column;height:100%;min-height:240px;display:flex}.clearhead .matrix canvas{touch-action:none;cursor:crosshair;flex:1;width:100%;min-height:0}.clearhead figcaption{flex-wrap:wrap;justify-content:space-between;align-items:center;gap:4px 16px;padding-top:8px;font-size:12px;display:flex}.clearhead figcaption.text{max-width:640px;font-size:14px;display:block}.clearhead .legend{color:var(--quiet);flex-wrap:wrap;align-items:center;gap:6px;font-size:12px;display:inline-flex}.clearhead .ramp{border:1px solid var(--line);width:96px;height:10px;display:inline-block}.clearhead .arcs svg{width:100%;max-width:820px;display:block}.clearhead .arcs text,.clearhead .products text{fill:var(--ink);cursor:pointer;font-size:13px}.clearhead .arcs text.is-query{fill:var(--query);font-weight:700}.clearhead .arcs text.is-key{fill:var(--key);font-weight:700}.clearhead .key i{vertical-align:middle;width:16px;height:4px;display:inline-block}.clearhead .products svg{width:100%;max-width:820px}.clearhead .image svg{width:100%;max-width:760px;display:block}.clearhead .image text{font-size:12px}.clearhead .patch{fill:var(--paper);stroke-width:2px;cursor:pointer}.clearhead .patch:hover{stroke:var(--quiet)}.clearhead .patch.is-query{stroke:var(--query)}.clearhead .patch.is-key{stroke:var(--key)}.clearhead .axis{stroke:var(--line)}.clearhead .adds{fill:var(--bar)}.clearhead .takes{fill:var(--minus)}.clearhead .empty{color:var(--quiet);max-width:480px}.clearhead .inspector{border-left:1px solid var(--line);grid-area:inspector;padding:12px 16px;overflow:auto}.clearhead .bars button{text-align:left;cursor:pointer;background:0 0;border:0;grid-template-columns:minmax(0,1fr) 64px 52px;gap:6px;width:100%;padding:0;font-size:13px;display:grid}.clearhead .bars button.is-marked{font-weight:700}.clearhead .bars .label{text-overflow:ellipsis;white-space:nowrap;overflow:hidden}.clearhead .bars .bar span{background:var(--bar);height:8px;margin-top:6px;display:block}.clearhead .bars .number{font-variant-numeric:tabular-nums;text-align:right}.clearhead footer{border-top:1px solid var(--line);flex-wrap:wrap;grid-area:footer;gap:8px 24px;padding:8px 16px;display:flex}.clearhead .field{color:var(--quiet);align-items:center;gap:8px;font-size:12px;display:inline-flex}.clearhead footer button{border:1px solid var(--line);background:var(--paper);cursor:pointer;margin-right:4px;padding:2px 8px}.clearhead footer button:hover{background:var(--soft)}.clearhead select{border:1px solid var(--line);background:var(--paper);color:var(--ink);padding:2px 4px}.clearhead dialog{border:1px solid var(--line);background:var(--paper);max-width:560px;max-height:90%;color:var(--ink);padding:16px 24px;overflow:auto}.clearhead dialog dl div{gap:16px;display:flex}.clearhead dialog dt{width:88px}.clearhead dialog p,.clearhead dialog dl{margin:8px 0 16px}.clearhead .error{border:1px solid var(--query);background:var(--paper);padding:8px 16px;position:fixed;bottom:48px;left:16px}@container clearhead (width<=900px){.clearhead{grid-template:\"header\"\"main\"minmax(480px,auto)\"inspector\"\"overview\"\"footer\"/minmax(0,1fr);height:auto}.clearhead .overview,.clearhead .inspector{border:0;border-top:1px solid var(--line)}.clearhead .view{overflow:visible}.clearhead .matrix{height:90cqw;max-height:80cqh}}", Ru = "\n:host { all: initial !important; display: block !important; }\n.clearhead-root { overflow: auto; outline: none; border: 1px solid #8884; box-sizing: border-box; }\n";
+async function zu({ model: e, el: t }) {
 	let n = t.appendChild(t.ownerDocument.createElement("div"));
 	n.dataset.lmSuppressShortcuts = "true";
 	let r = n.attachShadow({ mode: "open" }), i = new CSSStyleSheet();
-	i.replaceSync(Fu + Iu), r.adoptedStyleSheets = [i];
+	i.replaceSync(Lu + Ru), r.adoptedStyleSheets = [i];
 	let a = r.appendChild(t.ownerDocument.createElement("div"));
 	a.tabIndex = -1;
 	let o = [() => n.remove()], s = () => {
@@ -6137,12 +6152,12 @@ async function Lu({ model: e, el: t }) {
 		passive: !0
 	});
 	try {
-		let t = e.get("_capture"), { model: n, close: r } = yu(a, await ee(new Uint8Array(t.buffer, t.byteOffset, t.byteLength).slice(), e.get("_beside")), "");
+		let t = e.get("_capture"), { model: n, close: r } = xu(a, await ne(new Uint8Array(t.buffer, t.byteOffset, t.byteLength).slice(), e.get("_beside")), "");
 		o.push(r);
 		let { store: i } = n;
 		c("change:selection", () => {
 			e.get("selection") !== i.hash && (i.hash = e.get("selection"));
-		}), o.push(B(() => {
+		}), o.push(R(() => {
 			let { hash: t } = i;
 			t !== e.get("selection") && (e.set("selection", t), e.save_changes());
 		}));
@@ -6153,8 +6168,8 @@ async function Lu({ model: e, el: t }) {
 }
 // src/host/viewer.ts
 ({
-	page: Su,
-	server: Pu
+	page: wu,
+	server: Iu
 })[document.documentElement.dataset.host ?? ""]?.();
-var Ru = { render: Lu };
-export { Ru as default };
+var Bu = { render: zu };
+export { Bu as default };

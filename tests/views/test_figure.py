@@ -118,6 +118,17 @@ def test_a_long_map_is_averaged_and_says_so() -> None:
     assert says(largest) == "attention weight, largest of 3×3"
 
 
+def test_the_first_rows_of_a_long_causal_map_leave_the_others_to_be_seen() -> None:
+    torch.manual_seed(0)
+    amap = ch.AttentionMap.from_qk(torch.randn(1, 1, 641, 5), torch.randn(1, 1, 641, 5), causal=True)
+    axes = ch.Capture([Layer("layer.0", 0, 0, (0,), amap.shape, lambda: amap)]).heatmap("L0H0")
+    [image] = axes.images
+    shown = drawn(axes)
+    assert image.norm.vmax < shown.max() / 3
+    assert (shown[shown > 0] <= image.norm.vmax).float().mean() > 0.994
+    assert image.colorbar.extend == "max"  # which says that there are more
+
+
 def test_a_part_of_a_long_map_is_exact() -> None:
     capture = capture_of(200)
     axes = capture.heatmap("L0H1", queries=range(150, 160), keys=range(20, 53), source=155)

@@ -206,6 +206,25 @@ def test_everything_by_keyboard(browser: Any, address: str) -> None:
     seen.close()
 
 
+def test_arrows_go_from_tab_to_tab(browser: Any, address: str) -> None:
+    seen = Visit(browser, f"{address}#h=3.1&q=8")
+    tab = seen.page.get_by_role("tab", name="Matrix")
+    tab.focus()
+    for key, name in (
+        ("ArrowRight", "Arcs"),
+        ("End", "q·k"),
+        ("ArrowRight", "Matrix"),
+        ("ArrowLeft", "q·k"),
+        ("Home", "Matrix"),
+    ):
+        seen.page.keyboard.press(key)
+        focused = seen.page.evaluate("[document.activeElement.innerText, document.activeElement.ariaSelected]")
+        assert focused == [name, "true"]
+    assert seen.page.locator("[role=tab][tabindex='0']").count() == 1
+    assert "q=8" in seen.page.url  # where arrows did not move the selection
+    seen.close()
+
+
 def test_zooming_by_keyboard(browser: Any, tmp_path: Path) -> None:
     seen = visit(browser, small(1031, 1031), tmp_path)
     seen.settle()
@@ -379,6 +398,9 @@ def test_the_overview_tells_the_statistics(browser: Any, capture: ch.Capture, ad
     assert [x.split()[0] for x in seen.page.locator(".head").all_inner_texts()[:3]] == [
         f"L{n // 12}H{n % 12}" for n in order[:3]
     ]
+    largest = max(float(layer.map.entropy()[0, head].mean()) for layer in capture.layers for head in range(12))
+    ends = seen.page.locator(".overview .legend").inner_text()
+    assert [float(x) for x in ends.split()] == pytest.approx([0, largest], abs=0.006)
     seen.page.get_by_label("in this order").uncheck()
     assert seen.page.locator(".heads.is-grid").count() == 1
     assert len(set(seen.page.locator(".head .name").evaluate_all("all => all.map(x => x.style.background)"))) > 20
@@ -477,6 +499,10 @@ def test_cross_attention_has_two_texts(browser: Any, tmp_path: Path) -> None:
     shown.wait_for()
     assert float(shown.inner_text()) == pytest.approx(float(amap[0, 0, 1, 2]), abs=6e-4)
     assert "chat → sat" in seen.page.locator(".inspector h2").inner_text()
+    # Each text has a scale of its own.
+    ramps = [x.split() for x in seen.page.locator(".below > .legend").all_inner_texts()]
+    most = float(amap[0, 0, :, 2].max()), float(amap[0, 0, 1].max())
+    assert ramps == [["from", "0.000", f"{most[0]:.3f}"], ["to", "0.000", f"{most[1]:.3f}"]]
     seen.close()
 
 

@@ -38,6 +38,7 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 _PANEL = 64  # rows and columns of one of many heatmaps
 _COLOURS = "Blues"  # 0 is the paper; one hue, darker for more, safe for the colour-blind (ColorBrewer)
 _SIGNED = "RdBu_r"  # 0 is the paper, both signs alike (ColorBrewer)
+_NEARLY_ALL = 0.995  # of the weights of a pooled map lie within the scale
 _DECADES = 4  # of a logarithmic scale, below which nothing is shown
 _NAN = "#b8b8b8"
 _MARK = "#d9480f"
@@ -127,7 +128,7 @@ def heatmap(
         high = max(2.4, min(sides[1], 2.2 + 0.27 * height)) if width > 2 * height else sides[1]
         wide = sides[0] + 1.0 + 0.2 * said.count("\n")
         axes = new(figsize or (wide, high)).add_subplot()
-    colours, norm, least = _scale(cells.weights, log, cmap)
+    colours, norm, extend = _scale(cells.weights, log, cmap, pooled=cells.block > 1)
     image = axes.imshow(cells.weights.numpy(), cmap=colours, norm=norm, aspect="equal", interpolation="nearest")
     axes.set_title(_title(capture, cells), fontsize=9, loc="left", pad=10, **_PLAIN)
     _ticks(axes.xaxis, cells.keys, cells.block, width, rotation=90)
@@ -140,7 +141,7 @@ def heatmap(
     if row is not None:
         _mark_row(axes, row // cells.block, width)
     if legend:
-        bar = axes.figure.colorbar(image, ax=axes, fraction=0.046, pad=0.03, extend="min" if least else "neither")
+        bar = axes.figure.colorbar(image, ax=axes, fraction=0.046, pad=0.03, extend=extend)
         bar.set_label(said)
     return axes
 
@@ -186,7 +187,7 @@ def grid(
     all_cells = [cells for of_layer in per_layer for cells in of_layer.values()]
     # The scale ends at 1, so that grids can be compared, unless weights do not: those without a normalizer.
     weights = torch.cat([cells.weights.flatten() for cells in all_cells])
-    colours, norm, least = _scale(torch.cat([weights, torch.ones(1)]), log, cmap)
+    colours, norm, extend = _scale(torch.cat([weights, torch.ones(1)]), log, cmap, pooled=False)
 
     most = max(rows, columns)
     side = min(2.4, max(1.0, 4.8 / most)) if most <= 16 else 16.0 / most
@@ -220,7 +221,7 @@ def grid(
     figure.suptitle(title, fontsize=9, x=0.15 / width, y=1 - 0.1 / height, ha="left", va="top", **_PLAIN)
     long = min(1.0, 4.0 / (height - top - bottom)) * (height - top - bottom)
     place = [1 - (right - 0.18) / width, 1 - (top + long) / height, 0.14 / width, long / height]
-    bar = figure.colorbar(image, cax=figure.add_axes(place), extend="min" if least else "neither")
+    bar = figure.colorbar(image, cax=figure.add_axes(place), extend=extend)
     largest = max(all_cells, key=lambda cells: cells.block)
     hidden = max(all_cells, key=lambda cells: cells.hidden)
     bar.set_label(_says(largest, hide=hide if hidden.hidden else "nothing", pool="mean", log=log, hidden=hidden.hidden),
@@ -347,8 +348,8 @@ def figure_writer(figure: Figure, path: Path) -> Callable[[str], None]:
 # Parts of figures.
 
 
-def _scale(weights: torch.Tensor, log: bool, cmap: Any) -> tuple[Any, Any, bool]:
-    """Colours, what places weights on them, and whether there are weights below the scale's end."""
+def _scale(weights: torch.Tensor, log: bool, cmap: Any, *, pooled: bool) -> tuple[Any, Any, str]:
+    """Colours, what places weights on them, and at which end of the scale there are more."""
     from matplotlib import colormaps
     from matplotlib.colors import LogNorm, Normalize
 
@@ -362,9 +363,14 @@ def _scale(weights: torch.Tensor, log: bool, cmap: Any) -> tuple[Any, Any, bool]
     if log:
         # Clipped, since 0 has no place on the scale and would look like NaN.
         end = most / 10**_DECADES
-        return colours, LogNorm(end, most, clip=True), bool((finite < end).any())
+        return colours, LogNorm(end, most, clip=True), "min" if bool((finite < end).any()) else "neither"
+    if pooled and least == 0 and bool((finite > 0).any()):
+        # The first rows of a long causal map would leave nothing to see of the others.
+        positive = finite[finite > 0].float().sort().values
+        most = float(positive[int((len(positive) - 1) * _NEARLY_ALL)])
+        return colours, Normalize(0.0, most), "max" if float(positive[-1]) > most else "neither"
     most = max(most, -least)
-    return colours, Normalize(-most if least < 0 else 0.0, most), False
+    return colours, Normalize(-most if least < 0 else 0.0, most), "neither"
 
 
 def _says(cells: Shown, *, hide: Hide, pool: Literal["mean", "max"], log: bool, hidden: int | None = None) -> str:

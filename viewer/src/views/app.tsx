@@ -1,7 +1,7 @@
 /** The page: what to look at on the left, the chosen view in the middle, what is selected on the right. */
 
 import { useSignal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useId, useRef } from "preact/hooks";
 import { HIDES, type State, THEMES, type View } from "../state";
 import { Arcs } from "./arcs";
 import { Export } from "./export";
@@ -22,6 +22,7 @@ export function App({ model }: { model: Model }) {
   const { store, source } = model;
   const root = useRef<HTMLDivElement>(null);
   const isHelp = useSignal(false);
+  const panel = useId();
   const state = store.state.value;
   const views = model.views.value;
   const view = model.view.value;
@@ -32,6 +33,18 @@ export function App({ model }: { model: Model }) {
     place.addEventListener("keydown", listen as EventListener);
     return () => place.removeEventListener("keydown", listen as EventListener);
   }, [model]);
+  /** Within the tabs, arrows go from one to the next. */
+  function turn(event: KeyboardEvent & { currentTarget: HTMLElement }) {
+    const tabs = [...event.currentTarget.querySelectorAll<HTMLElement>("[role=tab]")];
+    const at = views.indexOf(view);
+    const to = { ArrowRight: at + 1, ArrowLeft: at - 1 + views.length, Home: 0, End: views.length - 1 }[event.key];
+    if (to === undefined) return;
+    event.preventDefault();
+    event.stopPropagation(); // outside of the tabs arrows move the selection
+    tabs[to % views.length].focus();
+    store.set({ view: views[to % views.length] });
+  }
+
   return (
     <div ref={root} class="clearhead" data-theme={model.ground.value}>
       <header>
@@ -46,17 +59,17 @@ export function App({ model }: { model: Model }) {
       <main>
         <Words model={model} />
         <div class="bar-of-views">
-          <div class="tabs" role="tablist" aria-label="Views">
-          {views.map((name) => (
-            <button type="button" role="tab" aria-selected={name === view} onClick={() => store.set({ view: name })}>
-              {LABELS[name]}
-            </button>
-          ))}
+          <div class="tabs" role="tablist" aria-label="Views" onKeyDown={turn}>
+            {views.map((name) => (
+              <button type="button" role="tab" aria-selected={name === view} aria-controls={panel} tabIndex={name === view ? 0 : -1} onClick={() => store.set({ view: name })}>
+                {LABELS[name]}
+              </button>
+            ))}
           </div>
           <span class="chosen">{model.caption.value}</span>
           <Find model={model} />
         </div>
-        <section role="tabpanel" aria-label={LABELS[view]} class="view">
+        <section id={panel} role="tabpanel" aria-label={LABELS[view]} class="view">
           {view === "matrix" && <Matrix model={model} />}
           {view === "arcs" && <Arcs model={model} />}
           {view === "products" && <Products model={model} />}

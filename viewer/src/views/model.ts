@@ -39,6 +39,8 @@ export class Model {
   readonly keyWords: ReadonlySignal<string[]>;
   readonly querySpecial: ReadonlySignal<boolean[]>;
   readonly keySpecial: ReadonlySignal<boolean[]>;
+  /** The first key that is no padding. */
+  readonly keyFirst: ReadonlySignal<number>;
   /** Whether queries and keys are one text. */
   readonly isSelf: ReadonlySignal<boolean>;
   readonly step: ReadonlySignal<number>;
@@ -91,6 +93,7 @@ export class Model {
     });
     this.querySpecial = computed(() => rows.value.special);
     this.keySpecial = computed(() => columns.value.special);
+    this.keyFirst = computed(() => columns.value.first);
     this.isSelf = computed(() => `${layer.value.sides[0]}` === `${layer.value.sides[1]}` && layer.value.queries === layer.value.keys);
     this.picture = computed(() => info.pictures?.[store.state.value.text] ?? null);
     this.hasPatches = computed(() => {
@@ -161,7 +164,7 @@ export class Model {
   isHidden(span: Span): boolean {
     const { hide } = this.store.state.value;
     if (hide === "special") return this.keySpecial.value.slice(...span).some(Boolean);
-    return hide === "first" && span[0] === 0;
+    return hide === "first" && span[0] <= this.keyFirst.value && span[1] > this.keyFirst.value;
   }
 
   scale(most = this.most.value): Scale {

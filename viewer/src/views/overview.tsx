@@ -5,6 +5,7 @@ import type { Head, Look, Statistics } from "../data/source";
 import { inkOn, paint, scaleTo } from "../marks/color";
 import { SORTS, type Sort } from "../state";
 import { headName, weightText } from "./format";
+import { Ramp } from "./legend";
 import type { Model } from "./model";
 
 const WORDS: Record<Sort, string> = {
@@ -15,6 +16,8 @@ const WORDS: Record<Sort, string> = {
   first: "attention to the first token",
   previous: "attention to the token before",
 };
+
+const UNITS: Record<Sort, string> = { layer: "", look: "weight", entropy: "nats", distance: "tokens away", first: "weight", previous: "weight" };
 
 export function Overview({ model }: { model: Model }) {
   const { store, source } = model;
@@ -63,6 +66,11 @@ export function Overview({ model }: { model: Model }) {
           <input type="checkbox" checked={sorted} onChange={(event) => store.set({ sorted: event.currentTarget.checked })} />
           in this order
         </label>
+      )}
+      {sort !== "layer" && (
+        <p class="hint">
+          <Ramp scale={scaleTo(most, false, model.ground.value)} /> {UNITS[sort]}
+        </p>
       )}
       <ol class={`heads${isGrid ? " is-grid" : ""}`} style={isGrid ? { gridTemplateColumns: `auto repeat(${across}, minmax(0, 1fr))` } : undefined}>
         {isGrid &&

@@ -16,7 +16,13 @@ export function Words({ model }: { model: Model }) {
   const isTo = !query && !!key;
   const queried = model.queried.value;
   const both = model.isSelf.value;
-  const numbers = isTo ? model.column.value : model.row.value;
+  // Of two texts each is shaded by its own numbers.
+  const ramps: [string, Float32Array | null][] = both
+    ? [["", isTo ? model.column.value : model.row.value]]
+    : [
+        ["from", model.column.value],
+        ["to", model.row.value],
+      ];
   return (
     <section class="words" aria-label="The text">
       <div class="lines">
@@ -31,7 +37,15 @@ export function Words({ model }: { model: Model }) {
               ? `Shaded by what looks at “${spanText(model.keyWords.value, key)}”`
               : `Choose a ${model.hasPatches.value[0] ? "patch" : "word"} to see what it looks at; drag over several.`}
         </p>
-        {numbers && <Ramp scale={scaleTo(largest(numbers), store.state.value.log, model.ground.value)} />}
+        {ramps.map(
+          ([side, numbers]) =>
+            numbers && (
+              <span class="legend">
+                {side}
+                <Ramp scale={scaleTo(largest(numbers), store.state.value.log, model.ground.value)} />
+              </span>
+            ),
+        )}
         {both && (
           <label class="field">
             a click chooses

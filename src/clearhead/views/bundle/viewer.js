@@ -456,7 +456,7 @@ var C = class {
 function w(e) {
 	return e.kind === "statistics" ? Infinity : e.kind === "tile" && v(e.level) ? e.level : 0;
 }
-function T(e) {
+function ee(e) {
 	let n, r = [], i = !1;
 	function a(e) {
 		return e.kind === "open" ? (n = new C(new t(e.bytes, e.beside)), n.info) : n.to(e);
@@ -488,27 +488,27 @@ function T(e) {
 	};
 }
 // src/weights/worker.ts?worker&inline
-var E = "(function(){var e=class extends Error{},t=class{bytes;beside;header;places;decoded=/* @__PURE__ */ new Map;constructor(t,n){this.bytes=t,this.beside=n;let r=t.length<8?1/0:Number(new DataView(t.buffer,t.byteOffset).getBigUint64(0,!0));if(8+r>t.length)throw new e(`this is no capture: it is no whole safetensors file`);let i=JSON.parse(new TextDecoder().decode(t.subarray(8,8+r))),a=i.__metadata__;if(!a?.clearhead)throw new e(`this is no capture: the safetensors file has no clearhead header`);if(this.header=JSON.parse(a.clearhead),this.header.version!==1)throw new e(`the capture has the format version ${this.header.version}; this viewer reads 1`);delete i.__metadata__,this.places=i,this.start=8+r;for(let e of[`tokens`,`source_tokens`])this.header[e]?.forEach((t,r)=>Object.assign(t,n.words[e]?.[r]))}start;tensor(t){let r=this.decoded.get(t);if(r)return r;let i=this.places[t];if(!i)throw new e(`the capture lacks the tensor ${t}`);let[a,o]=i.data_offsets,s=this.bytes.subarray(this.start+a,this.start+o),c={shape:i.shape,data:n(s.byteOffset%8?s.slice():s,i.dtype)};return this.decoded.set(t,c),c}};function n(t,n){let{buffer:i,byteOffset:a,byteLength:o}=t;switch(n){case`F32`:return new Float32Array(i,a,o/4);case`F64`:return new Float64Array(i,a,o/8);case`I32`:return new Int32Array(i,a,o/4);case`I64`:return Float64Array.from(new BigInt64Array(i,a,o/8),Number);case`BOOL`:return t;case`BF16`:return new Float32Array(Uint32Array.from(new Uint16Array(i,a,o/2),e=>e<<16).buffer);case`F16`:return Float32Array.from(new Uint16Array(i,a,o/2),r);default:throw new e(`the capture has numbers of the kind ${n}, which is not known here`)}}function r(e){let t=e&32768?-1:1,n=e>>10&31,r=e&1023;return n===31?r?NaN:t*(1/0):t*(n?2**(n-15)*(1+r/1024):2**-24*r)}function i(e,t,n,r){if(!e){let e=Array.from({length:n},(e,t)=>[t,t+1]);return{names:e.map(([e])=>`${t+e}`),spans:e,special:e.map(()=>!1),first:0}}if(r===`pieces`){let r=Array.from({length:n},(e,t)=>[t,t+1]),i=e=>e.slice(t,t+n),a=i(e.word_of).findIndex(e=>e>=0);return{names:i(e.pieces),spans:r,special:i(e.special),first:Math.max(0,a)}}let i={names:[],spans:[],special:[],first:0},a=-1;for(let r=0;r<n;r++){let n=e.word_of[t+r];n<0||(n!==a&&(i.names.push(e.words[n]),i.special.push(e.word_special[n]),i.spans.push([r,r]),a=n),i.spans[i.spans.length-1][1]=r+1)}return i}let a=/* @__PURE__ */ new WeakMap;function o(e,t,n,r,o){let{sides:s,queries:c,keys:l}=e.layers[t],u=n?l:c,[d,f]=s[n]??[null,0],p=`${d} ${f} ${u} ${r} ${o}`,m=a.get(e);m||a.set(e,m=/* @__PURE__ */ new Map);let h=m.get(p);return h||m.set(p,h=i(d&&(e.texts[d]?.[r]??null),f,u,o)),h}var s=class{most;levels=[];bytes=0;turn=0;constructor(e=96*2**20){this.most=e}next(){this.turn++}get(e,t,n){let r=this.levels[e]?.get(`${t}/${n}`);return r&&(r.turn=this.turn),r?.tile}put(e,t,n,r){for(;this.levels.length<=e;)this.levels.push(/* @__PURE__ */ new Map);this.levels[e].set(`${t}/${n}`,{tile:r,turn:this.turn}),this.bytes+=c(r);for(let e of this.levels)for(let[t,n]of e){if(this.bytes<=this.most)return;n.turn!==this.turn&&(e.delete(t),this.bytes-=c(n.tile))}}};let c=e=>e.mean.byteLength+e.max.byteLength;function l(e,t,n,r){let[i,a,o]=e;return((i===1?0:t)*a+(a===1?0:n))*o+(o===1?0:r)}function u(e,t){if(t.kind===`both`){let n=t.parts.map(t=>u(e,t));return(e,t,r,i,a)=>n.forEach(n=>n(e,t,r,i,a))}if(t.kind===`explicit`){let{shape:n,data:r}=e.tensor(t.allowed);return(e,t,i,a,o)=>{let s=l(n,t,i,a)*n[3]+o;for(let t=0;t<e.length;t++)r[s+t]===0&&(e[t]=0)}}let n=e.tensor(t.starts),r=e.tensor(t.stops),i=t.present===void 0?null:e.tensor(t.present);return(e,t,a,o,s)=>{if(e.fill(0,0,Math.max(0,n.data[l(n.shape,t,a,o)]-s)),e.fill(0,Math.max(0,r.data[l(r.shape,t,a,o)]-s)),!i)return;let[c,u,d]=i.shape,f=((c===1?0:t)*u+(u===1?0:a))*d+s;for(let t=0;t<e.length;t++)i.data[f+t]===0&&(e[t]=0)}}var d=class{capture;header;batch;queries;keys;forbid;constructor(e,t,n){this.capture=e,this.header=t,this.batch=n,[,,this.queries,this.keys]=t.shape,this.forbid=t.mask&&t.kind===`factored`?u(e,t.mask):null}part(e){let t=this.header.tensors[e];return t===void 0?null:this.capture.tensor(t)}rows(e,t,n,r){let i=new Float32Array(t.length*r),{header:a,batch:o}=this,[,s,c,u]=a.shape;if(a.kind===`stored`){let{data:a}=this.part(`weights`);for(let l=0;l<t.length;l++){let d=((o*s+e)*c+t[l])*u+n;i.set(a.subarray(d,d+r),l*r)}return i}let d=this.part(`q`),p=this.part(`k`),m=this.part(`lse`).data,h=this.part(`bias`),g=d.shape[3],_=Math.floor(e/(s/p.shape[1])),v=((o*p.shape[1]+_)*u+n)*g,y=(o*s+e)*c,b=new Float64Array(4*g),x=new Float64Array(4*r),S=this.forbid&&new Uint8Array(r);for(let s=0;s<t.length;s+=4){let c=Math.min(4,t.length-s);for(let e=0;e<c;e++){let n=(y+t[s+e])*g;for(let t=0;t<g;t++)b[t*4+e]=a.scale*d.data[n+t]}f(b,p.data,v,x,r);for(let d=0;d<c;d++){let c=t[s+d],f=m[y+c];if(f===-1/0)continue;S&&this.forbid(S.fill(1),o,e,c,n);let p=h?l(h.shape,o,e,c)*u+n:0,g=(s+d)*r;if(a.softcap===null&&!h&&!S)for(let e=0;e<r;e++)i[g+e]=Math.exp(x[e*4+d]-f);else for(let e=0;e<r;e++){if(S&&S[e]===0)continue;let t=x[e*4+d];a.softcap!==null&&(t=a.softcap*Math.tanh(t/a.softcap)),h&&(t+=h.data[p+e]),i[g+e]=Math.exp(t-f)}}}return i}products(e,t,n){let r=this.part(`q`),i=this.part(`k`);if(!r||!i||this.header.kind===`stored`)return null;let[,a,o,s]=this.header.shape,c=r.shape[3],l=Math.floor(e/(a/i.shape[1])),u=((this.batch*a+e)*o+t)*c,d=((this.batch*i.shape[1]+l)*s+n)*c;return Float32Array.from({length:c},(e,t)=>this.header.scale*r.data[u+t]*i.data[d+t])}};function f(e,t,n,r,i){let a=n;for(let n=0;n<i;n++){let[i,o,s,c]=[0,0,0,0];for(let n=0;n<e.length;n+=4,a++){let r=t[a];i+=e[n]*r,o+=e[n+1]*r,s+=e[n+2]*r,c+=e[n+3]*r}r[n*4]=i,r[n*4+1]=o,r[n*4+2]=s,r[n*4+3]=c}}let p=2**16,m=e=>e>2,h=(e,t)=>Array.from({length:t},(t,n)=>e+n);var g=class{pyramid;rows;columns;maps;hidden;isSelf;constructor(e,t,n,r=new s){this.pyramid=r;let{layers:i}=e.header;this.maps=n.heads.map(([t,r])=>({weights:new d(e,i[t].map,n.text),head:r}));let[[a]]=n.heads,[c,l]=t.layers[a].sides;this.isSelf=c!==null&&c[0]===l?.[0],this.rows=o(t,a,0,n.text,n.unit),this.columns=o(t,a,1,n.text,n.unit);let u=n.hide===`special`?e=>this.columns.special[e]:e=>e===this.columns.first;this.hidden=n.hide===`nothing`?[]:this.columns.spans.map((e,t)=>t).filter(u)}block(e,t,n){let r=new Float32Array(e.length*n),i=this.columns.spans[t][0],a=this.columns.spans[t+n-1][1]-i,o=Math.max(4,Math.ceil(p/a));for(let s of this.maps)for(let c=0;c<e.length;){let[l,u]=[[],c];for(;c<e.length&&l.length<o;c++){let[t,n]=this.rows.spans[e[c]];for(let e=t;e<n;e++)l.push(e)}let d=s.weights.rows(s.head,l,i,a),f=this.hidden.length?this.left(s,l):null;this.add(r.subarray(u*n,c*n),e.slice(u,c),d,f,t,n)}if(this.maps.length>1)for(let e=0;e<r.length;e++)r[e]/=this.maps.length;return r}add(e,t,n,r,i,a){let{spans:o}=this.columns,s=o[i][0],c=o[i+a-1][1]-s,l=0;t.forEach((t,u)=>{let d=this.rows.spans[t][1]-this.rows.spans[t][0];for(let t=0;t<d;t++,l++){let t=(r?r[l]>1e-6?1/r[l]:0:1)/d,f=l*c;if(c===a)for(let r=0;r<a;r++)e[u*a+r]+=n[f+r]*t;else for(let r=0;r<a;r++){let[c,l]=o[i+r],d=0;for(let e=c;e<l;e++)d+=n[f+e-s];e[u*a+r]+=d*t}}});for(let n of this.hidden){let r=n-i;if(r>=0&&r<a)for(let n=0;n<t.length;n++)e[n*a+r]=0}}left(e,t){let n=new Float32Array(t.length).fill(1);for(let r of this.hidden){let[i,a]=this.columns.spans[r],o=e.weights.rows(e.head,t,i,a-i);for(let e=0;e<o.length;e++)n[Math.floor(e/(a-i))]-=o[e]}return n}meanOfRows(e,t){let n=this.columns.spans.length,r=this.block(h(e,t-e),0,n);return Float32Array.from({length:n},(i,a)=>{let o=0;for(let i=0;i<t-e;i++)o+=r[i*n+a];return o/(t-e)})}sumOfColumns(e,t){let n=this.rows.spans.length,r=this.block(h(0,n),e,t-e);return Float32Array.from({length:n},(n,i)=>{let a=0;for(let n=0;n<t-e;n++)a+=r[i*(t-e)+n];return a})}look(e,t){if(t)return[this.sum(this.block(h(e[0],e[1]-e[0]),t[0],t[1]-t[0]))/(e[1]-e[0]),t[0]];let n=this.meanOfRows(...e),r=this.columns.spans.length-this.rows.spans.length,i=-1;return n.forEach((t,a)=>{!(this.isSelf&&a-r>=e[0]&&a-r<e[1])&&!this.columns.special[a]&&(i<0||t>n[i])&&(i=a)}),i<0?[0,0]:[n[i],i]}sum(e){return e.reduce((e,t)=>e+t,0)}tile(e,t,n){let r=this.pyramid.get(e,t,n);if(r)return r;let i=2**e,[a,o]=[this.rows.spans.length,this.columns.spans.length],[s,c]=[t*256*i,n*256*i],l=Math.ceil(Math.min(256*i,a-s)/i),u=Math.ceil(Math.min(256*i,o-c)/i);if(!e){let e=this.block(h(s,l),c,u);return{rows:l,columns:u,mean:e,max:e}}let d={rows:l,columns:u,mean:new Float32Array(l*u),max:new Float32Array(l*u)};for(let[r,l]of this.below(e,t,n)){let[u,f]=[r-2*t,l-2*n].map(e=>e*256/2);_(this.tile(e-1,r,l),d,u,f,[a-s,o-c],i)}return this.pyramid.put(e,t,n,d),d}missing(e,t,n){if(!m(e)||this.pyramid.get(e,t,n))return null;for(let[r,i]of this.below(e,t,n))if(!this.pyramid.get(e-1,r,i))return this.missing(e-1,r,i)??[e-1,r,i];return null}below(e,t,n){let r=256*2**(e-1);return[[2*t,2*n],[2*t,2*n+1],[2*t+1,2*n],[2*t+1,2*n+1]].filter(([e,t])=>e*r<this.rows.spans.length&&t*r<this.columns.spans.length)}statistics(){let[e,t]=[this.rows.spans.length,this.columns.spans.length],n=Math.min(e,96),r=[Math.min(e,48),Math.min(t,48)],i=new Float32Array(r[0]*r[1]),a=h(0,n).map(t=>Math.floor((t+.5)*e/n)),o=Uint8Array.from({length:t},(e,n)=>Math.floor(n*r[1]/t)),s=this.block(a,0,t),[c,l,u,d]=[0,0,0,0];a.forEach((n,a)=>{let f=n+t-e,p=a*t,m=Math.floor(n*r[0]/e)*r[1];for(let e=0;e<t;e++){let t=s[p+e];t>0&&(c-=t*Math.log(t)),l+=t*Math.abs(e-f);let n=m+o[e];t>i[n]&&(i[n]=t)}u+=s[p+this.columns.first],f>0&&f<=t&&(d+=s[p+f-1])});let f=[n,e];return{entropy:c/n,distance:l/n,first:u/n,previous:d/n,sampled:f,thumbnail:i,side:r}}};function _(e,t,n,r,[i,a],o){let s=o/2;for(let c=0;2*c<e.rows;c++){let l=Math.min(s,i-(n+c)*o),u=Math.max(0,Math.min(s,i-(n+c)*o-s));for(let i=0;2*i<e.columns;i++){let d=Math.min(s,a-(r+i)*o),f=Math.max(0,Math.min(s,a-(r+i)*o-s)),p=2*c*e.columns+2*i,m=p+e.columns,h=(n+c)*t.columns+r+i,g=e.mean[p]*l*d,_=e.max[p];f&&(g+=e.mean[p+1]*l*f,_=Math.max(_,e.max[p+1])),u&&(g+=e.mean[m]*u*d,_=Math.max(_,e.max[m])),f&&u&&(g+=e.mean[m+1]*u*f,_=Math.max(_,e.max[m+1])),t.mean[h]=g/((l+u)*(d+f)),t.max[h]=_}}}function v({header:e,beside:t}){let n=new Set(e.layers.filter(e=>e.call>0).map(e=>e.number));return{title:String(e.provenance.model??`a model`),provenance:e.provenance,texts:{tokens:e.tokens,source_tokens:e.source_tokens??null},pictures:e.pictures??null,batch:e.layers[0]?.map.shape[0]??0,layers:e.layers.map(({path:e,call:r,number:i,heads:a,map:o},s)=>({path:e,call:r,number:i,heads:a,label:`L${i}${r||n.has(i)?`@${r}`:``}`,queries:o.shape[2],keys:o.shape[3],hasProducts:o.kind===`factored`,sides:t.sides[s]}))}}var y=class{capture;info;pyramid=new s;pyramidOf=``;constructor(e){this.capture=e,this.info=v(e)}cells(e){return new g(this.capture,this.info,e)}tiles(e){let t=JSON.stringify(e);return t!==this.pyramidOf&&([this.pyramid,this.pyramidOf]=[new s,t]),new g(this.capture,this.info,e,this.pyramid)}advance(e){if(e.kind!==`tile`)return!1;let t=this.tiles(e.lens);this.pyramid.next();let n=t.missing(e.level,e.y,e.x);return n&&t.tile(...n),n!==null}to(e){switch(e.kind){case`rows`:return this.cells(e.lens).meanOfRows(e.from,e.to);case`columns`:return this.cells(e.lens).sumOfColumns(e.from,e.to);case`tile`:return this.tiles(e.lens).tile(e.level,e.y,e.x);case`looks`:return this.looks(e.lens,e.query,e.key);case`statistics`:return this.cells(e.lens).statistics();case`products`:{let{head:t,text:n,query:r,key:i}=e,a=new d(this.capture,this.capture.header.layers[t[0]].map,n);return{products:a.products(t[1],r,i),weight:a.rows(t[1],[r],i,1)[0]}}}}looks(e,t,n){let{layers:r}=this.capture.header,i=r[e.heads[0][0]].map.shape;return r.flatMap(({map:r},a)=>r.shape[2]!==i[2]||r.shape[3]!==i[3]?[]:Array.from({length:r.shape[1]},(r,i)=>{let[o,s]=this.cells({...e,heads:[[a,i]]}).look(t,n);return{head:[a,i],weight:o,key:s}}))}};function b(e){return e.kind===`statistics`?1/0:e.kind===`tile`&&m(e.level)?e.level:0}function x(e){let n,r=[],i=!1;function a(e){return e.kind===`open`?(n=new y(new t(e.bytes,e.beside)),n.info):n.to(e)}function o(e){r=r.filter(t=>t.id!==e)}let{port1:s,port2:c}=new MessageChannel;return c.onmessage=()=>{if(!r.length){i=!1;return}let{id:t,question:c}=r.reduce((e,t)=>b(t.question)<b(e.question)?t:e);try{c.kind!==`open`&&n.advance(c)||(o(t),e({id:t,value:a(c)}))}catch(n){o(t),e({id:t,error:n instanceof Error?n.message:String(n)})}s.postMessage(null)},e=>{e.question?(r.push(e),i||(i=!0,s.postMessage(null))):o(e.id)}}let S=x(e=>self.postMessage(e));self.onmessage=({data:e})=>S(e),self.postMessage(null)})();", D = typeof self < "u" && self.Blob && new Blob(["(self.URL || self.webkitURL).revokeObjectURL(self.location.href);", E], { type: "text/javascript;charset=utf-8" });
-function O(e) {
+var T = "(function(){var e=class extends Error{},t=class{bytes;beside;header;places;decoded=/* @__PURE__ */ new Map;constructor(t,n){this.bytes=t,this.beside=n;let r=t.length<8?1/0:Number(new DataView(t.buffer,t.byteOffset).getBigUint64(0,!0));if(8+r>t.length)throw new e(`this is no capture: it is no whole safetensors file`);let i=JSON.parse(new TextDecoder().decode(t.subarray(8,8+r))),a=i.__metadata__;if(!a?.clearhead)throw new e(`this is no capture: the safetensors file has no clearhead header`);if(this.header=JSON.parse(a.clearhead),this.header.version!==1)throw new e(`the capture has the format version ${this.header.version}; this viewer reads 1`);delete i.__metadata__,this.places=i,this.start=8+r;for(let e of[`tokens`,`source_tokens`])this.header[e]?.forEach((t,r)=>Object.assign(t,n.words[e]?.[r]))}start;tensor(t){let r=this.decoded.get(t);if(r)return r;let i=this.places[t];if(!i)throw new e(`the capture lacks the tensor ${t}`);let[a,o]=i.data_offsets,s=this.bytes.subarray(this.start+a,this.start+o),c={shape:i.shape,data:n(s.byteOffset%8?s.slice():s,i.dtype)};return this.decoded.set(t,c),c}};function n(t,n){let{buffer:i,byteOffset:a,byteLength:o}=t;switch(n){case`F32`:return new Float32Array(i,a,o/4);case`F64`:return new Float64Array(i,a,o/8);case`I32`:return new Int32Array(i,a,o/4);case`I64`:return Float64Array.from(new BigInt64Array(i,a,o/8),Number);case`BOOL`:return t;case`BF16`:return new Float32Array(Uint32Array.from(new Uint16Array(i,a,o/2),e=>e<<16).buffer);case`F16`:return Float32Array.from(new Uint16Array(i,a,o/2),r);default:throw new e(`the capture has numbers of the kind ${n}, which is not known here`)}}function r(e){let t=e&32768?-1:1,n=e>>10&31,r=e&1023;return n===31?r?NaN:t*(1/0):t*(n?2**(n-15)*(1+r/1024):2**-24*r)}function i(e,t,n,r){if(!e){let e=Array.from({length:n},(e,t)=>[t,t+1]);return{names:e.map(([e])=>`${t+e}`),spans:e,special:e.map(()=>!1),first:0}}if(r===`pieces`){let r=Array.from({length:n},(e,t)=>[t,t+1]),i=e=>e.slice(t,t+n),a=i(e.word_of).findIndex(e=>e>=0);return{names:i(e.pieces),spans:r,special:i(e.special),first:Math.max(0,a)}}let i={names:[],spans:[],special:[],first:0},a=-1;for(let r=0;r<n;r++){let n=e.word_of[t+r];n<0||(n!==a&&(i.names.push(e.words[n]),i.special.push(e.word_special[n]),i.spans.push([r,r]),a=n),i.spans[i.spans.length-1][1]=r+1)}return i}let a=/* @__PURE__ */ new WeakMap;function o(e,t,n,r,o){let{sides:s,queries:c,keys:l}=e.layers[t],u=n?l:c,[d,f]=s[n]??[null,0],p=`${d} ${f} ${u} ${r} ${o}`,m=a.get(e);m||a.set(e,m=/* @__PURE__ */ new Map);let h=m.get(p);return h||m.set(p,h=i(d&&(e.texts[d]?.[r]??null),f,u,o)),h}var s=class{most;levels=[];bytes=0;turn=0;constructor(e=96*2**20){this.most=e}next(){this.turn++}get(e,t,n){let r=this.levels[e]?.get(`${t}/${n}`);return r&&(r.turn=this.turn),r?.tile}put(e,t,n,r){for(;this.levels.length<=e;)this.levels.push(/* @__PURE__ */ new Map);this.levels[e].set(`${t}/${n}`,{tile:r,turn:this.turn}),this.bytes+=c(r);for(let e of this.levels)for(let[t,n]of e){if(this.bytes<=this.most)return;n.turn!==this.turn&&(e.delete(t),this.bytes-=c(n.tile))}}};let c=e=>e.mean.byteLength+e.max.byteLength;function l(e,t,n,r){let[i,a,o]=e;return((i===1?0:t)*a+(a===1?0:n))*o+(o===1?0:r)}function u(e,t){if(t.kind===`both`){let n=t.parts.map(t=>u(e,t));return(e,t,r,i,a)=>n.forEach(n=>n(e,t,r,i,a))}if(t.kind===`explicit`){let{shape:n,data:r}=e.tensor(t.allowed);return(e,t,i,a,o)=>{let s=l(n,t,i,a)*n[3]+o;for(let t=0;t<e.length;t++)r[s+t]===0&&(e[t]=0)}}let n=e.tensor(t.starts),r=e.tensor(t.stops),i=t.present===void 0?null:e.tensor(t.present);return(e,t,a,o,s)=>{if(e.fill(0,0,Math.max(0,n.data[l(n.shape,t,a,o)]-s)),e.fill(0,Math.max(0,r.data[l(r.shape,t,a,o)]-s)),!i)return;let[c,u,d]=i.shape,f=((c===1?0:t)*u+(u===1?0:a))*d+s;for(let t=0;t<e.length;t++)i.data[f+t]===0&&(e[t]=0)}}var d=class{capture;header;batch;queries;keys;forbid;constructor(e,t,n){this.capture=e,this.header=t,this.batch=n,[,,this.queries,this.keys]=t.shape,this.forbid=t.mask&&t.kind===`factored`?u(e,t.mask):null}part(e){let t=this.header.tensors[e];return t===void 0?null:this.capture.tensor(t)}rows(e,t,n,r){let i=new Float32Array(t.length*r),{header:a,batch:o}=this,[,s,c,u]=a.shape;if(a.kind===`stored`){let{data:a}=this.part(`weights`);for(let l=0;l<t.length;l++){let d=((o*s+e)*c+t[l])*u+n;i.set(a.subarray(d,d+r),l*r)}return i}let d=this.part(`q`),p=this.part(`k`),m=this.part(`lse`).data,h=this.part(`bias`),g=d.shape[3],_=Math.floor(e/(s/p.shape[1])),v=((o*p.shape[1]+_)*u+n)*g,y=(o*s+e)*c,b=new Float64Array(4*g),x=new Float64Array(4*r),S=this.forbid&&new Uint8Array(r);for(let s=0;s<t.length;s+=4){let c=Math.min(4,t.length-s);for(let e=0;e<c;e++){let n=(y+t[s+e])*g;for(let t=0;t<g;t++)b[t*4+e]=a.scale*d.data[n+t]}f(b,p.data,v,x,r);for(let d=0;d<c;d++){let c=t[s+d],f=m[y+c];if(f===-1/0)continue;S&&this.forbid(S.fill(1),o,e,c,n);let p=h?l(h.shape,o,e,c)*u+n:0,g=(s+d)*r;if(a.softcap===null&&!h&&!S)for(let e=0;e<r;e++)i[g+e]=Math.exp(x[e*4+d]-f);else for(let e=0;e<r;e++){if(S&&S[e]===0)continue;let t=x[e*4+d];a.softcap!==null&&(t=a.softcap*Math.tanh(t/a.softcap)),h&&(t+=h.data[p+e]),i[g+e]=Math.exp(t-f)}}}return i}products(e,t,n){let r=this.part(`q`),i=this.part(`k`);if(!r||!i||this.header.kind===`stored`)return null;let[,a,o,s]=this.header.shape,c=r.shape[3],l=Math.floor(e/(a/i.shape[1])),u=((this.batch*a+e)*o+t)*c,d=((this.batch*i.shape[1]+l)*s+n)*c;return Float32Array.from({length:c},(e,t)=>this.header.scale*r.data[u+t]*i.data[d+t])}};function f(e,t,n,r,i){let a=n;for(let n=0;n<i;n++){let[i,o,s,c]=[0,0,0,0];for(let n=0;n<e.length;n+=4,a++){let r=t[a];i+=e[n]*r,o+=e[n+1]*r,s+=e[n+2]*r,c+=e[n+3]*r}r[n*4]=i,r[n*4+1]=o,r[n*4+2]=s,r[n*4+3]=c}}let p=2**16,m=e=>e>2,h=(e,t)=>Array.from({length:t},(t,n)=>e+n);var g=class{pyramid;rows;columns;maps;hidden;isSelf;constructor(e,t,n,r=new s){this.pyramid=r;let{layers:i}=e.header;this.maps=n.heads.map(([t,r])=>({weights:new d(e,i[t].map,n.text),head:r}));let[[a]]=n.heads,[c,l]=t.layers[a].sides;this.isSelf=c!==null&&c[0]===l?.[0],this.rows=o(t,a,0,n.text,n.unit),this.columns=o(t,a,1,n.text,n.unit);let u=n.hide===`special`?e=>this.columns.special[e]:e=>e===this.columns.first;this.hidden=n.hide===`nothing`?[]:this.columns.spans.map((e,t)=>t).filter(u)}block(e,t,n){let r=new Float32Array(e.length*n),i=this.columns.spans[t][0],a=this.columns.spans[t+n-1][1]-i,o=Math.max(4,Math.ceil(p/a));for(let s of this.maps)for(let c=0;c<e.length;){let[l,u]=[[],c];for(;c<e.length&&l.length<o;c++){let[t,n]=this.rows.spans[e[c]];for(let e=t;e<n;e++)l.push(e)}let d=s.weights.rows(s.head,l,i,a),f=this.hidden.length?this.left(s,l):null;this.add(r.subarray(u*n,c*n),e.slice(u,c),d,f,t,n)}if(this.maps.length>1)for(let e=0;e<r.length;e++)r[e]/=this.maps.length;return r}add(e,t,n,r,i,a){let{spans:o}=this.columns,s=o[i][0],c=o[i+a-1][1]-s,l=0;t.forEach((t,u)=>{let d=this.rows.spans[t][1]-this.rows.spans[t][0];for(let t=0;t<d;t++,l++){let t=(r?r[l]>1e-6?1/r[l]:0:1)/d,f=l*c;if(c===a)for(let r=0;r<a;r++)e[u*a+r]+=n[f+r]*t;else for(let r=0;r<a;r++){let[c,l]=o[i+r],d=0;for(let e=c;e<l;e++)d+=n[f+e-s];e[u*a+r]+=d*t}}});for(let n of this.hidden){let r=n-i;if(r>=0&&r<a)for(let n=0;n<t.length;n++)e[n*a+r]=0}}left(e,t){let n=new Float32Array(t.length).fill(1);for(let r of this.hidden){let[i,a]=this.columns.spans[r],o=e.weights.rows(e.head,t,i,a-i);for(let e=0;e<o.length;e++)n[Math.floor(e/(a-i))]-=o[e]}return n}meanOfRows(e,t){let n=this.columns.spans.length,r=this.block(h(e,t-e),0,n);return Float32Array.from({length:n},(i,a)=>{let o=0;for(let i=0;i<t-e;i++)o+=r[i*n+a];return o/(t-e)})}sumOfColumns(e,t){let n=this.rows.spans.length,r=this.block(h(0,n),e,t-e);return Float32Array.from({length:n},(n,i)=>{let a=0;for(let n=0;n<t-e;n++)a+=r[i*(t-e)+n];return a})}look(e,t){if(t)return[this.sum(this.block(h(e[0],e[1]-e[0]),t[0],t[1]-t[0]))/(e[1]-e[0]),t[0]];let n=this.meanOfRows(...e),r=this.columns.spans.length-this.rows.spans.length,i=-1;return n.forEach((t,a)=>{!(this.isSelf&&a-r>=e[0]&&a-r<e[1])&&!this.columns.special[a]&&(i<0||t>n[i])&&(i=a)}),i<0?[0,0]:[n[i],i]}sum(e){return e.reduce((e,t)=>e+t,0)}tile(e,t,n){let r=this.pyramid.get(e,t,n);if(r)return r;let i=2**e,[a,o]=[this.rows.spans.length,this.columns.spans.length],[s,c]=[t*256*i,n*256*i],l=Math.ceil(Math.min(256*i,a-s)/i),u=Math.ceil(Math.min(256*i,o-c)/i);if(!e){let e=this.block(h(s,l),c,u);return{rows:l,columns:u,mean:e,max:e}}let d={rows:l,columns:u,mean:new Float32Array(l*u),max:new Float32Array(l*u)};for(let[r,l]of this.below(e,t,n)){let[u,f]=[r-2*t,l-2*n].map(e=>e*256/2);_(this.tile(e-1,r,l),d,u,f,[a-s,o-c],i)}return this.pyramid.put(e,t,n,d),d}missing(e,t,n){if(!m(e)||this.pyramid.get(e,t,n))return null;for(let[r,i]of this.below(e,t,n))if(!this.pyramid.get(e-1,r,i))return this.missing(e-1,r,i)??[e-1,r,i];return null}below(e,t,n){let r=256*2**(e-1);return[[2*t,2*n],[2*t,2*n+1],[2*t+1,2*n],[2*t+1,2*n+1]].filter(([e,t])=>e*r<this.rows.spans.length&&t*r<this.columns.spans.length)}statistics(){let[e,t]=[this.rows.spans.length,this.columns.spans.length],n=Math.min(e,96),r=[Math.min(e,48),Math.min(t,48)],i=new Float32Array(r[0]*r[1]),a=h(0,n).map(t=>Math.floor((t+.5)*e/n)),o=Uint8Array.from({length:t},(e,n)=>Math.floor(n*r[1]/t)),s=this.block(a,0,t),[c,l,u,d]=[0,0,0,0];a.forEach((n,a)=>{let f=n+t-e,p=a*t,m=Math.floor(n*r[0]/e)*r[1];for(let e=0;e<t;e++){let t=s[p+e];t>0&&(c-=t*Math.log(t)),l+=t*Math.abs(e-f);let n=m+o[e];t>i[n]&&(i[n]=t)}u+=s[p+this.columns.first],f>0&&f<=t&&(d+=s[p+f-1])});let f=[n,e];return{entropy:c/n,distance:l/n,first:u/n,previous:d/n,sampled:f,thumbnail:i,side:r}}};function _(e,t,n,r,[i,a],o){let s=o/2;for(let c=0;2*c<e.rows;c++){let l=Math.min(s,i-(n+c)*o),u=Math.max(0,Math.min(s,i-(n+c)*o-s));for(let i=0;2*i<e.columns;i++){let d=Math.min(s,a-(r+i)*o),f=Math.max(0,Math.min(s,a-(r+i)*o-s)),p=2*c*e.columns+2*i,m=p+e.columns,h=(n+c)*t.columns+r+i,g=e.mean[p]*l*d,_=e.max[p];f&&(g+=e.mean[p+1]*l*f,_=Math.max(_,e.max[p+1])),u&&(g+=e.mean[m]*u*d,_=Math.max(_,e.max[m])),f&&u&&(g+=e.mean[m+1]*u*f,_=Math.max(_,e.max[m+1])),t.mean[h]=g/((l+u)*(d+f)),t.max[h]=_}}}function v({header:e,beside:t}){let n=new Set(e.layers.filter(e=>e.call>0).map(e=>e.number));return{title:String(e.provenance.model??`a model`),provenance:e.provenance,texts:{tokens:e.tokens,source_tokens:e.source_tokens??null},pictures:e.pictures??null,batch:e.layers[0]?.map.shape[0]??0,layers:e.layers.map(({path:e,call:r,number:i,heads:a,map:o},s)=>({path:e,call:r,number:i,heads:a,label:`L${i}${r||n.has(i)?`@${r}`:``}`,queries:o.shape[2],keys:o.shape[3],hasProducts:o.kind===`factored`,sides:t.sides[s]}))}}var y=class{capture;info;pyramid=new s;pyramidOf=``;constructor(e){this.capture=e,this.info=v(e)}cells(e){return new g(this.capture,this.info,e)}tiles(e){let t=JSON.stringify(e);return t!==this.pyramidOf&&([this.pyramid,this.pyramidOf]=[new s,t]),new g(this.capture,this.info,e,this.pyramid)}advance(e){if(e.kind!==`tile`)return!1;let t=this.tiles(e.lens);this.pyramid.next();let n=t.missing(e.level,e.y,e.x);return n&&t.tile(...n),n!==null}to(e){switch(e.kind){case`rows`:return this.cells(e.lens).meanOfRows(e.from,e.to);case`columns`:return this.cells(e.lens).sumOfColumns(e.from,e.to);case`tile`:return this.tiles(e.lens).tile(e.level,e.y,e.x);case`looks`:return this.looks(e.lens,e.query,e.key);case`statistics`:return this.cells(e.lens).statistics();case`products`:{let{head:t,text:n,query:r,key:i}=e,a=new d(this.capture,this.capture.header.layers[t[0]].map,n);return{products:a.products(t[1],r,i),weight:a.rows(t[1],[r],i,1)[0]}}}}looks(e,t,n){let{layers:r}=this.capture.header,i=r[e.heads[0][0]].map.shape;return r.flatMap(({map:r},a)=>r.shape[2]!==i[2]||r.shape[3]!==i[3]?[]:Array.from({length:r.shape[1]},(r,i)=>{let[o,s]=this.cells({...e,heads:[[a,i]]}).look(t,n);return{head:[a,i],weight:o,key:s}}))}};function b(e){return e.kind===`statistics`?1/0:e.kind===`tile`&&m(e.level)?e.level:0}function x(e){let n,r=[],i=!1;function a(e){return e.kind===`open`?(n=new y(new t(e.bytes,e.beside)),n.info):n.to(e)}function o(e){r=r.filter(t=>t.id!==e)}let{port1:s,port2:c}=new MessageChannel;return c.onmessage=()=>{if(!r.length){i=!1;return}let{id:t,question:c}=r.reduce((e,t)=>b(t.question)<b(e.question)?t:e);try{c.kind!==`open`&&n.advance(c)||(o(t),e({id:t,value:a(c)}))}catch(n){o(t),e({id:t,error:n instanceof Error?n.message:String(n)})}s.postMessage(null)},e=>{e.question?(r.push(e),i||(i=!0,s.postMessage(null))):o(e.id)}}let S=x(e=>self.postMessage(e));self.onmessage=({data:e})=>S(e),self.postMessage(null)})();", E = typeof self < "u" && self.Blob && new Blob(["(self.URL || self.webkitURL).revokeObjectURL(self.location.href);", T], { type: "text/javascript;charset=utf-8" });
+function D(e) {
 	let t;
 	try {
-		if (t = D && (self.URL || self.webkitURL).createObjectURL(D), !t) throw "";
+		if (t = E && (self.URL || self.webkitURL).createObjectURL(E), !t) throw "";
 		let n = new Worker(t, { name: e?.name });
 		return n.addEventListener("error", () => {
 			(self.URL || self.webkitURL).revokeObjectURL(t);
 		}), n;
 	} catch {
-		return new Worker("data:text/javascript;charset=utf-8," + encodeURIComponent(E), { name: e?.name });
+		return new Worker("data:text/javascript;charset=utf-8," + encodeURIComponent(T), { name: e?.name });
 	}
 }
 // src/weights/local.ts
-async function ee(e, t) {
+async function te(e, t) {
 	let n = null;
 	try {
-		n = new O(), await te(n);
+		n = new D(), await ne(n);
 	} catch {
 		n?.terminate();
-		let t = T(e), r = !1;
+		let t = ee(e), r = !1;
 		return {
 			send: (e) => r || t(e),
 			close: () => void (r = !0)
@@ -522,15 +522,15 @@ async function ee(e, t) {
 		close: () => r.terminate()
 	};
 }
-function te(e) {
+function ne(e) {
 	return new Promise((t, n) => {
 		e.onmessage = () => t(), e.onerror = (e) => {
 			e.preventDefault(), n(Error(e.message));
 		};
 	});
 }
-async function ne(e, t) {
-	let n = /* @__PURE__ */ new Map(), r = 0, { send: i, close: a } = await ee((e) => {
+async function re(e, t) {
+	let n = /* @__PURE__ */ new Map(), r = 0, { send: i, close: a } = await te((e) => {
 		let t = n.get(e.id);
 		n.delete(e.id), e.error === void 0 ? t?.done(e.value) : t?.fail(Error(e.error));
 	}, (e) => {
@@ -602,16 +602,16 @@ async function ne(e, t) {
 	};
 }
 // node_modules/preact/dist/preact.mjs
-var k, re, ie, ae, oe, se, ce, le, ue, de, fe, pe = Symbol.for("pv"), me = {}, he = [], ge = /^m(i|n|o|s|text|space)$/, _e = Array.isArray, ve = he.slice, ye = Object.assign;
-function be(e) {
+var O, ie, ae, oe, se, ce, le, ue, de, fe, pe, me = Symbol.for("pv"), he = {}, ge = [], _e = /^m(i|n|o|s|text|space)$/, ve = Array.isArray, ye = ge.slice, be = Object.assign;
+function xe(e) {
 	e && e.parentNode && e.remove();
 }
-function xe(e, t, n) {
+function Se(e, t, n) {
 	var r, i, a, o = {}, s = arguments.length;
 	for (a in t) a == "key" ? r = t[a] : a == "ref" && typeof e != "function" ? i = t[a] : o[a] = t[a];
-	return s > 2 && (o.children = s > 3 ? ve.call(arguments, 2) : n), Se(e, o, r, i, null);
+	return s > 2 && (o.children = s > 3 ? ye.call(arguments, 2) : n), Ce(e, o, r, i, null);
 }
-function Se(e, t, n, r, i) {
+function Ce(e, t, n, r, i) {
 	var a = {
 		type: e,
 		props: t,
@@ -622,51 +622,51 @@ function Se(e, t, n, r, i) {
 		__b: 0,
 		__e: null,
 		__c: null,
-		constructor: pe,
-		__v: i || ++re,
+		constructor: me,
+		__v: i || ++ie,
 		__i: -1,
 		__u: 0
 	};
-	return !i && k.vnode && k.vnode(a), a;
+	return !i && O.vnode && O.vnode(a), a;
 }
-function A(e) {
+function k(e) {
 	return e.children;
 }
-function Ce(e, t) {
+function we(e, t) {
 	this.props = e, this.context = t, this.__g = 0;
 }
-function we(e, t) {
-	if (t == null) return e.__ && we(e.__, e.__i + 1);
+function Te(e, t) {
+	if (t == null) return e.__ && Te(e.__, e.__i + 1);
 	for (var n; t < e.__k.length; t++) if ((n = e.__k[t]) && n.__e) return n.__e;
-	return typeof e.type != "function" || e.props.__P ? null : we(e);
-}
-function Te(e) {
-	var t, n = e.__v, r = n.__e, i = [], a = [], o = e.__P;
-	o && ((t = ye({ constructor: pe }, n)).__v = n.__v + 1, k.vnode && k.vnode(t), Ie(o, t, n, e.__n, o.namespaceURI, 32 & n.__u ? [r] : null, i, r || we(n), 32 & n.__u, a), t.__v = n.__v, t.__.__k[t.__i] = t, ze(i, t, a), n.__ = n.__e = null, t.__e != r && Ee(t));
+	return typeof e.type != "function" || e.props.__P ? null : Te(e);
 }
 function Ee(e) {
-	if ((e = e.__) && e.__c && !e.props.__P) return e.__e = null, e.__k.some(function(t) {
-		return t && (e.__e = t.__e);
-	}), Ee(e);
+	var t, n = e.__v, r = n.__e, i = [], a = [], o = e.__P;
+	o && ((t = be({ constructor: me }, n)).__v = n.__v + 1, O.vnode && O.vnode(t), Le(o, t, n, e.__n, o.namespaceURI, 32 & n.__u ? [r] : null, i, r || Te(n), 32 & n.__u, a), t.__v = n.__v, t.__.__k[t.__i] = t, Be(i, t, a), n.__ = n.__e = null, t.__e != r && De(t));
 }
 function De(e) {
-	(8 & e.__g || (e.__g |= 8, ae.push(e), se++)) && oe == k.debounceRendering || ((oe = k.debounceRendering) || queueMicrotask)(Oe);
+	if ((e = e.__) && e.__c && !e.props.__P) return e.__e = null, e.__k.some(function(t) {
+		return t && (e.__e = t.__e);
+	}), De(e);
 }
-function Oe() {
+function Oe(e) {
+	(8 & e.__g || (e.__g |= 8, oe.push(e), ce++)) && se == O.debounceRendering || ((se = O.debounceRendering) || queueMicrotask)(ke);
+}
+function ke() {
 	try {
-		for (var e, t = 1; ae.length;) ae.length > t && ae.sort(ce), e = ae.shift(), t = ae.length, 8 & e.__g && Te(e);
+		for (var e, t = 1; oe.length;) oe.length > t && oe.sort(le), e = oe.shift(), t = oe.length, 8 & e.__g && Ee(e);
 	} finally {
-		(se = ae.length) && (oe || queueMicrotask)(Oe);
+		(ce = oe.length) && (se || queueMicrotask)(ke);
 	}
 }
-function ke(e, t, n, r, i, a, o, s, c, l, u) {
-	var d, f, p, m, h, g, _ = r.__k || he, v = t.length;
-	for (c = Ae(n, t, _, c, v), d = 0; d < v; d++) (p = n.__k[d]) != null && (f = ~p.__i && _[p.__i] || me, p.__i = d, g = Ie(e, p, f, i, a, o, s, c, l, u), m = p.__e, (f.ref != p.ref || 8 & f.__u) && (f.ref && Ve(f.ref, null, p, f), p.ref && u.push(p.ref, p.__c || m, p)), h ||= m, 4 & p.__u ? (c = je(p, c, e, !f.__v), f.__e && (f.__e = null)) : typeof p.type == "function" && g !== void 0 ? c = g : m && (c = m.nextSibling), p.__u &= -21);
+function Ae(e, t, n, r, i, a, o, s, c, l, u) {
+	var d, f, p, m, h, g, _ = r.__k || ge, v = t.length;
+	for (c = je(n, t, _, c, v), d = 0; d < v; d++) (p = n.__k[d]) != null && (f = ~p.__i && _[p.__i] || he, p.__i = d, g = Le(e, p, f, i, a, o, s, c, l, u), m = p.__e, (f.ref != p.ref || 8 & f.__u) && (f.ref && He(f.ref, null, p, f), p.ref && u.push(p.ref, p.__c || m, p)), h ||= m, 4 & p.__u ? (c = Me(p, c, e, !f.__v), f.__e && (f.__e = null)) : typeof p.type == "function" && g !== void 0 ? c = g : m && (c = m.nextSibling), p.__u &= -21);
 	return n.__e = h, c;
 }
-function Ae(e, t, n, r, i) {
+function je(e, t, n, r, i) {
 	var a, o, s, c, l, u, d, f, p, m = n.length, h = m, g = 0, _ = 0, v = e.__k = Array(i);
-	for (a = 0; a < i; a++) (o = t[a]) != null && typeof o != "boolean" && typeof o != "function" ? (typeof o != "object" || o.constructor === String ? o = v[a] = Se(null, o) : _e(o) ? o = v[a] = Se(A, { children: o }) : o.constructor === pe && o.__b ? o = v[a] = Se(o.type, o.props, o.key, o.ref, o.__v) : v[a] = o, c = a + g, o.__ = e, o.__b = e.__b + 1, s = null, ~(l = o.__i = Me(o, n, c, h)) && (h--, (s = n[l]) && (s.__u |= 2)), s && s.__v ? (o.__u |= 16, l == c - 1 ? g-- : l == c + 1 ? g++ : l != c && (l > c ? g-- : g++, _ = 1)) : (~l || (i > m ? g-- : i < m && g++), typeof o.type != "function" && (o.__u |= 4))) : v[a] = null;
+	for (a = 0; a < i; a++) (o = t[a]) != null && typeof o != "boolean" && typeof o != "function" ? (typeof o != "object" || o.constructor === String ? o = v[a] = Ce(null, o) : ve(o) ? o = v[a] = Ce(k, { children: o }) : o.constructor === me && o.__b ? o = v[a] = Ce(o.type, o.props, o.key, o.ref, o.__v) : v[a] = o, c = a + g, o.__ = e, o.__b = e.__b + 1, s = null, ~(l = o.__i = Ne(o, n, c, h)) && (h--, (s = n[l]) && (s.__u |= 2)), s && s.__v ? (o.__u |= 16, l == c - 1 ? g-- : l == c + 1 ? g++ : l != c && (l > c ? g-- : g++, _ = 1)) : (~l || (i > m ? g-- : i < m && g++), typeof o.type != "function" && (o.__u |= 4))) : v[a] = null;
 	if (_) {
 		for (u = [], d = [], a = 0; a < i; a++) if ((o = v[a]) && 16 & o.__u) {
 			for (g = 0, f = u.length; g < f;) u[p = g + f >> 1] < o.__i ? g = p + 1 : f = p;
@@ -674,21 +674,21 @@ function Ae(e, t, n, r, i) {
 		}
 		for (g = u.length; a--;) d[a] && (d[a] == g ? g-- : v[a].__u |= 4);
 	}
-	if (h) for (a = 0; a < m; a++) !(s = n[a]) || 2 & s.__u || (s.__e == r && (r = we(s)), He(s, s));
+	if (h) for (a = 0; a < m; a++) !(s = n[a]) || 2 & s.__u || (s.__e == r && (r = Te(s)), Ue(s, s));
 	return r;
 }
-function je(e, t, n, r) {
+function Me(e, t, n, r) {
 	var i, a, o, s;
 	if (typeof e.type == "function") {
 		if (e.props.__P) return t;
-		if (i = e.__k) for (a = 0; a < i.length; a++) i[a] && (i[a].__ = e, t = je(i[a], t, n, !1));
+		if (i = e.__k) for (a = 0; a < i.length; a++) i[a] && (i[a].__ = e, t = Me(i[a], t, n, !1));
 		return t;
 	}
-	for (t && !t.parentNode && (t = we(e)) && !t.parentNode && (t = null), o = e.__e, s = t; s && s.nodeType == 8;) s = s.nextSibling;
+	for (t && !t.parentNode && (t = Te(e)) && !t.parentNode && (t = null), o = e.__e, s = t; s && s.nodeType == 8;) s = s.nextSibling;
 	for (o != s && (!r && n.moveBefore && o.parentNode ? n.moveBefore(o, t) : n.insertBefore(o, t || null)), t = o; (t &&= t.nextSibling) && t.nodeType == 8 && !t.data.startsWith("$s"););
 	return t;
 }
-function Me(e, t, n, r) {
+function Ne(e, t, n, r) {
 	var i, a = e.key, o = e.type, s = t[n], c = s && !(2 & s.__u);
 	if (s === null && a == null || c && a == s.key && o == s.type) return n;
 	if (r > +!!c) {
@@ -697,18 +697,18 @@ function Me(e, t, n, r) {
 	}
 	return -1;
 }
-function Ne(e, t, n) {
+function Pe(e, t, n) {
 	n ??= "", t[0] == "-" ? e.setProperty(t, n) : e[t] = n;
 }
-function Pe(e, t, n, r, i) {
+function Fe(e, t, n, r, i) {
 	var a, o;
 	if (t == "style") {
 		if (typeof n == "string") e.style.cssText = n;
 		else {
-			if (typeof r == "string" && (e.style.cssText = r = ""), r) for (t in r) n && t in n || Ne(e.style, t);
-			if (n) for (t in n) r && n[t] == r[t] || Ne(e.style, t, n[t]);
+			if (typeof r == "string" && (e.style.cssText = r = ""), r) for (t in r) n && t in n || Pe(e.style, t);
+			if (n) for (t in n) r && n[t] == r[t] || Pe(e.style, t, n[t]);
 		}
-	} else if (t[0] == "o" && t[1] == "n") typeof n != "function" && (n = null), typeof r != "function" && (r = null), (e.__e ||= {})[t] = n, n && r || (o = fe[t] || (fe[t] = Fe(t)), (e.__a ||= {})[t] = de, a = t != (t = t.replace(ue, "$1")), (t = t.slice(2))[0] < "a" && (t = t.toLowerCase()), n ? e.addEventListener(t, o, a) : e.removeEventListener(t, o, a));
+	} else if (t[0] == "o" && t[1] == "n") typeof n != "function" && (n = null), typeof r != "function" && (r = null), (e.__e ||= {})[t] = n, n && r || (o = pe[t] || (pe[t] = Ie(t)), (e.__a ||= {})[t] = fe, a = t != (t = t.replace(de, "$1")), (t = t.slice(2))[0] < "a" && (t = t.toLowerCase()), n ? e.addEventListener(t, o, a) : e.removeEventListener(t, o, a));
 	else {
 		if (i == "http://www.w3.org/2000/svg") t = t.replace(/xlink(H|:h)/, "h").replace(/sName$/, "s");
 		else if (t != "width" && t != "height" && t != "href" && t != "list" && t != "form" && t != "tabIndex" && t != "download" && t != "rowSpan" && t != "colSpan" && t != "role" && t != "popover" && t in e) try {
@@ -719,52 +719,52 @@ function Pe(e, t, n, r, i) {
 		n == null || !1 === n && t[4] != "-" ? e.removeAttribute(t) : e.setAttribute(t, t == "popover" && n == 1 ? "" : n);
 	}
 }
-function Fe(e) {
+function Ie(e) {
 	return function(t) {
 		var n = this.__e;
 		if (n) {
-			if (n = n[e], t[le] == null) t[le] = de++;
-			else if (t[le] < this.__a[e]) return;
-			return n(k.event ? k.event(t) : t);
+			if (n = n[e], t[ue] == null) t[ue] = fe++;
+			else if (t[ue] < this.__a[e]) return;
+			return n(O.event ? O.event(t) : t);
 		}
 	};
 }
-function Ie(e, t, n, r, i, a, o, s, c, l) {
-	var u, d, f, p, m, h, g, _, v, y, b, x, S, C, w, T, E, D, O = t.type;
-	if (t.constructor !== pe) return null;
-	128 & n.__u && (c = 32 & n.__u, u = n.__c.__z) && (t.__u |= c, d = a = [], u.nodeType == 8 ? s = Le(u, a) : a.push(u), s = a[0] || s), (u = k.__b) && u(t);
-	n: if (typeof O == "function") {
+function Le(e, t, n, r, i, a, o, s, c, l) {
+	var u, d, f, p, m, h, g, _, v, y, b, x, S, C, w, ee, T, E, D = t.type;
+	if (t.constructor !== me) return null;
+	128 & n.__u && (c = 32 & n.__u, u = n.__c.__z) && (t.__u |= c, d = a = [], u.nodeType == 8 ? s = Re(u, a) : a.push(u), s = a[0] || s), (u = O.__b) && u(t);
+	n: if (typeof D == "function") {
 		f = o.length;
 		try {
-			if (_ = t.props, v = (u = O.prototype) && u.render, y = (u = O.contextType) && r[u.__c], b = u ? y ? y.props.value : u.__ : r, (p = n.__c) ? (t.__c = p, 2 & p.__g && (p.__g |= 1)) : (v ? t.__c = p = new O(_, b) : (t.__c = p = new Ce(_, b), p.constructor = O, p.render = Ue), y && y.sub(p), p.state || (p.state = {}), p.__n = r, p.__g |= 8, p.__h = [], p.__k = []), v && (p.__s || (p.__s = p.state), O.getDerivedStateFromProps && (p.__s == p.state && (p.__s = ye({}, p.__s)), ye(p.__s, O.getDerivedStateFromProps(_, p.__s)))), m = p.props, h = p.state, p.__v = t, n.__c) {
-				if (_ !== m && v && !O.getDerivedStateFromProps && p.componentWillReceiveProps && p.componentWillReceiveProps(_, b), t.__v == n.__v && !(8 & p.__g) || !(4 & p.__g) && p.shouldComponentUpdate && !1 === p.shouldComponentUpdate(_, p.__s, b)) {
+			if (_ = t.props, v = (u = D.prototype) && u.render, y = (u = D.contextType) && r[u.__c], b = u ? y ? y.props.value : u.__ : r, (p = n.__c) ? (t.__c = p, 2 & p.__g && (p.__g |= 1)) : (v ? t.__c = p = new D(_, b) : (t.__c = p = new we(_, b), p.constructor = D, p.render = We), y && y.sub(p), p.state || (p.state = {}), p.__n = r, p.__g |= 8, p.__h = [], p.__k = []), v && (p.__s || (p.__s = p.state), D.getDerivedStateFromProps && (p.__s == p.state && (p.__s = be({}, p.__s)), be(p.__s, D.getDerivedStateFromProps(_, p.__s)))), m = p.props, h = p.state, p.__v = t, n.__c) {
+				if (_ !== m && v && !D.getDerivedStateFromProps && p.componentWillReceiveProps && p.componentWillReceiveProps(_, b), t.__v == n.__v && !(8 & p.__g) || !(4 & p.__g) && p.shouldComponentUpdate && !1 === p.shouldComponentUpdate(_, p.__s, b)) {
 					t.__v != n.__v && (p.props = _, p.state = p.__s, p.__g &= -9), t.__e = n.__e, t.__k = n.__k, t.__k.some(function(e) {
 						e && (e.__ = t);
-					}), he.push.apply(p.__h, p.__k), p.__k = [], p.__h.length && o.push(p), s = we(n);
+					}), ge.push.apply(p.__h, p.__k), p.__k = [], p.__h.length && o.push(p), s = Te(n);
 					break n;
 				}
 				p.componentWillUpdate && p.componentWillUpdate(_, p.__s, b), v && p.componentDidUpdate && p.__h.push(function() {
 					p.componentDidUpdate(m, h, g);
 				});
-			} else v && !O.getDerivedStateFromProps && p.componentWillMount && p.componentWillMount(), v && p.componentDidMount && p.__h.push(p.componentDidMount);
-			p.context = b, p.props = _, p.__P = e, p.__g &= -5, x = k.__r, S = v ? 25 : 0;
+			} else v && !D.getDerivedStateFromProps && p.componentWillMount && p.componentWillMount(), v && p.componentDidMount && p.__h.push(p.componentDidMount);
+			p.context = b, p.props = _, p.__P = e, p.__g &= -5, x = O.__r, S = v ? 25 : 0;
 			do
 				p.__g &= -9, x && x(t), u = p.render(p.props, p.state = p.__s, p.context);
 			while (8 & p.__g && ++S < 25);
-			v && (he.push.apply(p.__h, p.__k), p.__k = []), p.state = p.__s, p.getChildContext && (r = ye({}, r, p.getChildContext())), v && n.__c && p.getSnapshotBeforeUpdate && (g = p.getSnapshotBeforeUpdate(m, h)), C = u && u.type === A && u.key == null ? u.props.children : u, _.__P && (u = s, i = (e = _.__P).namespaceURI, c = a = null, n.props && n.props.__P != e && (n.__k.some(function(e) {
-				e && He(e, e);
-			}), n.__k = null), s = n.__k ? we(n, 0) : null), s = ke(e, _e(C) ? C : [C], t, n, r, i, a, o, s, c, l), _.__P && (t.__e = null, s = u), t.__u &= -161, d && d.some(be), p.__h.length && o.push(p), 1 & p.__g && (p.__g &= -4);
+			v && (ge.push.apply(p.__h, p.__k), p.__k = []), p.state = p.__s, p.getChildContext && (r = be({}, r, p.getChildContext())), v && n.__c && p.getSnapshotBeforeUpdate && (g = p.getSnapshotBeforeUpdate(m, h)), C = u && u.type === k && u.key == null ? u.props.children : u, _.__P && (u = s, i = (e = _.__P).namespaceURI, c = a = null, n.props && n.props.__P != e && (n.__k.some(function(e) {
+				e && Ue(e, e);
+			}), n.__k = null), s = n.__k ? Te(n, 0) : null), s = Ae(e, ve(C) ? C : [C], t, n, r, i, a, o, s, c, l), _.__P && (t.__e = null, s = u), t.__u &= -161, d && d.some(xe), p.__h.length && o.push(p), 1 & p.__g && (p.__g &= -4);
 		} catch (e) {
 			if (o.length = f, t.__v = null, c || a) {
 				if (e && e.then) {
 					if (t.__u |= 128 | c, a) {
-						for (~(E = a.indexOf(s || void 0)) || (E = a.length); (D = a[E - 1]) && D.nodeType == 8;) E--;
-						for (; E < a.length; E++) if (D = a[E]) {
-							if (a[E] = null, w) {
-								if (D == T) break;
+						for (~(T = a.indexOf(s || void 0)) || (T = a.length); (E = a[T - 1]) && E.nodeType == 8;) T--;
+						for (; T < a.length; T++) if (E = a[T]) {
+							if (a[T] = null, w) {
+								if (E == ee) break;
 							} else {
-								if (D.nodeType != 8) break;
-								D.data.startsWith("$s") && (T = Le(w = D));
+								if (E.nodeType != 8) break;
+								E.data.startsWith("$s") && (ee = Re(w = E));
 							}
 						}
 					}
@@ -772,15 +772,15 @@ function Ie(e, t, n, r, i, a, o, s, c, l) {
 						for (; s && s.nodeType == 8 && s.nextSibling;) s = s.nextSibling;
 						w = s;
 					}
-					(u = Le(w = t.__c.__z || (t.__c.__z = w))) ? (t.__e = w, s = u) : t.__e = s, s &&= s.nextSibling;
-				} else a && a.some(be);
+					(u = Re(w = t.__c.__z || (t.__c.__z = w))) ? (t.__e = w, s = u) : t.__e = s, s &&= s.nextSibling;
+				} else a && a.some(xe);
 			} else t.__e = n.__e;
-			t.__k ||= n.__k || [], e && e.then || Re(t), k.__e(e, t, n);
+			t.__k ||= n.__k || [], e && e.then || ze(t), O.__e(e, t, n);
 		}
-	} else s = t.__e = Be(n.__e, t, n, r, i, a, o, c, l, e);
-	return (u = k.diffed) && u(t), s;
+	} else s = t.__e = Ve(n.__e, t, n, r, i, a, o, c, l, e);
+	return (u = O.diffed) && u(t), s;
 }
-function Le(e, t) {
+function Re(e, t) {
 	if (e && e.nodeType == 8 && e.data.startsWith("$s")) for (var n = 1; e = e.nextSibling;) {
 		if (e.nodeType == 8) {
 			if (e.data.startsWith("$s")) n++;
@@ -789,23 +789,23 @@ function Le(e, t) {
 		t && t.push(e);
 	}
 }
-function Re(e) {
-	e && (e.__c && (e.__c.__g |= 4), e.__k && e.__k.some(Re));
+function ze(e) {
+	e && (e.__c && (e.__c.__g |= 4), e.__k && e.__k.some(ze));
 }
-function ze(e, t, n) {
-	for (var r = 0; r < n.length;) Ve(n[r++], n[r++], n[r++]);
-	k.__c && k.__c(t, e), e.some(function(t) {
+function Be(e, t, n) {
+	for (var r = 0; r < n.length;) He(n[r++], n[r++], n[r++]);
+	O.__c && O.__c(t, e), e.some(function(t) {
 		try {
 			e = t.__h, t.__h = [], e.some(function(e) {
 				e.call(t);
 			});
 		} catch (e) {
-			k.__e(e, t.__v);
+			O.__e(e, t.__v);
 		}
 	});
 }
-function Be(e, t, n, r, i, a, o, s, c, l) {
-	var u, d, f, p, m, h, g, _, v = n.props || me, y = t.props, b = t.type;
+function Ve(e, t, n, r, i, a, o, s, c, l) {
+	var u, d, f, p, m, h, g, _, v = n.props || he, y = t.props, b = t.type;
 	if (b == "svg" ? i = "http://www.w3.org/2000/svg" : b == "math" ? i = "http://www.w3.org/1998/Math/MathML" : i ||= "http://www.w3.org/1999/xhtml", a) {
 		for (u = 0; u < a.length; u++) if ((m = a[u]) && (b ? m.localName == b : m.nodeType == 3)) {
 			e = m, a[u] = null;
@@ -814,44 +814,44 @@ function Be(e, t, n, r, i, a, o, s, c, l) {
 	}
 	if (!e) {
 		if (_ = l.ownerDocument || document, !b) return _.createTextNode(y);
-		e = _.createElementNS(i, b, y.is ? y : l), s &&= (k.__m && k.__m(t, a), !1), a = null;
+		e = _.createElementNS(i, b, y.is ? y : l), s &&= (O.__m && O.__m(t, a), !1), a = null;
 	}
 	if (b) {
-		if (l = b == "template" && e.content || e, a = b == "textarea" && y.defaultValue != null ? null : a && ve.call(l.childNodes), !s && a) for (v = {}, u = 0; u < e.attributes.length; u++) v[(m = e.attributes[u]).name] = m.value;
-		for (u in v) m = v[u], u == "dangerouslySetInnerHTML" ? f = m : u == "children" || u in y || u == "value" && "defaultValue" in y || u == "checked" && "defaultChecked" in y || Pe(e, u, null, m, i);
-		for (u in y) m = y[u], u == "children" ? p = m : u == "dangerouslySetInnerHTML" ? d = m : u == "value" ? h = m : u == "checked" ? g = m : s && typeof m != "function" || v[u] === m || Pe(e, u, m, v[u], i);
-		d ? (s || f && (d.__html == f.__html || d.__html == e.innerHTML) || (e.innerHTML = d.__html), t.__k = []) : (f && (e.textContent = ""), (b == "foreignObject" || i == "http://www.w3.org/1998/Math/MathML" && ge.test(b)) && (i = "http://www.w3.org/1999/xhtml"), ke(l, _e(p) ? p : [p], t, n, r, i, a, o, a ? a[0] : n.__k && we(n, 0), s, c), a && a.some(be)), s && b != "textarea" || (u = "value", b == "progress" && h == null ? e.removeAttribute(u) : h == null || h === e[u] && (b != "progress" || h) || Pe(e, u, h, v[u], i), u = "checked", g != null && g != e[u] && Pe(e, u, g, v[u], i));
+		if (l = b == "template" && e.content || e, a = b == "textarea" && y.defaultValue != null ? null : a && ye.call(l.childNodes), !s && a) for (v = {}, u = 0; u < e.attributes.length; u++) v[(m = e.attributes[u]).name] = m.value;
+		for (u in v) m = v[u], u == "dangerouslySetInnerHTML" ? f = m : u == "children" || u in y || u == "value" && "defaultValue" in y || u == "checked" && "defaultChecked" in y || Fe(e, u, null, m, i);
+		for (u in y) m = y[u], u == "children" ? p = m : u == "dangerouslySetInnerHTML" ? d = m : u == "value" ? h = m : u == "checked" ? g = m : s && typeof m != "function" || v[u] === m || Fe(e, u, m, v[u], i);
+		d ? (s || f && (d.__html == f.__html || d.__html == e.innerHTML) || (e.innerHTML = d.__html), t.__k = []) : (f && (e.textContent = ""), (b == "foreignObject" || i == "http://www.w3.org/1998/Math/MathML" && _e.test(b)) && (i = "http://www.w3.org/1999/xhtml"), Ae(l, ve(p) ? p : [p], t, n, r, i, a, o, a ? a[0] : n.__k && Te(n, 0), s, c), a && a.some(xe)), s && b != "textarea" || (u = "value", b == "progress" && h == null ? e.removeAttribute(u) : h == null || h === e[u] && (b != "progress" || h) || Fe(e, u, h, v[u], i), u = "checked", g != null && g != e[u] && Fe(e, u, g, v[u], i));
 	} else v === y || s && e.data == y || (e.data = y);
 	return e;
 }
-function Ve(e, t, n, r) {
+function He(e, t, n, r) {
 	try {
 		typeof e == "function" ? t ? t.__x = e(t) || 1 : (r &&= r.__c || r.__e) && (t = r.__x) && (r.__x = null, typeof t == "function" ? t() : e(null)) : e.current = t;
 	} catch (e) {
-		k.__e(e, n);
+		O.__e(e, n);
 	}
 }
-function He(e, t, n) {
+function Ue(e, t, n) {
 	var r, i, a, o;
-	if (k.unmount && k.unmount(e), !(r = e.ref) || r.current && r.current != e.__e || Ve(r, null, t, e), r = e.__c) {
+	if (O.unmount && O.unmount(e), !(r = e.ref) || r.current && r.current != e.__e || He(r, null, t, e), r = e.__c) {
 		if (r.componentWillUnmount) try {
 			r.componentWillUnmount();
 		} catch (e) {
-			k.__e(e, t);
+			O.__e(e, t);
 		}
 		r.__P = r.__n = null;
 	}
-	if (r = e.__k) for (o = 0; o < r.length; o++) r[o] && He(r[o], t, typeof e.type != "function" || n && !e.props.__P);
-	!n && (r = e.__c) && (r = r.__z) && (i = Le(r, a = [])) && (r == e.__e && a.some(be), be(i), be(r)), n || be(e.__e), e.__e = e.__c = e.__ = null;
+	if (r = e.__k) for (o = 0; o < r.length; o++) r[o] && Ue(r[o], t, typeof e.type != "function" || n && !e.props.__P);
+	!n && (r = e.__c) && (r = r.__z) && (i = Re(r, a = [])) && (r == e.__e && a.some(xe), xe(i), xe(r)), n || xe(e.__e), e.__e = e.__c = e.__ = null;
 }
-function Ue(e, t, n) {
+function We(e, t, n) {
 	return this.constructor(e, n);
 }
-function We(e, t) {
+function Ge(e, t) {
 	var n, r, i, a;
-	k.__ && k.__(e, t), t.nodeType == 9 && (t = t.documentElement), r = (n = e && 32 & e.__u) ? null : t.__k, t.__k = Se(A, { children: [e] }), i = [], a = [], Ie(t, t.__k, r || me, me, t.namespaceURI, r ? null : t.firstChild ? ve.call(t.childNodes) : null, i, r ? r.__e : t.firstChild, n, a), ze(i, t.__k, a), t.__k.props.children = null;
+	O.__ && O.__(e, t), t.nodeType == 9 && (t = t.documentElement), r = (n = e && 32 & e.__u) ? null : t.__k, t.__k = Ce(k, { children: [e] }), i = [], a = [], Le(t, t.__k, r || he, he, t.namespaceURI, r ? null : t.firstChild ? ye.call(t.childNodes) : null, i, r ? r.__e : t.firstChild, n, a), Be(i, t.__k, a), t.__k.props.children = null;
 }
-k = { __e: function(e, t, n, r) {
+O = { __e: function(e, t, n, r) {
 	for (var i, a, o; t = t.__;) if ((i = t.__c) && !(1 & i.__g)) {
 		i.__g |= 4;
 		try {
@@ -860,44 +860,44 @@ k = { __e: function(e, t, n, r) {
 			e = t;
 		}
 	}
-	throw se = 0, e;
-} }, re = 0, ie = function(e) {
-	return e != null && e.constructor === pe;
-}, Ce.prototype.setState = function(e, t) {
+	throw ce = 0, e;
+} }, ie = 0, ae = function(e) {
+	return e != null && e.constructor === me;
+}, we.prototype.setState = function(e, t) {
 	var n = this.__s;
-	n && n != this.state || (n = this.__s = ye({}, this.state)), typeof e == "function" && (e = e(ye({}, n), this.props)), e && (ye(n, e), this.__v && (t && this.__k.push(t), De(this)));
-}, Ce.prototype.forceUpdate = function(e) {
-	this.__v && (this.__g |= 4, e && this.__h.push(e), De(this));
-}, Ce.prototype.render = A, ae = [], se = 0, ce = function(e, t) {
+	n && n != this.state || (n = this.__s = be({}, this.state)), typeof e == "function" && (e = e(be({}, n), this.props)), e && (be(n, e), this.__v && (t && this.__k.push(t), Oe(this)));
+}, we.prototype.forceUpdate = function(e) {
+	this.__v && (this.__g |= 4, e && this.__h.push(e), Oe(this));
+}, we.prototype.render = k, oe = [], ce = 0, le = function(e, t) {
 	return e.__v.__b - t.__v.__b;
-}, le = Symbol(), ue = /(PointerCapture)$|Capture$/i, de = 0, fe = {};
+}, ue = Symbol(), de = /(PointerCapture)$|Capture$/i, fe = 0, pe = {};
 // node_modules/preact/hooks/dist/hooks.mjs
-var Ge, j, Ke, qe, Je = Object.is, Ye = 0, Xe = [], Ze = [], M = k, Qe = M.__b, $e = M.__r, et = M.diffed, tt = M.__c, nt = M.unmount, rt = M.__;
-function it(e, t) {
-	M.__h && M.__h(j, e, Ye || t), Ye = 0;
-	var n = j.__H || (j.__H = {
+var Ke, A, qe, Je, Ye = Object.is, Xe = 0, Ze = [], Qe = [], j = O, $e = j.__b, et = j.__r, tt = j.diffed, nt = j.__c, rt = j.unmount, it = j.__;
+function at(e, t) {
+	j.__h && j.__h(A, e, Xe || t), Xe = 0;
+	var n = A.__H || (A.__H = {
 		__: [],
 		__h: []
 	});
 	return e >= n.__.length && n.__.push({}), n.__[e];
 }
-function N(e, t) {
-	var n = it(Ge++, 3);
-	!M.__s && mt(n.__H, t) && (n.__P = !0, n.__ = e, n.u = t, j.__H.__h.push(n));
+function M(e, t) {
+	var n = at(Ke++, 3);
+	!j.__s && mt(n.__H, t) && (n.__P = !0, n.__ = e, n.u = t, A.__H.__h.push(n));
 }
-function at(e) {
-	return Ye = 5, ot(function() {
+function N(e) {
+	return Xe = 5, ot(function() {
 		return { current: e };
 	}, []);
 }
 function ot(e, t) {
-	var n = it(Ge++, 7);
+	var n = at(Ke++, 7);
 	return mt(n.__H, t) && (n.__ = e(), n.__H = t), n.__;
 }
 function st() {
-	var e = it(Ge++, 11);
+	var e = at(Ke++, 11);
 	if (!e.__) {
-		for (var t = j.__v; !t.__m && t.__;) t = t.__;
+		for (var t = A.__v; !t.__m && t.__;) t = t.__;
 		var n = t.__m || (t.__m = [0, 0]);
 		e.__ = "P" + n[0] + "-" + n[1]++;
 	}
@@ -906,38 +906,38 @@ function st() {
 function ct() {
 	var e;
 	do {
-		for (; e = Ze.shift();) try {
+		for (; e = Qe.shift();) try {
 			ft(e);
 		} catch (t) {
-			M.__e(t, { __: (e = e.__P) && e.__v });
+			j.__e(t, { __: (e = e.__P) && e.__v });
 		}
-		for (; e = Xe.shift();) {
+		for (; e = Ze.shift();) {
 			var t = e.__H;
 			if (e.__P && t) try {
 				t.__h.some(ft), t.__h.some(pt), t.__h = [];
 			} catch (n) {
-				t.__h = [], M.__e(n, e.__v);
+				t.__h = [], j.__e(n, e.__v);
 			}
 		}
-	} while (Ze.length);
+	} while (Qe.length);
 }
-M.__b = function(e) {
-	j = null, Qe && Qe(e);
-}, M.__ = function(e, t) {
-	e && t.__k && t.__k.__m && (e.__m = t.__k.__m), rt && rt(e, t);
-}, M.__r = function(e) {
-	$e && $e(e), Ge = 0;
-	var t = (j = e.__c).__H;
-	t && (Ke == j ? j.__h = [] : (t.__h.some(ft), t.__h.some(pt), Ge = 0), t.__h = [], t.__.some(function(e) {
+j.__b = function(e) {
+	A = null, $e && $e(e);
+}, j.__ = function(e, t) {
+	e && t.__k && t.__k.__m && (e.__m = t.__k.__m), it && it(e, t);
+}, j.__r = function(e) {
+	et && et(e), Ke = 0;
+	var t = (A = e.__c).__H;
+	t && (qe == A ? A.__h = [] : (t.__h.some(ft), t.__h.some(pt), Ke = 0), t.__h = [], t.__.some(function(e) {
 		e.__N && (e.__ = e.__N), e.u = e.__N = void 0;
-	})), Ke = j;
-}, M.diffed = function(e) {
-	et && et(e);
+	})), qe = A;
+}, j.diffed = function(e) {
+	tt && tt(e);
 	var t = e.__c;
-	t && t.__H && (t.__H.__h.length && dt(Xe.push(t)), t.__H.__.some(function(e) {
+	t && t.__H && (t.__H.__h.length && dt(Ze.push(t)), t.__H.__.some(function(e) {
 		e.u && (e.__H = e.u);
-	})), Ke = j = null;
-}, M.__c = function(e, t) {
+	})), qe = A = null;
+}, j.__c = function(e, t) {
 	t.some(function(e) {
 		try {
 			e.__h.some(ft), e.__h = e.__h.filter(function(e) {
@@ -948,9 +948,9 @@ M.__b = function(e) {
 				throw t;
 			}];
 		}
-	}), tt && tt(e, t);
-}, M.unmount = function(e) {
-	nt && nt(e);
+	}), nt && nt(e, t);
+}, j.unmount = function(e) {
+	rt && rt(e);
 	var t, n, r = e.__c;
 	r && r.__H && (r.__H.__.some(function(r) {
 		try {
@@ -959,12 +959,12 @@ M.__b = function(e) {
 					for (n = e.__; n && (!n.__c || !n.__c.__P);) n = n.__;
 					n &&= n.__c;
 				}
-				r.__P = n, dt(Ze.push(r));
+				r.__P = n, dt(Qe.push(r));
 			} else ft(r);
 		} catch (e) {
 			t = e;
 		}
-	}), r.__H = void 0, t && M.__e(t, r.__v));
+	}), r.__H = void 0, t && j.__e(t, r.__v));
 };
 var lt = typeof requestAnimationFrame == "function";
 function ut(e) {
@@ -974,39 +974,39 @@ function ut(e) {
 	lt && (t = requestAnimationFrame(n));
 }
 function dt(e) {
-	e != 1 && qe == M.requestAnimationFrame || ((qe = M.requestAnimationFrame) || ut)(ct);
+	e != 1 && Je == j.requestAnimationFrame || ((Je = j.requestAnimationFrame) || ut)(ct);
 }
 function ft(e) {
-	var t = j, n = e.__c;
-	typeof n == "function" && (e.__c = void 0, n()), j = t;
+	var t = A, n = e.__c;
+	typeof n == "function" && (e.__c = void 0, n()), A = t;
 }
 function pt(e) {
-	var t = j;
-	e.__c = e.__(), j = t;
+	var t = A;
+	e.__c = e.__(), A = t;
 }
 function mt(e, t) {
 	return !e || e.length != t.length || t.some(function(t, n) {
-		return !Je(t, e[n]);
+		return !Ye(t, e[n]);
 	});
 }
 // node_modules/@preact/signals-core/dist/signals-core.module.js
 var ht = Symbol.for("preact-signals");
 function gt() {
-	if (xt > 1) xt--;
+	if (F > 1) F--;
 	else {
 		var e, t = !1;
 		for ((function() {
-			var e = Tt;
-			for (Tt = void 0; e !== void 0;) {
+			var e = wt;
+			for (wt = void 0; e !== void 0;) {
 				var t = e.S;
 				if (t.v === e.v) for (var n = t.t; n !== void 0; n = n.x) n.i === e.i && (n.i = t.i);
 				e = e.o;
 			}
 		})(); bt !== void 0;) {
 			var n = bt;
-			for (bt = void 0, St++; n !== void 0;) {
+			for (bt = void 0, xt++; n !== void 0;) {
 				var r = n.u;
-				if (n.u = void 0, n.f &= -3, !(8 & n.f) && Ot(n)) try {
+				if (n.u = void 0, n.f &= -3, !(8 & n.f) && Dt(n)) try {
 					n.c();
 				} catch (n) {
 					t ||= (e = n, !0);
@@ -1014,12 +1014,12 @@ function gt() {
 				n = r;
 			}
 		}
-		if (St = 0, xt--, t) throw e;
+		if (xt = 0, F--, t) throw e;
 	}
 }
 function _t(e) {
-	if (xt > 0) return e();
-	wt = ++Ct, xt++;
+	if (F > 0) return e();
+	Ct = ++St, F++;
 	try {
 		return e();
 	} finally {
@@ -1036,8 +1036,8 @@ function yt(e) {
 		P = t, vt = n;
 	}
 }
-var bt = void 0, xt = 0, St = 0, Ct = 0, wt = 0, Tt = void 0, Et = 0;
-function Dt(e) {
+var bt = void 0, F = 0, xt = 0, St = 0, Ct = 0, wt = void 0, Tt = 0;
+function Et(e) {
 	if (P !== void 0) {
 		var t = e.n;
 		if (t === void 0 || t.t !== P) return t = {
@@ -1053,18 +1053,18 @@ function Dt(e) {
 		if (t.i === -1) return t.i = 0, t.n !== void 0 && (t.n.p = t.p, t.p !== void 0 && (t.p.n = t.n), t.p = P.s, t.n = void 0, P.s.n = t, P.s = t), t;
 	}
 }
-function F(e, t) {
+function I(e, t) {
 	this.v = e, this.i = 0, this.n = void 0, this.t = void 0, this.l = 0, this.W = t?.watched, this.Z = t?.unwatched, this.name = t?.name;
 }
-F.prototype.brand = ht, F.prototype.h = function() {
+I.prototype.brand = ht, I.prototype.h = function() {
 	return !0;
-}, F.prototype.S = function(e) {
+}, I.prototype.S = function(e) {
 	var t = this, n = this.t;
 	n !== e && e.e === void 0 && (e.x = n, this.t = e, n === void 0 ? yt(function() {
 		var e;
 		(e = t.W) == null || e.call(t);
 	}) : n.e = e);
-}, F.prototype.U = function(e) {
+}, I.prototype.U = function(e) {
 	var t = this;
 	if (this.t !== void 0) {
 		var n = e.e, r = e.x;
@@ -1073,41 +1073,41 @@ F.prototype.brand = ht, F.prototype.h = function() {
 			(e = t.Z) == null || e.call(t);
 		}));
 	}
-}, F.prototype.subscribe = function(e) {
+}, I.prototype.subscribe = function(e) {
 	var t = this;
-	return R(function() {
+	return z(function() {
 		var n = t.value;
 		yt(function() {
 			return e(n);
 		});
 	}, { name: "sub" });
-}, F.prototype.valueOf = function() {
+}, I.prototype.valueOf = function() {
 	return this.value;
-}, F.prototype.toString = function() {
+}, I.prototype.toString = function() {
 	return this.value + "";
-}, F.prototype.toJSON = function() {
+}, I.prototype.toJSON = function() {
 	return this.value;
-}, F.prototype.peek = function() {
+}, I.prototype.peek = function() {
 	var e = this;
 	return yt(function() {
 		return e.value;
 	});
-}, Object.defineProperty(F.prototype, "value", {
+}, Object.defineProperty(I.prototype, "value", {
 	get: function() {
-		var e = Dt(this);
+		var e = Et(this);
 		return e !== void 0 && (e.i = this.i), this.v;
 	},
 	set: function(e) {
 		if (e !== this.v) {
-			if (St > 100) throw Error("Cycle detected");
+			if (xt > 100) throw Error("Cycle detected");
 			(function(e) {
-				xt !== 0 && St === 0 && e.l !== wt && (e.l = wt, Tt = {
+				F !== 0 && xt === 0 && e.l !== Ct && (e.l = Ct, wt = {
 					S: e,
 					v: e.v,
 					i: e.i,
-					o: Tt
+					o: wt
 				});
-			})(this), this.v = e, this.i++, Et++, xt++;
+			})(this), this.v = e, this.i++, Tt++, F++;
 			try {
 				for (var t = this.t; t !== void 0; t = t.x) t.t.N();
 			} finally {
@@ -1116,14 +1116,14 @@ F.prototype.brand = ht, F.prototype.h = function() {
 		}
 	}
 });
-function I(e, t) {
-	return new F(e, t);
+function L(e, t) {
+	return new I(e, t);
 }
-function Ot(e) {
+function Dt(e) {
 	for (var t = e.s; t !== void 0; t = t.n) if (t.S.i !== t.i || !t.S.h() || t.S.i !== t.i) return !0;
 	return !1;
 }
-function kt(e) {
+function Ot(e) {
 	for (var t = e.s; t !== void 0; t = t.n) {
 		var n = t.S.n;
 		if (n !== void 0 && (t.r = n), t.S.n = t, t.i = -1, t.n === void 0) {
@@ -1132,86 +1132,86 @@ function kt(e) {
 		}
 	}
 }
-function At(e) {
+function kt(e) {
 	for (var t = e.s, n = void 0; t !== void 0;) {
 		var r = t.p;
 		t.i === -1 ? (t.S.U(t), r !== void 0 && (r.n = t.n), t.n !== void 0 && (t.n.p = r)) : n = t, t.S.n = t.r, t.r !== void 0 && (t.r = void 0), t = r;
 	}
 	e.s = n;
 }
-function jt(e, t) {
-	F.call(this, void 0, t), this.x = e, this.s = void 0, this.g = Et - 1, this.f = 4;
+function At(e, t) {
+	I.call(this, void 0, t), this.x = e, this.s = void 0, this.g = Tt - 1, this.f = 4;
 }
-jt.prototype = new F(), jt.prototype.h = function() {
+At.prototype = new I(), At.prototype.h = function() {
 	if (this.f &= -3, 1 & this.f) return !1;
-	if ((36 & this.f) == 32 || (this.f &= -5, this.g === Et)) return !0;
-	if (this.g = Et, this.f |= 1, this.i > 0 && !Ot(this)) return this.f &= -2, !0;
+	if ((36 & this.f) == 32 || (this.f &= -5, this.g === Tt)) return !0;
+	if (this.g = Tt, this.f |= 1, this.i > 0 && !Dt(this)) return this.f &= -2, !0;
 	var e = P;
 	try {
-		kt(this), P = this;
+		Ot(this), P = this;
 		var t = this.x();
 		(16 & this.f || this.v !== t || this.i === 0) && (this.v = t, this.f &= -17, this.i++);
 	} catch (e) {
 		this.v = e, this.f |= 16, this.i++;
 	}
-	return P = e, At(this), this.f &= -2, !0;
-}, jt.prototype.S = function(e) {
+	return P = e, kt(this), this.f &= -2, !0;
+}, At.prototype.S = function(e) {
 	if (this.t === void 0) {
 		this.f |= 36;
 		for (var t = this.s; t !== void 0; t = t.n) t.S.S(t);
 	}
-	F.prototype.S.call(this, e);
-}, jt.prototype.U = function(e) {
-	if (this.t !== void 0 && (F.prototype.U.call(this, e), this.t === void 0)) {
+	I.prototype.S.call(this, e);
+}, At.prototype.U = function(e) {
+	if (this.t !== void 0 && (I.prototype.U.call(this, e), this.t === void 0)) {
 		this.f &= -33;
 		for (var t = this.s; t !== void 0; t = t.n) t.S.U(t);
 	}
-}, jt.prototype.N = function() {
+}, At.prototype.N = function() {
 	if (!(2 & this.f)) {
 		this.f |= 6;
 		for (var e = this.t; e !== void 0; e = e.x) e.t.N();
 	}
-}, Object.defineProperty(jt.prototype, "value", { get: function() {
+}, Object.defineProperty(At.prototype, "value", { get: function() {
 	if (1 & this.f) throw Error("Cycle detected");
-	var e = Dt(this);
+	var e = Et(this);
 	if (this.h(), e !== void 0 && (e.i = this.i), 16 & this.f) throw this.v;
 	return this.v;
 } });
-function L(e, t) {
-	return new jt(e, t);
+function R(e, t) {
+	return new At(e, t);
 }
-function Mt(e) {
+function jt(e) {
 	var t = e.j;
 	if (e.j = void 0, typeof t == "function") {
-		xt++;
+		F++;
 		var n = P;
 		P = void 0;
 		try {
 			t();
 		} catch (t) {
-			throw e.f &= -2, e.f |= 8, Nt(e), t;
+			throw e.f &= -2, e.f |= 8, Mt(e), t;
 		} finally {
 			P = n, gt();
 		}
 	}
 }
-function Nt(e) {
+function Mt(e) {
 	for (var t = e.s; t !== void 0; t = t.n) t.S.U(t);
-	e.x = void 0, e.s = void 0, Mt(e);
+	e.x = void 0, e.s = void 0, jt(e);
 }
-function Pt(e) {
+function Nt(e) {
 	if (P !== this) throw Error("Out-of-order effect");
-	At(this), P = e, this.f &= -2;
+	kt(this), P = e, this.f &= -2;
 	try {
-		8 & this.f && Nt(this);
+		8 & this.f && Mt(this);
 	} finally {
 		gt();
 	}
 }
-function Ft(e, t) {
+function Pt(e, t) {
 	this.x = e, this.j = void 0, this.s = void 0, this.u = void 0, this.f = 32, this.name = t?.name, vt && vt.push(this);
 }
-Ft.prototype.c = function() {
+Pt.prototype.c = function() {
 	var e = this.S();
 	try {
 		if (8 & this.f || this.x === void 0) return;
@@ -1220,20 +1220,20 @@ Ft.prototype.c = function() {
 	} finally {
 		e();
 	}
-}, Ft.prototype.S = function() {
+}, Pt.prototype.S = function() {
 	if (1 & this.f) throw Error("Cycle detected");
-	this.f |= 1, this.f &= -9, Mt(this), kt(this), xt++;
+	this.f |= 1, this.f &= -9, jt(this), Ot(this), F++;
 	var e = P;
-	return P = this, Pt.bind(this, e);
-}, Ft.prototype.N = function() {
+	return P = this, Nt.bind(this, e);
+}, Pt.prototype.N = function() {
 	2 & this.f || (this.f |= 2, this.u = bt, bt = this);
-}, Ft.prototype.d = function() {
-	this.f |= 8, 1 & this.f || Nt(this);
-}, Ft.prototype.dispose = function() {
+}, Pt.prototype.d = function() {
+	this.f |= 8, 1 & this.f || Mt(this);
+}, Pt.prototype.dispose = function() {
 	this.d();
 };
-function R(e, t) {
-	var n = new Ft(e, t);
+function z(e, t) {
+	var n = new Pt(e, t);
 	try {
 		n.c();
 	} catch (e) {
@@ -1243,35 +1243,35 @@ function R(e, t) {
 	return r[Symbol.dispose] = r, r;
 }
 // node_modules/@preact/signals/dist/signals.module.js
-var It, Lt, Rt = typeof window < "u" && !!window.__PREACT_SIGNALS_DEVTOOLS__, zt = [];
-R(function() {
-	It = this.N;
+var Ft, It, Lt = typeof window < "u" && !!window.__PREACT_SIGNALS_DEVTOOLS__, Rt = [];
+z(function() {
+	Ft = this.N;
 })();
-function Bt(e, t) {
-	k[e] = t.bind(null, k[e] || function() {});
+function zt(e, t) {
+	O[e] = t.bind(null, O[e] || function() {});
+}
+function Bt(e) {
+	if (It) {
+		var t = It;
+		It = void 0, t();
+	}
+	It = e && e.S();
 }
 function Vt(e) {
-	if (Lt) {
-		var t = Lt;
-		Lt = void 0, t();
-	}
-	Lt = e && e.S();
-}
-function Ht(e) {
-	var t = this, n = e.data, r = z(n);
+	var t = this, n = e.data, r = B(n);
 	r.name = "ReactiveDom", r.value = n;
 	var i = ot(function() {
 		for (var e = t, n = t.__v; n = n.__;) if (n.__c) {
 			n.__c.__$f |= 4;
 			break;
 		}
-		var i = L(function() {
+		var i = R(function() {
 			var e = r.value.value;
 			return e === 0 ? 0 : !0 === e ? "" : e || "";
-		}), a = L(function() {
-			return !Array.isArray(i.value) && !ie(i.value);
-		}), o = R(function() {
-			if (this.N = Kt, a.value) {
+		}), a = R(function() {
+			return !Array.isArray(i.value) && !ae(i.value);
+		}), o = z(function() {
+			if (this.N = Gt, a.value) {
 				var t = i.value;
 				e.__v && e.__v.__e && e.__v.__e.nodeType === 3 && (e.__v.__e.data = t);
 			}
@@ -1282,14 +1282,14 @@ function Ht(e) {
 	}, []), a = i[0], o = i[1];
 	return a.value ? o.peek() : o.value;
 }
-Ht.displayName = "ReactiveTextNode", Object.defineProperties(F.prototype, {
+Vt.displayName = "ReactiveTextNode", Object.defineProperties(I.prototype, {
 	constructor: {
 		configurable: !0,
-		value: xe(A, null).constructor
+		value: Se(k, null).constructor
 	},
 	type: {
 		configurable: !0,
-		value: Ht
+		value: Vt
 	},
 	props: {
 		configurable: !0,
@@ -1304,35 +1304,35 @@ Ht.displayName = "ReactiveTextNode", Object.defineProperties(F.prototype, {
 		configurable: !0,
 		value: 1
 	}
-}), Bt("__b", function(e, t) {
-	if (Vt(), typeof t.type == "string") {
+}), zt("__b", function(e, t) {
+	if (Bt(), typeof t.type == "string") {
 		var n, r = t.props;
 		for (var i in r) if (i !== "children") {
 			var a = r[i];
-			a instanceof F && (n || (t.__np = n = {}), n[i] = a, r[i] = a.peek());
+			a instanceof I && (n || (t.__np = n = {}), n[i] = a, r[i] = a.peek());
 		}
 	}
 	e(t);
-}), Bt("__r", function(e, t) {
-	if (e(t), t.type !== A) {
-		Vt();
+}), zt("__r", function(e, t) {
+	if (e(t), t.type !== k) {
+		Bt();
 		var n, r = t.__c;
 		r && (r.__$f &= -2, (n = r.__$u) === void 0 && (r.__$u = n = function(e, t) {
 			var n;
-			return R(function() {
+			return z(function() {
 				n = this;
 			}, { name: t }), n.c = e, n;
 		}(function(e) {
 			return function() {
 				var t;
-				Rt && ((t = this.y) == null || t.call(this)), e.__$f |= 1, e.setState({});
+				Lt && ((t = this.y) == null || t.call(this)), e.__$f |= 1, e.setState({});
 			};
-		}(r), typeof t.type == "function" ? t.type.displayName || t.type.name : ""))), Vt(n);
+		}(r), typeof t.type == "function" ? t.type.displayName || t.type.name : ""))), Bt(n);
 	}
-}), Bt("__e", function(e, t, n, r) {
-	Vt(), e(t, n, r);
-}), Bt("diffed", function(e, t) {
-	Vt();
+}), zt("__e", function(e, t, n, r) {
+	Bt(), e(t, n, r);
+}), zt("diffed", function(e, t) {
+	Bt();
 	var n;
 	if (typeof t.type == "string" && (n = t.__e)) {
 		var r = t.__np, i = t.props, a = n.U;
@@ -1342,25 +1342,25 @@ Ht.displayName = "ReactiveTextNode", Object.defineProperties(F.prototype, {
 		}
 		if (r) for (var c in a || (a = {}, n.U = a), r) {
 			var l = a[c], u = r[c];
-			l === void 0 ? (l = Ut(n, c, u, i), a[c] = l) : l.o(u, i);
+			l === void 0 ? (l = Ht(n, c, u, i), a[c] = l) : l.o(u, i);
 		}
 	}
 	e(t);
 });
-function Ut(e, t, n, r) {
-	var i = t in e && e.ownerSVGElement === void 0, a = I(n);
+function Ht(e, t, n, r) {
+	var i = t in e && e.ownerSVGElement === void 0, a = L(n);
 	return {
 		o: function(e, t) {
 			a.value = e, r = t;
 		},
-		d: R(function() {
-			this.N = Kt;
+		d: z(function() {
+			this.N = Gt;
 			var n = a.value.value;
 			r[t] !== n && (r[t] = n, i ? e[t] = n : n != null && (!1 !== n || t[4] === "-") ? e.setAttribute(t, n) : e.removeAttribute(t));
 		})
 	};
 }
-Bt("unmount", function(e, t) {
+zt("unmount", function(e, t) {
 	if (typeof t.type == "string") {
 		var n = t.__e;
 		if (n) {
@@ -1385,9 +1385,9 @@ Bt("unmount", function(e, t) {
 		}
 	}
 	e(t);
-}), Bt("__h", function(e, t, n, r) {
+}), zt("__h", function(e, t, n, r) {
 	r < 3 && (t.__$f |= 2), e(t, n, r);
-}), Ce.prototype.shouldComponentUpdate = function(e, t) {
+}), we.prototype.shouldComponentUpdate = function(e, t) {
 	if (this.__R) return !0;
 	var n = this.__$u, r = n && n.s !== void 0;
 	for (var i in t) return !0;
@@ -1399,46 +1399,46 @@ Bt("unmount", function(e, t) {
 	for (var s in this.props) if (!(s in e)) return !0;
 	return !1;
 };
-function z(e, t) {
+function B(e, t) {
 	return ot(function() {
-		return I(e, t);
+		return L(e, t);
 	}, []);
 }
-var Wt = function(e) {
+var Ut = function(e) {
 	queueMicrotask(function() {
 		queueMicrotask(e);
 	});
 };
-function Gt() {
+function Wt() {
 	_t(function() {
-		for (var e; e = zt.shift();) It.call(e);
+		for (var e; e = Rt.shift();) Ft.call(e);
 	});
 }
-function Kt() {
-	zt.push(this) === 1 && (k.requestAnimationFrame || Wt)(Gt);
+function Gt() {
+	Rt.push(this) === 1 && (O.requestAnimationFrame || Ut)(Wt);
 }
 // src/state.ts
-var qt = [
+var Kt = [
 	"matrix",
 	"arcs",
 	"products",
 	"image"
-], Jt = [
+], qt = [
 	"layer",
 	"look",
 	"entropy",
 	"distance",
 	"first",
 	"previous"
-], Yt = [
+], Jt = [
 	"nothing",
 	"special",
 	"first"
-], Xt = [
+], Yt = [
 	"system",
 	"light",
 	"dark"
-], Zt = {
+], Xt = {
 	heads: [[0, 0]],
 	query: null,
 	key: null,
@@ -1452,14 +1452,14 @@ var qt = [
 	sort: "look",
 	sorted: !0,
 	theme: "system"
-}, Qt = (e) => {
+}, Zt = (e) => {
 	let t = /^(\d{1,9})(?:-(\d{1,9}))?$/.exec(e), [n, r] = [Number(t?.[1]), Number(t?.[2] ?? t?.[1])];
 	if (!(r >= n)) throw RangeError(e);
 	return [n, r + 1];
-}, $t = (e) => (t) => {
+}, Qt = (e) => (t) => {
 	if (!e.includes(t)) throw RangeError(t);
 	return t;
-}, en = (e) => e[1] === e[0] + 1 ? `${e[0]}` : `${e[0]}-${e[1] - 1}`, tn = (e) => $t(["0", "1"])(e) === "1", nn = {
+}, $t = (e) => e[1] === e[0] + 1 ? `${e[0]}` : `${e[0]}-${e[1] - 1}`, en = (e) => Qt(["0", "1"])(e) === "1", tn = {
 	heads: [
 		"h",
 		(e) => e.split(",").map((e) => {
@@ -1471,13 +1471,13 @@ var qt = [
 	],
 	query: [
 		"q",
-		(e) => e ? Qt(e) : null,
-		(e) => e ? en(e) : ""
+		(e) => e ? Zt(e) : null,
+		(e) => e ? $t(e) : ""
 	],
 	key: [
 		"k",
-		(e) => e ? Qt(e) : null,
-		(e) => e ? en(e) : ""
+		(e) => e ? Zt(e) : null,
+		(e) => e ? $t(e) : ""
 	],
 	zoom: [
 		"z",
@@ -1494,61 +1494,61 @@ var qt = [
 	],
 	view: [
 		"v",
-		$t(qt),
+		Qt(Kt),
 		String
 	],
 	text: [
 		"t",
-		(e) => Qt(e)[0],
+		(e) => Zt(e)[0],
 		String
 	],
 	unit: [
 		"u",
-		$t(["words", "pieces"]),
+		Qt(["words", "pieces"]),
 		String
 	],
 	log: [
 		"log",
-		tn,
+		en,
 		(e) => e ? "1" : "0"
 	],
 	hide: [
 		"hide",
-		$t(Yt),
+		Qt(Jt),
 		String
 	],
 	pool: [
 		"pool",
-		$t(["mean", "max"]),
+		Qt(["mean", "max"]),
 		String
 	],
 	sort: [
 		"sort",
-		$t(Jt),
+		Qt(qt),
 		String
 	],
 	sorted: [
 		"sorted",
-		tn,
+		en,
 		(e) => e ? "1" : "0"
 	],
 	theme: [
 		"theme",
-		$t(Xt),
+		Qt(Yt),
 		String
 	]
 };
-function rn(e, t) {
+function nn(e, t) {
 	let n = [];
-	for (let [r, [i, , a]] of Object.entries(nn)) {
+	for (let [r, [i, , a]] of Object.entries(tn)) {
 		let [o, s] = [e[r], t[r]].map(a);
 		o !== s && n.push(`${i}=${o}`);
 	}
 	return n.join("&");
 }
-function an(e, t) {
+function rn(e, t) {
 	let n = new URLSearchParams(e.replace(/^#/, "")), r = { ...t };
-	for (let [e, [t, i]] of Object.entries(nn)) {
+	for (let [e, [t, i]] of Object.entries(tn)) {
 		let a = n.get(t);
 		if (a !== null) try {
 			r[e] = i(a);
@@ -1556,11 +1556,11 @@ function an(e, t) {
 	}
 	return r;
 }
-var on = 400, sn = class {
+var an = 400, on = class {
 	fitted;
 	start;
 	state;
-	hover = I({
+	hover = L({
 		query: null,
 		key: null
 	});
@@ -1569,12 +1569,12 @@ var on = 400, sn = class {
 	query;
 	key;
 	zoom;
-	isAddress = I(!1);
+	isAddress = L(!1);
 	constructor(e, t) {
-		this.fitted = t, this.start = t(e), this.state = I(this.start);
+		this.fitted = t, this.start = t(e), this.state = L(this.start);
 		let n = (e) => {
-			let t = nn[e][2], n = this.start[e];
-			return L(() => {
+			let t = tn[e][2], n = this.start[e];
+			return R(() => {
 				let r = this.state.value[e];
 				return t(r) !== t(n) && (n = r), n;
 			});
@@ -1584,12 +1584,12 @@ var on = 400, sn = class {
 			n("hide"),
 			n("text")
 		];
-		this.lens = L(() => ({
+		this.lens = R(() => ({
 			heads: r.value,
 			unit: i.value,
 			hide: a.value,
 			text: o.value
-		})), this.whole = L(() => ({
+		})), this.whole = R(() => ({
 			heads: [],
 			unit: i.value,
 			hide: a.value,
@@ -1606,19 +1606,19 @@ var on = 400, sn = class {
 		});
 	}
 	get hash() {
-		return rn(this.state.value, this.start);
+		return nn(this.state.value, this.start);
 	}
 	set hash(e) {
-		this.state.value = this.fitted(an(e, this.start));
+		this.state.value = this.fitted(rn(e, this.start));
 	}
 	follow(e) {
 		let t = () => {
 			this.hash = e.location.hash;
 		};
 		t(), this.isAddress.value = !0;
-		let [n, r] = [!0, -Infinity], i = R(() => {
-			let { hash: t } = this, i = e.location.hash.replace(/^#/, ""), a = !n && rn(this.fitted(an(i, this.start)), this.start) !== t, o = t ? `#${t}` : e.location.pathname + e.location.search, s = performance.now();
-			t !== i && e.history[a && s - r > on ? "pushState" : "replaceState"](null, "", o), a && (r = s), n = !1;
+		let [n, r] = [!0, -Infinity], i = z(() => {
+			let { hash: t } = this, i = e.location.hash.replace(/^#/, ""), a = !n && nn(this.fitted(rn(i, this.start)), this.start) !== t, o = t ? `#${t}` : e.location.pathname + e.location.search, s = performance.now();
+			t !== i && e.history[a && s - r > an ? "pushState" : "replaceState"](null, "", o), a && (r = s), n = !1;
 		});
 		return e.addEventListener("popstate", t), () => {
 			i(), e.removeEventListener("popstate", t);
@@ -1626,7 +1626,7 @@ var on = 400, sn = class {
 	}
 };
 // src/data/block.ts
-async function cn(e, t, n, r, i, a, o) {
+async function sn(e, t, n, r, i, a, o) {
 	let s = new Float32Array(r * a), c = (e, t) => {
 		let n = Math.floor(e / 256);
 		return Array.from({ length: Math.floor((e + t - 1) / 256) - n + 1 }, (e, t) => n + t);
@@ -1643,7 +1643,7 @@ async function cn(e, t, n, r, i, a, o) {
 	})), s;
 }
 // src/marks/picture.ts
-var ln = "http://www.w3.org/2000/svg", un = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, dn = [
+var cn = "http://www.w3.org/2000/svg", ln = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, un = [
 	"fill",
 	"stroke",
 	"stroke-width",
@@ -1653,11 +1653,11 @@ var ln = "http://www.w3.org/2000/svg", un = /[\u0000-\u0008\u000b\u000c\u000e-\u
 	"font-weight",
 	"text-anchor"
 ];
-function fn(e, t, n) {
+function dn(e, t, n) {
 	let r = e.cloneNode(!0), [i, a] = [e, r].map((e) => [...e.querySelectorAll("*")]);
 	i.forEach((e, t) => {
 		let n = getComputedStyle(e);
-		for (let e of dn) a[t].setAttribute(e, n.getPropertyValue(e));
+		for (let e of un) a[t].setAttribute(e, n.getPropertyValue(e));
 		for (let e of [
 			"class",
 			"tabindex",
@@ -1674,7 +1674,7 @@ function fn(e, t, n) {
 		0,
 		640,
 		480
-	], u = document.createElementNS(ln, "text");
+	], u = document.createElementNS(cn, "text");
 	for (let [e, t] of Object.entries({
 		x: o + 8,
 		y: s - 10,
@@ -1682,11 +1682,11 @@ function fn(e, t, n) {
 		"font-family": "sans-serif"
 	})) u.setAttribute(e, String(t));
 	for (let [e, t] of n) {
-		let n = document.createElementNS(ln, "tspan");
+		let n = document.createElementNS(cn, "tspan");
 		n.setAttribute("fill", t), n.textContent = `${e}  `, u.append(n);
 	}
 	r.prepend(u);
-	let d = document.createElementNS(ln, "rect");
+	let d = document.createElementNS(cn, "rect");
 	for (let [e, n] of Object.entries({
 		x: o,
 		y: s - 28,
@@ -1694,15 +1694,15 @@ function fn(e, t, n) {
 		height: l + 28,
 		fill: t
 	})) d.setAttribute(e, String(n));
-	return r.prepend(d), r.removeAttribute("style"), r.setAttribute("width", String(c)), r.setAttribute("height", String(l + 28)), r.setAttribute("viewBox", `${o} ${s - 28} ${c} ${l + 28}`), r.setAttribute("xmlns", ln), new XMLSerializer().serializeToString(r).replace(un, "�");
+	return r.prepend(d), r.removeAttribute("style"), r.setAttribute("width", String(c)), r.setAttribute("height", String(l + 28)), r.setAttribute("viewBox", `${o} ${s - 28} ${c} ${l + 28}`), r.setAttribute("xmlns", cn), new XMLSerializer().serializeToString(r).replace(ln, "�");
 }
-function pn(e) {
+function fn(e) {
 	return getComputedStyle(e).getPropertyValue("--paper");
 }
-function mn(e) {
+function pn(e) {
 	return getComputedStyle(e).getPropertyValue("--ink");
 }
-async function hn(e) {
+async function mn(e) {
 	let t = new Image();
 	t.src = URL.createObjectURL(new Blob([e], { type: "image/svg+xml" }));
 	try {
@@ -1713,7 +1713,7 @@ async function hn(e) {
 		URL.revokeObjectURL(t.src);
 	}
 }
-function gn(e) {
+function hn(e) {
 	let t = (e) => {
 		if (typeof e == "number") return String(e);
 		let t = /^[=+\-@\t\r]/.test(e) ? `'${e}` : e;
@@ -1721,43 +1721,43 @@ function gn(e) {
 	};
 	return `${e.map((e) => e.map(t).join(",")).join("\r\n")}\r\n`;
 }
-function _n(e) {
-	return e.replace(/[&<>"']/g, (e) => `&#${e.charCodeAt(0)};`).replace(un, "�");
+function gn(e) {
+	return e.replace(/[&<>"']/g, (e) => `&#${e.charCodeAt(0)};`).replace(ln, "�");
 }
-function vn(e, t) {
+function _n(e, t) {
 	let n = document.createElement("a");
 	n.href = URL.createObjectURL(e), n.download = t, n.click(), setTimeout(() => URL.revokeObjectURL(n.href), 1e4);
 }
 // node_modules/d3-format/dist/d3-format.mjs
-function yn(e) {
+function vn(e) {
 	return Math.abs(e = Math.round(e)) >= 1e21 ? e.toLocaleString("en").replace(/,/g, "") : e.toString(10);
 }
-function bn(e, t) {
+function yn(e, t) {
 	if (!isFinite(e) || e === 0) return null;
 	var n = (e = t ? e.toExponential(t - 1) : e.toExponential()).indexOf("e"), r = e.slice(0, n);
 	return [r.length > 1 ? r[0] + r.slice(2) : r, +e.slice(n + 1)];
 }
-function xn(e) {
-	return e = bn(Math.abs(e)), e ? e[1] : NaN;
+function bn(e) {
+	return e = yn(Math.abs(e)), e ? e[1] : NaN;
 }
-function Sn(e, t) {
+function xn(e, t) {
 	return function(n, r) {
 		for (var i = n.length, a = [], o = 0, s = e[0], c = 0; i > 0 && s > 0 && (c + s + 1 > r && (s = Math.max(1, r - c)), a.push(n.substring(i -= s, i + s)), !((c += s + 1) > r));) s = e[o = (o + 1) % e.length];
 		return a.reverse().join(t);
 	};
 }
-function Cn(e) {
+function Sn(e) {
 	return function(t) {
 		return t.replace(/[0-9]/g, function(t) {
 			return e[+t];
 		});
 	};
 }
-var wn = /^(?:(.)?([<>=^]))?([+\-( ])?([$#])?(0)?(\d+)?(,)?(\.\d+)?(~)?([a-z%])?$/i;
-function Tn(e) {
-	if (!(t = wn.exec(e))) throw Error("invalid format: " + e);
+var Cn = /^(?:(.)?([<>=^]))?([+\-( ])?([$#])?(0)?(\d+)?(,)?(\.\d+)?(~)?([a-z%])?$/i;
+function wn(e) {
+	if (!(t = Cn.exec(e))) throw Error("invalid format: " + e);
 	var t;
-	return new En({
+	return new Tn({
 		fill: t[1],
 		align: t[2],
 		sign: t[3],
@@ -1770,14 +1770,14 @@ function Tn(e) {
 		type: t[10]
 	});
 }
-Tn.prototype = En.prototype;
-function En(e) {
+wn.prototype = Tn.prototype;
+function Tn(e) {
 	this.fill = e.fill === void 0 ? " " : e.fill + "", this.align = e.align === void 0 ? ">" : e.align + "", this.sign = e.sign === void 0 ? "-" : e.sign + "", this.symbol = e.symbol === void 0 ? "" : e.symbol + "", this.zero = !!e.zero, this.width = e.width === void 0 ? void 0 : +e.width, this.comma = !!e.comma, this.precision = e.precision === void 0 ? void 0 : +e.precision, this.trim = !!e.trim, this.type = e.type === void 0 ? "" : e.type + "";
 }
-En.prototype.toString = function() {
+Tn.prototype.toString = function() {
 	return this.fill + this.align + this.sign + this.symbol + (this.zero ? "0" : "") + (this.width === void 0 ? "" : Math.max(1, this.width | 0)) + (this.comma ? "," : "") + (this.precision === void 0 ? "" : "." + Math.max(0, this.precision | 0)) + (this.trim ? "~" : "") + this.type;
 };
-function Dn(e) {
+function En(e) {
 	out: for (var t = e.length, n = 1, r = -1, i; n < t; ++n) switch (e[n]) {
 		case ".":
 			r = i = n;
@@ -1791,38 +1791,38 @@ function Dn(e) {
 	}
 	return r > 0 ? e.slice(0, r) + e.slice(i + 1) : e;
 }
-var On;
-function kn(e, t) {
-	var n = bn(e, t);
-	if (!n) return On = void 0, e.toPrecision(t);
-	var r = n[0], i = n[1], a = i - (On = Math.max(-8, Math.min(8, Math.floor(i / 3))) * 3) + 1, o = r.length;
-	return a === o ? r : a > o ? r + Array(a - o + 1).join("0") : a > 0 ? r.slice(0, a) + "." + r.slice(a) : "0." + Array(1 - a).join("0") + bn(e, Math.max(0, t + a - 1))[0];
+var Dn;
+function On(e, t) {
+	var n = yn(e, t);
+	if (!n) return Dn = void 0, e.toPrecision(t);
+	var r = n[0], i = n[1], a = i - (Dn = Math.max(-8, Math.min(8, Math.floor(i / 3))) * 3) + 1, o = r.length;
+	return a === o ? r : a > o ? r + Array(a - o + 1).join("0") : a > 0 ? r.slice(0, a) + "." + r.slice(a) : "0." + Array(1 - a).join("0") + yn(e, Math.max(0, t + a - 1))[0];
 }
-function An(e, t) {
-	var n = bn(e, t);
+function kn(e, t) {
+	var n = yn(e, t);
 	if (!n) return e + "";
 	var r = n[0], i = n[1];
 	return i < 0 ? "0." + Array(-i).join("0") + r : r.length > i + 1 ? r.slice(0, i + 1) + "." + r.slice(i + 1) : r + Array(i - r.length + 2).join("0");
 }
-var jn = {
+var An = {
 	"%": (e, t) => (e * 100).toFixed(t),
 	b: (e) => Math.round(e).toString(2),
 	c: (e) => e + "",
-	d: yn,
+	d: vn,
 	e: (e, t) => e.toExponential(t),
 	f: (e, t) => e.toFixed(t),
 	g: (e, t) => e.toPrecision(t),
 	o: (e) => Math.round(e).toString(8),
-	p: (e, t) => An(e * 100, t),
-	r: An,
-	s: kn,
+	p: (e, t) => kn(e * 100, t),
+	r: kn,
+	s: On,
 	X: (e) => Math.round(e).toString(16).toUpperCase(),
 	x: (e) => Math.round(e).toString(16)
 };
-function Mn(e) {
+function jn(e) {
 	return e;
 }
-var Nn = Array.prototype.map, Pn = [
+var Mn = Array.prototype.map, Nn = [
 	"y",
 	"z",
 	"a",
@@ -1841,13 +1841,13 @@ var Nn = Array.prototype.map, Pn = [
 	"Z",
 	"Y"
 ];
-function Fn(e) {
-	var t = e.grouping === void 0 || e.thousands === void 0 ? Mn : Sn(Nn.call(e.grouping, Number), e.thousands + ""), n = e.currency === void 0 ? "" : e.currency[0] + "", r = e.currency === void 0 ? "" : e.currency[1] + "", i = e.decimal === void 0 ? "." : e.decimal + "", a = e.numerals === void 0 ? Mn : Cn(Nn.call(e.numerals, String)), o = e.percent === void 0 ? "%" : e.percent + "", s = e.minus === void 0 ? "−" : e.minus + "", c = e.nan === void 0 ? "NaN" : e.nan + "";
+function Pn(e) {
+	var t = e.grouping === void 0 || e.thousands === void 0 ? jn : xn(Mn.call(e.grouping, Number), e.thousands + ""), n = e.currency === void 0 ? "" : e.currency[0] + "", r = e.currency === void 0 ? "" : e.currency[1] + "", i = e.decimal === void 0 ? "." : e.decimal + "", a = e.numerals === void 0 ? jn : Sn(Mn.call(e.numerals, String)), o = e.percent === void 0 ? "%" : e.percent + "", s = e.minus === void 0 ? "−" : e.minus + "", c = e.nan === void 0 ? "NaN" : e.nan + "";
 	function l(e, l) {
-		e = Tn(e);
+		e = wn(e);
 		var u = e.fill, d = e.align, f = e.sign, p = e.symbol, m = e.zero, h = e.width, g = e.comma, _ = e.precision, v = e.trim, y = e.type;
-		y === "n" ? (g = !0, y = "g") : jn[y] || (_ === void 0 && (_ = 12), v = !0, y = "g"), (m || u === "0" && d === "=") && (m = !0, u = "0", d = "=");
-		var b = (l && l.prefix !== void 0 ? l.prefix : "") + (p === "$" ? n : p === "#" && /[boxX]/.test(y) ? "0" + y.toLowerCase() : ""), x = (p === "$" ? r : /[%p]/.test(y) ? o : "") + (l && l.suffix !== void 0 ? l.suffix : ""), S = jn[y], C = /[defgprs%]/.test(y);
+		y === "n" ? (g = !0, y = "g") : An[y] || (_ === void 0 && (_ = 12), v = !0, y = "g"), (m || u === "0" && d === "=") && (m = !0, u = "0", d = "=");
+		var b = (l && l.prefix !== void 0 ? l.prefix : "") + (p === "$" ? n : p === "#" && /[boxX]/.test(y) ? "0" + y.toLowerCase() : ""), x = (p === "$" ? r : /[%p]/.test(y) ? o : "") + (l && l.suffix !== void 0 ? l.suffix : ""), S = An[y], C = /[defgprs%]/.test(y);
 		_ = _ === void 0 ? 6 : /[gprs]/.test(y) ? Math.max(1, Math.min(21, _)) : Math.max(0, Math.min(20, _));
 		function w(e) {
 			var n = b, r = x, o, l, p;
@@ -1855,7 +1855,7 @@ function Fn(e) {
 			else {
 				e = +e;
 				var w = e < 0 || 1 / e < 0;
-				if (e = isNaN(e) ? c : S(Math.abs(e), _), v && (e = Dn(e)), w && +e == 0 && f !== "+" && (w = !1), n = (w ? f === "(" ? f : s : f === "-" || f === "(" ? "" : f) + n, r = (y === "s" && !isNaN(e) && On !== void 0 ? Pn[8 + On / 3] : "") + r + (w && f === "(" ? ")" : ""), C) {
+				if (e = isNaN(e) ? c : S(Math.abs(e), _), v && (e = En(e)), w && +e == 0 && f !== "+" && (w = !1), n = (w ? f === "(" ? f : s : f === "-" || f === "(" ? "" : f) + n, r = (y === "s" && !isNaN(e) && Dn !== void 0 ? Nn[8 + Dn / 3] : "") + r + (w && f === "(" ? ")" : ""), C) {
 					for (o = -1, l = e.length; ++o < l;) if (p = e.charCodeAt(o), 48 > p || p > 57) {
 						r = (p === 46 ? i + e.slice(o + 1) : e.slice(o)) + r, e = e.slice(0, o);
 						break;
@@ -1863,18 +1863,18 @@ function Fn(e) {
 				}
 			}
 			g && !m && (e = t(e, Infinity));
-			var T = n.length + e.length + r.length, E = T < h ? Array(h - T + 1).join(u) : "";
-			switch (g && m && (e = t(E + e, E.length ? h - r.length : Infinity), E = ""), d) {
+			var ee = n.length + e.length + r.length, T = ee < h ? Array(h - ee + 1).join(u) : "";
+			switch (g && m && (e = t(T + e, T.length ? h - r.length : Infinity), T = ""), d) {
 				case "<":
-					e = n + e + r + E;
+					e = n + e + r + T;
 					break;
 				case "=":
-					e = n + E + e + r;
+					e = n + T + e + r;
 					break;
 				case "^":
-					e = E.slice(0, T = E.length >> 1) + n + e + r + E.slice(T);
+					e = T.slice(0, ee = T.length >> 1) + n + e + r + T.slice(ee);
 					break;
-				default: e = E + n + e + r;
+				default: e = T + n + e + r;
 			}
 			return a(e);
 		}
@@ -1883,7 +1883,7 @@ function Fn(e) {
 		}, w;
 	}
 	function u(e, t) {
-		var n = Math.max(-8, Math.min(8, Math.floor(xn(t) / 3))) * 3, r = 10 ** -n, i = l((e = Tn(e), e.type = "f", e), { suffix: Pn[8 + n / 3] });
+		var n = Math.max(-8, Math.min(8, Math.floor(bn(t) / 3))) * 3, r = 10 ** -n, i = l((e = wn(e), e.type = "f", e), { suffix: Nn[8 + n / 3] });
 		return function(e) {
 			return i(r * e);
 		};
@@ -1893,34 +1893,34 @@ function Fn(e) {
 		formatPrefix: u
 	};
 }
-var In, Ln;
-Rn({
+var Fn, In;
+Ln({
 	thousands: ",",
 	grouping: [3],
 	currency: ["$", ""]
 });
-function Rn(e) {
-	return In = Fn(e), Ln = In.format, In.formatPrefix, In;
+function Ln(e) {
+	return Fn = Pn(e), In = Fn.format, Fn.formatPrefix, Fn;
 }
 // src/views/format.ts
-var zn = Ln(".3f"), Bn = Ln(".1e");
-function B(e) {
-	return e === 0 || e >= 5e-4 || Number.isNaN(e) ? zn(e) : Bn(e);
+var Rn = In(".3f"), zn = In(".1e");
+function V(e) {
+	return e === 0 || e >= 5e-4 || Number.isNaN(e) ? Rn(e) : zn(e);
 }
-function V(e, [t, n]) {
+function H(e, [t, n]) {
 	let { label: r, number: i, heads: a } = e.layers[t];
 	return `L${i}H${a[n]}${r.slice(`L${i}`.length)}`;
 }
-function Vn(e) {
+function Bn(e) {
 	return e.replace(/\n/g, "⏎").replace(/\t/g, "⇥").replace(/^ +| +$/g, (e) => "␣".repeat(e.length)) || "∅";
 }
-function Hn(e, [t, n]) {
+function Vn(e, [t, n]) {
 	return n - t === 1 ? e[t] : `${e[t]} … ${e[n - 1]}`;
 }
 // node_modules/preact/jsx-runtime/dist/jsxRuntime.mjs
-var Un = Symbol.for("pv"), Wn = 0;
+var Hn = Symbol.for("pv"), Un = 0;
 Array.isArray;
-function H(e, t, n, r, i, a) {
+function U(e, t, n, r, i, a) {
 	t ||= {};
 	var o, s, c = t;
 	if ("ref" in c && typeof e != "function") for (s in c = {}, t) s == "ref" ? o = t[s] : c[s] = t[s];
@@ -1934,33 +1934,33 @@ function H(e, t, n, r, i, a) {
 		__b: 0,
 		__e: null,
 		__c: null,
-		constructor: Un,
-		__v: --Wn,
+		constructor: Hn,
+		__v: --Un,
 		__i: -1,
 		__u: 0
 	};
-	return (i || a) && (l.__source = i, l.__self = a), k.vnode && k.vnode(l), l;
+	return (i || a) && (l.__source = i, l.__self = a), O.vnode && O.vnode(l), l;
 }
 // src/views/arcs.tsx
-var Gn = 22, Kn = 400, qn = 240, Jn = [
+var Wn = 22, Gn = 400, Kn = 240, qn = [
 	"#0072b2",
 	"#d55e00",
 	"#009e73",
 	"#cc79a7",
 	"#e69f00",
 	"#56b4e9"
-], Yn = (e, t) => !t || e >= t[0] && e < t[1];
-function Xn({ model: e }) {
-	let { store: t, source: n } = e, { heads: r, query: i, key: a } = t.state.value, [o, s] = [e.queryWords.value, e.keyWords.value], c = z(0), l = z({
+], Jn = (e, t) => !t || e >= t[0] && e < t[1];
+function Yn({ model: e }) {
+	let { store: t, source: n } = e, { heads: r, query: i, key: a } = t.state.value, [o, s] = [e.queryWords.value, e.keyWords.value], c = B(0), l = B({
 		arcs: [],
 		of: 0
-	}), u = at(null), d = t.lens.value, f = Math.min(o.length, qn), p = Math.min(s.length, qn), m = Math.min(c.value, Math.max(0, o.length - f)), h = Math.min(c.value, Math.max(0, s.length - p));
-	N(() => {
+	}), u = N(null), d = t.lens.value, f = Math.min(o.length, Kn), p = Math.min(s.length, Kn), m = Math.min(c.value, Math.max(0, o.length - f)), h = Math.min(c.value, Math.max(0, s.length - p));
+	M(() => {
 		let e = (i ?? a)?.[0];
-		e !== void 0 && (e < c.peek() || e >= c.peek() + qn) && (c.value = Math.max(0, e - 8));
-	}, [i, a]), N(() => {
+		e !== void 0 && (e < c.peek() || e >= c.peek() + Kn) && (c.value = Math.max(0, e - 8));
+	}, [i, a]), M(() => {
 		let t = new AbortController();
-		return Promise.all(r.map((e) => cn(n, {
+		return Promise.all(r.map((e) => sn(n, {
 			...d,
 			heads: [e]
 		}, m, f, h, p, t.signal))).then((e) => {
@@ -1971,9 +1971,9 @@ function Xn({ model: e }) {
 				weight: e,
 				head: n
 			})));
-			let n = (e) => Yn(e.query, i) && Yn(e.key, a) ? 0 : 1;
+			let n = (e) => Jn(e.query, i) && Jn(e.key, a) ? 0 : 1;
 			t.sort((e, t) => n(e) - n(t) || t.weight - e.weight), l.value = {
-				arcs: t.slice(0, Kn),
+				arcs: t.slice(0, Gn),
 				of: t.length
 			};
 		}, (t) => t.name !== "AbortError" && (e.error.value = t.message)), () => t.abort();
@@ -1985,10 +1985,10 @@ function Xn({ model: e }) {
 		p,
 		i,
 		a
-	]), N(() => {
+	]), M(() => {
 		let t = l.value.arcs;
 		return e.kept.value = {
-			svg: () => fn(u.current, pn(u.current), [...r.map((e, t) => [V(n.info, e), Jn[t % Jn.length]]), [e.caption.value.split(" · ").slice(1).join(" · "), mn(u.current)]]),
+			svg: () => dn(u.current, fn(u.current), [...r.map((e, t) => [H(n.info, e), qn[t % qn.length]]), [e.caption.value.split(" · ").slice(1).join(" · "), pn(u.current)]]),
 			table: async () => [[
 				"head",
 				"query",
@@ -1997,7 +1997,7 @@ function Xn({ model: e }) {
 				"to",
 				"weight"
 			], ...t.map((e) => [
-				V(n.info, r[e.head]),
+				H(n.info, r[e.head]),
 				e.query,
 				e.key,
 				o[e.query],
@@ -2008,29 +2008,29 @@ function Xn({ model: e }) {
 			e.kept.value = null;
 		};
 	}, [l.value]);
-	let g = t.hover.value, _ = (e) => g.query !== null || g.key !== null ? e.query === g.query || e.key === g.key : Yn(e.query, i) && Yn(e.key, a), v = g.query !== null || g.key !== null || i || a, y = Math.max(f, p) * Gn + 12, b = (e, t) => (e - t + .5) * Gn + 6, x = l.value.arcs;
-	return /* @__PURE__ */ H("figure", {
+	let g = t.hover.value, _ = (e) => g.query !== null || g.key !== null ? e.query === g.query || e.key === g.key : Jn(e.query, i) && Jn(e.key, a), v = g.query !== null || g.key !== null || i || a, y = Math.max(f, p) * Wn + 12, b = (e, t) => (e - t + .5) * Wn + 6, x = l.value.arcs;
+	return /* @__PURE__ */ U("figure", {
 		class: "arcs",
-		children: [/* @__PURE__ */ H("svg", {
+		children: [/* @__PURE__ */ U("svg", {
 			ref: u,
 			viewBox: `0 0 640 ${y}`,
 			style: { height: `${y}px` },
 			role: "group",
 			"aria-label": "Lines from queries, left, to the keys that they look at, right",
 			children: [
-				/* @__PURE__ */ H("g", {
+				/* @__PURE__ */ U("g", {
 					fill: "none",
 					children: x.map((e) => {
 						let [t, n] = [b(e.query, m), b(e.key, h)], r = _(e);
-						return /* @__PURE__ */ H("path", {
+						return /* @__PURE__ */ U("path", {
 							d: `M200 ${t}C320 ${t} 320 ${n} 440 ${n}`,
-							stroke: Jn[e.head % Jn.length],
+							stroke: qn[e.head % qn.length],
 							"stroke-width": Math.max(.5, 6 * e.weight),
 							"stroke-opacity": v ? r ? Math.min(1, .25 + e.weight) : .04 : Math.min(1, .1 + e.weight)
 						});
 					})
 				}),
-				/* @__PURE__ */ H(Zn, {
+				/* @__PURE__ */ U(Xn, {
 					model: e,
 					words: o,
 					from: m,
@@ -2038,7 +2038,7 @@ function Xn({ model: e }) {
 					side: "query",
 					y: (e) => b(e, m)
 				}),
-				/* @__PURE__ */ H(Zn, {
+				/* @__PURE__ */ U(Xn, {
 					model: e,
 					words: s,
 					from: h,
@@ -2047,26 +2047,26 @@ function Xn({ model: e }) {
 					y: (e) => b(e, h)
 				})
 			]
-		}), /* @__PURE__ */ H("figcaption", { children: [
-			r.map((e, t) => /* @__PURE__ */ H("span", {
+		}), /* @__PURE__ */ U("figcaption", { children: [
+			r.map((e, t) => /* @__PURE__ */ U("span", {
 				class: "key",
 				children: [
-					/* @__PURE__ */ H("i", { style: { background: Jn[t % Jn.length] } }),
+					/* @__PURE__ */ U("i", { style: { background: qn[t % qn.length] } }),
 					" ",
-					V(n.info, e)
+					H(n.info, e)
 				]
 			})),
-			/* @__PURE__ */ H("span", { children: [
+			/* @__PURE__ */ U("span", { children: [
 				l.value.of > x.length ? `the strongest ${x.length} of ${l.value.of} lines above 0.001` : `${x.length} lines above 0.001`,
-				l.value.of > x.length && `, down to ${B(Math.min(...x.map((e) => e.weight)))}`,
-				Math.max(o.length, s.length) > qn && ` among ${qn} from ${m}`
+				l.value.of > x.length && `, down to ${V(Math.min(...x.map((e) => e.weight)))}`,
+				Math.max(o.length, s.length) > Kn && ` among ${Kn} from ${m}`
 			] }),
-			Math.max(o.length, s.length) > qn && /* @__PURE__ */ H("label", {
+			Math.max(o.length, s.length) > Kn && /* @__PURE__ */ U("label", {
 				class: "field",
-				children: ["from", /* @__PURE__ */ H("input", {
+				children: ["from", /* @__PURE__ */ U("input", {
 					type: "range",
 					min: 0,
-					max: Math.max(o.length, s.length) - qn,
+					max: Math.max(o.length, s.length) - Kn,
 					value: c.value,
 					onInput: (e) => c.value = Number(e.currentTarget.value)
 				})]
@@ -2074,14 +2074,14 @@ function Xn({ model: e }) {
 		] })]
 	});
 }
-function Zn({ model: e, words: t, from: n, count: r, side: i, y: a }) {
+function Xn({ model: e, words: t, from: n, count: r, side: i, y: a }) {
 	let { store: o } = e, s = o.state.value[i], c = i === "query", l = c ? e.column.value : e.row.value;
-	return /* @__PURE__ */ H("g", {
+	return /* @__PURE__ */ U("g", {
 		class: "column",
 		"text-anchor": c ? "end" : "start",
 		children: t.slice(n, n + r).map((e, r) => {
 			let u = n + r, d = s !== null && u >= s[0] && u < s[1], f = l && l.length === t.length ? l[u] : null;
-			return /* @__PURE__ */ H("text", {
+			return /* @__PURE__ */ U("text", {
 				x: c ? 192 : 448,
 				y: a(u),
 				dy: "0.35em",
@@ -2099,7 +2099,7 @@ function Zn({ model: e, words: t, from: n, count: r, side: i, y: a }) {
 					key: null
 				},
 				onClick: () => o.set({ [i]: d ? null : [u, u + 1] }),
-				children: [[...e].length > 24 ? `${[...e].slice(0, 23).join("")}…` : e, f !== null && f >= .005 && /* @__PURE__ */ H("tspan", {
+				children: [[...e].length > 24 ? `${[...e].slice(0, 23).join("")}…` : e, f !== null && f >= .005 && /* @__PURE__ */ U("tspan", {
 					class: "quiet",
 					children: [" ", f.toFixed(2)]
 				})]
@@ -2108,8 +2108,8 @@ function Zn({ model: e, words: t, from: n, count: r, side: i, y: a }) {
 	});
 }
 // src/views/export.tsx
-function Qn({ model: e }) {
-	let t = z(""), { heads: n, view: r } = e.store.state.value, i = `${n.map((t) => V(e.source.info, t).replace("@", "-")).join("+")}-${r}`, a = e.kept.value;
+function Zn({ model: e }) {
+	let t = B(""), { heads: n, view: r } = e.store.state.value, i = `${n.map((t) => H(e.source.info, t).replace("@", "-")).join("+")}-${r}`, a = e.kept.value;
 	async function o(e) {
 		try {
 			if (e === "link") {
@@ -2117,12 +2117,12 @@ function Qn({ model: e }) {
 				return;
 			}
 			if (!a) return;
-			e === "csv" ? vn(new Blob([gn(await a.table())], { type: "text/csv" }), `${i}.csv`) : e === "svg" ? vn(new Blob([a.svg()], { type: "image/svg+xml" }), `${i}.svg`) : vn(await hn(a.svg()), `${i}.png`), t.value = `${i}.${e} was written.`;
+			e === "csv" ? _n(new Blob([hn(await a.table())], { type: "text/csv" }), `${i}.csv`) : e === "svg" ? _n(new Blob([a.svg()], { type: "image/svg+xml" }), `${i}.svg`) : _n(await mn(a.svg()), `${i}.png`), t.value = `${i}.${e} was written.`;
 		} catch (n) {
 			t.value = e === "link" ? `Copy it from the address bar: ${window.location.href}` : String(n.message);
 		}
 	}
-	return /* @__PURE__ */ H("div", {
+	return /* @__PURE__ */ U("div", {
 		class: "export",
 		role: "group",
 		"aria-label": "Keep what is seen",
@@ -2131,18 +2131,18 @@ function Qn({ model: e }) {
 				"png",
 				"svg",
 				"csv"
-			].map((e) => /* @__PURE__ */ H("button", {
+			].map((e) => /* @__PURE__ */ U("button", {
 				type: "button",
 				disabled: !a,
 				onClick: () => void o(e),
 				children: e.toUpperCase()
 			})),
-			e.store.isAddress.value && /* @__PURE__ */ H("button", {
+			e.store.isAddress.value && /* @__PURE__ */ U("button", {
 				type: "button",
 				onClick: () => void o("link"),
 				children: "Link"
 			}),
-			/* @__PURE__ */ H("span", {
+			/* @__PURE__ */ U("span", {
 				role: "status",
 				class: "quiet",
 				children: t.value
@@ -2151,7 +2151,7 @@ function Qn({ model: e }) {
 	});
 }
 // src/views/keys.ts
-var $n = [
+var Qn = [
 	["← →", "select the query before or after"],
 	["↑ ↓", "select the key before or after"],
 	["[ ]", "the head before or after"],
@@ -2167,28 +2167,28 @@ var $n = [
 	["Esc", "let go of the selection"],
 	["?", "this list"]
 ];
-function er(e, t, n) {
+function $n(e, t, n) {
 	let r = e ? Math.min(n - 1, Math.max(0, e[0] + t)) : t > 0 ? 0 : n - 1;
 	return [r, r + 1];
 }
-function tr(e, t, n, r) {
+function er(e, t, n, r) {
 	let i = e.target;
 	if (e.ctrlKey && !e.getModifierState("AltGraph") || e.metaKey || e.altKey && !/^[\[\]{}]$/.test(e.key) || i.closest("input, select, textarea, dialog")) return;
 	let { store: a, source: o } = t, s = a.now, { layers: c } = o.info, [l, u] = s.heads[0], d = (e) => a.set(e), f = t.heads, p = f.findIndex((e) => e[0] === l && e[1] === u), m = (e) => f[(e + f.length) % f.length], h = (e) => {
 		let t = [...new Set(f.map(([e]) => e))], n = t[(t.indexOf(l) + e + t.length) % t.length];
 		return [n, Math.min(u, c[n].heads.length - 1)];
 	}, g = (e) => n.querySelector(".matrix canvas")?.dispatchEvent(new CustomEvent("zoom-by", { detail: e })), _ = {
-		ArrowRight: () => d({ query: er(s.query, 1, t.queryWords.value.length) }),
-		ArrowLeft: () => d({ query: er(s.query, -1, t.queryWords.value.length) }),
-		ArrowDown: () => d({ key: er(s.key, 1, t.keyWords.value.length) }),
-		ArrowUp: () => d({ key: er(s.key, -1, t.keyWords.value.length) }),
+		ArrowRight: () => d({ query: $n(s.query, 1, t.queryWords.value.length) }),
+		ArrowLeft: () => d({ query: $n(s.query, -1, t.queryWords.value.length) }),
+		ArrowDown: () => d({ key: $n(s.key, 1, t.keyWords.value.length) }),
+		ArrowUp: () => d({ key: $n(s.key, -1, t.keyWords.value.length) }),
 		"]": () => d({ heads: [m(p + 1)] }),
 		"[": () => d({ heads: [m(p - 1)] }),
 		"}": () => d({ heads: [h(1)] }),
 		"{": () => d({ heads: [h(-1)] }),
 		w: () => t.change(s.unit === "words" ? "pieces" : "words"),
 		l: () => d({ log: !s.log }),
-		s: () => d({ hide: Yt[(Yt.indexOf(s.hide) + 1) % Yt.length] }),
+		s: () => d({ hide: Jt[(Jt.indexOf(s.hide) + 1) % Jt.length] }),
 		m: () => d({ pool: s.pool === "mean" ? "max" : "mean" }),
 		"+": () => g("+"),
 		"=": () => g("+"),
@@ -2202,27 +2202,27 @@ function tr(e, t, n, r) {
 		e: () => n.querySelector(".export button")?.focus(),
 		"?": r
 	};
-	qt.forEach((e, n) => {
+	Kt.forEach((e, n) => {
 		t.views.value.includes(e) && (_[`${n + 1}`] = () => d({ view: e }));
 	});
 	let v = _[e.key];
 	v && (e.preventDefault(), v());
 }
 // src/views/help.tsx
-function nr({ onClose: e }) {
-	let t = at(null);
-	return N(() => t.current.showModal(), []), /* @__PURE__ */ H("dialog", {
+function tr({ onClose: e }) {
+	let t = N(null);
+	return M(() => t.current.showModal(), []), /* @__PURE__ */ U("dialog", {
 		ref: t,
 		"aria-label": "Keys, and what weights do not show",
 		onClose: e,
 		children: [
-			/* @__PURE__ */ H("h2", { children: "Keys" }),
-			/* @__PURE__ */ H("dl", { children: $n.map(([e, t]) => /* @__PURE__ */ H("div", { children: [/* @__PURE__ */ H("dt", { children: /* @__PURE__ */ H("kbd", { children: e }) }), /* @__PURE__ */ H("dd", { children: t })] })) }),
-			/* @__PURE__ */ H("h2", { children: "What weights do not show" }),
-			/* @__PURE__ */ H("p", { children: "A weight says how much of a token's value a head mixes in, not what the value does afterwards: the same output can come out of other weights (Jain & Wallace 2019, arXiv:1902.10186), which are still a useful trace where they are tested against alternatives (Wiegreffe & Pinter 2019, arXiv:1908.04626). A token that gets much weight may be a resting place with a value of almost no length (Clark et al. 2019, arXiv:1906.04341; Kobayashi et al. 2020, arXiv:2004.10102)." }),
-			/* @__PURE__ */ H("form", {
+			/* @__PURE__ */ U("h2", { children: "Keys" }),
+			/* @__PURE__ */ U("dl", { children: Qn.map(([e, t]) => /* @__PURE__ */ U("div", { children: [/* @__PURE__ */ U("dt", { children: /* @__PURE__ */ U("kbd", { children: e }) }), /* @__PURE__ */ U("dd", { children: t })] })) }),
+			/* @__PURE__ */ U("h2", { children: "What weights do not show" }),
+			/* @__PURE__ */ U("p", { children: "A weight says how much of a token's value a head mixes in, not what the value does afterwards: the same output can come out of other weights (Jain & Wallace 2019, arXiv:1902.10186), which are still a useful trace where they are tested against alternatives (Wiegreffe & Pinter 2019, arXiv:1908.04626). A token that gets much weight may be a resting place with a value of almost no length (Clark et al. 2019, arXiv:1906.04341; Kobayashi et al. 2020, arXiv:2004.10102)." }),
+			/* @__PURE__ */ U("form", {
 				method: "dialog",
-				children: /* @__PURE__ */ H("button", {
+				children: /* @__PURE__ */ U("button", {
 					type: "submit",
 					children: "Close"
 				})
@@ -2231,24 +2231,24 @@ function nr({ onClose: e }) {
 	});
 }
 // src/views/image.tsx
-var rr = 300;
-function ir({ model: e }) {
-	let { store: t } = e, { query: n } = t.state.value, r = at(null), i = e.picture.value, [a, o] = e.hasPatches.value, s = e.row.value, c = s && s.length === e.keyWords.value.length ? s : null, l = a && e.isSelf.value;
-	N(() => (e.kept.value = {
-		svg: () => fn(r.current, pn(r.current), [[e.caption.value, mn(r.current)]]),
+var nr = 300;
+function rr({ model: e }) {
+	let { store: t } = e, { query: n } = t.state.value, r = N(null), i = e.picture.value, [a, o] = e.hasPatches.value, s = e.row.value, c = s && s.length === e.keyWords.value.length ? s : null, l = a && e.isSelf.value;
+	M(() => (e.kept.value = {
+		svg: () => dn(r.current, fn(r.current), [[e.caption.value, pn(r.current)]]),
 		table: async () => [["to", "weight"], ...c ? Array.from(c, (t, n) => [e.keyWords.value[n], t]) : []]
 	}, () => {
 		e.kept.value = null;
 	}), [c]);
-	let [u, d] = i.grid, f = rr * u / d, p = c ? c.subarray(0, i.first).reduce((e, t) => e + t, 0) : 0, m = 0;
-	return c?.subarray(i.first).forEach((e) => m = Math.max(m, e)), /* @__PURE__ */ H("figure", {
+	let [u, d] = i.grid, f = nr * u / d, p = c ? c.subarray(0, i.first).reduce((e, t) => e + t, 0) : 0, m = 0;
+	return c?.subarray(i.first).forEach((e) => m = Math.max(m, e)), /* @__PURE__ */ U("figure", {
 		class: "image",
-		children: [/* @__PURE__ */ H("svg", {
+		children: [/* @__PURE__ */ U("svg", {
 			ref: r,
-			viewBox: `0 0 ${l ? 620 : rr} ${f + 24}`,
+			viewBox: `0 0 ${l ? 620 : nr} ${f + 24}`,
 			role: "group",
 			"aria-label": "Patches that look, left, and how hard they look at each patch, right",
-			children: [l && /* @__PURE__ */ H(ar, {
+			children: [l && /* @__PURE__ */ U(ir, {
 				model: e,
 				picture: i,
 				side: "query",
@@ -2256,7 +2256,7 @@ function ir({ model: e }) {
 				height: f,
 				weights: null,
 				most: 1
-			}), o && /* @__PURE__ */ H(ar, {
+			}), o && /* @__PURE__ */ U(ir, {
 				model: e,
 				picture: i,
 				side: "key",
@@ -2265,35 +2265,35 @@ function ir({ model: e }) {
 				weights: n ? c : null,
 				most: m
 			})]
-		}), /* @__PURE__ */ H("figcaption", { children: c && n ? /* @__PURE__ */ H("span", { children: [
+		}), /* @__PURE__ */ U("figcaption", { children: c && n ? /* @__PURE__ */ U("span", { children: [
 			"The clearest patch has ",
-			B(m),
+			V(m),
 			"; what is faded out has 0. ",
-			B(p),
+			V(p),
 			" falls on no patch."
-		] }) : /* @__PURE__ */ H("span", { children: "Choose a patch on the left, or [CLS] above." }) })]
+		] }) : /* @__PURE__ */ U("span", { children: "Choose a patch on the left, or [CLS] above." }) })]
 	});
 }
-function ar({ model: e, picture: t, side: n, left: r, height: i, weights: a, most: o }) {
-	let { store: s } = e, c = s.state.value[n], [l, u] = t.grid, [d, f] = [rr / u, i / l], p = e.scale(o), m = Array.from({ length: l * u }, (e, t) => t);
-	return /* @__PURE__ */ H("g", { children: [
-		/* @__PURE__ */ H("text", {
+function ir({ model: e, picture: t, side: n, left: r, height: i, weights: a, most: o }) {
+	let { store: s } = e, c = s.state.value[n], [l, u] = t.grid, [d, f] = [nr / u, i / l], p = e.scale(o), m = Array.from({ length: l * u }, (e, t) => t);
+	return /* @__PURE__ */ U("g", { children: [
+		/* @__PURE__ */ U("text", {
 			x: r,
 			y: 14,
 			class: "quiet",
 			children: n === "query" ? "from" : "to"
 		}),
-		/* @__PURE__ */ H("image", {
+		/* @__PURE__ */ U("image", {
 			href: `data:image/png;base64,${t.png}`,
 			x: r,
 			y: 24,
-			width: rr,
+			width: nr,
 			height: i,
 			preserveAspectRatio: "none"
 		}),
 		m.map((e) => {
 			let i = t.first + e, o = a?.[i] ?? 0, l = c !== null && i >= c[0] && i < c[1];
-			return /* @__PURE__ */ H("rect", {
+			return /* @__PURE__ */ U("rect", {
 				class: `patch${l ? ` is-${n}` : ""}`,
 				x: r + e % u * d,
 				y: 24 + Math.floor(e / u) * f,
@@ -2312,31 +2312,31 @@ function ar({ model: e, picture: t, side: n, left: r, height: i, weights: a, mos
 					query: null,
 					key: null
 				},
-				children: /* @__PURE__ */ H("title", { children: `${Math.floor(e / u)},${e % u}${a ? `: ${B(o)}` : ""}` })
+				children: /* @__PURE__ */ U("title", { children: `${Math.floor(e / u)},${e % u}${a ? `: ${V(o)}` : ""}` })
 			});
 		})
 	] });
 }
 // src/views/inspector.tsx
-var or = 12;
-function sr({ model: e }) {
-	let { store: t, source: n } = e, { key: r, heads: i } = t.state.value, a = e.queried.value, [o, s] = [e.row.value, e.column.value], [c, l] = [e.queryWords.value, e.keyWords.value], u = a && o && o.length === l.length ? o : null, d = !a && r && s && s.length === c.length ? s : null, [f, p] = [a && Hn(c, a), r && Hn(l, r)], m = r !== null && e.isHidden(r), h = i.map((e) => V(n.info, e)).join(" + "), g = [...e.looks.value ?? []].sort((e, t) => t.weight - e.weight), _ = (e, t) => e && e[1] - e[0] > 1 ? `, ${t} of ${e[1] - e[0]} words` : "", v = i.length > 1 ? `, mean of ${i.length} heads` : "", y = (e) => e > or ? ` (${or} of ${e})` : "", b = 0;
+var ar = 12;
+function or({ model: e }) {
+	let { store: t, source: n } = e, { key: r, heads: i } = t.state.value, a = e.queried.value, [o, s] = [e.row.value, e.column.value], [c, l] = [e.queryWords.value, e.keyWords.value], u = a && o && o.length === l.length ? o : null, d = !a && r && s && s.length === c.length ? s : null, [f, p] = [a && Vn(c, a), r && Vn(l, r)], m = r !== null && e.isHidden(r), h = i.map((e) => H(n.info, e)).join(" + "), g = [...e.looks.value ?? []].sort((e, t) => t.weight - e.weight), _ = (e, t) => e && e[1] - e[0] > 1 ? `, ${t} of ${e[1] - e[0]} words` : "", v = i.length > 1 ? `, mean of ${i.length} heads` : "", y = (e) => e > ar ? ` (${ar} of ${e})` : "", b = 0;
 	if (u && r) for (let e = r[0]; e < r[1]; e++) b += u[e];
 	d && (b = d.reduce((e, t) => e + t, 0) / d.length);
-	let x = u && r && r[1] === r[0] + 1 ? 1 + u.reduce((e, t) => e + Number(t > u[r[0]]), 0) : null, S = u ?? d, C = S ? cr(S) : [];
-	return /* @__PURE__ */ H("aside", {
+	let x = u && r && r[1] === r[0] + 1 ? 1 + u.reduce((e, t) => e + Number(t > u[r[0]]), 0) : null, S = u ?? d, C = S ? sr(S) : [];
+	return /* @__PURE__ */ U("aside", {
 		class: "inspector",
 		"aria-label": "The selection",
 		children: [
-			/* @__PURE__ */ H("h2", { children: f || p ? /* @__PURE__ */ H(A, { children: [
-				/* @__PURE__ */ H("bdi", { children: f ?? "all" }),
+			/* @__PURE__ */ U("h2", { children: f || p ? /* @__PURE__ */ U(k, { children: [
+				/* @__PURE__ */ U("bdi", { children: f ?? "all" }),
 				" → ",
-				/* @__PURE__ */ H("bdi", { children: p ?? "…" })
+				/* @__PURE__ */ U("bdi", { children: p ?? "…" })
 			] }) : "Nothing is selected" }),
-			/* @__PURE__ */ H("p", {
+			/* @__PURE__ */ U("p", {
 				"aria-live": "polite",
-				children: m ? "This key is hidden: its weight is taken out." : S && r ? /* @__PURE__ */ H(A, { children: [
-					/* @__PURE__ */ H("strong", { children: B(b) }),
+				children: m ? "This key is hidden: its weight is taken out." : S && r ? /* @__PURE__ */ U(k, { children: [
+					/* @__PURE__ */ U("strong", { children: V(b) }),
 					" in ",
 					h,
 					v,
@@ -2345,13 +2345,13 @@ function sr({ model: e }) {
 					x && `, rank ${x} of ${l.length}`
 				] }) : null
 			}),
-			S && /* @__PURE__ */ H(A, { children: [/* @__PURE__ */ H("h3", { children: [
+			S && /* @__PURE__ */ U(k, { children: [/* @__PURE__ */ U("h3", { children: [
 				h,
 				": ",
 				u ? `what it looks at${_(a, "mean")}` : `what looks at it${_(r, "sum")}`,
 				v,
 				y(S.length)
-			] }), /* @__PURE__ */ H(lr, {
+			] }), /* @__PURE__ */ U(cr, {
 				rows: C.map(([e, t]) => ({
 					label: (u ? l : c)[t],
 					weight: e,
@@ -2359,15 +2359,15 @@ function sr({ model: e }) {
 				})),
 				onChoose: (e) => t.set(u ? { key: [C[e][1], C[e][1] + 1] } : { query: [C[e][1], C[e][1] + 1] })
 			})] }),
-			g.length > 0 && !m && /* @__PURE__ */ H(A, { children: [/* @__PURE__ */ H("h3", { children: [r ? a ? "Heads, for this pair" : "Heads, mean of all queries" : "Heads that look hardest at another word, special ones apart", y(g.length)] }), /* @__PURE__ */ H(lr, {
-				rows: g.slice(0, or).map((e) => ({
-					label: V(n.info, e.head) + (r ? "" : ` → ${l[e.key]}`),
+			g.length > 0 && !m && /* @__PURE__ */ U(k, { children: [/* @__PURE__ */ U("h3", { children: [r ? a ? "Heads, for this pair" : "Heads, mean of all queries" : "Heads that look hardest at another word, special ones apart", y(g.length)] }), /* @__PURE__ */ U(cr, {
+				rows: g.slice(0, ar).map((e) => ({
+					label: H(n.info, e.head) + (r ? "" : ` → ${l[e.key]}`),
 					weight: e.weight,
 					isMarked: i.some((t) => t.join(".") === e.head.join("."))
 				})),
 				onChoose: (e) => t.set({ heads: [g[e].head] })
 			})] }),
-			!a && !r && /* @__PURE__ */ H("p", {
+			!a && !r && /* @__PURE__ */ U("p", {
 				class: "hint",
 				children: [
 					"Choose a ",
@@ -2378,148 +2378,148 @@ function sr({ model: e }) {
 		]
 	});
 }
-function cr(e) {
-	let t = e.length > or ? e.toSorted()[e.length - or] : -Infinity, n = [];
-	return e.forEach((e, r) => e >= t && n.push([e, r])), n.sort((e, t) => t[0] - e[0]).slice(0, or);
+function sr(e) {
+	let t = e.length > ar ? e.toSorted()[e.length - ar] : -Infinity, n = [];
+	return e.forEach((e, r) => e >= t && n.push([e, r])), n.sort((e, t) => t[0] - e[0]).slice(0, ar);
 }
-function lr({ rows: e, onChoose: t }) {
+function cr({ rows: e, onChoose: t }) {
 	let n = Math.max(1e-9, ...e.map((e) => e.weight));
-	return /* @__PURE__ */ H("ol", {
+	return /* @__PURE__ */ U("ol", {
 		class: "bars",
-		children: e.map((e, r) => /* @__PURE__ */ H("li", { children: /* @__PURE__ */ H("button", {
+		children: e.map((e, r) => /* @__PURE__ */ U("li", { children: /* @__PURE__ */ U("button", {
 			type: "button",
 			class: e.isMarked ? "is-marked" : "",
 			onClick: () => t(r),
 			children: [
-				/* @__PURE__ */ H("span", {
+				/* @__PURE__ */ U("span", {
 					class: "label",
-					children: /* @__PURE__ */ H("bdi", { children: e.label })
+					children: /* @__PURE__ */ U("bdi", { children: e.label })
 				}),
-				/* @__PURE__ */ H("span", {
+				/* @__PURE__ */ U("span", {
 					class: "bar",
 					"aria-hidden": "true",
-					children: /* @__PURE__ */ H("span", { style: { width: `${100 * e.weight / n}%` } })
+					children: /* @__PURE__ */ U("span", { style: { width: `${100 * e.weight / n}%` } })
 				}),
-				/* @__PURE__ */ H("span", {
+				/* @__PURE__ */ U("span", {
 					class: "number",
-					children: B(e.weight)
+					children: V(e.weight)
 				})
 			]
 		}) }))
 	});
 }
 // node_modules/d3-selection/dist/d3-selection.mjs
-var ur = "http://www.w3.org/1999/xhtml", dr = {
+var lr = "http://www.w3.org/1999/xhtml", ur = {
 	svg: "http://www.w3.org/2000/svg",
-	xhtml: ur,
+	xhtml: lr,
 	xlink: "http://www.w3.org/1999/xlink",
 	xml: "http://www.w3.org/XML/1998/namespace",
 	xmlns: "http://www.w3.org/2000/xmlns/"
 };
-function fr(e) {
+function dr(e) {
 	var t = e += "", n = t.indexOf(":");
-	return n >= 0 && (t = e.slice(0, n)) !== "xmlns" && (e = e.slice(n + 1)), dr.hasOwnProperty(t) ? {
-		space: dr[t],
+	return n >= 0 && (t = e.slice(0, n)) !== "xmlns" && (e = e.slice(n + 1)), ur.hasOwnProperty(t) ? {
+		space: ur[t],
 		local: e
 	} : e;
 }
-function pr(e) {
+function fr(e) {
 	return function() {
 		var t = this.ownerDocument, n = this.namespaceURI;
-		return n === ur && t.documentElement.namespaceURI === ur ? t.createElement(e) : t.createElementNS(n, e);
+		return n === lr && t.documentElement.namespaceURI === lr ? t.createElement(e) : t.createElementNS(n, e);
 	};
 }
-function mr(e) {
+function pr(e) {
 	return function() {
 		return this.ownerDocument.createElementNS(e.space, e.local);
 	};
 }
-function hr(e) {
-	var t = fr(e);
-	return (t.local ? mr : pr)(t);
+function mr(e) {
+	var t = dr(e);
+	return (t.local ? pr : fr)(t);
 }
-function gr() {}
-function _r(e) {
-	return e == null ? gr : function() {
+function hr() {}
+function gr(e) {
+	return e == null ? hr : function() {
 		return this.querySelector(e);
 	};
 }
-function vr(e) {
-	typeof e != "function" && (e = _r(e));
+function _r(e) {
+	typeof e != "function" && (e = gr(e));
 	for (var t = this._groups, n = t.length, r = Array(n), i = 0; i < n; ++i) for (var a = t[i], o = a.length, s = r[i] = Array(o), c, l, u = 0; u < o; ++u) (c = a[u]) && (l = e.call(c, c.__data__, u, a)) && ("__data__" in c && (l.__data__ = c.__data__), s[u] = l);
-	return new U(r, this._parents);
+	return new W(r, this._parents);
 }
-function yr(e) {
+function vr(e) {
 	return e == null ? [] : Array.isArray(e) ? e : Array.from(e);
 }
-function br() {
+function yr() {
 	return [];
 }
-function xr(e) {
-	return e == null ? br : function() {
+function br(e) {
+	return e == null ? yr : function() {
 		return this.querySelectorAll(e);
 	};
 }
-function Sr(e) {
+function xr(e) {
 	return function() {
-		return yr(e.apply(this, arguments));
+		return vr(e.apply(this, arguments));
 	};
 }
-function Cr(e) {
-	e = typeof e == "function" ? Sr(e) : xr(e);
+function Sr(e) {
+	e = typeof e == "function" ? xr(e) : br(e);
 	for (var t = this._groups, n = t.length, r = [], i = [], a = 0; a < n; ++a) for (var o = t[a], s = o.length, c, l = 0; l < s; ++l) (c = o[l]) && (r.push(e.call(c, c.__data__, l, o)), i.push(c));
-	return new U(r, i);
+	return new W(r, i);
 }
-function wr(e) {
+function Cr(e) {
 	return function() {
 		return this.matches(e);
 	};
 }
-function Tr(e) {
+function wr(e) {
 	return function(t) {
 		return t.matches(e);
 	};
 }
-var Er = Array.prototype.find;
-function Dr(e) {
+var Tr = Array.prototype.find;
+function Er(e) {
 	return function() {
-		return Er.call(this.children, e);
+		return Tr.call(this.children, e);
 	};
 }
-function Or() {
+function Dr() {
 	return this.firstElementChild;
 }
-function kr(e) {
-	return this.select(e == null ? Or : Dr(typeof e == "function" ? e : Tr(e)));
+function Or(e) {
+	return this.select(e == null ? Dr : Er(typeof e == "function" ? e : wr(e)));
 }
-var Ar = Array.prototype.filter;
-function jr() {
+var kr = Array.prototype.filter;
+function Ar() {
 	return Array.from(this.children);
 }
-function Mr(e) {
+function jr(e) {
 	return function() {
-		return Ar.call(this.children, e);
+		return kr.call(this.children, e);
 	};
 }
+function Mr(e) {
+	return this.selectAll(e == null ? Ar : jr(typeof e == "function" ? e : wr(e)));
+}
 function Nr(e) {
-	return this.selectAll(e == null ? jr : Mr(typeof e == "function" ? e : Tr(e)));
+	typeof e != "function" && (e = Cr(e));
+	for (var t = this._groups, n = t.length, r = Array(n), i = 0; i < n; ++i) for (var a = t[i], o = a.length, s = r[i] = [], c, l = 0; l < o; ++l) (c = a[l]) && e.call(c, c.__data__, l, a) && s.push(c);
+	return new W(r, this._parents);
 }
 function Pr(e) {
-	typeof e != "function" && (e = wr(e));
-	for (var t = this._groups, n = t.length, r = Array(n), i = 0; i < n; ++i) for (var a = t[i], o = a.length, s = r[i] = [], c, l = 0; l < o; ++l) (c = a[l]) && e.call(c, c.__data__, l, a) && s.push(c);
-	return new U(r, this._parents);
-}
-function Fr(e) {
 	return Array(e.length);
 }
-function Ir() {
-	return new U(this._enter || this._groups.map(Fr), this._parents);
+function Fr() {
+	return new W(this._enter || this._groups.map(Pr), this._parents);
 }
-function Lr(e, t) {
+function Ir(e, t) {
 	this.ownerDocument = e.ownerDocument, this.namespaceURI = e.namespaceURI, this._next = null, this._parent = e, this.__data__ = t;
 }
-Lr.prototype = {
-	constructor: Lr,
+Ir.prototype = {
+	constructor: Ir,
 	appendChild: function(e) {
 		return this._parent.insertBefore(e, this._next);
 	},
@@ -2533,59 +2533,59 @@ Lr.prototype = {
 		return this._parent.querySelectorAll(e);
 	}
 };
-function Rr(e) {
+function Lr(e) {
 	return function() {
 		return e;
 	};
 }
-function zr(e, t, n, r, i, a) {
-	for (var o = 0, s, c = t.length, l = a.length; o < l; ++o) (s = t[o]) ? (s.__data__ = a[o], r[o] = s) : n[o] = new Lr(e, a[o]);
+function Rr(e, t, n, r, i, a) {
+	for (var o = 0, s, c = t.length, l = a.length; o < l; ++o) (s = t[o]) ? (s.__data__ = a[o], r[o] = s) : n[o] = new Ir(e, a[o]);
 	for (; o < c; ++o) (s = t[o]) && (i[o] = s);
 }
-function Br(e, t, n, r, i, a, o) {
+function zr(e, t, n, r, i, a, o) {
 	var s, c, l = /* @__PURE__ */ new Map(), u = t.length, d = a.length, f = Array(u), p;
 	for (s = 0; s < u; ++s) (c = t[s]) && (f[s] = p = o.call(c, c.__data__, s, t) + "", l.has(p) ? i[s] = c : l.set(p, c));
-	for (s = 0; s < d; ++s) p = o.call(e, a[s], s, a) + "", (c = l.get(p)) ? (r[s] = c, c.__data__ = a[s], l.delete(p)) : n[s] = new Lr(e, a[s]);
+	for (s = 0; s < d; ++s) p = o.call(e, a[s], s, a) + "", (c = l.get(p)) ? (r[s] = c, c.__data__ = a[s], l.delete(p)) : n[s] = new Ir(e, a[s]);
 	for (s = 0; s < u; ++s) (c = t[s]) && l.get(f[s]) === c && (i[s] = c);
 }
-function Vr(e) {
+function Br(e) {
 	return e.__data__;
 }
-function Hr(e, t) {
-	if (!arguments.length) return Array.from(this, Vr);
-	var n = t ? Br : zr, r = this._parents, i = this._groups;
-	typeof e != "function" && (e = Rr(e));
+function Vr(e, t) {
+	if (!arguments.length) return Array.from(this, Br);
+	var n = t ? zr : Rr, r = this._parents, i = this._groups;
+	typeof e != "function" && (e = Lr(e));
 	for (var a = i.length, o = Array(a), s = Array(a), c = Array(a), l = 0; l < a; ++l) {
-		var u = r[l], d = i[l], f = d.length, p = Ur(e.call(u, u && u.__data__, l, r)), m = p.length, h = s[l] = Array(m), g = o[l] = Array(m);
+		var u = r[l], d = i[l], f = d.length, p = Hr(e.call(u, u && u.__data__, l, r)), m = p.length, h = s[l] = Array(m), g = o[l] = Array(m);
 		n(u, d, h, g, c[l] = Array(f), p, t);
 		for (var _ = 0, v = 0, y, b; _ < m; ++_) if (y = h[_]) {
 			for (_ >= v && (v = _ + 1); !(b = g[v]) && ++v < m;);
 			y._next = b || null;
 		}
 	}
-	return o = new U(o, r), o._enter = s, o._exit = c, o;
+	return o = new W(o, r), o._enter = s, o._exit = c, o;
 }
-function Ur(e) {
+function Hr(e) {
 	return typeof e == "object" && "length" in e ? e : Array.from(e);
 }
-function Wr() {
-	return new U(this._exit || this._groups.map(Fr), this._parents);
+function Ur() {
+	return new W(this._exit || this._groups.map(Pr), this._parents);
 }
-function Gr(e, t, n) {
+function Wr(e, t, n) {
 	var r = this.enter(), i = this, a = this.exit();
 	return typeof e == "function" ? (r = e(r), r &&= r.selection()) : r = r.append(e + ""), t != null && (i = t(i), i &&= i.selection()), n == null ? a.remove() : n(a), r && i ? r.merge(i).order() : i;
 }
-function Kr(e) {
+function Gr(e) {
 	for (var t = e.selection ? e.selection() : e, n = this._groups, r = t._groups, i = n.length, a = r.length, o = Math.min(i, a), s = Array(i), c = 0; c < o; ++c) for (var l = n[c], u = r[c], d = l.length, f = s[c] = Array(d), p, m = 0; m < d; ++m) (p = l[m] || u[m]) && (f[m] = p);
 	for (; c < i; ++c) s[c] = n[c];
-	return new U(s, this._parents);
+	return new W(s, this._parents);
 }
-function qr() {
+function Kr() {
 	for (var e = this._groups, t = -1, n = e.length; ++t < n;) for (var r = e[t], i = r.length - 1, a = r[i], o; --i >= 0;) (o = r[i]) && (a && o.compareDocumentPosition(a) ^ 4 && a.parentNode.insertBefore(o, a), a = o);
 	return this;
 }
-function Jr(e) {
-	e ||= Yr;
+function qr(e) {
+	e ||= Jr;
 	function t(t, n) {
 		return t && n ? e(t.__data__, n.__data__) : !t - !n;
 	}
@@ -2593,131 +2593,131 @@ function Jr(e) {
 		for (var o = n[a], s = o.length, c = i[a] = Array(s), l, u = 0; u < s; ++u) (l = o[u]) && (c[u] = l);
 		c.sort(t);
 	}
-	return new U(i, this._parents).order();
+	return new W(i, this._parents).order();
 }
-function Yr(e, t) {
+function Jr(e, t) {
 	return e < t ? -1 : e > t ? 1 : e >= t ? 0 : NaN;
 }
-function Xr() {
+function Yr() {
 	var e = arguments[0];
 	return arguments[0] = this, e.apply(null, arguments), this;
 }
-function Zr() {
+function Xr() {
 	return Array.from(this);
 }
-function Qr() {
+function Zr() {
 	for (var e = this._groups, t = 0, n = e.length; t < n; ++t) for (var r = e[t], i = 0, a = r.length; i < a; ++i) {
 		var o = r[i];
 		if (o) return o;
 	}
 	return null;
 }
-function $r() {
+function Qr() {
 	let e = 0;
 	for (let t of this) ++e;
 	return e;
 }
-function ei() {
+function $r() {
 	return !this.node();
 }
-function ti(e) {
+function ei(e) {
 	for (var t = this._groups, n = 0, r = t.length; n < r; ++n) for (var i = t[n], a = 0, o = i.length, s; a < o; ++a) (s = i[a]) && e.call(s, s.__data__, a, i);
 	return this;
 }
-function ni(e) {
+function ti(e) {
 	return function() {
 		this.removeAttribute(e);
 	};
 }
-function ri(e) {
+function ni(e) {
 	return function() {
 		this.removeAttributeNS(e.space, e.local);
 	};
 }
-function ii(e, t) {
+function ri(e, t) {
 	return function() {
 		this.setAttribute(e, t);
 	};
 }
-function ai(e, t) {
+function ii(e, t) {
 	return function() {
 		this.setAttributeNS(e.space, e.local, t);
 	};
 }
-function oi(e, t) {
+function ai(e, t) {
 	return function() {
 		var n = t.apply(this, arguments);
 		n == null ? this.removeAttribute(e) : this.setAttribute(e, n);
 	};
 }
-function si(e, t) {
+function oi(e, t) {
 	return function() {
 		var n = t.apply(this, arguments);
 		n == null ? this.removeAttributeNS(e.space, e.local) : this.setAttributeNS(e.space, e.local, n);
 	};
 }
-function ci(e, t) {
-	var n = fr(e);
+function si(e, t) {
+	var n = dr(e);
 	if (arguments.length < 2) {
 		var r = this.node();
 		return n.local ? r.getAttributeNS(n.space, n.local) : r.getAttribute(n);
 	}
-	return this.each((t == null ? n.local ? ri : ni : typeof t == "function" ? n.local ? si : oi : n.local ? ai : ii)(n, t));
+	return this.each((t == null ? n.local ? ni : ti : typeof t == "function" ? n.local ? oi : ai : n.local ? ii : ri)(n, t));
 }
-function li(e) {
+function ci(e) {
 	return e.ownerDocument && e.ownerDocument.defaultView || e.document && e || e.defaultView;
 }
-function ui(e) {
+function li(e) {
 	return function() {
 		this.style.removeProperty(e);
 	};
 }
-function di(e, t, n) {
+function ui(e, t, n) {
 	return function() {
 		this.style.setProperty(e, t, n);
 	};
 }
-function fi(e, t, n) {
+function di(e, t, n) {
 	return function() {
 		var r = t.apply(this, arguments);
 		r == null ? this.style.removeProperty(e) : this.style.setProperty(e, r, n);
 	};
 }
-function pi(e, t, n) {
-	return arguments.length > 1 ? this.each((t == null ? ui : typeof t == "function" ? fi : di)(e, t, n ?? "")) : mi(this.node(), e);
+function fi(e, t, n) {
+	return arguments.length > 1 ? this.each((t == null ? li : typeof t == "function" ? di : ui)(e, t, n ?? "")) : pi(this.node(), e);
 }
-function mi(e, t) {
-	return e.style.getPropertyValue(t) || li(e).getComputedStyle(e, null).getPropertyValue(t);
+function pi(e, t) {
+	return e.style.getPropertyValue(t) || ci(e).getComputedStyle(e, null).getPropertyValue(t);
 }
-function hi(e) {
+function mi(e) {
 	return function() {
 		delete this[e];
 	};
 }
-function gi(e, t) {
+function hi(e, t) {
 	return function() {
 		this[e] = t;
 	};
 }
-function _i(e, t) {
+function gi(e, t) {
 	return function() {
 		var n = t.apply(this, arguments);
 		n == null ? delete this[e] : this[e] = n;
 	};
 }
-function vi(e, t) {
-	return arguments.length > 1 ? this.each((t == null ? hi : typeof t == "function" ? _i : gi)(e, t)) : this.node()[e];
+function _i(e, t) {
+	return arguments.length > 1 ? this.each((t == null ? mi : typeof t == "function" ? gi : hi)(e, t)) : this.node()[e];
 }
-function yi(e) {
+function vi(e) {
 	return e.trim().split(/^|\s+/);
 }
+function yi(e) {
+	return e.classList || new bi(e);
+}
 function bi(e) {
-	return e.classList || new xi(e);
+	this._node = e, this._names = vi(e.getAttribute("class") || "");
 }
-function xi(e) {
-	this._node = e, this._names = yi(e.getAttribute("class") || "");
-}
-xi.prototype = {
+bi.prototype = {
 	add: function(e) {
 		this._names.indexOf(e) < 0 && (this._names.push(e), this._node.setAttribute("class", this._names.join(" ")));
 	},
@@ -2729,123 +2729,123 @@ xi.prototype = {
 		return this._names.indexOf(e) >= 0;
 	}
 };
-function Si(e, t) {
-	for (var n = bi(e), r = -1, i = t.length; ++r < i;) n.add(t[r]);
+function xi(e, t) {
+	for (var n = yi(e), r = -1, i = t.length; ++r < i;) n.add(t[r]);
 }
-function Ci(e, t) {
-	for (var n = bi(e), r = -1, i = t.length; ++r < i;) n.remove(t[r]);
+function Si(e, t) {
+	for (var n = yi(e), r = -1, i = t.length; ++r < i;) n.remove(t[r]);
+}
+function Ci(e) {
+	return function() {
+		xi(this, e);
+	};
 }
 function wi(e) {
 	return function() {
 		Si(this, e);
 	};
 }
-function Ti(e) {
+function Ti(e, t) {
 	return function() {
-		Ci(this, e);
+		(t.apply(this, arguments) ? xi : Si)(this, e);
 	};
 }
 function Ei(e, t) {
-	return function() {
-		(t.apply(this, arguments) ? Si : Ci)(this, e);
-	};
-}
-function Di(e, t) {
-	var n = yi(e + "");
+	var n = vi(e + "");
 	if (arguments.length < 2) {
-		for (var r = bi(this.node()), i = -1, a = n.length; ++i < a;) if (!r.contains(n[i])) return !1;
+		for (var r = yi(this.node()), i = -1, a = n.length; ++i < a;) if (!r.contains(n[i])) return !1;
 		return !0;
 	}
-	return this.each((typeof t == "function" ? Ei : t ? wi : Ti)(n, t));
+	return this.each((typeof t == "function" ? Ti : t ? Ci : wi)(n, t));
 }
-function Oi() {
+function Di() {
 	this.textContent = "";
 }
-function ki(e) {
+function Oi(e) {
 	return function() {
 		this.textContent = e;
 	};
 }
-function Ai(e) {
+function ki(e) {
 	return function() {
 		var t = e.apply(this, arguments);
 		this.textContent = t ?? "";
 	};
 }
-function ji(e) {
-	return arguments.length ? this.each(e == null ? Oi : (typeof e == "function" ? Ai : ki)(e)) : this.node().textContent;
+function Ai(e) {
+	return arguments.length ? this.each(e == null ? Di : (typeof e == "function" ? ki : Oi)(e)) : this.node().textContent;
 }
-function Mi() {
+function ji() {
 	this.innerHTML = "";
 }
-function Ni(e) {
+function Mi(e) {
 	return function() {
 		this.innerHTML = e;
 	};
 }
-function Pi(e) {
+function Ni(e) {
 	return function() {
 		var t = e.apply(this, arguments);
 		this.innerHTML = t ?? "";
 	};
 }
-function Fi(e) {
-	return arguments.length ? this.each(e == null ? Mi : (typeof e == "function" ? Pi : Ni)(e)) : this.node().innerHTML;
+function Pi(e) {
+	return arguments.length ? this.each(e == null ? ji : (typeof e == "function" ? Ni : Mi)(e)) : this.node().innerHTML;
 }
-function Ii() {
+function Fi() {
 	this.nextSibling && this.parentNode.appendChild(this);
 }
-function Li() {
-	return this.each(Ii);
+function Ii() {
+	return this.each(Fi);
 }
-function Ri() {
+function Li() {
 	this.previousSibling && this.parentNode.insertBefore(this, this.parentNode.firstChild);
 }
-function zi() {
-	return this.each(Ri);
+function Ri() {
+	return this.each(Li);
 }
-function Bi(e) {
-	var t = typeof e == "function" ? e : hr(e);
+function zi(e) {
+	var t = typeof e == "function" ? e : mr(e);
 	return this.select(function() {
 		return this.appendChild(t.apply(this, arguments));
 	});
 }
-function Vi() {
+function Bi() {
 	return null;
 }
-function Hi(e, t) {
-	var n = typeof e == "function" ? e : hr(e), r = t == null ? Vi : typeof t == "function" ? t : _r(t);
+function Vi(e, t) {
+	var n = typeof e == "function" ? e : mr(e), r = t == null ? Bi : typeof t == "function" ? t : gr(t);
 	return this.select(function() {
 		return this.insertBefore(n.apply(this, arguments), r.apply(this, arguments) || null);
 	});
 }
-function Ui() {
+function Hi() {
 	var e = this.parentNode;
 	e && e.removeChild(this);
 }
-function Wi() {
-	return this.each(Ui);
+function Ui() {
+	return this.each(Hi);
 }
-function Gi() {
+function Wi() {
 	var e = this.cloneNode(!1), t = this.parentNode;
 	return t ? t.insertBefore(e, this.nextSibling) : e;
 }
-function Ki() {
+function Gi() {
 	var e = this.cloneNode(!0), t = this.parentNode;
 	return t ? t.insertBefore(e, this.nextSibling) : e;
 }
-function qi(e) {
-	return this.select(e ? Ki : Gi);
+function Ki(e) {
+	return this.select(e ? Gi : Wi);
 }
-function Ji(e) {
+function qi(e) {
 	return arguments.length ? this.property("__data__", e) : this.node().__data__;
 }
-function Yi(e) {
+function Ji(e) {
 	return function(t) {
 		e.call(this, t, this.__data__);
 	};
 }
-function Xi(e) {
+function Yi(e) {
 	return e.trim().split(/^|\s+/).map(function(e) {
 		var t = "", n = e.indexOf(".");
 		return n >= 0 && (t = e.slice(n + 1), e = e.slice(0, n)), {
@@ -2854,7 +2854,7 @@ function Xi(e) {
 		};
 	});
 }
-function Zi(e) {
+function Xi(e) {
 	return function() {
 		var t = this.__on;
 		if (t) {
@@ -2863,9 +2863,9 @@ function Zi(e) {
 		}
 	};
 }
-function Qi(e, t, n) {
+function Zi(e, t, n) {
 	return function() {
-		var r = this.__on, i, a = Yi(t);
+		var r = this.__on, i, a = Ji(t);
 		if (r) {
 			for (var o = 0, s = r.length; o < s; ++o) if ((i = r[o]).type === e.type && i.name === e.name) {
 				this.removeEventListener(i.type, i.listener, i.options), this.addEventListener(i.type, i.listener = a, i.options = n), i.value = t;
@@ -2881,98 +2881,98 @@ function Qi(e, t, n) {
 		}, r ? r.push(i) : this.__on = [i];
 	};
 }
-function $i(e, t, n) {
-	var r = Xi(e + ""), i, a = r.length, o;
+function Qi(e, t, n) {
+	var r = Yi(e + ""), i, a = r.length, o;
 	if (arguments.length < 2) {
 		var s = this.node().__on;
 		if (s) {
 			for (var c = 0, l = s.length, u; c < l; ++c) for (i = 0, u = s[c]; i < a; ++i) if ((o = r[i]).type === u.type && o.name === u.name) return u.value;
 		}
 	} else {
-		for (s = t ? Qi : Zi, i = 0; i < a; ++i) this.each(s(r[i], t, n));
+		for (s = t ? Zi : Xi, i = 0; i < a; ++i) this.each(s(r[i], t, n));
 		return this;
 	}
 }
-function ea(e, t, n) {
-	var r = li(e), i = r.CustomEvent;
+function $i(e, t, n) {
+	var r = ci(e), i = r.CustomEvent;
 	typeof i == "function" ? i = new i(t, n) : (i = r.document.createEvent("Event"), n ? (i.initEvent(t, n.bubbles, n.cancelable), i.detail = n.detail) : i.initEvent(t, !1, !1)), e.dispatchEvent(i);
+}
+function ea(e, t) {
+	return function() {
+		return $i(this, e, t);
+	};
 }
 function ta(e, t) {
 	return function() {
-		return ea(this, e, t);
+		return $i(this, e, t.apply(this, arguments));
 	};
 }
 function na(e, t) {
-	return function() {
-		return ea(this, e, t.apply(this, arguments));
-	};
+	return this.each((typeof t == "function" ? ta : ea)(e, t));
 }
-function ra(e, t) {
-	return this.each((typeof t == "function" ? na : ta)(e, t));
-}
-function* ia() {
+function* ra() {
 	for (var e = this._groups, t = 0, n = e.length; t < n; ++t) for (var r = e[t], i = 0, a = r.length, o; i < a; ++i) (o = r[i]) && (yield o);
 }
-var aa = [null];
-function U(e, t) {
+var ia = [null];
+function W(e, t) {
 	this._groups = e, this._parents = t;
 }
-function oa() {
-	return new U([[document.documentElement]], aa);
+function aa() {
+	return new W([[document.documentElement]], ia);
 }
-function sa() {
+function oa() {
 	return this;
 }
-U.prototype = oa.prototype = {
-	constructor: U,
-	select: vr,
-	selectAll: Cr,
-	selectChild: kr,
-	selectChildren: Nr,
-	filter: Pr,
-	data: Hr,
-	enter: Ir,
-	exit: Wr,
-	join: Gr,
-	merge: Kr,
-	selection: sa,
-	order: qr,
-	sort: Jr,
-	call: Xr,
-	nodes: Zr,
-	node: Qr,
-	size: $r,
-	empty: ei,
-	each: ti,
-	attr: ci,
-	style: pi,
-	property: vi,
-	classed: Di,
-	text: ji,
-	html: Fi,
-	raise: Li,
-	lower: zi,
-	append: Bi,
-	insert: Hi,
-	remove: Wi,
-	clone: qi,
-	datum: Ji,
-	on: $i,
-	dispatch: ra,
-	[Symbol.iterator]: ia
+W.prototype = aa.prototype = {
+	constructor: W,
+	select: _r,
+	selectAll: Sr,
+	selectChild: Or,
+	selectChildren: Mr,
+	filter: Nr,
+	data: Vr,
+	enter: Fr,
+	exit: Ur,
+	join: Wr,
+	merge: Gr,
+	selection: oa,
+	order: Kr,
+	sort: qr,
+	call: Yr,
+	nodes: Xr,
+	node: Zr,
+	size: Qr,
+	empty: $r,
+	each: ei,
+	attr: si,
+	style: fi,
+	property: _i,
+	classed: Ei,
+	text: Ai,
+	html: Pi,
+	raise: Ii,
+	lower: Ri,
+	append: zi,
+	insert: Vi,
+	remove: Ui,
+	clone: Ki,
+	datum: qi,
+	on: Qi,
+	dispatch: na,
+	[Symbol.iterator]: ra
 };
-function ca(e) {
-	return typeof e == "string" ? new U([[document.querySelector(e)]], [document.documentElement]) : new U([[e]], aa);
+function sa(e) {
+	return typeof e == "string" ? new W([[document.querySelector(e)]], [document.documentElement]) : new W([[e]], ia);
 }
-var la = 0;
+var ca = 0;
+function la() {
+	return new ua();
+}
 function ua() {
-	return new da();
+	this._ = "@" + (++ca).toString(36);
 }
-function da() {
-	this._ = "@" + (++la).toString(36);
-}
-da.prototype = ua.prototype = {
-	constructor: da,
+ua.prototype = la.prototype = {
+	constructor: ua,
 	get: function(e) {
 		for (var t = this._; !(t in e);) if (!(e = e.parentNode)) return;
 		return e[t];
@@ -2987,13 +2987,13 @@ da.prototype = ua.prototype = {
 		return this._;
 	}
 };
-function fa(e) {
+function da(e) {
 	let t;
 	for (; t = e.sourceEvent;) e = t;
 	return e;
 }
-function pa(e, t) {
-	if (e = fa(e), t === void 0 && (t = e.currentTarget), t) {
+function fa(e, t) {
+	if (e = da(e), t === void 0 && (t = e.currentTarget), t) {
 		var n = t.ownerSVGElement || t;
 		if (n.createSVGPoint) {
 			var r = n.createSVGPoint();
@@ -3007,18 +3007,18 @@ function pa(e, t) {
 	return [e.pageX, e.pageY];
 }
 // node_modules/d3-dispatch/dist/d3-dispatch.mjs
-var ma = { value: () => {} };
-function ha() {
+var pa = { value: () => {} };
+function ma() {
 	for (var e = 0, t = arguments.length, n = {}, r; e < t; ++e) {
 		if (!(r = arguments[e] + "") || r in n || /[\s.]/.test(r)) throw Error("illegal type: " + r);
 		n[r] = [];
 	}
-	return new ga(n);
+	return new ha(n);
 }
-function ga(e) {
+function ha(e) {
 	this._ = e;
 }
-function _a(e, t) {
+function ga(e, t) {
 	return e.trim().split(/^|\s+/).map(function(e) {
 		var n = "", r = e.indexOf(".");
 		if (r >= 0 && (n = e.slice(r + 1), e = e.slice(0, r)), e && !t.hasOwnProperty(e)) throw Error("unknown type: " + e);
@@ -3028,23 +3028,23 @@ function _a(e, t) {
 		};
 	});
 }
-ga.prototype = ha.prototype = {
-	constructor: ga,
+ha.prototype = ma.prototype = {
+	constructor: ha,
 	on: function(e, t) {
-		var n = this._, r = _a(e + "", n), i, a = -1, o = r.length;
+		var n = this._, r = ga(e + "", n), i, a = -1, o = r.length;
 		if (arguments.length < 2) {
-			for (; ++a < o;) if ((i = (e = r[a]).type) && (i = va(n[i], e.name))) return i;
+			for (; ++a < o;) if ((i = (e = r[a]).type) && (i = _a(n[i], e.name))) return i;
 		} else {
 			if (t != null && typeof t != "function") throw Error("invalid callback: " + t);
-			for (; ++a < o;) if (i = (e = r[a]).type) n[i] = ya(n[i], e.name, t);
-			else if (t == null) for (i in n) n[i] = ya(n[i], e.name, null);
+			for (; ++a < o;) if (i = (e = r[a]).type) n[i] = va(n[i], e.name, t);
+			else if (t == null) for (i in n) n[i] = va(n[i], e.name, null);
 			return this;
 		}
 	},
 	copy: function() {
 		var e = {}, t = this._;
 		for (var n in t) e[n] = t[n].slice();
-		return new ga(e);
+		return new ha(e);
 	},
 	call: function(e, t) {
 		if ((i = arguments.length - 2) > 0) for (var n = Array(i), r = 0, i, a; r < i; ++r) n[r] = arguments[r + 2];
@@ -3056,12 +3056,12 @@ ga.prototype = ha.prototype = {
 		for (var r = this._[e], i = 0, a = r.length; i < a; ++i) r[i].value.apply(t, n);
 	}
 };
-function va(e, t) {
+function _a(e, t) {
 	for (var n = 0, r = e.length, i; n < r; ++n) if ((i = e[n]).name === t) return i.value;
 }
-function ya(e, t, n) {
+function va(e, t, n) {
 	for (var r = 0, i = e.length; r < i; ++r) if (e[r].name === t) {
-		e[r] = ma, e = e.slice(0, r).concat(e.slice(r + 1));
+		e[r] = pa, e = e.slice(0, r).concat(e.slice(r + 1));
 		break;
 	}
 	return n != null && e.push({
@@ -3070,24 +3070,24 @@ function ya(e, t, n) {
 	}), e;
 }
 // node_modules/d3-drag/dist/d3-drag.mjs
-var ba = {
+var ya = {
 	capture: !0,
 	passive: !1
 };
-function xa(e) {
+function ba(e) {
 	e.preventDefault(), e.stopImmediatePropagation();
 }
-function Sa(e) {
-	var t = e.document.documentElement, n = ca(e).on("dragstart.drag", xa, ba);
-	"onselectstart" in t ? n.on("selectstart.drag", xa, ba) : (t.__noselect = t.style.MozUserSelect, t.style.MozUserSelect = "none");
+function xa(e) {
+	var t = e.document.documentElement, n = sa(e).on("dragstart.drag", ba, ya);
+	"onselectstart" in t ? n.on("selectstart.drag", ba, ya) : (t.__noselect = t.style.MozUserSelect, t.style.MozUserSelect = "none");
 }
-function Ca(e, t) {
-	var n = e.document.documentElement, r = ca(e).on("dragstart.drag", null);
-	t && (r.on("click.drag", xa, ba), setTimeout(function() {
+function Sa(e, t) {
+	var n = e.document.documentElement, r = sa(e).on("dragstart.drag", null);
+	t && (r.on("click.drag", ba, ya), setTimeout(function() {
 		r.on("click.drag", null);
 	}, 0)), "onselectstart" in n ? r.on("selectstart.drag", null) : (n.style.MozUserSelect = n.__noselect, delete n.__noselect);
 }
-function wa(e, { sourceEvent: t, subject: n, target: r, identifier: i, active: a, x: o, y: s, dx: c, dy: l, dispatch: u }) {
+function Ca(e, { sourceEvent: t, subject: n, target: r, identifier: i, active: a, x: o, y: s, dx: c, dy: l, dispatch: u }) {
 	Object.defineProperties(this, {
 		type: {
 			value: e,
@@ -3142,21 +3142,21 @@ function wa(e, { sourceEvent: t, subject: n, target: r, identifier: i, active: a
 		_: { value: u }
 	});
 }
-wa.prototype.on = function() {
+Ca.prototype.on = function() {
 	var e = this._.on.apply(this._, arguments);
 	return e === this._ ? this : e;
 };
 // node_modules/d3-color/dist/d3-color.mjs
-function Ta(e, t, n) {
+function wa(e, t, n) {
 	e.prototype = t.prototype = n, n.constructor = e;
 }
-function Ea(e, t) {
+function Ta(e, t) {
 	var n = Object.create(e.prototype);
 	for (var r in t) n[r] = t[r];
 	return n;
 }
-function Da() {}
-var Oa = .7, ka = 1 / Oa, Aa = "\\s*([+-]?\\d+)\\s*", ja = "\\s*([+-]?(?:\\d*\\.)?\\d+(?:[eE][+-]?\\d+)?)\\s*", W = "\\s*([+-]?(?:\\d*\\.)?\\d+(?:[eE][+-]?\\d+)?)%\\s*", Ma = /^#([0-9a-f]{3,8})$/, Na = RegExp(`^rgb\\(${Aa},${Aa},${Aa}\\)$`), Pa = RegExp(`^rgb\\(${W},${W},${W}\\)$`), Fa = RegExp(`^rgba\\(${Aa},${Aa},${Aa},${ja}\\)$`), Ia = RegExp(`^rgba\\(${W},${W},${W},${ja}\\)$`), La = RegExp(`^hsl\\(${ja},${W},${W}\\)$`), Ra = RegExp(`^hsla\\(${ja},${W},${W},${ja}\\)$`), za = {
+function Ea() {}
+var Da = .7, Oa = 1 / Da, ka = "\\s*([+-]?\\d+)\\s*", Aa = "\\s*([+-]?(?:\\d*\\.)?\\d+(?:[eE][+-]?\\d+)?)\\s*", G = "\\s*([+-]?(?:\\d*\\.)?\\d+(?:[eE][+-]?\\d+)?)%\\s*", ja = /^#([0-9a-f]{3,8})$/, Ma = RegExp(`^rgb\\(${ka},${ka},${ka}\\)$`), Na = RegExp(`^rgb\\(${G},${G},${G}\\)$`), Pa = RegExp(`^rgba\\(${ka},${ka},${ka},${Aa}\\)$`), Fa = RegExp(`^rgba\\(${G},${G},${G},${Aa}\\)$`), Ia = RegExp(`^hsl\\(${Aa},${G},${G}\\)$`), La = RegExp(`^hsla\\(${Aa},${G},${G},${Aa}\\)$`), Ra = {
 	aliceblue: 15792383,
 	antiquewhite: 16444375,
 	aqua: 65535,
@@ -3306,266 +3306,266 @@ var Oa = .7, ka = 1 / Oa, Aa = "\\s*([+-]?\\d+)\\s*", ja = "\\s*([+-]?(?:\\d*\\.
 	yellow: 16776960,
 	yellowgreen: 10145074
 };
-Ta(Da, Wa, {
+wa(Ea, Ua, {
 	copy(e) {
 		return Object.assign(new this.constructor(), this, e);
 	},
 	displayable() {
 		return this.rgb().displayable();
 	},
-	hex: Ba,
-	formatHex: Ba,
-	formatHex8: Va,
-	formatHsl: Ha,
-	formatRgb: Ua,
-	toString: Ua
+	hex: za,
+	formatHex: za,
+	formatHex8: Ba,
+	formatHsl: Va,
+	formatRgb: Ha,
+	toString: Ha
 });
-function Ba() {
+function za() {
 	return this.rgb().formatHex();
 }
-function Va() {
+function Ba() {
 	return this.rgb().formatHex8();
 }
-function Ha() {
-	return no(this).formatHsl();
+function Va() {
+	return to(this).formatHsl();
 }
-function Ua() {
+function Ha() {
 	return this.rgb().formatRgb();
 }
-function Wa(e) {
+function Ua(e) {
 	var t, n;
-	return e = (e + "").trim().toLowerCase(), (t = Ma.exec(e)) ? (n = t[1].length, t = parseInt(t[1], 16), n === 6 ? Ga(t) : n === 3 ? new G(t >> 8 & 15 | t >> 4 & 240, t >> 4 & 15 | t & 240, (t & 15) << 4 | t & 15, 1) : n === 8 ? Ka(t >> 24 & 255, t >> 16 & 255, t >> 8 & 255, (t & 255) / 255) : n === 4 ? Ka(t >> 12 & 15 | t >> 8 & 240, t >> 8 & 15 | t >> 4 & 240, t >> 4 & 15 | t & 240, ((t & 15) << 4 | t & 15) / 255) : null) : (t = Na.exec(e)) ? new G(t[1], t[2], t[3], 1) : (t = Pa.exec(e)) ? new G(t[1] * 255 / 100, t[2] * 255 / 100, t[3] * 255 / 100, 1) : (t = Fa.exec(e)) ? Ka(t[1], t[2], t[3], t[4]) : (t = Ia.exec(e)) ? Ka(t[1] * 255 / 100, t[2] * 255 / 100, t[3] * 255 / 100, t[4]) : (t = La.exec(e)) ? to(t[1], t[2] / 100, t[3] / 100, 1) : (t = Ra.exec(e)) ? to(t[1], t[2] / 100, t[3] / 100, t[4]) : za.hasOwnProperty(e) ? Ga(za[e]) : e === "transparent" ? new G(NaN, NaN, NaN, 0) : null;
+	return e = (e + "").trim().toLowerCase(), (t = ja.exec(e)) ? (n = t[1].length, t = parseInt(t[1], 16), n === 6 ? Wa(t) : n === 3 ? new K(t >> 8 & 15 | t >> 4 & 240, t >> 4 & 15 | t & 240, (t & 15) << 4 | t & 15, 1) : n === 8 ? Ga(t >> 24 & 255, t >> 16 & 255, t >> 8 & 255, (t & 255) / 255) : n === 4 ? Ga(t >> 12 & 15 | t >> 8 & 240, t >> 8 & 15 | t >> 4 & 240, t >> 4 & 15 | t & 240, ((t & 15) << 4 | t & 15) / 255) : null) : (t = Ma.exec(e)) ? new K(t[1], t[2], t[3], 1) : (t = Na.exec(e)) ? new K(t[1] * 255 / 100, t[2] * 255 / 100, t[3] * 255 / 100, 1) : (t = Pa.exec(e)) ? Ga(t[1], t[2], t[3], t[4]) : (t = Fa.exec(e)) ? Ga(t[1] * 255 / 100, t[2] * 255 / 100, t[3] * 255 / 100, t[4]) : (t = Ia.exec(e)) ? eo(t[1], t[2] / 100, t[3] / 100, 1) : (t = La.exec(e)) ? eo(t[1], t[2] / 100, t[3] / 100, t[4]) : Ra.hasOwnProperty(e) ? Wa(Ra[e]) : e === "transparent" ? new K(NaN, NaN, NaN, 0) : null;
 }
-function Ga(e) {
-	return new G(e >> 16 & 255, e >> 8 & 255, e & 255, 1);
+function Wa(e) {
+	return new K(e >> 16 & 255, e >> 8 & 255, e & 255, 1);
 }
-function Ka(e, t, n, r) {
-	return r <= 0 && (e = t = n = NaN), new G(e, t, n, r);
+function Ga(e, t, n, r) {
+	return r <= 0 && (e = t = n = NaN), new K(e, t, n, r);
 }
-function qa(e) {
-	return e instanceof Da || (e = Wa(e)), e ? (e = e.rgb(), new G(e.r, e.g, e.b, e.opacity)) : new G();
+function Ka(e) {
+	return e instanceof Ea || (e = Ua(e)), e ? (e = e.rgb(), new K(e.r, e.g, e.b, e.opacity)) : new K();
 }
-function Ja(e, t, n, r) {
-	return arguments.length === 1 ? qa(e) : new G(e, t, n, r ?? 1);
+function qa(e, t, n, r) {
+	return arguments.length === 1 ? Ka(e) : new K(e, t, n, r ?? 1);
 }
-function G(e, t, n, r) {
+function K(e, t, n, r) {
 	this.r = +e, this.g = +t, this.b = +n, this.opacity = +r;
 }
-Ta(G, Ja, Ea(Da, {
+wa(K, qa, Ta(Ea, {
 	brighter(e) {
-		return e = e == null ? ka : ka ** +e, new G(this.r * e, this.g * e, this.b * e, this.opacity);
+		return e = e == null ? Oa : Oa ** +e, new K(this.r * e, this.g * e, this.b * e, this.opacity);
 	},
 	darker(e) {
-		return e = e == null ? Oa : Oa ** +e, new G(this.r * e, this.g * e, this.b * e, this.opacity);
+		return e = e == null ? Da : Da ** +e, new K(this.r * e, this.g * e, this.b * e, this.opacity);
 	},
 	rgb() {
 		return this;
 	},
 	clamp() {
-		return new G($a(this.r), $a(this.g), $a(this.b), Qa(this.opacity));
+		return new K(Qa(this.r), Qa(this.g), Qa(this.b), Za(this.opacity));
 	},
 	displayable() {
 		return -.5 <= this.r && this.r < 255.5 && -.5 <= this.g && this.g < 255.5 && -.5 <= this.b && this.b < 255.5 && 0 <= this.opacity && this.opacity <= 1;
 	},
-	hex: Ya,
-	formatHex: Ya,
-	formatHex8: Xa,
-	formatRgb: Za,
-	toString: Za
+	hex: Ja,
+	formatHex: Ja,
+	formatHex8: Ya,
+	formatRgb: Xa,
+	toString: Xa
 }));
+function Ja() {
+	return `#${$a(this.r)}${$a(this.g)}${$a(this.b)}`;
+}
 function Ya() {
-	return `#${eo(this.r)}${eo(this.g)}${eo(this.b)}`;
+	return `#${$a(this.r)}${$a(this.g)}${$a(this.b)}${$a((isNaN(this.opacity) ? 1 : this.opacity) * 255)}`;
 }
 function Xa() {
-	return `#${eo(this.r)}${eo(this.g)}${eo(this.b)}${eo((isNaN(this.opacity) ? 1 : this.opacity) * 255)}`;
+	let e = Za(this.opacity);
+	return `${e === 1 ? "rgb(" : "rgba("}${Qa(this.r)}, ${Qa(this.g)}, ${Qa(this.b)}${e === 1 ? ")" : `, ${e})`}`;
 }
-function Za() {
-	let e = Qa(this.opacity);
-	return `${e === 1 ? "rgb(" : "rgba("}${$a(this.r)}, ${$a(this.g)}, ${$a(this.b)}${e === 1 ? ")" : `, ${e})`}`;
-}
-function Qa(e) {
+function Za(e) {
 	return isNaN(e) ? 1 : Math.max(0, Math.min(1, e));
 }
-function $a(e) {
+function Qa(e) {
 	return Math.max(0, Math.min(255, Math.round(e) || 0));
 }
-function eo(e) {
-	return e = $a(e), (e < 16 ? "0" : "") + e.toString(16);
+function $a(e) {
+	return e = Qa(e), (e < 16 ? "0" : "") + e.toString(16);
 }
-function to(e, t, n, r) {
-	return r <= 0 ? e = t = n = NaN : n <= 0 || n >= 1 ? e = t = NaN : t <= 0 && (e = NaN), new K(e, t, n, r);
+function eo(e, t, n, r) {
+	return r <= 0 ? e = t = n = NaN : n <= 0 || n >= 1 ? e = t = NaN : t <= 0 && (e = NaN), new q(e, t, n, r);
 }
-function no(e) {
-	if (e instanceof K) return new K(e.h, e.s, e.l, e.opacity);
-	if (e instanceof Da || (e = Wa(e)), !e) return new K();
-	if (e instanceof K) return e;
+function to(e) {
+	if (e instanceof q) return new q(e.h, e.s, e.l, e.opacity);
+	if (e instanceof Ea || (e = Ua(e)), !e) return new q();
+	if (e instanceof q) return e;
 	e = e.rgb();
 	var t = e.r / 255, n = e.g / 255, r = e.b / 255, i = Math.min(t, n, r), a = Math.max(t, n, r), o = NaN, s = a - i, c = (a + i) / 2;
-	return s ? (o = t === a ? (n - r) / s + (n < r) * 6 : n === a ? (r - t) / s + 2 : (t - n) / s + 4, s /= c < .5 ? a + i : 2 - a - i, o *= 60) : s = c > 0 && c < 1 ? 0 : o, new K(o, s, c, e.opacity);
+	return s ? (o = t === a ? (n - r) / s + (n < r) * 6 : n === a ? (r - t) / s + 2 : (t - n) / s + 4, s /= c < .5 ? a + i : 2 - a - i, o *= 60) : s = c > 0 && c < 1 ? 0 : o, new q(o, s, c, e.opacity);
 }
-function ro(e, t, n, r) {
-	return arguments.length === 1 ? no(e) : new K(e, t, n, r ?? 1);
+function no(e, t, n, r) {
+	return arguments.length === 1 ? to(e) : new q(e, t, n, r ?? 1);
 }
-function K(e, t, n, r) {
+function q(e, t, n, r) {
 	this.h = +e, this.s = +t, this.l = +n, this.opacity = +r;
 }
-Ta(K, ro, Ea(Da, {
+wa(q, no, Ta(Ea, {
 	brighter(e) {
-		return e = e == null ? ka : ka ** +e, new K(this.h, this.s, this.l * e, this.opacity);
+		return e = e == null ? Oa : Oa ** +e, new q(this.h, this.s, this.l * e, this.opacity);
 	},
 	darker(e) {
-		return e = e == null ? Oa : Oa ** +e, new K(this.h, this.s, this.l * e, this.opacity);
+		return e = e == null ? Da : Da ** +e, new q(this.h, this.s, this.l * e, this.opacity);
 	},
 	rgb() {
 		var e = this.h % 360 + (this.h < 0) * 360, t = isNaN(e) || isNaN(this.s) ? 0 : this.s, n = this.l, r = n + (n < .5 ? n : 1 - n) * t, i = 2 * n - r;
-		return new G(oo(e >= 240 ? e - 240 : e + 120, i, r), oo(e, i, r), oo(e < 120 ? e + 240 : e - 120, i, r), this.opacity);
+		return new K(ao(e >= 240 ? e - 240 : e + 120, i, r), ao(e, i, r), ao(e < 120 ? e + 240 : e - 120, i, r), this.opacity);
 	},
 	clamp() {
-		return new K(io(this.h), ao(this.s), ao(this.l), Qa(this.opacity));
+		return new q(ro(this.h), io(this.s), io(this.l), Za(this.opacity));
 	},
 	displayable() {
 		return (0 <= this.s && this.s <= 1 || isNaN(this.s)) && 0 <= this.l && this.l <= 1 && 0 <= this.opacity && this.opacity <= 1;
 	},
 	formatHsl() {
-		let e = Qa(this.opacity);
-		return `${e === 1 ? "hsl(" : "hsla("}${io(this.h)}, ${ao(this.s) * 100}%, ${ao(this.l) * 100}%${e === 1 ? ")" : `, ${e})`}`;
+		let e = Za(this.opacity);
+		return `${e === 1 ? "hsl(" : "hsla("}${ro(this.h)}, ${io(this.s) * 100}%, ${io(this.l) * 100}%${e === 1 ? ")" : `, ${e})`}`;
 	}
 }));
-function io(e) {
+function ro(e) {
 	return e = (e || 0) % 360, e < 0 ? e + 360 : e;
 }
-function ao(e) {
+function io(e) {
 	return Math.max(0, Math.min(1, e || 0));
 }
-function oo(e, t, n) {
+function ao(e, t, n) {
 	return (e < 60 ? t + (n - t) * e / 60 : e < 180 ? n : e < 240 ? t + (n - t) * (240 - e) / 60 : t) * 255;
 }
-var so = Math.PI / 180, co = 180 / Math.PI, lo = 18, uo = .96422, fo = 1, po = .82521, mo = 4 / 29, ho = 6 / 29, go = 3 * ho * ho, _o = ho * ho * ho;
-function vo(e) {
-	if (e instanceof q) return new q(e.l, e.a, e.b, e.opacity);
-	if (e instanceof J) return Eo(e);
-	e instanceof G || (e = qa(e));
-	var t = Co(e.r), n = Co(e.g), r = Co(e.b), i = bo((.2225045 * t + .7168786 * n + .0606169 * r) / fo), a, o;
-	return t === n && n === r ? a = o = i : (a = bo((.4360747 * t + .3850649 * n + .1430804 * r) / uo), o = bo((.0139322 * t + .0971045 * n + .7141733 * r) / po)), new q(116 * i - 16, 500 * (a - i), 200 * (i - o), e.opacity);
+var oo = Math.PI / 180, so = 180 / Math.PI, co = 18, lo = .96422, uo = 1, fo = .82521, po = 4 / 29, mo = 6 / 29, ho = 3 * mo * mo, go = mo * mo * mo;
+function _o(e) {
+	if (e instanceof J) return new J(e.l, e.a, e.b, e.opacity);
+	if (e instanceof Y) return To(e);
+	e instanceof K || (e = Ka(e));
+	var t = So(e.r), n = So(e.g), r = So(e.b), i = yo((.2225045 * t + .7168786 * n + .0606169 * r) / uo), a, o;
+	return t === n && n === r ? a = o = i : (a = yo((.4360747 * t + .3850649 * n + .1430804 * r) / lo), o = yo((.0139322 * t + .0971045 * n + .7141733 * r) / fo)), new J(116 * i - 16, 500 * (a - i), 200 * (i - o), e.opacity);
 }
-function yo(e, t, n, r) {
-	return arguments.length === 1 ? vo(e) : new q(e, t, n, r ?? 1);
+function vo(e, t, n, r) {
+	return arguments.length === 1 ? _o(e) : new J(e, t, n, r ?? 1);
 }
-function q(e, t, n, r) {
+function J(e, t, n, r) {
 	this.l = +e, this.a = +t, this.b = +n, this.opacity = +r;
 }
-Ta(q, yo, Ea(Da, {
+wa(J, vo, Ta(Ea, {
 	brighter(e) {
-		return new q(this.l + lo * (e ?? 1), this.a, this.b, this.opacity);
+		return new J(this.l + co * (e ?? 1), this.a, this.b, this.opacity);
 	},
 	darker(e) {
-		return new q(this.l - lo * (e ?? 1), this.a, this.b, this.opacity);
+		return new J(this.l - co * (e ?? 1), this.a, this.b, this.opacity);
 	},
 	rgb() {
 		var e = (this.l + 16) / 116, t = isNaN(this.a) ? e : e + this.a / 500, n = isNaN(this.b) ? e : e - this.b / 200;
-		return t = uo * xo(t), e = fo * xo(e), n = po * xo(n), new G(So(3.1338561 * t - 1.6168667 * e - .4906146 * n), So(-.9787684 * t + 1.9161415 * e + .033454 * n), So(.0719453 * t - .2289914 * e + 1.4052427 * n), this.opacity);
+		return t = lo * bo(t), e = uo * bo(e), n = fo * bo(n), new K(xo(3.1338561 * t - 1.6168667 * e - .4906146 * n), xo(-.9787684 * t + 1.9161415 * e + .033454 * n), xo(.0719453 * t - .2289914 * e + 1.4052427 * n), this.opacity);
 	}
 }));
+function yo(e) {
+	return e > go ? e ** (1 / 3) : e / ho + po;
+}
 function bo(e) {
-	return e > _o ? e ** (1 / 3) : e / go + mo;
+	return e > mo ? e * e * e : ho * (e - po);
 }
 function xo(e) {
-	return e > ho ? e * e * e : go * (e - mo);
-}
-function So(e) {
 	return 255 * (e <= .0031308 ? 12.92 * e : 1.055 * e ** (1 / 2.4) - .055);
 }
-function Co(e) {
+function So(e) {
 	return (e /= 255) <= .04045 ? e / 12.92 : ((e + .055) / 1.055) ** 2.4;
 }
-function wo(e) {
-	if (e instanceof J) return new J(e.h, e.c, e.l, e.opacity);
-	if (e instanceof q || (e = vo(e)), e.a === 0 && e.b === 0) return new J(NaN, 0 < e.l && e.l < 100 ? 0 : NaN, e.l, e.opacity);
-	var t = Math.atan2(e.b, e.a) * co;
-	return new J(t < 0 ? t + 360 : t, Math.sqrt(e.a * e.a + e.b * e.b), e.l, e.opacity);
+function Co(e) {
+	if (e instanceof Y) return new Y(e.h, e.c, e.l, e.opacity);
+	if (e instanceof J || (e = _o(e)), e.a === 0 && e.b === 0) return new Y(NaN, 0 < e.l && e.l < 100 ? 0 : NaN, e.l, e.opacity);
+	var t = Math.atan2(e.b, e.a) * so;
+	return new Y(t < 0 ? t + 360 : t, Math.sqrt(e.a * e.a + e.b * e.b), e.l, e.opacity);
 }
-function To(e, t, n, r) {
-	return arguments.length === 1 ? wo(e) : new J(e, t, n, r ?? 1);
+function wo(e, t, n, r) {
+	return arguments.length === 1 ? Co(e) : new Y(e, t, n, r ?? 1);
 }
-function J(e, t, n, r) {
+function Y(e, t, n, r) {
 	this.h = +e, this.c = +t, this.l = +n, this.opacity = +r;
 }
-function Eo(e) {
-	if (isNaN(e.h)) return new q(e.l, 0, 0, e.opacity);
-	var t = e.h * so;
-	return new q(e.l, Math.cos(t) * e.c, Math.sin(t) * e.c, e.opacity);
+function To(e) {
+	if (isNaN(e.h)) return new J(e.l, 0, 0, e.opacity);
+	var t = e.h * oo;
+	return new J(e.l, Math.cos(t) * e.c, Math.sin(t) * e.c, e.opacity);
 }
-Ta(J, To, Ea(Da, {
+wa(Y, wo, Ta(Ea, {
 	brighter(e) {
-		return new J(this.h, this.c, this.l + lo * (e ?? 1), this.opacity);
+		return new Y(this.h, this.c, this.l + co * (e ?? 1), this.opacity);
 	},
 	darker(e) {
-		return new J(this.h, this.c, this.l - lo * (e ?? 1), this.opacity);
+		return new Y(this.h, this.c, this.l - co * (e ?? 1), this.opacity);
 	},
 	rgb() {
-		return Eo(this).rgb();
+		return To(this).rgb();
 	}
 }));
-var Do = -.14861, Oo = 1.78277, ko = -.29227, Ao = -.90649, jo = 1.97294, Mo = jo * Ao, No = jo * Oo, Po = Oo * ko - Ao * Do;
-function Fo(e) {
-	if (e instanceof Lo) return new Lo(e.h, e.s, e.l, e.opacity);
-	e instanceof G || (e = qa(e));
-	var t = e.r / 255, n = e.g / 255, r = e.b / 255, i = (Po * r + Mo * t - No * n) / (Po + Mo - No), a = r - i, o = (jo * (n - i) - ko * a) / Ao, s = Math.sqrt(o * o + a * a) / (jo * i * (1 - i)), c = s ? Math.atan2(o, a) * co - 120 : NaN;
-	return new Lo(c < 0 ? c + 360 : c, s, i, e.opacity);
+var Eo = -.14861, Do = 1.78277, Oo = -.29227, ko = -.90649, Ao = 1.97294, jo = Ao * ko, Mo = Ao * Do, No = Do * Oo - ko * Eo;
+function Po(e) {
+	if (e instanceof Io) return new Io(e.h, e.s, e.l, e.opacity);
+	e instanceof K || (e = Ka(e));
+	var t = e.r / 255, n = e.g / 255, r = e.b / 255, i = (No * r + jo * t - Mo * n) / (No + jo - Mo), a = r - i, o = (Ao * (n - i) - Oo * a) / ko, s = Math.sqrt(o * o + a * a) / (Ao * i * (1 - i)), c = s ? Math.atan2(o, a) * so - 120 : NaN;
+	return new Io(c < 0 ? c + 360 : c, s, i, e.opacity);
+}
+function Fo(e, t, n, r) {
+	return arguments.length === 1 ? Po(e) : new Io(e, t, n, r ?? 1);
 }
 function Io(e, t, n, r) {
-	return arguments.length === 1 ? Fo(e) : new Lo(e, t, n, r ?? 1);
-}
-function Lo(e, t, n, r) {
 	this.h = +e, this.s = +t, this.l = +n, this.opacity = +r;
 }
-Ta(Lo, Io, Ea(Da, {
+wa(Io, Fo, Ta(Ea, {
 	brighter(e) {
-		return e = e == null ? ka : ka ** +e, new Lo(this.h, this.s, this.l * e, this.opacity);
+		return e = e == null ? Oa : Oa ** +e, new Io(this.h, this.s, this.l * e, this.opacity);
 	},
 	darker(e) {
-		return e = e == null ? Oa : Oa ** +e, new Lo(this.h, this.s, this.l * e, this.opacity);
+		return e = e == null ? Da : Da ** +e, new Io(this.h, this.s, this.l * e, this.opacity);
 	},
 	rgb() {
-		var e = isNaN(this.h) ? 0 : (this.h + 120) * so, t = +this.l, n = isNaN(this.s) ? 0 : this.s * t * (1 - t), r = Math.cos(e), i = Math.sin(e);
-		return new G(255 * (t + n * (Do * r + Oo * i)), 255 * (t + n * (ko * r + Ao * i)), 255 * (t + jo * r * n), this.opacity);
+		var e = isNaN(this.h) ? 0 : (this.h + 120) * oo, t = +this.l, n = isNaN(this.s) ? 0 : this.s * t * (1 - t), r = Math.cos(e), i = Math.sin(e);
+		return new K(255 * (t + n * (Eo * r + Do * i)), 255 * (t + n * (Oo * r + ko * i)), 255 * (t + Ao * r * n), this.opacity);
 	}
 }));
-var Ro = (e) => () => e;
-function zo(e, t) {
+var Lo = (e) => () => e;
+function Ro(e, t) {
 	return function(n) {
 		return e + n * t;
 	};
 }
-function Bo(e, t, n) {
+function zo(e, t, n) {
 	return e **= +n, t = t ** +n - e, n = 1 / n, function(r) {
 		return (e + r * t) ** +n;
 	};
 }
-function Vo(e, t) {
+function Bo(e, t) {
 	var n = t - e;
-	return n ? zo(e, n > 180 || n < -180 ? n - 360 * Math.round(n / 360) : n) : Ro(isNaN(e) ? t : e);
+	return n ? Ro(e, n > 180 || n < -180 ? n - 360 * Math.round(n / 360) : n) : Lo(isNaN(e) ? t : e);
 }
-function Ho(e) {
-	return (e = +e) == 1 ? Y : function(t, n) {
-		return n - t ? Bo(t, n, e) : Ro(isNaN(t) ? n : t);
+function Vo(e) {
+	return (e = +e) == 1 ? X : function(t, n) {
+		return n - t ? zo(t, n, e) : Lo(isNaN(t) ? n : t);
 	};
 }
-function Y(e, t) {
+function X(e, t) {
 	var n = t - e;
-	return n ? zo(e, n) : Ro(isNaN(e) ? t : e);
+	return n ? Ro(e, n) : Lo(isNaN(e) ? t : e);
 }
-var Uo = (function e(t) {
-	var n = Ho(t);
+var Ho = (function e(t) {
+	var n = Vo(t);
 	function r(e, t) {
-		var r = n((e = Ja(e)).r, (t = Ja(t)).r), i = n(e.g, t.g), a = n(e.b, t.b), o = Y(e.opacity, t.opacity);
+		var r = n((e = qa(e)).r, (t = qa(t)).r), i = n(e.g, t.g), a = n(e.b, t.b), o = X(e.opacity, t.opacity);
 		return function(t) {
 			return e.r = r(t), e.g = i(t), e.b = a(t), e.opacity = o(t), e + "";
 		};
 	}
 	return r.gamma = e, r;
 })(1);
-function Wo(e, t) {
+function Uo(e, t) {
 	t ||= [];
 	var n = e ? Math.min(t.length, e.length) : 0, r = t.slice(), i;
 	return function(a) {
@@ -3573,63 +3573,63 @@ function Wo(e, t) {
 		return r;
 	};
 }
-function Go(e) {
+function Wo(e) {
 	return ArrayBuffer.isView(e) && !(e instanceof DataView);
 }
-function Ko(e, t) {
-	for (var n = t ? t.length : 0, r = e ? Math.min(n, e.length) : 0, i = Array(r), a = Array(n), o = 0; o < r; ++o) i[o] = es(e[o], t[o]);
+function Go(e, t) {
+	for (var n = t ? t.length : 0, r = e ? Math.min(n, e.length) : 0, i = Array(r), a = Array(n), o = 0; o < r; ++o) i[o] = $o(e[o], t[o]);
 	for (; o < n; ++o) a[o] = t[o];
 	return function(e) {
 		for (o = 0; o < r; ++o) a[o] = i[o](e);
 		return a;
 	};
 }
-function qo(e, t) {
+function Ko(e, t) {
 	var n = /* @__PURE__ */ new Date();
 	return e = +e, t = +t, function(r) {
 		return n.setTime(e * (1 - r) + t * r), n;
 	};
 }
-function X(e, t) {
+function Z(e, t) {
 	return e = +e, t = +t, function(n) {
 		return e * (1 - n) + t * n;
 	};
 }
-function Jo(e, t) {
+function qo(e, t) {
 	var n = {}, r = {}, i;
-	for (i in typeof e == "object" && e || (e = {}), typeof t == "object" && t || (t = {}), t) i in e ? n[i] = es(e[i], t[i]) : r[i] = t[i];
+	for (i in typeof e == "object" && e || (e = {}), typeof t == "object" && t || (t = {}), t) i in e ? n[i] = $o(e[i], t[i]) : r[i] = t[i];
 	return function(e) {
 		for (i in n) r[i] = n[i](e);
 		return r;
 	};
 }
-var Yo = /[-+]?(?:\d+\.?\d*|\.?\d+)(?:[eE][-+]?\d+)?/g, Xo = new RegExp(Yo.source, "g");
-function Zo(e) {
+var Jo = /[-+]?(?:\d+\.?\d*|\.?\d+)(?:[eE][-+]?\d+)?/g, Yo = new RegExp(Jo.source, "g");
+function Xo(e) {
 	return function() {
 		return e;
 	};
 }
-function Qo(e) {
+function Zo(e) {
 	return function(t) {
 		return e(t) + "";
 	};
 }
-function $o(e, t) {
-	var n = Yo.lastIndex = Xo.lastIndex = 0, r, i, a, o = -1, s = [], c = [];
-	for (e += "", t += ""; (r = Yo.exec(e)) && (i = Xo.exec(t));) (a = i.index) > n && (a = t.slice(n, a), s[o] ? s[o] += a : s[++o] = a), (r = r[0]) === (i = i[0]) ? s[o] ? s[o] += i : s[++o] = i : (s[++o] = null, c.push({
+function Qo(e, t) {
+	var n = Jo.lastIndex = Yo.lastIndex = 0, r, i, a, o = -1, s = [], c = [];
+	for (e += "", t += ""; (r = Jo.exec(e)) && (i = Yo.exec(t));) (a = i.index) > n && (a = t.slice(n, a), s[o] ? s[o] += a : s[++o] = a), (r = r[0]) === (i = i[0]) ? s[o] ? s[o] += i : s[++o] = i : (s[++o] = null, c.push({
 		i: o,
-		x: X(r, i)
-	})), n = Xo.lastIndex;
-	return n < t.length && (a = t.slice(n), s[o] ? s[o] += a : s[++o] = a), s.length < 2 ? c[0] ? Qo(c[0].x) : Zo(t) : (t = c.length, function(e) {
+		x: Z(r, i)
+	})), n = Yo.lastIndex;
+	return n < t.length && (a = t.slice(n), s[o] ? s[o] += a : s[++o] = a), s.length < 2 ? c[0] ? Zo(c[0].x) : Xo(t) : (t = c.length, function(e) {
 		for (var n = 0, r; n < t; ++n) s[(r = c[n]).i] = r.x(e);
 		return s.join("");
 	});
 }
-function es(e, t) {
+function $o(e, t) {
 	var n = typeof t, r;
-	return t == null || n === "boolean" ? Ro(t) : (n === "number" ? X : n === "string" ? (r = Wa(t)) ? (t = r, Uo) : $o : t instanceof Wa ? Uo : t instanceof Date ? qo : Go(t) ? Wo : Array.isArray(t) ? Ko : typeof t.valueOf != "function" && typeof t.toString != "function" || isNaN(t) ? Jo : X)(e, t);
+	return t == null || n === "boolean" ? Lo(t) : (n === "number" ? Z : n === "string" ? (r = Ua(t)) ? (t = r, Ho) : Qo : t instanceof Ua ? Ho : t instanceof Date ? Ko : Wo(t) ? Uo : Array.isArray(t) ? Go : typeof t.valueOf != "function" && typeof t.toString != "function" || isNaN(t) ? qo : Z)(e, t);
 }
-var ts = 180 / Math.PI, ns = {
+var es = 180 / Math.PI, ts = {
 	translateX: 0,
 	translateY: 0,
 	rotate: 0,
@@ -3637,26 +3637,26 @@ var ts = 180 / Math.PI, ns = {
 	scaleX: 1,
 	scaleY: 1
 };
-function rs(e, t, n, r, i, a) {
+function ns(e, t, n, r, i, a) {
 	var o, s, c;
 	return (o = Math.sqrt(e * e + t * t)) && (e /= o, t /= o), (c = e * n + t * r) && (n -= e * c, r -= t * c), (s = Math.sqrt(n * n + r * r)) && (n /= s, r /= s, c /= s), e * r < t * n && (e = -e, t = -t, c = -c, o = -o), {
 		translateX: i,
 		translateY: a,
-		rotate: Math.atan2(t, e) * ts,
-		skewX: Math.atan(c) * ts,
+		rotate: Math.atan2(t, e) * es,
+		skewX: Math.atan(c) * es,
 		scaleX: o,
 		scaleY: s
 	};
 }
-var is;
-function as(e) {
+var rs;
+function is(e) {
 	let t = new (typeof DOMMatrix == "function" ? DOMMatrix : WebKitCSSMatrix)(e + "");
-	return t.isIdentity ? ns : rs(t.a, t.b, t.c, t.d, t.e, t.f);
+	return t.isIdentity ? ts : ns(t.a, t.b, t.c, t.d, t.e, t.f);
 }
-function os(e) {
-	return e == null || (is ||= document.createElementNS("http://www.w3.org/2000/svg", "g"), is.setAttribute("transform", e), !(e = is.transform.baseVal.consolidate())) ? ns : (e = e.matrix, rs(e.a, e.b, e.c, e.d, e.e, e.f));
+function as(e) {
+	return e == null || (rs ||= document.createElementNS("http://www.w3.org/2000/svg", "g"), rs.setAttribute("transform", e), !(e = rs.transform.baseVal.consolidate())) ? ts : (e = e.matrix, ns(e.a, e.b, e.c, e.d, e.e, e.f));
 }
-function ss(e, t, n, r) {
+function os(e, t, n, r) {
 	function i(e) {
 		return e.length ? e.pop() + " " : "";
 	}
@@ -3665,23 +3665,23 @@ function ss(e, t, n, r) {
 			var c = o.push("translate(", null, t, null, n);
 			s.push({
 				i: c - 4,
-				x: X(e, i)
+				x: Z(e, i)
 			}, {
 				i: c - 2,
-				x: X(r, a)
+				x: Z(r, a)
 			});
 		} else (i || a) && o.push("translate(" + i + t + a + n);
 	}
 	function o(e, t, n, a) {
 		e === t ? t && n.push(i(n) + "rotate(" + t + r) : (e - t > 180 ? t += 360 : t - e > 180 && (e += 360), a.push({
 			i: n.push(i(n) + "rotate(", null, r) - 2,
-			x: X(e, t)
+			x: Z(e, t)
 		}));
 	}
 	function s(e, t, n, a) {
 		e === t ? t && n.push(i(n) + "skewX(" + t + r) : a.push({
 			i: n.push(i(n) + "skewX(", null, r) - 2,
-			x: X(e, t)
+			x: Z(e, t)
 		});
 	}
 	function c(e, t, n, r, a, o) {
@@ -3689,10 +3689,10 @@ function ss(e, t, n, r) {
 			var s = a.push(i(a) + "scale(", null, ",", null, ")");
 			o.push({
 				i: s - 4,
-				x: X(e, n)
+				x: Z(e, n)
 			}, {
 				i: s - 2,
-				x: X(t, r)
+				x: Z(t, r)
 			});
 		} else (n !== 1 || r !== 1) && a.push(i(a) + "scale(" + n + "," + r + ")");
 	}
@@ -3704,20 +3704,20 @@ function ss(e, t, n, r) {
 		};
 	};
 }
-var cs = ss(as, "px, ", "px)", "deg)"), ls = ss(os, ", ", ")", ")"), us = 1e-12;
-function ds(e) {
+var ss = os(is, "px, ", "px)", "deg)"), cs = os(as, ", ", ")", ")"), ls = 1e-12;
+function us(e) {
 	return ((e = Math.exp(e)) + 1 / e) / 2;
 }
-function fs(e) {
+function ds(e) {
 	return ((e = Math.exp(e)) - 1 / e) / 2;
 }
-function ps(e) {
+function fs(e) {
 	return ((e = Math.exp(2 * e)) - 1) / (e + 1);
 }
-var ms = (function e(t, n, r) {
+var ps = (function e(t, n, r) {
 	function i(e, i) {
 		var a = e[0], o = e[1], s = e[2], c = i[0], l = i[1], u = i[2], d = c - a, f = l - o, p = d * d + f * f, m, h;
-		if (p < us) h = Math.log(u / s) / t, m = function(e) {
+		if (p < ls) h = Math.log(u / s) / t, m = function(e) {
 			return [
 				a + e * d,
 				o + e * f,
@@ -3727,11 +3727,11 @@ var ms = (function e(t, n, r) {
 		else {
 			var g = Math.sqrt(p), _ = (u * u - s * s + r * p) / (2 * s * n * g), v = (u * u - s * s - r * p) / (2 * u * n * g), y = Math.log(Math.sqrt(_ * _ + 1) - _);
 			h = (Math.log(Math.sqrt(v * v + 1) - v) - y) / t, m = function(e) {
-				var r = e * h, i = ds(y), c = s / (n * g) * (i * ps(t * r + y) - fs(y));
+				var r = e * h, i = us(y), c = s / (n * g) * (i * fs(t * r + y) - ds(y));
 				return [
 					a + c * d,
 					o + c * f,
-					s * i / ds(t * r + y)
+					s * i / us(t * r + y)
 				];
 			};
 		}
@@ -3742,17 +3742,17 @@ var ms = (function e(t, n, r) {
 		return e(n, r, r * r);
 	}, i;
 })(Math.SQRT2, 2, 4);
-function hs(e, t) {
-	var n = Y((e = yo(e)).l, (t = yo(t)).l), r = Y(e.a, t.a), i = Y(e.b, t.b), a = Y(e.opacity, t.opacity);
+function ms(e, t) {
+	var n = X((e = vo(e)).l, (t = vo(t)).l), r = X(e.a, t.a), i = X(e.b, t.b), a = X(e.opacity, t.opacity);
 	return function(t) {
 		return e.l = n(t), e.a = r(t), e.b = i(t), e.opacity = a(t), e + "";
 	};
 }
-function gs(e) {
+function hs(e) {
 	return (function t(n) {
 		n = +n;
 		function r(t, r) {
-			var i = e((t = Io(t)).h, (r = Io(r)).h), a = Y(t.s, r.s), o = Y(t.l, r.l), s = Y(t.opacity, r.opacity);
+			var i = e((t = Fo(t)).h, (r = Fo(r)).h), a = X(t.s, r.s), o = X(t.l, r.l), s = X(t.opacity, r.opacity);
 			return function(e) {
 				return t.h = i(e), t.s = a(e), t.l = o(e ** +n), t.opacity = s(e), t + "";
 			};
@@ -3760,9 +3760,9 @@ function gs(e) {
 		return r.gamma = t, r;
 	})(1);
 }
-gs(Vo), gs(Y);
-function _s(e, t) {
-	t === void 0 && (t = e, e = es);
+hs(Bo), hs(X);
+function gs(e, t) {
+	t === void 0 && (t = e, e = $o);
 	for (var n = 0, r = t.length - 1, i = t[0], a = Array(r < 0 ? 0 : r); n < r;) a[n] = e(i, i = t[++n]);
 	return function(e) {
 		var t = Math.max(0, Math.min(r - 1, Math.floor(e *= r)));
@@ -3770,223 +3770,223 @@ function _s(e, t) {
 	};
 }
 // node_modules/d3-timer/dist/d3-timer.mjs
-var vs = 0, ys = 0, bs = 0, xs = 1e3, Ss, Cs, ws = 0, Ts = 0, Es = 0, Ds = typeof performance == "object" && performance.now ? performance : Date, Os = typeof window == "object" && window.requestAnimationFrame ? window.requestAnimationFrame.bind(window) : function(e) {
+var _s = 0, vs = 0, ys = 0, bs = 1e3, xs, Ss, Cs = 0, ws = 0, Ts = 0, Es = typeof performance == "object" && performance.now ? performance : Date, Ds = typeof window == "object" && window.requestAnimationFrame ? window.requestAnimationFrame.bind(window) : function(e) {
 	setTimeout(e, 17);
 };
+function Os() {
+	return ws ||= (Ds(ks), Es.now() + Ts);
+}
 function ks() {
-	return Ts ||= (Os(As), Ds.now() + Es);
+	ws = 0;
 }
 function As() {
-	Ts = 0;
-}
-function js() {
 	this._call = this._time = this._next = null;
 }
-js.prototype = Ms.prototype = {
-	constructor: js,
+As.prototype = js.prototype = {
+	constructor: As,
 	restart: function(e, t, n) {
 		if (typeof e != "function") throw TypeError("callback is not a function");
-		n = (n == null ? ks() : +n) + (t == null ? 0 : +t), !this._next && Cs !== this && (Cs ? Cs._next = this : Ss = this, Cs = this), this._call = e, this._time = n, Ls();
+		n = (n == null ? Os() : +n) + (t == null ? 0 : +t), !this._next && Ss !== this && (Ss ? Ss._next = this : xs = this, Ss = this), this._call = e, this._time = n, Is();
 	},
 	stop: function() {
-		this._call && (this._call = null, this._time = Infinity, Ls());
+		this._call && (this._call = null, this._time = Infinity, Is());
 	}
 };
-function Ms(e, t, n) {
-	var r = new js();
+function js(e, t, n) {
+	var r = new As();
 	return r.restart(e, t, n), r;
 }
-function Ns() {
-	ks(), ++vs;
-	for (var e = Ss, t; e;) (t = Ts - e._time) >= 0 && e._call.call(void 0, t), e = e._next;
-	--vs;
+function Ms() {
+	Os(), ++_s;
+	for (var e = xs, t; e;) (t = ws - e._time) >= 0 && e._call.call(void 0, t), e = e._next;
+	--_s;
 }
-function Ps() {
-	Ts = (ws = Ds.now()) + Es, vs = ys = 0;
+function Ns() {
+	ws = (Cs = Es.now()) + Ts, _s = vs = 0;
 	try {
-		Ns();
+		Ms();
 	} finally {
-		vs = 0, Is(), Ts = 0;
+		_s = 0, Fs(), ws = 0;
 	}
 }
+function Ps() {
+	var e = Es.now(), t = e - Cs;
+	t > bs && (Ts -= t, Cs = e);
+}
 function Fs() {
-	var e = Ds.now(), t = e - ws;
-	t > xs && (Es -= t, ws = e);
+	for (var e, t = xs, n, r = Infinity; t;) t._call ? (r > t._time && (r = t._time), e = t, t = t._next) : (n = t._next, t._next = null, t = e ? e._next = n : xs = n);
+	Ss = e, Is(r);
 }
-function Is() {
-	for (var e, t = Ss, n, r = Infinity; t;) t._call ? (r > t._time && (r = t._time), e = t, t = t._next) : (n = t._next, t._next = null, t = e ? e._next = n : Ss = n);
-	Cs = e, Ls(r);
+function Is(e) {
+	_s || (vs &&= clearTimeout(vs), e - ws > 24 ? (e < Infinity && (vs = setTimeout(Ns, Math.ceil(e - Es.now() - Ts) + 1)), ys &&= clearInterval(ys)) : (ys ||= (Cs = Es.now(), setInterval(Ps, bs)), _s = 1, Ds(Ns)));
 }
-function Ls(e) {
-	vs || (ys &&= clearTimeout(ys), e - Ts > 24 ? (e < Infinity && (ys = setTimeout(Ps, Math.ceil(e - Ds.now() - Es) + 1)), bs &&= clearInterval(bs)) : (bs ||= (ws = Ds.now(), setInterval(Fs, xs)), vs = 1, Os(Ps)));
-}
-function Rs(e, t, n) {
-	var r = new js();
+function Ls(e, t, n) {
+	var r = new As();
 	return t = t == null ? 0 : +t, r.restart((n) => {
 		r.stop(), e(n + t);
 	}, t, n), r;
 }
 // node_modules/d3-ease/dist/d3-ease.mjs
-function zs(e) {
+function Rs(e) {
 	return ((e *= 2) <= 1 ? e * e * e : (e -= 2) * e * e + 2) / 2;
 }
-var Bs = 3;
+var zs = 3;
 (function e(t) {
 	t = +t;
 	function n(e) {
 		return e ** +t;
 	}
 	return n.exponent = e, n;
-})(Bs), (function e(t) {
+})(zs), (function e(t) {
 	t = +t;
 	function n(e) {
 		return 1 - (1 - e) ** t;
 	}
 	return n.exponent = e, n;
-})(Bs), (function e(t) {
+})(zs), (function e(t) {
 	t = +t;
 	function n(e) {
 		return ((e *= 2) <= 1 ? e ** +t : 2 - (2 - e) ** t) / 2;
 	}
 	return n.exponent = e, n;
-})(Bs);
-function Vs(e) {
+})(zs);
+function Bs(e) {
 	return (2 ** (-10 * e) - .0009765625) * 1.0009775171065494;
 }
-var Hs = 4 / 11;
-1 / Hs / Hs;
-var Us = 1.70158;
+var Vs = 4 / 11;
+1 / Vs / Vs;
+var Hs = 1.70158;
 (function e(t) {
 	t = +t;
 	function n(e) {
 		return (e = +e) * e * (t * (e - 1) + e);
 	}
 	return n.overshoot = e, n;
-})(Us), (function e(t) {
+})(Hs), (function e(t) {
 	t = +t;
 	function n(e) {
 		return --e * e * ((e + 1) * t + e) + 1;
 	}
 	return n.overshoot = e, n;
-})(Us), (function e(t) {
+})(Hs), (function e(t) {
 	t = +t;
 	function n(e) {
 		return ((e *= 2) < 1 ? e * e * ((t + 1) * e - t) : (e -= 2) * e * ((t + 1) * e + t) + 2) / 2;
 	}
 	return n.overshoot = e, n;
-})(Us);
-var Ws = 2 * Math.PI, Gs = 1, Ks = .3;
+})(Hs);
+var Us = 2 * Math.PI, Ws = 1, Gs = .3;
 (function e(t, n) {
-	var r = Math.asin(1 / (t = Math.max(1, t))) * (n /= Ws);
+	var r = Math.asin(1 / (t = Math.max(1, t))) * (n /= Us);
 	function i(e) {
-		return t * Vs(- --e) * Math.sin((r - e) / n);
+		return t * Bs(- --e) * Math.sin((r - e) / n);
 	}
 	return i.amplitude = function(t) {
-		return e(t, n * Ws);
+		return e(t, n * Us);
 	}, i.period = function(n) {
 		return e(t, n);
 	}, i;
-})(Gs, Ks), (function e(t, n) {
-	var r = Math.asin(1 / (t = Math.max(1, t))) * (n /= Ws);
+})(Ws, Gs), (function e(t, n) {
+	var r = Math.asin(1 / (t = Math.max(1, t))) * (n /= Us);
 	function i(e) {
-		return 1 - t * Vs(e = +e) * Math.sin((e + r) / n);
+		return 1 - t * Bs(e = +e) * Math.sin((e + r) / n);
 	}
 	return i.amplitude = function(t) {
-		return e(t, n * Ws);
+		return e(t, n * Us);
 	}, i.period = function(n) {
 		return e(t, n);
 	}, i;
-})(Gs, Ks), (function e(t, n) {
-	var r = Math.asin(1 / (t = Math.max(1, t))) * (n /= Ws);
+})(Ws, Gs), (function e(t, n) {
+	var r = Math.asin(1 / (t = Math.max(1, t))) * (n /= Us);
 	function i(e) {
-		return ((e = e * 2 - 1) < 0 ? t * Vs(-e) * Math.sin((r - e) / n) : 2 - t * Vs(e) * Math.sin((r + e) / n)) / 2;
+		return ((e = e * 2 - 1) < 0 ? t * Bs(-e) * Math.sin((r - e) / n) : 2 - t * Bs(e) * Math.sin((r + e) / n)) / 2;
 	}
 	return i.amplitude = function(t) {
-		return e(t, n * Ws);
+		return e(t, n * Us);
 	}, i.period = function(n) {
 		return e(t, n);
 	}, i;
-})(Gs, Ks);
+})(Ws, Gs);
 // node_modules/d3-transition/dist/d3-transition.mjs
-var qs = ha("start", "end", "cancel", "interrupt"), Js = [], Ys = 0, Xs = 1, Zs = 2, Qs = 3, $s = 4, ec = 5, tc = 6;
-function nc(e, t, n, r, i, a) {
+var Ks = ma("start", "end", "cancel", "interrupt"), qs = [], Js = 0, Ys = 1, Xs = 2, Zs = 3, Qs = 4, $s = 5, ec = 6;
+function tc(e, t, n, r, i, a) {
 	var o = e.__transition;
 	if (!o) e.__transition = {};
 	else if (n in o) return;
-	ic(e, n, {
+	rc(e, n, {
 		name: t,
 		index: r,
 		group: i,
-		on: qs,
-		tween: Js,
+		on: Ks,
+		tween: qs,
 		time: a.time,
 		delay: a.delay,
 		duration: a.duration,
 		ease: a.ease,
 		timer: null,
-		state: Ys
+		state: Js
 	});
 }
-function rc(e, t) {
-	var n = Q(e, t);
-	if (n.state > Ys) throw Error("too late; already scheduled");
-	return n;
-}
-function Z(e, t) {
-	var n = Q(e, t);
-	if (n.state > Qs) throw Error("too late; already running");
+function nc(e, t) {
+	var n = $(e, t);
+	if (n.state > Js) throw Error("too late; already scheduled");
 	return n;
 }
 function Q(e, t) {
+	var n = $(e, t);
+	if (n.state > Zs) throw Error("too late; already running");
+	return n;
+}
+function $(e, t) {
 	var n = e.__transition;
 	if (!n || !(n = n[t])) throw Error("transition not found");
 	return n;
 }
-function ic(e, t, n) {
+function rc(e, t, n) {
 	var r = e.__transition, i;
-	r[t] = n, n.timer = Ms(a, 0, n.time);
+	r[t] = n, n.timer = js(a, 0, n.time);
 	function a(e) {
-		n.state = Xs, n.timer.restart(o, n.delay, n.time), n.delay <= e && o(e - n.delay);
+		n.state = Ys, n.timer.restart(o, n.delay, n.time), n.delay <= e && o(e - n.delay);
 	}
 	function o(a) {
 		var l, u, d, f;
-		if (n.state !== Xs) return c();
+		if (n.state !== Ys) return c();
 		for (l in r) if (f = r[l], f.name === n.name) {
-			if (f.state === Qs) return Rs(o);
-			f.state === $s ? (f.state = tc, f.timer.stop(), f.on.call("interrupt", e, e.__data__, f.index, f.group), delete r[l]) : +l < t && (f.state = tc, f.timer.stop(), f.on.call("cancel", e, e.__data__, f.index, f.group), delete r[l]);
+			if (f.state === Zs) return Ls(o);
+			f.state === Qs ? (f.state = ec, f.timer.stop(), f.on.call("interrupt", e, e.__data__, f.index, f.group), delete r[l]) : +l < t && (f.state = ec, f.timer.stop(), f.on.call("cancel", e, e.__data__, f.index, f.group), delete r[l]);
 		}
-		if (Rs(function() {
-			n.state === Qs && (n.state = $s, n.timer.restart(s, n.delay, n.time), s(a));
-		}), n.state = Zs, n.on.call("start", e, e.__data__, n.index, n.group), n.state === Zs) {
-			for (n.state = Qs, i = Array(d = n.tween.length), l = 0, u = -1; l < d; ++l) (f = n.tween[l].value.call(e, e.__data__, n.index, n.group)) && (i[++u] = f);
+		if (Ls(function() {
+			n.state === Zs && (n.state = Qs, n.timer.restart(s, n.delay, n.time), s(a));
+		}), n.state = Xs, n.on.call("start", e, e.__data__, n.index, n.group), n.state === Xs) {
+			for (n.state = Zs, i = Array(d = n.tween.length), l = 0, u = -1; l < d; ++l) (f = n.tween[l].value.call(e, e.__data__, n.index, n.group)) && (i[++u] = f);
 			i.length = u + 1;
 		}
 	}
 	function s(t) {
-		for (var r = t < n.duration ? n.ease.call(null, t / n.duration) : (n.timer.restart(c), n.state = ec, 1), a = -1, o = i.length; ++a < o;) i[a].call(e, r);
-		n.state === ec && (n.on.call("end", e, e.__data__, n.index, n.group), c());
+		for (var r = t < n.duration ? n.ease.call(null, t / n.duration) : (n.timer.restart(c), n.state = $s, 1), a = -1, o = i.length; ++a < o;) i[a].call(e, r);
+		n.state === $s && (n.on.call("end", e, e.__data__, n.index, n.group), c());
 	}
 	function c() {
-		for (var i in n.state = tc, n.timer.stop(), delete r[t], r) return;
+		for (var i in n.state = ec, n.timer.stop(), delete r[t], r) return;
 		delete e.__transition;
 	}
 }
-function ac(e, t) {
+function ic(e, t) {
 	var n = e.__transition, r, i, a = !0, o;
 	if (n) {
-		for (o in t = t == null ? null : t + "", n) (r = n[o]).name === t ? (i = r.state > Zs && r.state < ec, r.state = tc, r.timer.stop(), r.on.call(i ? "interrupt" : "cancel", e, e.__data__, r.index, r.group), delete n[o]) : a = !1;
+		for (o in t = t == null ? null : t + "", n) (r = n[o]).name === t ? (i = r.state > Xs && r.state < $s, r.state = ec, r.timer.stop(), r.on.call(i ? "interrupt" : "cancel", e, e.__data__, r.index, r.group), delete n[o]) : a = !1;
 		a && delete e.__transition;
 	}
 }
-function oc(e) {
+function ac(e) {
 	return this.each(function() {
-		ac(this, e);
+		ic(this, e);
 	});
 }
-function sc(e, t) {
+function oc(e, t) {
 	var n, r;
 	return function() {
-		var i = Z(this, e), a = i.tween;
+		var i = Q(this, e), a = i.tween;
 		if (a !== n) {
 			r = n = a;
 			for (var o = 0, s = r.length; o < s; ++o) if (r[o].name === t) {
@@ -3997,11 +3997,11 @@ function sc(e, t) {
 		i.tween = r;
 	};
 }
-function cc(e, t, n) {
+function sc(e, t, n) {
 	var r, i;
 	if (typeof n != "function") throw Error();
 	return function() {
-		var a = Z(this, e), o = a.tween;
+		var a = Q(this, e), o = a.tween;
 		if (o !== r) {
 			i = (r = o).slice();
 			for (var s = {
@@ -4016,88 +4016,80 @@ function cc(e, t, n) {
 		a.tween = i;
 	};
 }
-function lc(e, t) {
+function cc(e, t) {
 	var n = this._id;
 	if (e += "", arguments.length < 2) {
-		for (var r = Q(this.node(), n).tween, i = 0, a = r.length, o; i < a; ++i) if ((o = r[i]).name === e) return o.value;
+		for (var r = $(this.node(), n).tween, i = 0, a = r.length, o; i < a; ++i) if ((o = r[i]).name === e) return o.value;
 		return null;
 	}
-	return this.each((t == null ? sc : cc)(n, e, t));
+	return this.each((t == null ? oc : sc)(n, e, t));
 }
-function uc(e, t, n) {
+function lc(e, t, n) {
 	var r = e._id;
 	return e.each(function() {
-		var e = Z(this, r);
+		var e = Q(this, r);
 		(e.value ||= {})[t] = n.apply(this, arguments);
 	}), function(e) {
-		return Q(e, r).value[t];
+		return $(e, r).value[t];
 	};
 }
-function dc(e, t) {
+function uc(e, t) {
 	var n;
-	return (typeof t == "number" ? X : t instanceof Wa ? Uo : (n = Wa(t)) ? (t = n, Uo) : $o)(e, t);
+	return (typeof t == "number" ? Z : t instanceof Ua ? Ho : (n = Ua(t)) ? (t = n, Ho) : Qo)(e, t);
 }
-function fc(e) {
+function dc(e) {
 	return function() {
 		this.removeAttribute(e);
 	};
 }
-function pc(e) {
+function fc(e) {
 	return function() {
 		this.removeAttributeNS(e.space, e.local);
 	};
 }
-function mc(e, t, n) {
+function pc(e, t, n) {
 	var r, i = n + "", a;
 	return function() {
 		var o = this.getAttribute(e);
 		return o === i ? null : o === r ? a : a = t(r = o, n);
 	};
 }
-function hc(e, t, n) {
+function mc(e, t, n) {
 	var r, i = n + "", a;
 	return function() {
 		var o = this.getAttributeNS(e.space, e.local);
 		return o === i ? null : o === r ? a : a = t(r = o, n);
 	};
 }
-function gc(e, t, n) {
+function hc(e, t, n) {
 	var r, i, a;
 	return function() {
 		var o, s = n(this), c;
 		return s == null ? void this.removeAttribute(e) : (o = this.getAttribute(e), c = s + "", o === c ? null : o === r && c === i ? a : (i = c, a = t(r = o, s)));
 	};
 }
-function _c(e, t, n) {
+function gc(e, t, n) {
 	var r, i, a;
 	return function() {
 		var o, s = n(this), c;
 		return s == null ? void this.removeAttributeNS(e.space, e.local) : (o = this.getAttributeNS(e.space, e.local), c = s + "", o === c ? null : o === r && c === i ? a : (i = c, a = t(r = o, s)));
 	};
 }
-function vc(e, t) {
-	var n = fr(e), r = n === "transform" ? ls : dc;
-	return this.attrTween(e, typeof t == "function" ? (n.local ? _c : gc)(n, r, uc(this, "attr." + e, t)) : t == null ? (n.local ? pc : fc)(n) : (n.local ? hc : mc)(n, r, t));
+function _c(e, t) {
+	var n = dr(e), r = n === "transform" ? cs : uc;
+	return this.attrTween(e, typeof t == "function" ? (n.local ? gc : hc)(n, r, lc(this, "attr." + e, t)) : t == null ? (n.local ? fc : dc)(n) : (n.local ? mc : pc)(n, r, t));
 }
-function yc(e, t) {
+function vc(e, t) {
 	return function(n) {
 		this.setAttribute(e, t.call(this, n));
 	};
 }
-function bc(e, t) {
+function yc(e, t) {
 	return function(n) {
 		this.setAttributeNS(e.space, e.local, t.call(this, n));
 	};
 }
-function xc(e, t) {
-	var n, r;
-	function i() {
-		var i = t.apply(this, arguments);
-		return i !== r && (n = (r = i) && bc(e, i)), n;
-	}
-	return i._value = t, i;
-}
-function Sc(e, t) {
+function bc(e, t) {
 	var n, r;
 	function i() {
 		var i = t.apply(this, arguments);
@@ -4105,280 +4097,288 @@ function Sc(e, t) {
 	}
 	return i._value = t, i;
 }
-function Cc(e, t) {
+function xc(e, t) {
+	var n, r;
+	function i() {
+		var i = t.apply(this, arguments);
+		return i !== r && (n = (r = i) && vc(e, i)), n;
+	}
+	return i._value = t, i;
+}
+function Sc(e, t) {
 	var n = "attr." + e;
 	if (arguments.length < 2) return (n = this.tween(n)) && n._value;
 	if (t == null) return this.tween(n, null);
 	if (typeof t != "function") throw Error();
-	var r = fr(e);
-	return this.tween(n, (r.local ? xc : Sc)(r, t));
+	var r = dr(e);
+	return this.tween(n, (r.local ? bc : xc)(r, t));
+}
+function Cc(e, t) {
+	return function() {
+		nc(this, e).delay = +t.apply(this, arguments);
+	};
 }
 function wc(e, t) {
-	return function() {
-		rc(this, e).delay = +t.apply(this, arguments);
-	};
-}
-function Tc(e, t) {
 	return t = +t, function() {
-		rc(this, e).delay = t;
+		nc(this, e).delay = t;
 	};
 }
-function Ec(e) {
+function Tc(e) {
 	var t = this._id;
-	return arguments.length ? this.each((typeof e == "function" ? wc : Tc)(t, e)) : Q(this.node(), t).delay;
+	return arguments.length ? this.each((typeof e == "function" ? Cc : wc)(t, e)) : $(this.node(), t).delay;
+}
+function Ec(e, t) {
+	return function() {
+		Q(this, e).duration = +t.apply(this, arguments);
+	};
 }
 function Dc(e, t) {
-	return function() {
-		Z(this, e).duration = +t.apply(this, arguments);
-	};
-}
-function Oc(e, t) {
 	return t = +t, function() {
-		Z(this, e).duration = t;
+		Q(this, e).duration = t;
 	};
 }
-function kc(e) {
+function Oc(e) {
 	var t = this._id;
-	return arguments.length ? this.each((typeof e == "function" ? Dc : Oc)(t, e)) : Q(this.node(), t).duration;
+	return arguments.length ? this.each((typeof e == "function" ? Ec : Dc)(t, e)) : $(this.node(), t).duration;
 }
-function Ac(e, t) {
+function kc(e, t) {
 	if (typeof t != "function") throw Error();
 	return function() {
-		Z(this, e).ease = t;
+		Q(this, e).ease = t;
 	};
 }
-function jc(e) {
+function Ac(e) {
 	var t = this._id;
-	return arguments.length ? this.each(Ac(t, e)) : Q(this.node(), t).ease;
+	return arguments.length ? this.each(kc(t, e)) : $(this.node(), t).ease;
 }
-function Mc(e, t) {
+function jc(e, t) {
 	return function() {
 		var n = t.apply(this, arguments);
 		if (typeof n != "function") throw Error();
-		Z(this, e).ease = n;
+		Q(this, e).ease = n;
 	};
 }
-function Nc(e) {
+function Mc(e) {
 	if (typeof e != "function") throw Error();
-	return this.each(Mc(this._id, e));
+	return this.each(jc(this._id, e));
+}
+function Nc(e) {
+	typeof e != "function" && (e = Cr(e));
+	for (var t = this._groups, n = t.length, r = Array(n), i = 0; i < n; ++i) for (var a = t[i], o = a.length, s = r[i] = [], c, l = 0; l < o; ++l) (c = a[l]) && e.call(c, c.__data__, l, a) && s.push(c);
+	return new cl(r, this._parents, this._name, this._id);
 }
 function Pc(e) {
-	typeof e != "function" && (e = wr(e));
-	for (var t = this._groups, n = t.length, r = Array(n), i = 0; i < n; ++i) for (var a = t[i], o = a.length, s = r[i] = [], c, l = 0; l < o; ++l) (c = a[l]) && e.call(c, c.__data__, l, a) && s.push(c);
-	return new $(r, this._parents, this._name, this._id);
-}
-function Fc(e) {
 	if (e._id !== this._id) throw Error();
 	for (var t = this._groups, n = e._groups, r = t.length, i = n.length, a = Math.min(r, i), o = Array(r), s = 0; s < a; ++s) for (var c = t[s], l = n[s], u = c.length, d = o[s] = Array(u), f, p = 0; p < u; ++p) (f = c[p] || l[p]) && (d[p] = f);
 	for (; s < r; ++s) o[s] = t[s];
-	return new $(o, this._parents, this._name, this._id);
+	return new cl(o, this._parents, this._name, this._id);
 }
-function Ic(e) {
+function Fc(e) {
 	return (e + "").trim().split(/^|\s+/).every(function(e) {
 		var t = e.indexOf(".");
 		return t >= 0 && (e = e.slice(0, t)), !e || e === "start";
 	});
 }
-function Lc(e, t, n) {
-	var r, i, a = Ic(t) ? rc : Z;
+function Ic(e, t, n) {
+	var r, i, a = Fc(t) ? nc : Q;
 	return function() {
 		var o = a(this, e), s = o.on;
 		s !== r && (i = (r = s).copy()).on(t, n), o.on = i;
 	};
 }
-function Rc(e, t) {
+function Lc(e, t) {
 	var n = this._id;
-	return arguments.length < 2 ? Q(this.node(), n).on.on(e) : this.each(Lc(n, e, t));
+	return arguments.length < 2 ? $(this.node(), n).on.on(e) : this.each(Ic(n, e, t));
 }
-function zc(e) {
+function Rc(e) {
 	return function() {
 		var t = this.parentNode;
 		for (var n in this.__transition) if (+n !== e) return;
 		t && t.removeChild(this);
 	};
 }
-function Bc() {
-	return this.on("end.remove", zc(this._id));
+function zc() {
+	return this.on("end.remove", Rc(this._id));
+}
+function Bc(e) {
+	var t = this._name, n = this._id;
+	typeof e != "function" && (e = gr(e));
+	for (var r = this._groups, i = r.length, a = Array(i), o = 0; o < i; ++o) for (var s = r[o], c = s.length, l = a[o] = Array(c), u, d, f = 0; f < c; ++f) (u = s[f]) && (d = e.call(u, u.__data__, f, s)) && ("__data__" in u && (d.__data__ = u.__data__), l[f] = d, tc(l[f], t, n, f, l, $(u, n)));
+	return new cl(a, this._parents, t, n);
 }
 function Vc(e) {
 	var t = this._name, n = this._id;
-	typeof e != "function" && (e = _r(e));
-	for (var r = this._groups, i = r.length, a = Array(i), o = 0; o < i; ++o) for (var s = r[o], c = s.length, l = a[o] = Array(c), u, d, f = 0; f < c; ++f) (u = s[f]) && (d = e.call(u, u.__data__, f, s)) && ("__data__" in u && (d.__data__ = u.__data__), l[f] = d, nc(l[f], t, n, f, l, Q(u, n)));
-	return new $(a, this._parents, t, n);
-}
-function Hc(e) {
-	var t = this._name, n = this._id;
-	typeof e != "function" && (e = xr(e));
+	typeof e != "function" && (e = br(e));
 	for (var r = this._groups, i = r.length, a = [], o = [], s = 0; s < i; ++s) for (var c = r[s], l = c.length, u, d = 0; d < l; ++d) if (u = c[d]) {
-		for (var f = e.call(u, u.__data__, d, c), p, m = Q(u, n), h = 0, g = f.length; h < g; ++h) (p = f[h]) && nc(p, t, n, h, f, m);
+		for (var f = e.call(u, u.__data__, d, c), p, m = $(u, n), h = 0, g = f.length; h < g; ++h) (p = f[h]) && tc(p, t, n, h, f, m);
 		a.push(f), o.push(u);
 	}
-	return new $(a, o, t, n);
+	return new cl(a, o, t, n);
 }
-var Uc = oa.prototype.constructor;
-function Wc() {
-	return new Uc(this._groups, this._parents);
+var Hc = aa.prototype.constructor;
+function Uc() {
+	return new Hc(this._groups, this._parents);
 }
-function Gc(e, t) {
+function Wc(e, t) {
 	var n, r, i;
 	return function() {
-		var a = mi(this, e), o = (this.style.removeProperty(e), mi(this, e));
+		var a = pi(this, e), o = (this.style.removeProperty(e), pi(this, e));
 		return a === o ? null : a === n && o === r ? i : i = t(n = a, r = o);
 	};
 }
-function Kc(e) {
+function Gc(e) {
 	return function() {
 		this.style.removeProperty(e);
 	};
 }
-function qc(e, t, n) {
+function Kc(e, t, n) {
 	var r, i = n + "", a;
 	return function() {
-		var o = mi(this, e);
+		var o = pi(this, e);
 		return o === i ? null : o === r ? a : a = t(r = o, n);
 	};
 }
-function Jc(e, t, n) {
+function qc(e, t, n) {
 	var r, i, a;
 	return function() {
-		var o = mi(this, e), s = n(this), c = s + "";
-		return s ?? (c = s = (this.style.removeProperty(e), mi(this, e))), o === c ? null : o === r && c === i ? a : (i = c, a = t(r = o, s));
+		var o = pi(this, e), s = n(this), c = s + "";
+		return s ?? (c = s = (this.style.removeProperty(e), pi(this, e))), o === c ? null : o === r && c === i ? a : (i = c, a = t(r = o, s));
 	};
 }
-function Yc(e, t) {
+function Jc(e, t) {
 	var n, r, i, a = "style." + t, o = "end." + a, s;
 	return function() {
-		var c = Z(this, e), l = c.on, u = c.value[a] == null ? s ||= Kc(t) : void 0;
+		var c = Q(this, e), l = c.on, u = c.value[a] == null ? s ||= Gc(t) : void 0;
 		(l !== n || i !== u) && (r = (n = l).copy()).on(o, i = u), c.on = r;
 	};
 }
-function Xc(e, t, n) {
-	var r = (e += "") == "transform" ? cs : dc;
-	return t == null ? this.styleTween(e, Gc(e, r)).on("end.style." + e, Kc(e)) : typeof t == "function" ? this.styleTween(e, Jc(e, r, uc(this, "style." + e, t))).each(Yc(this._id, e)) : this.styleTween(e, qc(e, r, t), n).on("end.style." + e, null);
+function Yc(e, t, n) {
+	var r = (e += "") == "transform" ? ss : uc;
+	return t == null ? this.styleTween(e, Wc(e, r)).on("end.style." + e, Gc(e)) : typeof t == "function" ? this.styleTween(e, qc(e, r, lc(this, "style." + e, t))).each(Jc(this._id, e)) : this.styleTween(e, Kc(e, r, t), n).on("end.style." + e, null);
 }
-function Zc(e, t, n) {
+function Xc(e, t, n) {
 	return function(r) {
 		this.style.setProperty(e, t.call(this, r), n);
 	};
 }
-function Qc(e, t, n) {
+function Zc(e, t, n) {
 	var r, i;
 	function a() {
 		var a = t.apply(this, arguments);
-		return a !== i && (r = (i = a) && Zc(e, a, n)), r;
+		return a !== i && (r = (i = a) && Xc(e, a, n)), r;
 	}
 	return a._value = t, a;
 }
-function $c(e, t, n) {
+function Qc(e, t, n) {
 	var r = "style." + (e += "");
 	if (arguments.length < 2) return (r = this.tween(r)) && r._value;
 	if (t == null) return this.tween(r, null);
 	if (typeof t != "function") throw Error();
-	return this.tween(r, Qc(e, t, n ?? ""));
+	return this.tween(r, Zc(e, t, n ?? ""));
 }
-function el(e) {
+function $c(e) {
 	return function() {
 		this.textContent = e;
 	};
 }
-function tl(e) {
+function el(e) {
 	return function() {
 		var t = e(this);
 		this.textContent = t ?? "";
 	};
 }
-function nl(e) {
-	return this.tween("text", typeof e == "function" ? tl(uc(this, "text", e)) : el(e == null ? "" : e + ""));
+function tl(e) {
+	return this.tween("text", typeof e == "function" ? el(lc(this, "text", e)) : $c(e == null ? "" : e + ""));
 }
-function rl(e) {
+function nl(e) {
 	return function(t) {
 		this.textContent = e.call(this, t);
 	};
 }
-function il(e) {
+function rl(e) {
 	var t, n;
 	function r() {
 		var r = e.apply(this, arguments);
-		return r !== n && (t = (n = r) && rl(r)), t;
+		return r !== n && (t = (n = r) && nl(r)), t;
 	}
 	return r._value = e, r;
 }
-function al(e) {
+function il(e) {
 	var t = "text";
 	if (arguments.length < 1) return (t = this.tween(t)) && t._value;
 	if (e == null) return this.tween(t, null);
 	if (typeof e != "function") throw Error();
-	return this.tween(t, il(e));
+	return this.tween(t, rl(e));
 }
-function ol() {
+function al() {
 	for (var e = this._name, t = this._id, n = ll(), r = this._groups, i = r.length, a = 0; a < i; ++a) for (var o = r[a], s = o.length, c, l = 0; l < s; ++l) if (c = o[l]) {
-		var u = Q(c, t);
-		nc(c, e, n, l, o, {
+		var u = $(c, t);
+		tc(c, e, n, l, o, {
 			time: u.time + u.delay + u.duration,
 			delay: 0,
 			duration: u.duration,
 			ease: u.ease
 		});
 	}
-	return new $(r, this._parents, e, n);
+	return new cl(r, this._parents, e, n);
 }
-function sl() {
+function ol() {
 	var e, t, n = this, r = n._id, i = n.size();
 	return new Promise(function(a, o) {
 		var s = { value: o }, c = { value: function() {
 			--i === 0 && a();
 		} };
 		n.each(function() {
-			var n = Z(this, r), i = n.on;
+			var n = Q(this, r), i = n.on;
 			i !== e && (t = (e = i).copy(), t._.cancel.push(s), t._.interrupt.push(s), t._.end.push(c)), n.on = t;
 		}), i === 0 && a();
 	});
 }
-var cl = 0;
-function $(e, t, n, r) {
+var sl = 0;
+function cl(e, t, n, r) {
 	this._groups = e, this._parents = t, this._name = n, this._id = r;
 }
 function ll() {
-	return ++cl;
+	return ++sl;
 }
-var ul = oa.prototype;
-$.prototype = {
-	constructor: $,
-	select: Vc,
-	selectAll: Hc,
+var ul = aa.prototype;
+cl.prototype = {
+	constructor: cl,
+	select: Bc,
+	selectAll: Vc,
 	selectChild: ul.selectChild,
 	selectChildren: ul.selectChildren,
-	filter: Pc,
-	merge: Fc,
-	selection: Wc,
-	transition: ol,
+	filter: Nc,
+	merge: Pc,
+	selection: Uc,
+	transition: al,
 	call: ul.call,
 	nodes: ul.nodes,
 	node: ul.node,
 	size: ul.size,
 	empty: ul.empty,
 	each: ul.each,
-	on: Rc,
-	attr: vc,
-	attrTween: Cc,
-	style: Xc,
-	styleTween: $c,
-	text: nl,
-	textTween: al,
-	remove: Bc,
-	tween: lc,
-	delay: Ec,
-	duration: kc,
-	ease: jc,
-	easeVarying: Nc,
-	end: sl,
+	on: Lc,
+	attr: _c,
+	attrTween: Sc,
+	style: Yc,
+	styleTween: Qc,
+	text: tl,
+	textTween: il,
+	remove: zc,
+	tween: cc,
+	delay: Tc,
+	duration: Oc,
+	ease: Ac,
+	easeVarying: Mc,
+	end: ol,
 	[Symbol.iterator]: ul[Symbol.iterator]
 };
 var dl = {
 	time: null,
 	delay: 0,
 	duration: 250,
-	ease: zs
+	ease: Rs
 };
 function fl(e, t) {
 	for (var n; !(n = e.__transition) || !(n = n[t]);) if (!(e = e.parentNode)) throw Error(`transition ${t} not found`);
@@ -4386,11 +4386,11 @@ function fl(e, t) {
 }
 function pl(e) {
 	var t, n;
-	e instanceof $ ? (t = e._id, e = e._name) : (t = ll(), (n = dl).time = ks(), e = e == null ? null : e + "");
-	for (var r = this._groups, i = r.length, a = 0; a < i; ++a) for (var o = r[a], s = o.length, c, l = 0; l < s; ++l) (c = o[l]) && nc(c, e, t, l, o, n || fl(c, t));
-	return new $(r, this._parents, e, t);
+	e instanceof cl ? (t = e._id, e = e._name) : (t = ll(), (n = dl).time = Os(), e = e == null ? null : e + "");
+	for (var r = this._groups, i = r.length, a = 0; a < i; ++a) for (var o = r[a], s = o.length, c, l = 0; l < s; ++l) (c = o[l]) && tc(c, e, t, l, o, n || fl(c, t));
+	return new cl(r, this._parents, e, t);
 }
-oa.prototype.interrupt = oc, oa.prototype.transition = pl;
+aa.prototype.interrupt = ac, aa.prototype.transition = pl;
 // node_modules/d3-zoom/dist/d3-zoom.mjs
 var ml = (e) => () => e;
 function hl(e, { sourceEvent: t, target: n, transform: r, dispatch: i }) {
@@ -4490,9 +4490,9 @@ function El(e, t, n) {
 	return e.translate(i > r ? (r + i) / 2 : Math.min(0, r) || Math.max(0, i), o > a ? (a + o) / 2 : Math.min(0, a) || Math.max(0, o));
 }
 function Dl() {
-	var e = xl, t = Sl, n = El, r = wl, i = Tl, a = [0, Infinity], o = [[-Infinity, -Infinity], [Infinity, Infinity]], s = 250, c = ms, l = ha("start", "zoom", "end"), u, d, f, p = 500, m = 150, h = 0, g = 10;
+	var e = xl, t = Sl, n = El, r = wl, i = Tl, a = [0, Infinity], o = [[-Infinity, -Infinity], [Infinity, Infinity]], s = 250, c = ps, l = ma("start", "zoom", "end"), u, d, f, p = 500, m = 150, h = 0, g = 10;
 	function _(e) {
-		e.property("__zoom", Cl).on("wheel.zoom", w, { passive: !1 }).on("mousedown.zoom", T).on("dblclick.zoom", E).filter(i).on("touchstart.zoom", D).on("touchmove.zoom", O).on("touchend.zoom touchcancel.zoom", ee).style("-webkit-tap-highlight-color", "rgba(0,0,0,0)");
+		e.property("__zoom", Cl).on("wheel.zoom", w, { passive: !1 }).on("mousedown.zoom", ee).on("dblclick.zoom", T).filter(i).on("touchstart.zoom", E).on("touchmove.zoom", D).on("touchend.zoom touchcancel.zoom", te).style("-webkit-tap-highlight-color", "rgba(0,0,0,0)");
 	}
 	_.transform = function(e, t, n, r) {
 		var i = e.selection ? e.selection() : e;
@@ -4565,7 +4565,7 @@ function Dl() {
 			return --this.active === 0 && (delete this.that.__zooming, this.emit("end")), this;
 		},
 		emit: function(e) {
-			var t = ca(this.that).datum();
+			var t = sa(this.that).datum();
 			l.call(e, this.that, new hl(e, {
 				sourceEvent: this.sourceEvent,
 				target: _,
@@ -4576,53 +4576,53 @@ function Dl() {
 	};
 	function w(t, ...i) {
 		if (!e.apply(this, arguments)) return;
-		var s = S(this, i).event(t), c = this.__zoom, l = Math.max(a[0], Math.min(a[1], c.k * 2 ** r.apply(this, arguments))), u = pa(t);
+		var s = S(this, i).event(t), c = this.__zoom, l = Math.max(a[0], Math.min(a[1], c.k * 2 ** r.apply(this, arguments))), u = fa(t);
 		if (s.wheel) (s.mouse[0][0] !== u[0] || s.mouse[0][1] !== u[1]) && (s.mouse[1] = c.invert(s.mouse[0] = u)), clearTimeout(s.wheel);
 		else if (c.k === l) return;
-		else s.mouse = [u, c.invert(u)], ac(this), s.start();
+		else s.mouse = [u, c.invert(u)], ic(this), s.start();
 		bl(t), s.wheel = setTimeout(d, m), s.zoom("mouse", n(y(v(c, l), s.mouse[0], s.mouse[1]), s.extent, o));
 		function d() {
 			s.wheel = null, s.end();
 		}
 	}
-	function T(t, ...r) {
+	function ee(t, ...r) {
 		if (f || !e.apply(this, arguments)) return;
-		var i = t.currentTarget, a = S(this, r, !0).event(t), s = ca(t.view).on("mousemove.zoom", d, !0).on("mouseup.zoom", p, !0), c = pa(t, i), l = t.clientX, u = t.clientY;
-		Sa(t.view), yl(t), a.mouse = [c, this.__zoom.invert(c)], ac(this), a.start();
+		var i = t.currentTarget, a = S(this, r, !0).event(t), s = sa(t.view).on("mousemove.zoom", d, !0).on("mouseup.zoom", p, !0), c = fa(t, i), l = t.clientX, u = t.clientY;
+		xa(t.view), yl(t), a.mouse = [c, this.__zoom.invert(c)], ic(this), a.start();
 		function d(e) {
 			if (bl(e), !a.moved) {
 				var t = e.clientX - l, r = e.clientY - u;
 				a.moved = t * t + r * r > h;
 			}
-			a.event(e).zoom("mouse", n(y(a.that.__zoom, a.mouse[0] = pa(e, i), a.mouse[1]), a.extent, o));
+			a.event(e).zoom("mouse", n(y(a.that.__zoom, a.mouse[0] = fa(e, i), a.mouse[1]), a.extent, o));
 		}
 		function p(e) {
-			s.on("mousemove.zoom mouseup.zoom", null), Ca(e.view, a.moved), bl(e), a.event(e).end();
+			s.on("mousemove.zoom mouseup.zoom", null), Sa(e.view, a.moved), bl(e), a.event(e).end();
 		}
 	}
-	function E(r, ...i) {
+	function T(r, ...i) {
 		if (e.apply(this, arguments)) {
-			var a = this.__zoom, c = pa(r.changedTouches ? r.changedTouches[0] : r, this), l = a.invert(c), u = a.k * (r.shiftKey ? .5 : 2), d = n(y(v(a, u), c, l), t.apply(this, i), o);
-			bl(r), s > 0 ? ca(this).transition().duration(s).call(x, d, c, r) : ca(this).call(_.transform, d, c, r);
+			var a = this.__zoom, c = fa(r.changedTouches ? r.changedTouches[0] : r, this), l = a.invert(c), u = a.k * (r.shiftKey ? .5 : 2), d = n(y(v(a, u), c, l), t.apply(this, i), o);
+			bl(r), s > 0 ? sa(this).transition().duration(s).call(x, d, c, r) : sa(this).call(_.transform, d, c, r);
 		}
 	}
-	function D(t, ...n) {
+	function E(t, ...n) {
 		if (e.apply(this, arguments)) {
 			var r = t.touches, i = r.length, a = S(this, n, t.changedTouches.length === i).event(t), o, s, c, l;
-			for (yl(t), s = 0; s < i; ++s) c = r[s], l = pa(c, this), l = [
+			for (yl(t), s = 0; s < i; ++s) c = r[s], l = fa(c, this), l = [
 				l,
 				this.__zoom.invert(l),
 				c.identifier
 			], a.touch0 ? !a.touch1 && a.touch0[2] !== l[2] && (a.touch1 = l, a.taps = 0) : (a.touch0 = l, o = !0, a.taps = 1 + !!u);
 			u &&= clearTimeout(u), o && (a.taps < 2 && (d = l[0], u = setTimeout(function() {
 				u = null;
-			}, p)), ac(this), a.start());
+			}, p)), ic(this), a.start());
 		}
 	}
-	function O(e, ...t) {
+	function D(e, ...t) {
 		if (this.__zooming) {
 			var r = S(this, t).event(e), i = e.changedTouches, a = i.length, s, c, l, u;
-			for (bl(e), s = 0; s < a; ++s) c = i[s], l = pa(c, this), r.touch0 && r.touch0[2] === c.identifier ? r.touch0[0] = l : r.touch1 && r.touch1[2] === c.identifier && (r.touch1[0] = l);
+			for (bl(e), s = 0; s < a; ++s) c = i[s], l = fa(c, this), r.touch0 && r.touch0[2] === c.identifier ? r.touch0[0] = l : r.touch1 && r.touch1[2] === c.identifier && (r.touch1[0] = l);
 			if (c = r.that.__zoom, r.touch1) {
 				var d = r.touch0[0], f = r.touch0[1], p = r.touch1[0], m = r.touch1[1], h = (h = p[0] - d[0]) * h + (h = p[1] - d[1]) * h, g = (g = m[0] - f[0]) * g + (g = m[1] - f[1]) * g;
 				c = v(c, Math.sqrt(h / g)), l = [(d[0] + p[0]) / 2, (d[1] + p[1]) / 2], u = [(f[0] + m[0]) / 2, (f[1] + m[1]) / 2];
@@ -4631,15 +4631,15 @@ function Dl() {
 			r.zoom("touch", n(y(c, l, u), r.extent, o));
 		}
 	}
-	function ee(e, ...t) {
+	function te(e, ...t) {
 		if (this.__zooming) {
 			var n = S(this, t).event(e), r = e.changedTouches, i = r.length, a, o;
 			for (yl(e), f && clearTimeout(f), f = setTimeout(function() {
 				f = null;
 			}, p), a = 0; a < i; ++a) o = r[a], n.touch0 && n.touch0[2] === o.identifier ? delete n.touch0 : n.touch1 && n.touch1[2] === o.identifier && delete n.touch1;
 			if (n.touch1 && !n.touch0 && (n.touch0 = n.touch1, delete n.touch1), n.touch0) n.touch0[1] = this.__zoom.invert(n.touch0[0]);
-			else if (n.end(), n.taps === 2 && (o = pa(o, this), Math.hypot(d[0] - o[0], d[1] - o[1]) < g)) {
-				var s = ca(this).on("dblclick.zoom");
+			else if (n.end(), n.taps === 2 && (o = fa(o, this), Math.hypot(d[0] - o[0], d[1] - o[1]) < g)) {
+				var s = sa(this).on("dblclick.zoom");
 				s && s.apply(this, arguments);
 			}
 		}
@@ -4689,7 +4689,7 @@ var Ol = {
 	]
 }, kl = 256, Al = 4;
 function jl(e, t, n) {
-	let r = _s(hs, Ol[n]), i = new Uint8ClampedArray(kl * 4), a = [];
+	let r = gs(ms, Ol[n]), i = new Uint8ClampedArray(kl * 4), a = [];
 	for (let e = 0; e < kl; e++) {
 		let t = r(e / 255);
 		a.push(t);
@@ -4805,7 +4805,7 @@ function zl(e) {
 }
 // src/views/legend.tsx
 function Bl(e, t) {
-	return [e.isLog ? `≤ ${B(e.most * 1e-4)}` : B(0), `${t ? "≥ " : ""}${B(e.most)}`];
+	return [e.isLog ? `≤ ${V(e.most * 1e-4)}` : V(0), `${t ? "≥ " : ""}${V(e.most)}`];
 }
 function Vl({ scale: e, isLong: t = !1 }) {
 	let n = [
@@ -4819,11 +4819,11 @@ function Vl({ scale: e, isLong: t = !1 }) {
 		1,
 		2
 	].map((n) => e.table[Math.round(t * 255) * 4 + n]).join(" ")})`), [r, i] = Bl(e, t);
-	return /* @__PURE__ */ H("span", {
+	return /* @__PURE__ */ U("span", {
 		class: "legend",
 		children: [
 			r,
-			/* @__PURE__ */ H("span", {
+			/* @__PURE__ */ U("span", {
 				class: "ramp",
 				role: "img",
 				"aria-label": `Colours from ${r} to ${i}${e.isLog ? ", logarithmic" : ""}`,
@@ -4835,15 +4835,15 @@ function Vl({ scale: e, isLong: t = !1 }) {
 }
 function Hl({ model: e, pooled: t, isLong: n }) {
 	let { pool: r } = e.store.state.value, i = e.source.progress?.value, a = [e.isPreview.value && "sampled preview", t > 1 && `${r === "max" ? "maximum" : "mean"} of ${t} × ${t}`].filter(Boolean);
-	return /* @__PURE__ */ H("span", {
+	return /* @__PURE__ */ U("span", {
 		class: "legend",
 		children: [
-			/* @__PURE__ */ H(Vl, {
+			/* @__PURE__ */ U(Vl, {
 				scale: e.scale(),
 				isLong: n
 			}),
-			/* @__PURE__ */ H("small", { children: a.join(" · ") }),
-			i && /* @__PURE__ */ H("progress", {
+			/* @__PURE__ */ U("small", { children: a.join(" · ") }),
+			i && /* @__PURE__ */ U("progress", {
 				"aria-label": "The exact overview is being computed",
 				max: i.of,
 				value: i.done,
@@ -5012,8 +5012,8 @@ var Ul = 64, Wl = 1e6, Gl = class {
 		let [m, h] = [e.queryWords.peek(), e.keyWords.peek()], g = Math.max(8, Math.min(14, n.scale - 2)), _ = Math.max(1, Math.ceil((g + 3) / n.scale)), v = r.getPropertyValue("--ink"), y = t.getContext("2d");
 		y.font = `${g}px ${r.fontFamily}`;
 		let b = [];
-		for (let e = Math.ceil(i / _) * _; e < i + a; e += _) b.push(`<text x="${this.labels - 6}" y="${this.labels + n.top + (e + .5) * n.scale}" dy="0.35em" text-anchor="end">${_n(Jl(y, m[e], this.labels))}</text>`);
-		for (let e = Math.ceil(o / _) * _; e < o + s; e += _) b.push(`<text transform="translate(${this.labels + n.left + (e + .5) * n.scale} ${this.labels - 6}) rotate(-90)" dy="0.35em">${_n(Jl(y, h[e], this.labels))}</text>`);
+		for (let e = Math.ceil(i / _) * _; e < i + a; e += _) b.push(`<text x="${this.labels - 6}" y="${this.labels + n.top + (e + .5) * n.scale}" dy="0.35em" text-anchor="end">${gn(Jl(y, m[e], this.labels))}</text>`);
+		for (let e = Math.ceil(o / _) * _; e < o + s; e += _) b.push(`<text transform="translate(${this.labels + n.left + (e + .5) * n.scale} ${this.labels - 6}) rotate(-90)" dy="0.35em">${gn(Jl(y, h[e], this.labels))}</text>`);
 		let x = e.scale(), S = (e) => `rgb(${[
 			0,
 			1,
@@ -5024,8 +5024,8 @@ var Ul = 64, Wl = 1e6, Gl = class {
 			.5,
 			.75,
 			1
-		].map((e) => `<stop offset="${e}" stop-color="${S(e)}"/>`).join(""), [w, T] = Bl(x, this.isLong), E = p + u + 24, D = `<linearGradient id="ramp">${C}</linearGradient><text x="${f}" y="${E}" dy="0.35em" font-size="11">${w}</text><rect x="${f + 60}" y="${E - 5}" width="96" height="10" fill="url(#ramp)" stroke="${r.getPropertyValue("--line")}"/><text x="${f + 164}" y="${E}" dy="0.35em" font-size="11">${T}</text>`, [O, ee] = [Math.max(f + l + 16, 360), E + 16], te = this.pooled.peek(), ne = [e.caption.peek(), te > 1 && `${e.store.now.pool === "max" ? "maximum" : "mean"} of ${te} × ${te}`].filter(Boolean).join(" · ");
-		return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 -28 ${O} ${ee + 28}" width="${O}" height="${ee + 28}" font-family="sans-serif" font-size="${g}" fill="${v}"><rect y="-28" width="${O}" height="${ee + 28}" fill="${r.getPropertyValue("--paper")}"/><text x="8" y="-8" font-size="13">${_n(ne)}</text><image x="${f}" y="${p}" width="${l}" height="${u}" href="${c.toDataURL()}"/>${b.join("")}${D}</svg>`;
+		].map((e) => `<stop offset="${e}" stop-color="${S(e)}"/>`).join(""), [w, ee] = Bl(x, this.isLong), T = p + u + 24, E = `<linearGradient id="ramp">${C}</linearGradient><text x="${f}" y="${T}" dy="0.35em" font-size="11">${w}</text><rect x="${f + 60}" y="${T - 5}" width="96" height="10" fill="url(#ramp)" stroke="${r.getPropertyValue("--line")}"/><text x="${f + 164}" y="${T}" dy="0.35em" font-size="11">${ee}</text>`, [D, te] = [Math.max(f + l + 16, 360), T + 16], ne = this.pooled.peek(), re = [e.caption.peek(), ne > 1 && `${e.store.now.pool === "max" ? "maximum" : "mean"} of ${ne} × ${ne}`].filter(Boolean).join(" · ");
+		return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 -28 ${D} ${te + 28}" width="${D}" height="${te + 28}" font-family="sans-serif" font-size="${g}" fill="${v}"><rect y="-28" width="${D}" height="${te + 28}" fill="${r.getPropertyValue("--paper")}"/><text x="8" y="-8" font-size="13">${gn(re)}</text><image x="${f}" y="${p}" width="${l}" height="${u}" href="${c.toDataURL()}"/>${b.join("")}${E}</svg>`;
 	}
 	get isLong() {
 		return Math.max(this.rows, this.columns) > 256;
@@ -5033,7 +5033,7 @@ var Ul = 64, Wl = 1e6, Gl = class {
 	async table() {
 		let { from: e, rows: t, first: n, columns: r } = this.sight;
 		if (t * r > Wl) throw Error(`${t * r} weights are in sight: zoom in to at most ${Wl}`);
-		let [i, a] = [this.model.queryWords.peek(), this.model.keyWords.peek()], o = this.model.store.lens.peek(), s = [[this.model.caption.peek(), ...a.slice(n, n + r)]], c = await cn(this.model.source, o, e, t, n, r);
+		let [i, a] = [this.model.queryWords.peek(), this.model.keyWords.peek()], o = this.model.store.lens.peek(), s = [[this.model.caption.peek(), ...a.slice(n, n + r)]], c = await sn(this.model.source, o, e, t, n, r);
 		for (let n = 0; n < t; n++) s.push([i[e + n], ...c.subarray(n * r, (n + 1) * r)]);
 		return s;
 	}
@@ -5055,8 +5055,8 @@ function Jl(e, t, n) {
 	return `${r.join("")}…`;
 }
 function Yl({ model: e }) {
-	let t = at(null), n = z(""), r = z(1), i = st(), [a, o] = [e.queryWords.value.length, e.keyWords.value.length], s = e.store.lens.value;
-	N(() => {
+	let t = N(null), n = B(""), r = B(1), i = st(), [a, o] = [e.queryWords.value.length, e.keyWords.value.length], s = e.store.lens.value;
+	M(() => {
 		let n = t.current, i = new Gl(n, e, a, o, r), { store: s } = e;
 		e.kept.value = i;
 		let c = Dl().extent(() => [[0, 0], [n.clientWidth - i.labels, n.clientHeight - i.labels]]).on("zoom", ({ transform: e, sourceEvent: t }) => {
@@ -5065,11 +5065,11 @@ function Yl({ model: e }) {
 			`${i.zoom}` != `${s.now.zoom}` && s.set({ zoom: i.zoom });
 		}), l = () => c.scaleExtent([1, Math.max(1, Ul / i.fit)]).translateExtent([[0, 0], [i.fit * o, i.fit * a]]);
 		l();
-		let u = ca(n);
+		let u = sa(n);
 		u.call(c).on("dblclick.zoom", null);
-		let d = R(() => {
+		let d = z(() => {
 			s.state.value, s.hover.value, e.ground.value, e.most.value, i.draw();
-		}), f = R(() => {
+		}), f = z(() => {
 			`${i.zoom}` != `${s.zoom.value}` && u.call(c.transform, i.transformFor(s.zoom.value));
 		}), p = new ResizeObserver(() => {
 			l(), u.call(c.transform, i.transformFor(s.now.zoom)), i.draw();
@@ -5109,7 +5109,7 @@ function Yl({ model: e }) {
 		s,
 		a,
 		o
-	]), N(() => R(() => {
+	]), M(() => z(() => {
 		let { query: t, key: r } = e.store.state.value, i = e.store.hover.value, [a, o] = [i.query ?? t?.[0], i.key ?? r?.[0]];
 		if (a === void 0 || o === void 0) {
 			n.value = "";
@@ -5124,12 +5124,12 @@ function Yl({ model: e }) {
 		let [a, o] = [e.queryWords.peek()[t], e.keyWords.peek()[r]];
 		e.source.rows(e.store.lens.peek(), t, t + 1, i).then((e) => {
 			let t = 1 + e.reduce((t, n) => t + Number(n > e[r]), 0);
-			n.value = `${a} → ${o}: ${B(e[r])}, ${t === 1 ? "largest" : `rank ${t}`} of its row`;
+			n.value = `${a} → ${o}: ${V(e[r])}, ${t === 1 ? "largest" : `rank ${t}`} of its row`;
 		}, () => void 0);
 	}
-	return /* @__PURE__ */ H("figure", {
+	return /* @__PURE__ */ U("figure", {
 		class: "matrix",
-		children: [/* @__PURE__ */ H("canvas", {
+		children: [/* @__PURE__ */ U("canvas", {
 			ref: t,
 			tabIndex: 0,
 			role: "grid",
@@ -5137,18 +5137,18 @@ function Yl({ model: e }) {
 			"aria-rowcount": a,
 			"aria-colcount": o,
 			"aria-activedescendant": i,
-			children: /* @__PURE__ */ H("div", {
+			children: /* @__PURE__ */ U("div", {
 				role: "row",
-				children: /* @__PURE__ */ H("div", {
+				children: /* @__PURE__ */ U("div", {
 					role: "gridcell",
 					id: i,
 					children: n.value || "no cell is selected"
 				})
 			})
-		}), /* @__PURE__ */ H("figcaption", { children: [/* @__PURE__ */ H("output", {
+		}), /* @__PURE__ */ U("figcaption", { children: [/* @__PURE__ */ U("output", {
 			"aria-live": "polite",
 			children: n.value || "Point at a cell, or use the arrow keys."
-		}), /* @__PURE__ */ H(Hl, {
+		}), /* @__PURE__ */ U(Hl, {
 			model: e,
 			pooled: r.value,
 			isLong: Math.max(a, o) > 256
@@ -5163,8 +5163,15 @@ var Xl = {
 	distance: "distance, far first",
 	first: "attention to the first token",
 	previous: "attention to the token before"
+}, Zl = {
+	layer: "",
+	look: "weight",
+	entropy: "nats",
+	distance: "tokens away",
+	first: "weight",
+	previous: "weight"
 };
-function Zl({ model: e }) {
+function Ql({ model: e }) {
 	let { store: t, source: n } = e, { heads: r, sort: i, sorted: a } = t.state.value, o = i === "look" && !e.looks.value ? "layer" : i, s = e.statistics.value, c = new Map((e.looks.value ?? []).map((e) => [e.head.join("."), e])), l = (e) => {
 		let t = e.join(".");
 		if (o === "look") return c.get(t)?.weight ?? -1;
@@ -5175,35 +5182,43 @@ function Zl({ model: e }) {
 	let f = [...new Set(u.map(([e]) => e))], p = Math.max(...f.map((e) => n.info.layers[e].heads.length)), m = (e) => o === "layer" ? 0 : o === "entropy" ? -l(e) : Math.max(0, l(e)), h = Math.max(1e-9, ...u.map(m)), g = s.values().next().value?.sampled;
 	function _(n, i) {
 		let a = n.join("."), o = r.filter((e) => e.join(".") !== a);
-		i ? o.length < r.length ? t.set({ heads: o.length ? o : r }) : Ql(e, n) && t.set({ heads: [...r, n] }) : t.set({ heads: [n] });
+		i ? o.length < r.length ? t.set({ heads: o.length ? o : r }) : $l(e, n) && t.set({ heads: [...r, n] }) : t.set({ heads: [n] });
 	}
-	return /* @__PURE__ */ H("nav", {
+	return /* @__PURE__ */ U("nav", {
 		class: "overview",
 		"aria-label": "Heads",
 		children: [
-			/* @__PURE__ */ H("label", {
+			/* @__PURE__ */ U("label", {
 				class: "field",
-				children: ["Heads by", /* @__PURE__ */ H("select", {
+				children: ["Heads by", /* @__PURE__ */ U("select", {
 					value: i,
 					onChange: (e) => t.set({ sort: e.currentTarget.value }),
-					children: Jt.map((e) => /* @__PURE__ */ H("option", {
+					children: qt.map((e) => /* @__PURE__ */ U("option", {
 						value: e,
 						children: Xl[e]
 					}))
 				})]
 			}),
-			o !== "layer" && /* @__PURE__ */ H("label", {
+			o !== "layer" && /* @__PURE__ */ U("label", {
 				class: "field",
-				children: [/* @__PURE__ */ H("input", {
+				children: [/* @__PURE__ */ U("input", {
 					type: "checkbox",
 					checked: a,
 					onChange: (e) => t.set({ sorted: e.currentTarget.checked })
 				}), "in this order"]
 			}),
-			/* @__PURE__ */ H("ol", {
+			o !== "layer" && /* @__PURE__ */ U("p", {
+				class: "hint",
+				children: [
+					/* @__PURE__ */ U(Vl, { scale: jl(h, !1, e.ground.value) }),
+					" ",
+					Zl[o]
+				]
+			}),
+			/* @__PURE__ */ U("ol", {
 				class: `heads${d ? " is-grid" : ""}`,
 				style: d ? { gridTemplateColumns: `auto repeat(${p}, minmax(0, 1fr))` } : void 0,
-				children: [d && f.map((e, t) => /* @__PURE__ */ H("li", {
+				children: [d && f.map((e, t) => /* @__PURE__ */ U("li", {
 					class: "quiet",
 					"aria-hidden": "true",
 					style: {
@@ -5213,12 +5228,12 @@ function Zl({ model: e }) {
 					children: n.info.layers[e].label
 				})), u.map((t) => {
 					let n = t.join("."), i = r.findIndex((e) => e.join(".") === n);
-					return /* @__PURE__ */ H("li", {
+					return /* @__PURE__ */ U("li", {
 						style: d ? {
 							gridRow: f.indexOf(t[0]) + 1,
 							gridColumn: t[1] + 2
 						} : void 0,
-						children: /* @__PURE__ */ H($l, {
+						children: /* @__PURE__ */ U(eu, {
 							model: e,
 							head: t,
 							sort: o,
@@ -5232,61 +5247,61 @@ function Zl({ model: e }) {
 					}, n);
 				})]
 			}),
-			/* @__PURE__ */ H("p", {
+			/* @__PURE__ */ U("p", {
 				class: "hint",
 				children: ["Ctrl-click (⌘), or Shift and Enter, for several heads. Thumbnails show the largest weights.", g && g[0] < g[1] && ` They and the numbers of heads are made of ${g[0]} of ${g[1]} rows.`]
 			})
 		]
 	});
 }
-function Ql(e, [t]) {
+function $l(e, [t]) {
 	let { layers: n } = e.source.info, r = n[e.store.now.heads[0][0]];
 	return n[t].queries === r.queries && n[t].keys === r.keys;
 }
-function $l({ model: e, head: t, statistics: n, look: r, sort: i, share: a, isShort: o, isChosen: s, onChoose: c }) {
-	let l = V(e.source.info, t), u = e.keyWords.value, d = jl(1, !1, e.ground.value), f = {
+function eu({ model: e, head: t, statistics: n, look: r, sort: i, share: a, isShort: o, isChosen: s, onChoose: c }) {
+	let l = H(e.source.info, t), u = e.keyWords.value, d = jl(1, !1, e.ground.value), f = {
 		layer: null,
-		look: r ? `${u[r.key] ?? ""} ${B(r.weight)}` : null,
+		look: r ? `${u[r.key] ?? ""} ${V(r.weight)}` : null,
 		entropy: n ? `${n.entropy.toFixed(2)} nats` : null,
 		distance: n ? `${n.distance.toFixed(1)} away` : null,
-		first: n ? B(n.first) : null,
-		previous: n ? B(n.previous) : null
-	}, p = n ? `entropy ${n.entropy.toFixed(2)} nats, distance ${n.distance.toFixed(1)}, first token ${B(n.first)}, token before ${B(n.previous)}` + (n.sampled[0] < n.sampled[1] ? `; from ${n.sampled[0]} of ${n.sampled[1]} rows` : "") : "being computed";
-	return /* @__PURE__ */ H("button", {
+		first: n ? V(n.first) : null,
+		previous: n ? V(n.previous) : null
+	}, p = n ? `entropy ${n.entropy.toFixed(2)} nats, distance ${n.distance.toFixed(1)}, first token ${V(n.first)}, token before ${V(n.previous)}` + (n.sampled[0] < n.sampled[1] ? `; from ${n.sampled[0]} of ${n.sampled[1]} rows` : "") : "being computed";
+	return /* @__PURE__ */ U("button", {
 		type: "button",
 		class: `head${s ? " is-chosen" : ""}`,
 		"aria-pressed": s,
 		title: `${l}: ${p}`,
 		onClick: (e) => c(e.ctrlKey || e.metaKey || e.shiftKey),
 		children: [
-			/* @__PURE__ */ H(eu, {
+			/* @__PURE__ */ U(tu, {
 				model: e,
 				statistics: n
 			}),
-			/* @__PURE__ */ H("span", {
+			/* @__PURE__ */ U("span", {
 				class: "name",
 				style: i === "layer" ? void 0 : {
 					background: d.css(a),
 					color: Ml(d, a)
 				},
-				children: o ? /* @__PURE__ */ H(A, { children: [/* @__PURE__ */ H("span", {
+				children: o ? /* @__PURE__ */ U(k, { children: [/* @__PURE__ */ U("span", {
 					class: "unseen",
 					children: l
-				}), /* @__PURE__ */ H("span", {
+				}), /* @__PURE__ */ U("span", {
 					"aria-hidden": "true",
 					children: e.source.info.layers[t[0]].heads[t[1]]
 				})] }) : l
 			}),
-			f[i] && /* @__PURE__ */ H("span", {
+			f[i] && /* @__PURE__ */ U("span", {
 				class: o ? "unseen" : "says",
 				children: [" ", f[i]]
 			})
 		]
 	});
 }
-function eu({ model: e, statistics: t }) {
-	let n = at(null), [r, i] = [e.ground.value, e.store.state.value.log];
-	return N(() => {
+function tu({ model: e, statistics: t }) {
+	let n = N(null), [r, i] = [e.ground.value, e.store.state.value.log];
+	return M(() => {
 		let e = n.current?.getContext("2d");
 		if (!e || !t) return;
 		let [a, o] = t.side, s = 0;
@@ -5296,7 +5311,7 @@ function eu({ model: e, statistics: t }) {
 		t,
 		r,
 		i
-	]), /* @__PURE__ */ H("canvas", {
+	]), /* @__PURE__ */ U("canvas", {
 		ref: n,
 		class: "thumbnail",
 		"aria-hidden": "true",
@@ -5306,14 +5321,14 @@ function eu({ model: e, statistics: t }) {
 	});
 }
 // src/views/products.tsx
-var [tu, nu, ru] = [
+var [nu, ru, iu] = [
 	640,
 	260,
 	130
 ];
-function iu({ model: e }) {
-	let { store: t, source: n } = e, { heads: r, query: i, key: a, text: s, unit: c } = t.state.value, l = z(null), [u] = r, d = (e, t) => e && o(n.info, u[0], t, s, c).spans[e[0]]?.[0], [f, p] = [d(i, 0), d(a, 1)];
-	N(() => {
+function au({ model: e }) {
+	let { store: t, source: n } = e, { heads: r, query: i, key: a, text: s, unit: c } = t.state.value, l = B(null), [u] = r, d = (e, t) => e && o(n.info, u[0], t, s, c).spans[e[0]]?.[0], [f, p] = [d(i, 0), d(a, 1)];
+	M(() => {
 		if (l.value = null, typeof f != "number" || typeof p != "number") return;
 		let t = !1;
 		return n.products(u, s, f, p).then((e) => {
@@ -5329,78 +5344,78 @@ function iu({ model: e }) {
 		f,
 		p
 	]);
-	let m = at(null);
-	if (N(() => {
+	let m = N(null);
+	if (M(() => {
 		let t = l.value?.products;
 		if (t) return e.kept.value = {
-			svg: () => fn(m.current, pn(m.current), [[`${V(n.info, u)}: what each dimension of q·k adds to the score`, mn(m.current)]]),
+			svg: () => dn(m.current, fn(m.current), [[`${H(n.info, u)}: what each dimension of q·k adds to the score`, pn(m.current)]]),
 			table: async () => [["dimension", "scale · q · k"], ...Array.from(t, (e, t) => [t, e])]
 		}, () => {
 			e.kept.value = null;
 		};
-	}, [l.value]), typeof f != "number" || typeof p != "number") return /* @__PURE__ */ H("p", {
+	}, [l.value]), typeof f != "number" || typeof p != "number") return /* @__PURE__ */ U("p", {
 		class: "empty",
 		children: "Choose a word (query) and another that it looks at (key, with Alt): then this shows what each dimension of q·k adds to their score."
 	});
-	let h = (e, t) => Vn(o(n.info, u[0], t, s, "pieces").names[e]), g = l.value;
-	if (!g) return /* @__PURE__ */ H("p", {
+	let h = (e, t) => Bn(o(n.info, u[0], t, s, "pieces").names[e]), g = l.value;
+	if (!g) return /* @__PURE__ */ U("p", {
 		class: "empty",
 		children: "…"
 	});
-	if (!g.products) return /* @__PURE__ */ H("p", {
+	if (!g.products) return /* @__PURE__ */ U("p", {
 		class: "empty",
 		children: "Of this layer only the weights were kept, not q and k."
 	});
-	let _ = g.products, v = _.reduce((e, t) => e + t, 0), y = Math.max(1e-9, ..._.map(Math.abs)), b = (tu - 40) / _.length, x = (e) => e / y * (ru - 24), S = [..._.keys()].sort((e, t) => Math.abs(_[t]) - Math.abs(_[e])).slice(0, 3).map((e) => `${e} (${_[e].toFixed(2)})`);
-	return /* @__PURE__ */ H("figure", {
+	let _ = g.products, v = _.reduce((e, t) => e + t, 0), y = Math.max(1e-9, ..._.map(Math.abs)), b = (nu - 40) / _.length, x = (e) => e / y * (iu - 24), S = [..._.keys()].sort((e, t) => Math.abs(_[t]) - Math.abs(_[e])).slice(0, 3).map((e) => `${e} (${_[e].toFixed(2)})`);
+	return /* @__PURE__ */ U("figure", {
 		class: "products",
-		children: [/* @__PURE__ */ H("svg", {
+		children: [/* @__PURE__ */ U("svg", {
 			ref: m,
-			viewBox: `0 0 ${tu} ${nu}`,
+			viewBox: `0 0 ${nu} ${ru}`,
 			role: "img",
 			"aria-label": `What each of ${_.length} dimensions adds to the score ${v.toFixed(3)}`,
 			children: [
-				/* @__PURE__ */ H("line", {
+				/* @__PURE__ */ U("line", {
 					x1: "30",
-					x2: tu - 10,
-					y1: ru,
-					y2: ru,
+					x2: nu - 10,
+					y1: iu,
+					y2: iu,
 					class: "axis"
 				}),
-				Array.from(_, (e, t) => /* @__PURE__ */ H("rect", {
+				Array.from(_, (e, t) => /* @__PURE__ */ U("rect", {
 					x: 30 + t * b + b * .1,
 					width: b * .8,
-					y: e > 0 ? ru - x(e) : ru,
+					y: e > 0 ? iu - x(e) : iu,
 					height: Math.max(.5, Math.abs(x(e))),
 					class: e > 0 ? "adds" : "takes",
-					children: /* @__PURE__ */ H("title", { children: `dimension ${t}: ${e.toFixed(4)}` })
+					children: /* @__PURE__ */ U("title", { children: `dimension ${t}: ${e.toFixed(4)}` })
 				})),
-				/* @__PURE__ */ H("text", {
+				/* @__PURE__ */ U("text", {
 					x: "4",
 					y: "22",
 					children: `+${y.toFixed(2)}`
 				}),
-				/* @__PURE__ */ H("text", {
+				/* @__PURE__ */ U("text", {
 					x: "4",
-					y: nu - 12,
+					y: ru - 12,
 					children: `−${y.toFixed(2)}`
 				})
 			]
-		}), /* @__PURE__ */ H("figcaption", {
+		}), /* @__PURE__ */ U("figcaption", {
 			class: "text",
 			children: [
-				V(n.info, u),
+				H(n.info, u),
 				": ",
-				/* @__PURE__ */ H("bdi", { children: h(f, 0) }),
+				/* @__PURE__ */ U("bdi", { children: h(f, 0) }),
 				" → ",
-				/* @__PURE__ */ H("bdi", { children: h(p, 1) }),
+				/* @__PURE__ */ U("bdi", { children: h(p, 1) }),
 				", scale · Σ q·k = ",
 				v.toFixed(3),
 				" over ",
 				_.length,
 				" dimensions, which makes the weight",
 				" ",
-				/* @__PURE__ */ H("strong", { children: B(g.weight) }),
+				/* @__PURE__ */ U("strong", { children: V(g.weight) }),
 				". Most of it from dimensions ",
 				S.join(", "),
 				".",
@@ -5411,41 +5426,44 @@ function iu({ model: e }) {
 	});
 }
 // src/views/words.tsx
-var au = 300;
-function ou({ model: e }) {
-	let { store: t } = e, { query: n, key: r } = t.state.value, i = !n && !!r, a = e.queried.value, o = e.isSelf.value, s = i ? e.column.value : e.row.value;
-	return /* @__PURE__ */ H("section", {
+var ou = 300;
+function su({ model: e }) {
+	let { store: t } = e, { query: n, key: r } = t.state.value, i = !n && !!r, a = e.queried.value, o = e.isSelf.value, s = o ? [["", i ? e.column.value : e.row.value]] : [["from", e.column.value], ["to", e.row.value]];
+	return /* @__PURE__ */ U("section", {
 		class: "words",
 		"aria-label": "The text",
-		children: [/* @__PURE__ */ H("div", {
+		children: [/* @__PURE__ */ U("div", {
 			class: "lines",
-			children: [!o && /* @__PURE__ */ H(cu, {
+			children: [!o && /* @__PURE__ */ U(lu, {
 				model: e,
 				side: "query",
 				label: "from"
-			}), /* @__PURE__ */ H(cu, {
+			}), /* @__PURE__ */ U(lu, {
 				model: e,
 				side: o ? i ? "key-self" : "self" : "key",
 				label: o ? null : "to"
 			})]
-		}), /* @__PURE__ */ H("div", {
+		}), /* @__PURE__ */ U("div", {
 			class: "below",
 			children: [
-				/* @__PURE__ */ H("p", {
+				/* @__PURE__ */ U("p", {
 					class: "hint",
 					"aria-live": "polite",
-					children: a ? `Shaded by what “${Hn(e.queryWords.value, a)}” looks at` : r ? `Shaded by what looks at “${Hn(e.keyWords.value, r)}”` : `Choose a ${e.hasPatches.value[0] ? "patch" : "word"} to see what it looks at; drag over several.`
+					children: a ? `Shaded by what “${Vn(e.queryWords.value, a)}” looks at` : r ? `Shaded by what looks at “${Vn(e.keyWords.value, r)}”` : `Choose a ${e.hasPatches.value[0] ? "patch" : "word"} to see what it looks at; drag over several.`
 				}),
-				s && /* @__PURE__ */ H(Vl, { scale: jl(lu(s), t.state.value.log, e.ground.value) }),
-				o && /* @__PURE__ */ H("label", {
+				s.map(([n, r]) => r && /* @__PURE__ */ U("span", {
+					class: "legend",
+					children: [n, /* @__PURE__ */ U(Vl, { scale: jl(uu(r), t.state.value.log, e.ground.value) })]
+				})),
+				o && /* @__PURE__ */ U("label", {
 					class: "field",
-					children: ["a click chooses", /* @__PURE__ */ H("select", {
+					children: ["a click chooses", /* @__PURE__ */ U("select", {
 						value: e.picks.value,
 						onChange: (t) => e.picks.value = t.currentTarget.value,
-						children: [/* @__PURE__ */ H("option", {
+						children: [/* @__PURE__ */ U("option", {
 							value: "query",
 							children: "who looks (query)"
-						}), /* @__PURE__ */ H("option", {
+						}), /* @__PURE__ */ U("option", {
 							value: "key",
 							children: "what is looked at (key)"
 						})]
@@ -5455,8 +5473,8 @@ function ou({ model: e }) {
 		})]
 	});
 }
-function su({ model: e }) {
-	let t = z("");
+function cu({ model: e }) {
+	let t = B("");
 	function n(n) {
 		let r = n.toLocaleLowerCase(), i = e.queryWords.value, a = (e.store.now.query?.[0] ?? -1) + 1;
 		for (let n = 0; r && n < i.length; n++) {
@@ -5468,13 +5486,13 @@ function su({ model: e }) {
 		}
 		t.value = r ? "no such word" : "";
 	}
-	return /* @__PURE__ */ H("form", {
+	return /* @__PURE__ */ U("form", {
 		class: "find",
 		role: "search",
 		onSubmit: (e) => {
 			e.preventDefault(), n(e.currentTarget.querySelector("input").value);
 		},
-		children: [/* @__PURE__ */ H("input", {
+		children: [/* @__PURE__ */ U("input", {
 			type: "search",
 			"aria-label": "Find a word",
 			placeholder: "find a word  /",
@@ -5482,21 +5500,21 @@ function su({ model: e }) {
 			onKeyDown: (e) => {
 				e.key === "Escape" && e.currentTarget.blur();
 			}
-		}), /* @__PURE__ */ H("span", {
+		}), /* @__PURE__ */ U("span", {
 			role: "status",
 			class: "hint",
 			children: t.value
 		})]
 	});
 }
-function cu({ model: e, side: t, label: n }) {
-	let { store: r } = e, { query: i, key: a } = r.state.value, o = t === "query" ? e.queryWords.value : e.keyWords.value, s = t === "query" ? e.querySpecial.value : e.keySpecial.value, c = t === "query" || t === "key-self" ? e.column.value : e.row.value, l = c && c.length === o.length ? c : null, u = jl(l ? lu(l) : 1, r.state.value.log, e.ground.value), d = at(null), f = t !== "key", p = e.hasPatches.value[t === "query" ? 0 : 1], m = z(0), h = f ? i ?? a : a;
-	N(() => {
+function lu({ model: e, side: t, label: n }) {
+	let { store: r } = e, { query: i, key: a } = r.state.value, o = t === "query" ? e.queryWords.value : e.keyWords.value, s = t === "query" ? e.querySpecial.value : e.keySpecial.value, c = t === "query" || t === "key-self" ? e.column.value : e.row.value, l = c && c.length === o.length ? c : null, u = jl(l ? uu(l) : 1, r.state.value.log, e.ground.value), d = N(null), f = t !== "key", p = e.hasPatches.value[t === "query" ? 0 : 1], m = B(0), h = f ? i ?? a : a;
+	M(() => {
 		let [e] = h ?? [m.peek()];
-		(e < m.peek() || e >= m.peek() + au) && (m.value = Math.max(0, e - au / 2));
+		(e < m.peek() || e >= m.peek() + ou) && (m.value = Math.max(0, e - ou / 2));
 	}, [h?.[0], o]);
-	let g = Math.min(m.value, Math.max(0, o.length - au)), _ = at(null);
-	N(() => {
+	let g = Math.min(m.value, Math.max(0, o.length - ou)), _ = N(null);
+	M(() => {
 		let e = h && _.current?.querySelector(`[data-at="${h[0]}"]`), t = e?.closest(".lines");
 		if (!e || !t) return;
 		let [n, r] = [e.offsetTop, e.offsetTop + e.offsetHeight];
@@ -5508,22 +5526,22 @@ function cu({ model: e, side: t, label: n }) {
 		let f = c && c[0] === l && c[1] === u ? null : [l, u];
 		r.set(s ? { key: f } : { query: f });
 	}
-	return /* @__PURE__ */ H(A, { children: [/* @__PURE__ */ H("p", {
+	return /* @__PURE__ */ U(k, { children: [/* @__PURE__ */ U("p", {
 		ref: _,
 		class: "line",
-		children: [n && /* @__PURE__ */ H("span", {
+		children: [n && /* @__PURE__ */ U("span", {
 			class: "side",
 			children: n
-		}), o.slice(g, g + au).map((e, n) => {
+		}), o.slice(g, g + ou).map((e, n) => {
 			let o = g + n;
 			if (p && !s[o]) return null;
 			let c = l ? l[o] : 0, m = f && i !== null && o >= i[0] && o < i[1], h = t !== "query" && a !== null && o >= a[0] && o < a[1];
-			return /* @__PURE__ */ H("button", {
+			return /* @__PURE__ */ U("button", {
 				type: "button",
 				"data-at": o,
 				class: `chip${m ? " is-query" : ""}${h ? " is-key" : ""}`,
 				"aria-pressed": m || h,
-				title: l ? `${e}: ${B(c)}` : e,
+				title: l ? `${e}: ${V(c)}` : e,
 				style: l ? {
 					background: u.css(c),
 					color: Ml(u, c)
@@ -5549,142 +5567,156 @@ function cu({ model: e, side: t, label: n }) {
 					query: null,
 					key: null
 				},
-				children: /* @__PURE__ */ H("bdi", { children: e })
+				children: /* @__PURE__ */ U("bdi", { children: e })
 			}, o);
 		})]
-	}), o.length > au && !p && /* @__PURE__ */ H("label", {
+	}), o.length > ou && !p && /* @__PURE__ */ U("label", {
 		class: "field",
 		children: [
 			g + 1,
 			"–",
-			g + au,
+			g + ou,
 			" of ",
 			o.length,
-			/* @__PURE__ */ H("input", {
+			/* @__PURE__ */ U("input", {
 				type: "range",
 				min: 0,
-				max: o.length - au,
+				max: o.length - ou,
 				value: g,
 				onInput: (e) => m.value = Number(e.currentTarget.value)
 			})
 		]
 	})] });
 }
-function lu(e) {
+function uu(e) {
 	let t = 0;
 	for (let n of e) n > t && (t = n);
 	return t;
 }
 // src/views/app.tsx
-var uu = {
+var du = {
 	matrix: "Matrix",
 	arcs: "Arcs",
 	products: "q·k",
 	image: "Image"
-}, du = {
+}, fu = {
 	nothing: "nothing",
 	special: "special tokens",
 	first: "first token"
 };
-function fu({ model: e }) {
-	let { store: t, source: n } = e, r = at(null), i = z(!1), a = t.state.value, o = e.views.value, s = e.view.value;
-	return N(() => {
-		let t = (t) => tr(t, e, r.current, () => i.value = !i.value), n = r.current.getRootNode();
+function pu({ model: e }) {
+	let { store: t, source: n } = e, r = N(null), i = B(!1), a = st(), o = t.state.value, s = e.views.value, c = e.view.value;
+	M(() => {
+		let t = (t) => er(t, e, r.current, () => i.value = !i.value), n = r.current.getRootNode();
 		return n.addEventListener("keydown", t), () => n.removeEventListener("keydown", t);
-	}, [e]), /* @__PURE__ */ H("div", {
+	}, [e]);
+	function l(e) {
+		let n = [...e.currentTarget.querySelectorAll("[role=tab]")], r = s.indexOf(c), i = {
+			ArrowRight: r + 1,
+			ArrowLeft: r - 1 + s.length,
+			Home: 0,
+			End: s.length - 1
+		}[e.key];
+		i !== void 0 && (e.preventDefault(), e.stopPropagation(), n[i % s.length].focus(), t.set({ view: s[i % s.length] }));
+	}
+	return /* @__PURE__ */ U("div", {
 		ref: r,
 		class: "clearhead",
 		"data-theme": e.ground.value,
 		children: [
-			/* @__PURE__ */ H("header", { children: [/* @__PURE__ */ H("h1", { children: /* @__PURE__ */ H("bdi", { children: n.info.title }) }), /* @__PURE__ */ H("button", {
+			/* @__PURE__ */ U("header", { children: [/* @__PURE__ */ U("h1", { children: /* @__PURE__ */ U("bdi", { children: n.info.title }) }), /* @__PURE__ */ U("button", {
 				type: "button",
 				class: "plain",
 				onClick: () => i.value = !0,
 				"aria-haspopup": "dialog",
 				children: "Keys, and what weights do not show"
 			})] }),
-			/* @__PURE__ */ H(Zl, { model: e }),
-			/* @__PURE__ */ H("main", { children: [
-				/* @__PURE__ */ H(ou, { model: e }),
-				/* @__PURE__ */ H("div", {
+			/* @__PURE__ */ U(Ql, { model: e }),
+			/* @__PURE__ */ U("main", { children: [
+				/* @__PURE__ */ U(su, { model: e }),
+				/* @__PURE__ */ U("div", {
 					class: "bar-of-views",
 					children: [
-						/* @__PURE__ */ H("div", {
+						/* @__PURE__ */ U("div", {
 							class: "tabs",
 							role: "tablist",
 							"aria-label": "Views",
-							children: o.map((e) => /* @__PURE__ */ H("button", {
+							onKeyDown: l,
+							children: s.map((e) => /* @__PURE__ */ U("button", {
 								type: "button",
 								role: "tab",
-								"aria-selected": e === s,
+								"aria-selected": e === c,
+								"aria-controls": a,
+								tabIndex: e === c ? 0 : -1,
 								onClick: () => t.set({ view: e }),
-								children: uu[e]
+								children: du[e]
 							}))
 						}),
-						/* @__PURE__ */ H("span", {
+						/* @__PURE__ */ U("span", {
 							class: "chosen",
 							children: e.caption.value
 						}),
-						/* @__PURE__ */ H(su, { model: e })
+						/* @__PURE__ */ U(cu, { model: e })
 					]
 				}),
-				/* @__PURE__ */ H("section", {
+				/* @__PURE__ */ U("section", {
+					id: a,
 					role: "tabpanel",
-					"aria-label": uu[s],
+					"aria-label": du[c],
 					class: "view",
 					children: [
-						s === "matrix" && /* @__PURE__ */ H(Yl, { model: e }),
-						s === "arcs" && /* @__PURE__ */ H(Xn, { model: e }),
-						s === "products" && /* @__PURE__ */ H(iu, { model: e }),
-						s === "image" && /* @__PURE__ */ H(ir, { model: e })
+						c === "matrix" && /* @__PURE__ */ U(Yl, { model: e }),
+						c === "arcs" && /* @__PURE__ */ U(Yn, { model: e }),
+						c === "products" && /* @__PURE__ */ U(au, { model: e }),
+						c === "image" && /* @__PURE__ */ U(rr, { model: e })
 					]
 				})
 			] }),
-			/* @__PURE__ */ H(sr, { model: e }),
-			/* @__PURE__ */ H("footer", {
+			/* @__PURE__ */ U(or, { model: e }),
+			/* @__PURE__ */ U("footer", {
 				"aria-label": "How it is shown",
 				children: [
-					/* @__PURE__ */ H(pu, {
+					/* @__PURE__ */ U(mu, {
 						label: "by",
-						value: a.unit,
+						value: o.unit,
 						options: {
 							words: "words",
 							pieces: "pieces"
 						},
 						onChange: (t) => e.change(t)
 					}),
-					/* @__PURE__ */ H(pu, {
+					/* @__PURE__ */ U(mu, {
 						label: "scale",
-						value: a.log ? "log" : "linear",
+						value: o.log ? "log" : "linear",
 						options: {
 							linear: "linear",
 							log: "log"
 						},
 						onChange: (e) => t.set({ log: e === "log" })
 					}),
-					/* @__PURE__ */ H(pu, {
+					/* @__PURE__ */ U(mu, {
 						label: "hide",
-						value: a.hide,
-						options: Object.fromEntries(Yt.map((e) => [e, du[e]])),
+						value: o.hide,
+						options: Object.fromEntries(Jt.map((e) => [e, fu[e]])),
 						onChange: (e) => t.set({ hide: e })
 					}),
-					/* @__PURE__ */ H(pu, {
+					/* @__PURE__ */ U(mu, {
 						label: "zoomed out",
-						value: a.pool,
+						value: o.pool,
 						options: {
 							mean: "mean",
 							max: "maximum"
 						},
 						onChange: (e) => t.set({ pool: e })
 					}),
-					e.steps > 1 && /* @__PURE__ */ H("label", {
+					e.steps > 1 && /* @__PURE__ */ U("label", {
 						class: "field",
 						children: [
 							"step ",
 							e.step.value + 1,
 							" of ",
 							e.steps,
-							/* @__PURE__ */ H("input", {
+							/* @__PURE__ */ U("input", {
 								type: "range",
 								min: 0,
 								max: e.steps - 1,
@@ -5693,9 +5725,9 @@ function fu({ model: e }) {
 							})
 						]
 					}),
-					n.info.batch > 1 && /* @__PURE__ */ H(pu, {
+					n.info.batch > 1 && /* @__PURE__ */ U(mu, {
 						label: "text",
-						value: `${a.text}`,
+						value: `${o.text}`,
 						options: Object.fromEntries(Array.from({ length: n.info.batch }, (e, t) => [`${t}`, `${t + 1} of ${n.info.batch}`])),
 						onChange: (e) => t.set({
 							text: Number(e),
@@ -5703,31 +5735,31 @@ function fu({ model: e }) {
 							key: null
 						})
 					}),
-					/* @__PURE__ */ H(pu, {
+					/* @__PURE__ */ U(mu, {
 						label: "theme",
-						value: a.theme,
-						options: Object.fromEntries(Xt.map((e) => [e, e])),
+						value: o.theme,
+						options: Object.fromEntries(Yt.map((e) => [e, e])),
 						onChange: (e) => t.set({ theme: e })
 					}),
-					/* @__PURE__ */ H(Qn, { model: e })
+					/* @__PURE__ */ U(Zn, { model: e })
 				]
 			}),
-			e.error.value && /* @__PURE__ */ H("p", {
+			e.error.value && /* @__PURE__ */ U("p", {
 				role: "alert",
 				class: "error",
 				children: e.error.value
 			}),
-			i.value && /* @__PURE__ */ H(nr, { onClose: () => i.value = !1 })
+			i.value && /* @__PURE__ */ U(tr, { onClose: () => i.value = !1 })
 		]
 	});
 }
-function pu({ label: e, value: t, options: n, onChange: r }) {
-	return /* @__PURE__ */ H("label", {
+function mu({ label: e, value: t, options: n, onChange: r }) {
+	return /* @__PURE__ */ U("label", {
 		class: "field",
-		children: [e, /* @__PURE__ */ H("select", {
+		children: [e, /* @__PURE__ */ U("select", {
 			value: t,
 			onChange: (e) => r(e.currentTarget.value),
-			children: Object.entries(n).map(([e, t]) => /* @__PURE__ */ H("option", {
+			children: Object.entries(n).map(([e, t]) => /* @__PURE__ */ U("option", {
 				value: e,
 				children: t
 			}))
@@ -5735,21 +5767,21 @@ function pu({ label: e, value: t, options: n, onChange: r }) {
 	});
 }
 // src/views/model.ts
-var mu = 4096, hu = 150;
-function gu(e, t) {
-	let n = (e, n) => t.layers[e].queries === t.layers[n].queries && t.layers[e].keys === t.layers[n].keys, r = e.heads.filter(([e, n]) => n < (t.layers[e]?.heads.length ?? 0)).filter((e, t, n) => n.findIndex((t) => `${t}` == `${e}`) === t), i = r.filter(([e]) => n(e, r[0][0])), a = e.text < t.batch ? e.text : 0, [[s]] = i.length ? i : Zt.heads, c = (n, r) => {
+var hu = 4096, gu = 150;
+function _u(e, t) {
+	let n = (e, n) => t.layers[e].queries === t.layers[n].queries && t.layers[e].keys === t.layers[n].keys, r = e.heads.filter(([e, n]) => n < (t.layers[e]?.heads.length ?? 0)).filter((e, t, n) => n.findIndex((t) => `${t}` == `${e}`) === t), i = r.filter(([e]) => n(e, r[0][0])), a = e.text < t.batch ? e.text : 0, [[s]] = i.length ? i : Xt.heads, c = (n, r) => {
 		let i = o(t, s, r, a, e.unit).names.length;
 		return n && n[0] < i ? [n[0], Math.min(n[1], i)] : null;
 	};
 	return {
 		...e,
-		heads: i.length ? i : Zt.heads,
+		heads: i.length ? i : Xt.heads,
 		text: a,
 		query: c(e.query, 0),
 		key: c(e.key, 1)
 	};
 }
-var _u = 60, vu = class {
+var vu = 60, yu = class {
 	store;
 	source;
 	systemIsDark;
@@ -5757,6 +5789,7 @@ var _u = 60, vu = class {
 	keyWords;
 	querySpecial;
 	keySpecial;
+	keyFirst;
 	isSelf;
 	step;
 	picture;
@@ -5765,33 +5798,33 @@ var _u = 60, vu = class {
 	view;
 	caption;
 	ground;
-	row = I(null);
-	column = I(null);
-	most = I(1);
-	looks = I(null);
-	statistics = I(/* @__PURE__ */ new Map());
-	isPreview = I(!1);
-	error = I(null);
-	kept = I(null);
-	picks = I("query");
+	row = L(null);
+	column = L(null);
+	most = L(1);
+	looks = L(null);
+	statistics = L(/* @__PURE__ */ new Map());
+	isPreview = L(!1);
+	error = L(null);
+	kept = L(null);
+	picks = L("query");
 	queried;
 	stops = [];
 	constructor(e, t, n) {
 		this.store = e, this.source = t, this.systemIsDark = n;
-		let { info: r } = t, i = L(() => r.layers[e.state.value.heads[0][0]]);
-		this.step = L(() => i.value.call);
-		let a = (t) => L(() => {
+		let { info: r } = t, i = R(() => r.layers[e.state.value.heads[0][0]]);
+		this.step = R(() => i.value.call);
+		let a = (t) => R(() => {
 			let { heads: n, text: i, unit: a } = e.state.value;
 			return o(r, n[0][0], t, i, a);
 		}), [s, c] = [a(0), a(1)];
-		this.queryWords = L(() => s.value.names.map(Vn)), this.keyWords = L(() => c.value.names.map(Vn)), this.queried = L(() => {
+		this.queryWords = R(() => s.value.names.map(Bn)), this.keyWords = R(() => c.value.names.map(Bn)), this.queried = R(() => {
 			let [{ query: t, key: n }, r] = [e.state.value, e.hover.value];
 			return t ?? (r.query !== null && r.key === null && !n ? [r.query, r.query + 1] : null);
-		}), this.querySpecial = L(() => s.value.special), this.keySpecial = L(() => c.value.special), this.isSelf = L(() => `${i.value.sides[0]}` == `${i.value.sides[1]}` && i.value.queries === i.value.keys), this.picture = L(() => r.pictures?.[e.state.value.text] ?? null), this.hasPatches = L(() => {
+		}), this.querySpecial = R(() => s.value.special), this.keySpecial = R(() => c.value.special), this.keyFirst = R(() => c.value.first), this.isSelf = R(() => `${i.value.sides[0]}` == `${i.value.sides[1]}` && i.value.queries === i.value.keys), this.picture = R(() => r.pictures?.[e.state.value.text] ?? null), this.hasPatches = R(() => {
 			let e = this.picture.value, t = e ? e.first + e.grid[0] * e.grid[1] : -1;
 			return [s.value.names.length === t, c.value.names.length === t];
-		}), this.views = L(() => qt.filter((e) => e !== "image" || this.hasPatches.value[1])), this.view = L(() => this.views.value.includes(e.state.value.view) ? e.state.value.view : "matrix"), this.caption = L(() => {
-			let { heads: t, hide: n, log: i } = e.state.value, a = this.view.value, o = a === "arcs", s = t.map((e) => V(r, e));
+		}), this.views = R(() => Kt.filter((e) => e !== "image" || this.hasPatches.value[1])), this.view = R(() => this.views.value.includes(e.state.value.view) ? e.state.value.view : "matrix"), this.caption = R(() => {
+			let { heads: t, hide: n, log: i } = e.state.value, a = this.view.value, o = a === "arcs", s = t.map((e) => H(r, e));
 			return [
 				a === "products" ? s[0] : s.join(" + "),
 				s.length > 1 && !o && a !== "products" && `mean of ${s.length} heads`,
@@ -5799,7 +5832,7 @@ var _u = 60, vu = class {
 				n === "first" && "first token hidden, rows renormalised",
 				i && !o && a !== "products" && "log scale"
 			].filter(Boolean).join(" · ");
-		}), this.ground = L(() => {
+		}), this.ground = R(() => {
 			let { theme: t } = e.state.value;
 			return t === "system" ? n.value ? "dark" : "light" : t;
 		}), this.ask();
@@ -5836,13 +5869,13 @@ var _u = 60, vu = class {
 	}
 	isHidden(e) {
 		let { hide: t } = this.store.state.value;
-		return t === "special" ? this.keySpecial.value.slice(...e).some(Boolean) : t === "first" && e[0] === 0;
+		return t === "special" ? this.keySpecial.value.slice(...e).some(Boolean) : t === "first" && e[0] <= this.keyFirst.value && e[1] > this.keyFirst.value;
 	}
 	scale(e = this.most.value) {
 		return jl(e, this.store.state.value.log, this.ground.value);
 	}
 	ask() {
-		let { store: e, source: t } = this, n = (e) => this.stops.push(R(() => {
+		let { store: e, source: t } = this, n = (e) => this.stops.push(z(() => {
 			let t = new AbortController();
 			return this.error.value = null, e(t.signal)?.catch((e) => {
 				e.name !== "AbortError" && (this.error.value = e.message);
@@ -5850,7 +5883,7 @@ var _u = 60, vu = class {
 		})), r = (e, t) => n((n) => {
 			let r = t(n);
 			r || (e.value = null);
-			let i = r && setTimeout(() => e.value = null, hu);
+			let i = r && setTimeout(() => e.value = null, gu);
 			return i && n.addEventListener("abort", () => clearTimeout(i)), r?.then((t) => {
 				clearTimeout(i), e.value = t;
 			}, (t) => {
@@ -5868,7 +5901,7 @@ var _u = 60, vu = class {
 				e.lens.value,
 				e.query.value,
 				e.key.value
-			], o = a && this.queryWords.value.length <= mu ? [0, this.queryWords.value.length] : null, s = i ?? o;
+			], o = a && this.queryWords.value.length <= hu ? [0, this.queryWords.value.length] : null, s = i ?? o;
 			return s && t.looks(r, s, a, n);
 		}), n((n) => {
 			let r = e.whole.value;
@@ -5877,22 +5910,22 @@ var _u = 60, vu = class {
 				a = !1, n.aborted || (this.statistics.value = new Map(i));
 			};
 			return Promise.all(this.heads.map(async (e) => {
-				i.set(e.join("."), await t.statistics(e, r, n)), a || setTimeout(o, _u), a = !0;
+				i.set(e.join("."), await t.statistics(e, r, n)), a || setTimeout(o, vu), a = !0;
 			})).then(() => void 0);
 		});
 	}
 	close() {
 		for (let e of this.stops) e();
 	}
-}, yu = [
+}, bu = [
 	({ body: e }) => e.dataset.jpThemeLight ? e.dataset.jpThemeLight === "false" : null,
 	({ body: e }) => e.dataset.vscodeThemeKind ? /dark|high-contrast$/.test(e.dataset.vscodeThemeKind) : null,
 	({ body: e }) => e.matches(".dark-theme, .light-theme") ? e.matches(".dark-theme") : null,
 	({ documentElement: e }) => e.hasAttribute("theme") ? e.getAttribute("theme") === "dark" : null
 ];
-function bu(e) {
-	let t = window.matchMedia("(prefers-color-scheme: dark)"), n = I(!1), r = () => {
-		let r = yu.map((t) => t(e)).find((e) => e !== null);
+function xu(e) {
+	let t = window.matchMedia("(prefers-color-scheme: dark)"), n = L(!1), r = () => {
+		let r = bu.map((t) => t(e)).find((e) => e !== null);
 		n.value = r ?? t.matches;
 	};
 	r(), t.addEventListener("change", r);
@@ -5914,35 +5947,35 @@ function bu(e) {
 	};
 }
 // src/host/mount.tsx
-function xu(e, t, n) {
-	let r = new sn(an(n, Zt), (e) => gu(e, t.info)), i = bu(e.ownerDocument), a = new vu(r, t, i.isDark);
-	return e.textContent = "", e.classList.add("clearhead-root"), We(/* @__PURE__ */ H(fu, { model: a }), e), {
+function Su(e, t, n) {
+	let r = new on(rn(n, Xt), (e) => _u(e, t.info)), i = xu(e.ownerDocument), a = new yu(r, t, i.isDark);
+	return e.textContent = "", e.classList.add("clearhead-root"), Ge(/* @__PURE__ */ U(pu, { model: a }), e), {
 		model: a,
 		close() {
-			We(null, e), a.close(), t.close(), i.close();
+			Ge(null, e), a.close(), t.close(), i.close();
 		}
 	};
 }
-async function Su(e) {
+async function Cu(e) {
 	let t = document.getElementById("clearhead");
 	try {
-		let { source: n, start: r } = await e(), { model: i } = xu(t, n, r);
-		i.store.follow(window), R(() => void (document.documentElement.dataset.theme = i.ground.value)), document.title = `${n.info.title} – clearhead`;
+		let { source: n, start: r } = await e(), { model: i } = Su(t, n, r);
+		i.store.follow(window), z(() => void (document.documentElement.dataset.theme = i.ground.value)), document.title = `${n.info.title} – clearhead`;
 	} catch (e) {
 		t.textContent = e instanceof Error ? e.message : String(e), t.setAttribute("role", "alert");
 	}
 }
 // src/host/page.ts
-function Cu(e) {
+function wu(e) {
 	let t = Uint8Array.fromBase64;
 	if (t) return t(e);
 	let n = atob(e), r = new Uint8Array(n.length);
 	for (let e = 0; e < r.length; e++) r[e] = n.charCodeAt(e);
 	return r;
 }
-function wu() {
-	return Su(async () => {
-		let e = (e) => document.getElementById(e)?.textContent ?? "", t = JSON.parse(e("options")), n = await ne(Cu(e("capture").trim()), t);
+function Tu() {
+	return Cu(async () => {
+		let e = (e) => document.getElementById(e)?.textContent ?? "", t = JSON.parse(e("options")), n = await re(wu(e("capture").trim()), t);
 		return document.getElementById("capture")?.remove(), {
 			source: n,
 			start: t.start
@@ -5950,14 +5983,14 @@ function wu() {
 	});
 }
 // src/data/remote.ts
-var Tu = 400, Eu = [
+var Eu = 400, Du = [
 	250,
 	500,
 	1e3,
 	2e3,
 	4e3
-], Du = 2;
-function Ou({ heads: e, unit: t, hide: n, text: r }) {
+], Ou = 2;
+function ku({ heads: e, unit: t, hide: n, text: r }) {
 	return {
 		heads: e.map((e) => e.join(".")).join(","),
 		unit: t,
@@ -5965,7 +5998,7 @@ function Ou({ heads: e, unit: t, hide: n, text: r }) {
 		text: r
 	};
 }
-async function ku(e, t, n) {
+async function Au(e, t, n) {
 	let r = new URLSearchParams(Object.entries(t).map(([e, t]) => [e, String(t)]));
 	for (let t = 0;; t++) {
 		let i;
@@ -5980,31 +6013,31 @@ async function ku(e, t, n) {
 		}
 		if (i.ok) return i;
 		let { error: a } = await i.json().catch(() => ({}));
-		if (i.status !== 429 && i.status !== 503 || t === Eu.length) throw Error(a ?? `The server answers ${i.status}.`);
-		await Nu(Eu[t], n);
+		if (i.status !== 429 && i.status !== 503 || t === Du.length) throw Error(a ?? `The server answers ${i.status}.`);
+		await Pu(Du[t], n);
 	}
 }
-function Au(e, t) {
+function ju(e, t) {
 	return [new Int32Array(e, 0, t), new Float32Array(e, 4 * t)];
 }
-function ju(e, t) {
+function Mu(e, t) {
 	let n = Array(e).fill(!1);
 	for (let e of t) n[e] = !0;
 	return n;
 }
-function Mu({ pieces: e, special: t, word_of: n, words: r, word_special: i }) {
+function Nu({ pieces: e, special: t, word_of: n, words: r, word_special: i }) {
 	return {
 		text: "",
 		pieces: e,
 		offsets: [],
-		special: ju(e.length, t),
+		special: Mu(e.length, t),
 		padding: [],
 		word_of: n,
 		words: r,
-		word_special: ju(r.length, i)
+		word_special: Mu(r.length, i)
 	};
 }
-var Nu = (e, t) => new Promise((n, r) => {
+var Pu = (e, t) => new Promise((n, r) => {
 	let i = () => {
 		clearTimeout(a), r(new DOMException("no longer wanted", "AbortError"));
 	}, a = setTimeout(() => {
@@ -6012,7 +6045,7 @@ var Nu = (e, t) => new Promise((n, r) => {
 	}, e);
 	t?.aborted ? i() : t?.addEventListener("abort", i, { once: !0 });
 });
-function Pu(e) {
+function Fu(e) {
 	let t = [], n = 0;
 	return async (r, i) => {
 		n >= e ? await new Promise((e) => t.push(e)) : n++;
@@ -6024,29 +6057,29 @@ function Pu(e) {
 		}
 	};
 }
-async function Fu() {
-	let e = await (await ku("info", {})).json(), t = {
+async function Iu() {
+	let e = await (await Au("info", {})).json(), t = {
 		...e,
 		texts: {
-			tokens: e.texts.tokens?.map(Mu) ?? null,
-			source_tokens: e.texts.source_tokens?.map(Mu) ?? null
+			tokens: e.texts.tokens?.map(Nu) ?? null,
+			source_tokens: e.texts.source_tokens?.map(Nu) ?? null
 		}
-	}, n = I(null), r = Pu(Du), i = 0;
+	}, n = L(null), r = Fu(Ou), i = 0;
 	async function a(e, t) {
 		i++;
 		try {
 			for (;;) {
-				let r = await (await ku("progress", Ou(e), t)).json();
+				let r = await (await Au("progress", ku(e), t)).json();
 				if (n.value = r, r.done === r.of) return;
-				await Nu(Tu, t);
+				await Pu(Eu, t);
 			}
 		} finally {
 			--i || (n.value = null);
 		}
 	}
 	async function o(e, t, n, r, i) {
-		let [[s, c, l, u], d] = Au(await (await ku("tile", {
-			...Ou(e),
+		let [[s, c, l, u], d] = ju(await (await Au("tile", {
+			...ku(e),
 			level: t,
 			y: n,
 			x: r
@@ -6064,23 +6097,23 @@ async function Fu() {
 			max: p
 		};
 	}
-	let s = async (e, t, n) => new Float32Array(await (await ku(e, t, n)).arrayBuffer());
+	let s = async (e, t, n) => new Float32Array(await (await Au(e, t, n)).arrayBuffer());
 	return {
 		info: t,
 		progress: n,
 		rows: (e, t, n, r) => s("rows", {
-			...Ou(e),
+			...ku(e),
 			from: t,
 			to: n
 		}, r),
 		columns: (e, t, n, r) => s("columns", {
-			...Ou(e),
+			...ku(e),
 			from: t,
 			to: n
 		}, r),
 		tile: o,
 		async products([e, t], n, r, i) {
-			let a = await (await ku("products", {
+			let a = await (await Au("products", {
 				layer: e,
 				head: t,
 				text: n,
@@ -6094,20 +6127,20 @@ async function Fu() {
 		},
 		async looks(e, t, n, r) {
 			let i = {
-				...Ou(e),
+				...ku(e),
 				from: t[0],
 				to: t[1]
 			};
 			return n && Object.assign(i, {
 				first: n[0],
 				last: n[1]
-			}), (await (await ku("looks", i, r)).json()).map((e) => ({
+			}), (await (await Au("looks", i, r)).json()).map((e) => ({
 				...e,
 				weight: e.weight ?? NaN
 			}));
 		},
 		async statistics(e, t, n) {
-			let [[i, a, o, s], c] = Au(await (await r(() => ku("statistics", Ou({
+			let [[i, a, o, s], c] = ju(await (await r(() => Au("statistics", ku({
 				...t,
 				heads: [e]
 			}), n), n)).arrayBuffer(), 4), [l, u, d, f] = c;
@@ -6127,19 +6160,19 @@ async function Fu() {
 	};
 }
 // src/host/server.ts
-function Iu() {
-	return Su(async () => ({
-		source: await Fu(),
+function Lu() {
+	return Cu(async () => ({
+		source: await Iu(),
 		start: ""
 	}));
 }
 // src/style.css?inline
-var Lu = ".clearhead-root{height:100%;container:clearhead/size}.clearhead{--paper:#fff;--ink:#15181c;--quiet:#5c646e;--line:#d5dae0;--soft:#f3f5f7;--query:#b34700;--key:#00699e;--bar:#2b62a8;--minus:#b34700;background:var(--paper);height:100%;color:var(--ink);box-sizing:border-box;grid-template:\"header header header\"\"overview main inspector\"minmax(0,1fr)\"footer footer footer\"/minmax(200px,300px) minmax(0,1fr) minmax(200px,280px);font:14px/20px system-ui,sans-serif;display:grid}.clearhead[data-theme=dark]{--paper:#111418;--ink:#e8ebee;--quiet:#a3abb5;--line:#363c44;--soft:#1a1f25;--query:#ffa05c;--key:#66bdf0;--bar:#6f96d6;--minus:#ffa05c;--lightningcss-light: ;--lightningcss-dark:initial;color-scheme:dark}.clearhead *,.clearhead :before{box-sizing:inherit}.clearhead :is(h1,h2,h3,p,ol,figure,dl,dd){margin:0;padding:0}.clearhead h1,.clearhead h2{overflow-wrap:anywhere;font-size:16px;line-height:24px}.clearhead h3{color:var(--quiet);margin-top:16px;font-size:14px;font-weight:400}.clearhead ol{list-style:none}.clearhead button,.clearhead select,.clearhead input{font:inherit;color:inherit}.clearhead :focus-visible{outline:2px solid var(--key);outline-offset:1px}.clearhead .unseen{clip-path:inset(50%);width:1px;height:1px;position:absolute;overflow:hidden}.clearhead .hint,.clearhead .quiet,.clearhead small{color:var(--quiet);fill:var(--quiet);font-size:12px}.clearhead header{border-bottom:1px solid var(--line);grid-area:header;justify-content:space-between;gap:16px;padding:8px 16px;display:flex}.clearhead .plain{color:var(--key);cursor:pointer;background:0 0;border:0;text-decoration:underline}.clearhead .overview{contain:content;border-right:1px solid var(--line);grid-area:overview;padding:12px;overflow:auto}.clearhead .heads{grid-template-columns:repeat(auto-fill,minmax(72px,1fr));gap:4px;margin:8px 0;display:grid}.clearhead .heads.is-grid{gap:2px}.clearhead .head{text-align:left;cursor:pointer;background:0 0;border:1px solid #0000;width:100%;padding:2px;font-size:11px;line-height:14px}.clearhead .head:hover{border-color:var(--line)}.clearhead .head.is-chosen{border-color:var(--ink)}.clearhead .head .says{color:var(--quiet);text-overflow:ellipsis;white-space:nowrap;display:block;overflow:hidden}.clearhead .is-grid .name{text-align:center;font-size:9px;line-height:11px;display:block;overflow:hidden}.clearhead .is-grid li.quiet{align-self:center;padding-right:4px;font-size:10px}.clearhead .below{flex-wrap:wrap;align-items:center;gap:4px 16px;display:flex}.clearhead .find{align-items:center;gap:8px;padding:2px 0;display:flex}.clearhead .chosen{text-overflow:ellipsis;white-space:nowrap;text-align:right;min-width:0;color:var(--quiet);flex:1;overflow:hidden}.clearhead .find input{border:1px solid var(--line);background:var(--paper);width:128px;padding:1px 6px}.clearhead .find input::placeholder{color:var(--quiet)}.clearhead .thumbnail{aspect-ratio:1;width:100%;image-rendering:pixelated;background:var(--soft);display:block}.clearhead main{flex-direction:column;grid-area:main;min-height:0;display:flex}.clearhead .words{contain:content;flex-shrink:0;padding:12px 16px 8px}.clearhead .lines{max-height:136px;position:relative;overflow:auto}.clearhead .line{flex-wrap:wrap;gap:4px 2px;margin-bottom:4px;display:flex}.clearhead .side{color:var(--quiet);margin-right:8px}.clearhead .chip{text-overflow:ellipsis;white-space:nowrap;cursor:pointer;-webkit-user-select:none;user-select:none;background:0 0;border:1px solid #0000;border-bottom-width:2px;max-width:100%;padding:2px 5px;overflow:hidden}.clearhead .chip:hover{border-color:var(--line)}.clearhead .chip.is-query{border-color:var(--query)}.clearhead .chip.is-key{border-color:var(--key)}.clearhead .chip.is-query.is-key{border-bottom-color:var(--query)}.clearhead .bar-of-views{border-bottom:1px solid var(--line);align-items:center;gap:16px;padding:0 16px;display:flex}.clearhead .tabs{gap:16px;display:flex}.clearhead [role=tab]{cursor:pointer;color:var(--quiet);background:0 0;border:0;border-bottom:2px solid #0000;padding:4px 0}.clearhead [role=tab][aria-selected=true]{border-color:var(--ink);color:var(--ink)}.clearhead .view{flex:1;min-height:0;padding:12px 16px;overflow:auto}.clearhead .matrix{flex-direction:column;height:100%;min-height:240px;display:flex}.clearhead .matrix canvas{touch-action:none;cursor:crosshair;flex:1;width:100%;min-height:0}.clearhead figcaption{flex-wrap:wrap;justify-content:space-between;align-items:center;gap:4px 16px;padding-top:8px;font-size:12px;display:flex}.clearhead figcaption.text{max-width:640px;font-size:14px;display:block}.clearhead .legend{color:var(--quiet);flex-wrap:wrap;align-items:center;gap:6px;font-size:12px;display:inline-flex}.clearhead .ramp{border:1px solid var(--line);width:96px;height:10px;display:inline-block}.clearhead .arcs svg{width:100%;max-width:820px;display:block}.clearhead .arcs text,.clearhead .products text{fill:var(--ink);cursor:pointer;font-size:13px}.clearhead .arcs text.is-query{fill:var(--query);font-weight:700}.clearhead .arcs text.is-key{fill:var(--key);font-weight:700}.clearhead .key i{vertical-align:middle;width:16px;height:4px;display:inline-block}.clearhead .products svg{width:100%;max-width:820px}.clearhead .image svg{width:100%;max-width:760px;display:block}.clearhead .image text{font-size:12px}.clearhead .patch{fill:var(--paper);stroke-width:2px;cursor:pointer}.clearhead .patch:hover{stroke:var(--quiet)}.clearhead .patch.is-query{stroke:var(--query)}.clearhead .patch.is-key{stroke:var(--key)}.clearhead .axis{stroke:var(--line)}.clearhead .adds{fill:var(--bar)}.clearhead .takes{fill:var(--minus)}.clearhead .empty{color:var(--quiet);max-width:480px}.clearhead .inspector{border-left:1px solid var(--line);grid-area:inspector;padding:12px 16px;overflow:auto}.clearhead .bars button{text-align:left;cursor:pointer;background:0 0;border:0;grid-template-columns:minmax(0,1fr) 64px 52px;gap:6px;width:100%;padding:0;font-size:13px;display:grid}.clearhead .bars button.is-marked{font-weight:700}.clearhead .bars .label{text-overflow:ellipsis;white-space:nowrap;overflow:hidden}.clearhead .bars .bar span{background:var(--bar);height:8px;margin-top:6px;display:block}.clearhead .bars .number{font-variant-numeric:tabular-nums;text-align:right}.clearhead footer{border-top:1px solid var(--line);flex-wrap:wrap;grid-area:footer;gap:8px 24px;padding:8px 16px;display:flex}.clearhead .field{color:var(--quiet);align-items:center;gap:8px;font-size:12px;display:inline-flex}.clearhead footer button{border:1px solid var(--line);background:var(--paper);cursor:pointer;margin-right:4px;padding:2px 8px}.clearhead footer button:hover{background:var(--soft)}.clearhead select{border:1px solid var(--line);background:var(--paper);color:var(--ink);padding:2px 4px}.clearhead dialog{border:1px solid var(--line);background:var(--paper);max-width:560px;max-height:90%;color:var(--ink);padding:16px 24px;overflow:auto}.clearhead dialog dl div{gap:16px;display:flex}.clearhead dialog dt{width:88px}.clearhead dialog p,.clearhead dialog dl{margin:8px 0 16px}.clearhead .error{border:1px solid var(--query);background:var(--paper);padding:8px 16px;position:fixed;bottom:48px;left:16px}@container clearhead (width<=900px){.clearhead{grid-template:\"header\"\"main\"minmax(480px,auto)\"inspector\"\"overview\"\"footer\"/minmax(0,1fr);height:auto}.clearhead .overview,.clearhead .inspector{border:0;border-top:1px solid var(--line)}.clearhead .view{overflow:visible}.clearhead .matrix{height:90cqw;max-height:80cqh}}", Ru = "\n:host { all: initial !important; display: block !important; }\n.clearhead-root { overflow: auto; outline: none; border: 1px solid #8884; box-sizing: border-box; }\n";
-async function zu({ model: e, el: t }) {
+var Ru = ".clearhead-root{height:100%;container:clearhead/size}.clearhead{--paper:#fff;--ink:#15181c;--quiet:#5c646e;--line:#d5dae0;--soft:#f3f5f7;--query:#b34700;--key:#00699e;--bar:#2b62a8;--minus:#b34700;background:var(--paper);height:100%;color:var(--ink);box-sizing:border-box;grid-template:\"header header header\"\"overview main inspector\"minmax(0,1fr)\"footer footer footer\"/minmax(200px,300px) minmax(0,1fr) minmax(200px,280px);font:14px/20px system-ui,sans-serif;display:grid}.clearhead[data-theme=dark]{--paper:#111418;--ink:#e8ebee;--quiet:#a3abb5;--line:#363c44;--soft:#1a1f25;--query:#ffa05c;--key:#66bdf0;--bar:#6f96d6;--minus:#ffa05c;--lightningcss-light: ;--lightningcss-dark:initial;color-scheme:dark}.clearhead *,.clearhead :before{box-sizing:inherit}.clearhead :is(h1,h2,h3,p,ol,figure,dl,dd){margin:0;padding:0}.clearhead h1,.clearhead h2{overflow-wrap:anywhere;font-size:16px;line-height:24px}.clearhead h3{color:var(--quiet);margin-top:16px;font-size:14px;font-weight:400}.clearhead ol{list-style:none}.clearhead button,.clearhead select,.clearhead input{font:inherit;color:inherit}.clearhead :focus-visible{outline:2px solid var(--key);outline-offset:1px}.clearhead .unseen{clip-path:inset(50%);width:1px;height:1px;position:absolute;overflow:hidden}.clearhead .hint,.clearhead .quiet,.clearhead small{color:var(--quiet);fill:var(--quiet);font-size:12px}.clearhead header{border-bottom:1px solid var(--line);grid-area:header;justify-content:space-between;gap:16px;padding:8px 16px;display:flex}.clearhead .plain{color:var(--key);cursor:pointer;background:0 0;border:0;text-decoration:underline}.clearhead .overview{contain:content;border-right:1px solid var(--line);grid-area:overview;padding:12px;overflow:auto}.clearhead .heads{grid-template-columns:repeat(auto-fill,minmax(72px,1fr));gap:4px;margin:8px 0;display:grid}.clearhead .heads.is-grid{gap:2px}.clearhead .head{text-align:left;cursor:pointer;background:0 0;border:1px solid #0000;width:100%;padding:2px;font-size:11px;line-height:14px}.clearhead .head:hover{border-color:var(--line)}.clearhead .head.is-chosen{border-color:var(--ink)}.clearhead .head .says{color:var(--quiet);text-overflow:ellipsis;white-space:nowrap;display:block;overflow:hidden}.clearhead .is-grid .name{text-align:center;font-size:9px;line-height:11px;display:block;overflow:hidden}.clearhead .is-grid li.quiet{align-self:center;padding-right:4px;font-size:10px}.clearhead .below{flex-wrap:wrap;align-items:center;gap:4px 16px;display:flex}.clearhead .find{align-items:center;gap:8px;padding:2px 0;display:flex}.clearhead .chosen{text-overflow:ellipsis;white-space:nowrap;text-align:right;min-width:0;color:var(--quiet);flex:1;overflow:hidden}.clearhead .find input{border:1px solid var(--line);background:var(--paper);width:128px;padding:1px 6px}.clearhead .find input::placeholder{color:var(--quiet)}.clearhead .thumbnail{aspect-ratio:1;width:100%;image-rendering:pixelated;background:var(--soft);display:block}.clearhead main{flex-direction:column;grid-area:main;min-height:0;display:flex}.clearhead .words{contain:content;flex-shrink:0;padding:12px 16px 8px}.clearhead .lines{max-height:136px;position:relative;overflow:auto}.clearhead .line{flex-wrap:wrap;gap:4px 2px;margin-bottom:4px;display:flex}.clearhead .side{color:var(--quiet);margin-right:8px}.clearhead .chip{text-overflow:ellipsis;white-space:nowrap;cursor:pointer;-webkit-user-select:none;user-select:none;background:0 0;border:1px solid #0000;border-bottom-width:2px;max-width:100%;padding:2px 5px;overflow:hidden}.clearhead .chip:hover{border-color:var(--line)}.clearhead .chip.is-query{border-color:var(--query)}.clearhead .chip.is-key{border-color:var(--key)}.clearhead .chip.is-query.is-key{border-bottom-color:var(--query)}.clearhead .bar-of-views{border-bottom:1px solid var(--line);align-items:center;gap:16px;padding:0 16px;display:flex}.clearhead .tabs{gap:16px;display:flex}.clearhead [role=tab]{cursor:pointer;color:var(--quiet);background:0 0;border:0;border-bottom:2px solid #0000;padding:4px 0}.clearhead [role=tab][aria-selected=true]{border-color:var(--ink);color:var(--ink)}.clearhead .view{flex:1;min-height:0;padding:12px 16px;overflow:auto}.clearhead .matrix{flex-direction:column;height:100%;min-height:240px;display:flex}.clearhead .matrix canvas{touch-action:none;cursor:crosshair;flex:1;width:100%;min-height:0}.clearhead figcaption{flex-wrap:wrap;justify-content:space-between;align-items:center;gap:4px 16px;padding-top:8px;font-size:12px;display:flex}.clearhead figcaption.text{max-width:640px;font-size:14px;display:block}.clearhead .legend{color:var(--quiet);flex-wrap:wrap;align-items:center;gap:6px;font-size:12px;display:inline-flex}.clearhead .ramp{border:1px solid var(--line);width:96px;height:10px;display:inline-block}.clearhead .arcs svg{width:100%;max-width:820px;display:block}.clearhead .arcs text,.clearhead .products text{fill:var(--ink);cursor:pointer;font-size:13px}.clearhead .arcs text.is-query{fill:var(--query);font-weight:700}.clearhead .arcs text.is-key{fill:var(--key);font-weight:700}.clearhead .key i{vertical-align:middle;width:16px;height:4px;display:inline-block}.clearhead .products svg{width:100%;max-width:820px}.clearhead .image svg{width:100%;max-width:760px;display:block}.clearhead .image text{font-size:12px}.clearhead .patch{fill:var(--paper);stroke-width:2px;cursor:pointer}.clearhead .patch:hover{stroke:var(--quiet)}.clearhead .patch.is-query{stroke:var(--query)}.clearhead .patch.is-key{stroke:var(--key)}.clearhead .axis{stroke:var(--line)}.clearhead .adds{fill:var(--bar)}.clearhead .takes{fill:var(--minus)}.clearhead .empty{color:var(--quiet);max-width:480px}.clearhead .inspector{border-left:1px solid var(--line);grid-area:inspector;padding:12px 16px;overflow:auto}.clearhead .bars button{text-align:left;cursor:pointer;background:0 0;border:0;grid-template-columns:minmax(0,1fr) 64px 52px;gap:6px;width:100%;padding:0;font-size:13px;display:grid}.clearhead .bars button.is-marked{font-weight:700}.clearhead .bars .label{text-overflow:ellipsis;white-space:nowrap;overflow:hidden}.clearhead .bars .bar span{background:var(--bar);height:8px;margin-top:6px;display:block}.clearhead .bars .number{font-variant-numeric:tabular-nums;text-align:right}.clearhead footer{border-top:1px solid var(--line);flex-wrap:wrap;grid-area:footer;gap:8px 24px;padding:8px 16px;display:flex}.clearhead .field{color:var(--quiet);align-items:center;gap:8px;font-size:12px;display:inline-flex}.clearhead footer button{border:1px solid var(--line);background:var(--paper);cursor:pointer;margin-right:4px;padding:2px 8px}.clearhead footer button:hover{background:var(--soft)}.clearhead select{border:1px solid var(--line);background:var(--paper);color:var(--ink);padding:2px 4px}.clearhead dialog{border:1px solid var(--line);background:var(--paper);max-width:560px;max-height:90%;color:var(--ink);padding:16px 24px;overflow:auto}.clearhead dialog dl div{gap:16px;display:flex}.clearhead dialog dt{width:88px}.clearhead dialog p,.clearhead dialog dl{margin:8px 0 16px}.clearhead .error{border:1px solid var(--query);background:var(--paper);padding:8px 16px;position:fixed;bottom:48px;left:16px}@container clearhead (width<=900px){.clearhead{grid-template:\"header\"\"main\"minmax(480px,auto)\"inspector\"\"overview\"\"footer\"/minmax(0,1fr);height:auto}.clearhead .overview,.clearhead .inspector{border:0;border-top:1px solid var(--line)}.clearhead .view{overflow:visible}.clearhead .matrix{height:90cqw;max-height:80cqh}}", zu = "\n:host { all: initial !important; display: block !important; }\n.clearhead-root { overflow: auto; outline: none; border: 1px solid #8884; box-sizing: border-box; }\n";
+async function Bu({ model: e, el: t }) {
 	let n = t.appendChild(t.ownerDocument.createElement("div"));
 	n.dataset.lmSuppressShortcuts = "true";
 	let r = n.attachShadow({ mode: "open" }), i = new CSSStyleSheet();
-	i.replaceSync(Lu + Ru), r.adoptedStyleSheets = [i];
+	i.replaceSync(Ru + zu), r.adoptedStyleSheets = [i];
 	let a = r.appendChild(t.ownerDocument.createElement("div"));
 	a.tabIndex = -1;
 	let o = [() => n.remove()], s = () => {
@@ -6152,12 +6185,12 @@ async function zu({ model: e, el: t }) {
 		passive: !0
 	});
 	try {
-		let t = e.get("_capture"), { model: n, close: r } = xu(a, await ne(new Uint8Array(t.buffer, t.byteOffset, t.byteLength).slice(), e.get("_beside")), "");
+		let t = e.get("_capture"), { model: n, close: r } = Su(a, await re(new Uint8Array(t.buffer, t.byteOffset, t.byteLength).slice(), e.get("_beside")), "");
 		o.push(r);
 		let { store: i } = n;
 		c("change:selection", () => {
 			e.get("selection") !== i.hash && (i.hash = e.get("selection"));
-		}), o.push(R(() => {
+		}), o.push(z(() => {
 			let { hash: t } = i;
 			t !== e.get("selection") && (e.set("selection", t), e.save_changes());
 		}));
@@ -6168,8 +6201,8 @@ async function zu({ model: e, el: t }) {
 }
 // src/host/viewer.ts
 ({
-	page: wu,
-	server: Iu
+	page: Tu,
+	server: Lu
 })[document.documentElement.dataset.host ?? ""]?.();
-var Bu = { render: zu };
-export { Bu as default };
+var Vu = { render: Bu };
+export { Vu as default };

@@ -56,7 +56,8 @@ def maps_agree(
         assert check.row_sum <= within, f"rows of map {number}: {check}"
         if output:
             assert check.output is not None, f"map {number} was not compared with its output"
-            assert check.output <= within, f"output of map {number}: {check}"
+            # Of a value's columns it is the sum, which is rounded more often than a weight.
+            assert check.output <= 4 * within, f"output of map {number}: {check}"
         else:
             assert check.output is None, f"map {number}: {check}"
 

@@ -60,7 +60,19 @@ def test_any_capture_is_shown_at_an_address_of_its_own(run: Run, tmp_path: Path,
     addresses = out.split()
     assert len(set(addresses)) == 2
     assert all(re.fullmatch(r"http://127\.0\.0\.1:\d+/[\w-]{32}/", x) for x in addresses)
-    assert err == "at most 512 MB of what was computed are kept; Ctrl-C stops\n"
+    # Each is named before its address.
+    assert (
+        err == "".join(f"{path}:\n" for path in paths) + "at most 512 MB of what was computed are kept; Ctrl-C stops\n"
+    )
+
+
+def test_a_short_text_begins_with_its_strongest_look(run: Run, tmp_path: Path) -> None:
+    path = save(
+        tmp_path / "run.safetensors", torch.eye(3)[[1, 0, 0]].expand(1, 2, 3, 3), [ch.Tokens.from_pieces("abc")]
+    )
+    code, out, _ = run(path)
+    assert code == 0
+    assert out.endswith("/#h=0.0&q=0\n")
 
 
 def damaged(path: Path) -> str:
@@ -185,7 +197,7 @@ def test_it_answers_until_it_is_interrupted(tmp_path: Path) -> None:
     ) as process:
         try:
             assert process.stdout is not None
-            address = process.stdout.readline().strip()
+            address = process.stdout.readline().strip().partition("#")[0]
             with urllib.request.urlopen(f"{address}info", timeout=60) as answer:  # noqa: S310
                 assert b'"queries":3' in answer.read()
             process.send_signal(signal.SIGINT)

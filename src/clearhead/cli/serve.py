@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from clearhead.cli.shared import browse, busy, text_of
-from clearhead.errors import CaptureFormatError, InputError
+from clearhead.errors import CaptureFormatError, ClearheadError, InputError
 
 if TYPE_CHECKING:
     from clearhead.capture.capture import Capture
 
 __all__ = ["serve"]
+
+_SHORT = 1024  # tokens, of which it takes no time to say where to begin
 
 
 def serve(
@@ -54,13 +56,16 @@ def serve(
         else:
             captures = [_look(text_of(given[0] if given else None, file), model, truncate)]
         with_port.add(captures)
+        names, starts = given or [str(file)], [_start(capture) for capture in captures]
         del captures
         if not _is_loopback(host):
             _say(f"note: other computers can reach {host}; whoever knows the address can look")
-        for address in with_port.addresses:
-            typer.echo(address)
+        for name, start, address in zip(names, starts, with_port.addresses, strict=True):
+            if len(names) > 1:
+                _say(f"{name}:")
+            typer.echo(f"{address}#{start}" if start else address)
         _say(f"at most {memory} MB of what was computed are kept; Ctrl-C stops")
-        if open_ and not browse(with_port.addresses[0]):
+        if open_ and not browse(with_port.addresses[0] + (f"#{starts[0]}" if starts[0] else "")):
             _say("note: no browser to open was found; go to the address above")
         with_port.run()
     finally:
@@ -88,6 +93,20 @@ def _look(text: str, model: str | None, truncate: bool) -> Capture:
         from clearhead.models.files import DEFAULT_MODEL
 
         return look(text, DEFAULT_MODEL if model is None else model, truncate=truncate)
+
+
+def _start(capture: Capture) -> str:
+    """The word and the head that ``look`` begins with, as the part of an address after #; of a long text nothing."""
+    from clearhead.analysis.looks import strongest_looks
+    from clearhead.views.page import start_of
+
+    if not capture.tokens or max(len(text) for text in capture.tokens) > _SHORT:
+        return ""
+    try:
+        looks = strongest_looks(capture.words())
+    except ClearheadError:  # fewer than two words, or attention to another text
+        return ""
+    return start_of(capture, heads=looks.heads[0].head, source=looks.source)
 
 
 def _is_loopback(host: str) -> bool:

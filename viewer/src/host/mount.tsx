@@ -40,7 +40,8 @@ export async function fill(open: () => Promise<{ source: Source; start: string }
     const { model } = mount(root, source, start);
     model.store.follow(window);
     effect(() => void (document.documentElement.dataset.theme = model.ground.value));
-    document.title = `${source.info.title} – clearhead`;
+    const text = source.info.texts.tokens?.[0]?.text ?? "";
+    document.title = [text.length > 40 ? `${text.slice(0, 40)}…` : text, source.info.title, "clearhead"].filter(Boolean).join(" – ");
   } catch (error) {
     root.textContent = error instanceof Error ? error.message : String(error);
     root.setAttribute("role", "alert");

@@ -3,9 +3,15 @@
 import type { Tile } from "../data/source";
 import { type Address, keyOf } from "./visible";
 
+/** Milliseconds after which what failed may be asked for again. */
+const AGAIN = 5000;
+
 export class TileCache {
   private readonly known = new Map<string, Tile>();
   private readonly asked = new Map<string, AbortController>();
+  /** What failed, and until when it is not asked for again. */
+  private readonly failures = new Map<string, number>();
+  private wanted = new Set<string>();
   private bytes = 0;
 
   constructor(
@@ -27,16 +33,16 @@ export class TileCache {
 
   /** Asks for these, and no longer for others. */
   want(addresses: Address[]): void {
-    const wanted = new Set(addresses.map(keyOf));
+    this.wanted = new Set(addresses.map(keyOf));
     for (const [key, controller] of this.asked) {
-      if (!wanted.has(key)) {
+      if (!this.wanted.has(key)) {
         controller.abort();
         this.asked.delete(key);
       }
     }
     for (const address of addresses) {
       const key = keyOf(address);
-      if (this.asked.has(key)) continue;
+      if (this.asked.has(key) || performance.now() < (this.failures.get(key) ?? 0)) continue;
       const known = this.known.get(key);
       if (known?.preview) this.ask(key, known.preview.exact);
       if (known) continue;
@@ -58,6 +64,7 @@ export class TileCache {
     }, (error: Error) => {
       end();
       if (error.name === "AbortError") return;
+      this.failures.set(key, performance.now() + AGAIN);
       this.failed(error);
       this.changed();
     });
@@ -71,6 +78,7 @@ export class TileCache {
     this.bytes += size(tile);
     for (const [oldest, old] of this.known) {
       if (this.bytes <= this.most) break;
+      if (this.wanted.has(oldest)) continue; // or it would be asked for again at once
       this.known.delete(oldest);
       this.bytes -= size(old);
     }

@@ -33,6 +33,10 @@ export function App({ model }: { model: Model }) {
     place.addEventListener("keydown", listen as EventListener);
     return () => place.removeEventListener("keydown", listen as EventListener);
   }, [model]);
+  useEffect(() => {
+    store.hover.value = { query: null, key: null }; // what the pointer was on is not there any more
+  }, [view, state.unit, state.text]);
+
   /** Within the tabs, arrows go from one to the next. */
   function turn(event: KeyboardEvent & { currentTarget: HTMLElement }) {
     const tabs = [...event.currentTarget.querySelectorAll<HTMLElement>("[role=tab]")];

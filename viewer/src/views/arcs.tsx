@@ -81,7 +81,8 @@ export function Arcs({ model }: { model: Model }) {
       <svg ref={wide} viewBox={`0 0 640 ${height}`} style={{ height: `${height}px` }} role="group" aria-label="Lines from queries, left, to the keys that they look at, right">
         <g fill="none">
           {shown.map((arc) => {
-            const [a, b] = [y(arc.query, from), y(arc.key, first)];
+            const beside = Math.max(-7, Math.min(7, 4 * (arc.head - (heads.length - 1) / 2))); // so that no head's line hides another's
+            const [a, b] = [y(arc.query, from) + beside, y(arc.key, first) + beside];
             const isOn = isLit(arc);
             return (
               <path
@@ -105,7 +106,7 @@ export function Arcs({ model }: { model: Model }) {
         <span>
           {arcs.value.of > shown.length ? `the strongest ${shown.length} of ${arcs.value.of} lines above 0.001` : `${shown.length} lines above 0.001`}
           {arcs.value.of > shown.length && `, down to ${weightText(Math.min(...shown.map((arc) => arc.weight)))}`}
-          {Math.max(queries.length, keys.length) > SIGHT && ` among ${SIGHT} from ${from}`}
+          {Math.max(queries.length, keys.length) > SIGHT && ` from queries ${from}–${from + rows - 1} to keys ${first}–${first + columns - 1}`}
         </span>
         {Math.max(queries.length, keys.length) > SIGHT && (
           <label class="field">

@@ -7,6 +7,8 @@ import type { Model } from "./model";
 export const KEYS: readonly (readonly [keys: string, does: string])[] = [
   ["← →", "select the query before or after"],
   ["↑ ↓", "select the key before or after"],
+  ["arrows in the map", "select the cell beside; in the heads and tabs, the one beside"],
+  ["Alt and click", "select a word as the key"],
   ["[ ]", "the head before or after"],
   ["{ }", "the layer before or after"],
   ["1 – 4", "matrix, arcs, q·k, image"],
@@ -44,11 +46,15 @@ export function onKey(event: KeyboardEvent, model: Model, root: HTMLElement, hel
     return [next, Math.min(head, layers[next].heads.length - 1)];
   };
   const zoom = (by: string) => root.querySelector(".matrix canvas")?.dispatchEvent(new CustomEvent("zoom-by", { detail: by }));
+  const query = (by: number) => change({ query: move(state.query, by, model.queryWords.value.length) });
+  const key = (by: number) => change({ key: move(state.key, by, model.keyWords.value.length) });
+  // In the map, where queries are rows, arrows go where they point.
+  const [along, across] = target.closest("canvas[role=grid]") ? [key, query] : [query, key];
   const does: Record<string, () => void> = {
-    ArrowRight: () => change({ query: move(state.query, 1, model.queryWords.value.length) }),
-    ArrowLeft: () => change({ query: move(state.query, -1, model.queryWords.value.length) }),
-    ArrowDown: () => change({ key: move(state.key, 1, model.keyWords.value.length) }),
-    ArrowUp: () => change({ key: move(state.key, -1, model.keyWords.value.length) }),
+    ArrowRight: () => along(1),
+    ArrowLeft: () => along(-1),
+    ArrowDown: () => across(1),
+    ArrowUp: () => across(-1),
     "]": () => change({ heads: [at(place + 1)] }),
     "[": () => change({ heads: [at(place - 1)] }),
     "}": () => change({ heads: [otherLayer(1)] }),

@@ -17,6 +17,8 @@ import { weightText } from "./format";
 
 const LARGEST_CELL = 64;
 const MOST_CELLS = 1_000_000;
+/** Pixels for the words from and to. */
+const CORNER = 52;
 
 /** The canvas of one map, and how it is moved. */
 class Board {
@@ -25,7 +27,7 @@ class Board {
   private readonly mosts = new WeakMap<Tile, { mean?: number; max?: number }>();
   transform: ZoomTransform = zoomIdentity;
   /** Pixels that the labels of rows and columns take. */
-  readonly labels: number;
+  labels = 0;
   private frame = 0;
 
   constructor(
@@ -44,6 +46,10 @@ class Board {
         model.error.value = error.message;
       },
     );
+  }
+
+  /** Takes the canvas as it is now, which may have been hidden before. */
+  measure(): void {
     this.labels = this.room();
   }
 
@@ -57,7 +63,7 @@ class Board {
       const long = words.filter((word) => word.length >= letters - 1).slice(0, 50);
       for (const word of long) longest = Math.max(longest, context.measureText(word.slice(0, 40)).width);
     }
-    return Math.ceil(Math.min(longest + 12, 120, this.canvas.clientWidth / 4));
+    return Math.ceil(Math.min(Math.max(longest + 12, CORNER), 120, this.canvas.clientWidth / 4));
   }
 
   /** Pixels a cell where the whole is in sight. */
@@ -174,6 +180,17 @@ class Board {
     return tile;
   }
 
+  /** Where keys zoom in: at what is selected, as far as that is in sight, else in the middle. */
+  get middle(): [x: number, y: number] {
+    const { query, key } = this.model.store.now;
+    const { scale, left, top, width, height } = this.port;
+    const at = (span: readonly [number, number] | null, offset: number, size: number): number => {
+      const place = span ? offset + ((span[0] + span[1]) / 2) * scale : -1;
+      return place >= 0 && place <= size ? place : size / 2;
+    };
+    return [at(key, left, width), at(query, top, height)];
+  }
+
   /** What is in sight, as the address says it. */
   get zoom(): State["zoom"] {
     if (this.transform.k < 1.001) return null;
@@ -184,7 +201,7 @@ class Board {
   /** The transform with which that is in sight. */
   transformFor(zoom: State["zoom"]): ZoomTransform {
     if (!zoom) return zoomIdentity;
-    const scale = this.port.width / zoom[2];
+    const scale = Math.max(this.fit, Math.min(LARGEST_CELL, this.port.width / zoom[2]));
     return zoomIdentity.translate(-zoom[1] * scale, -zoom[0] * scale).scale(scale / this.fit);
   }
 
@@ -245,6 +262,10 @@ class Board {
       context.fillStyle = ink(i, query, hover.query, "--query");
       context.fillText(cut(context, words[i], this.labels), this.labels - 6, y);
     }
+    context.font = `11px ${style.fontFamily}`;
+    context.fillStyle = style.getPropertyValue("--quiet");
+    for (const [word, y] of this.corner) context.fillText(word, this.labels - 6, y);
+    context.font = `${size}px ${style.fontFamily}`;
     context.textAlign = "left";
     for (const j of labelled(port.left, port.width, others.length, key, hover.key)) {
       const x = this.labels + port.left + (j + 0.5) * port.scale;
@@ -258,10 +279,19 @@ class Board {
     }
   }
 
+  /** Which side looks, and which is looked at, and how far down that stands. */
+  private get corner(): [string, number][] {
+    return [
+      ["to →", this.labels - 26],
+      ["from ↓", this.labels - 13],
+    ];
+  }
+
   /** The rows and columns in sight. */
   get sight(): { from: number; rows: number; first: number; columns: number } {
     const { scale, left, top, width, height } = this.port;
-    const range = (offset: number, size: number, count: number): [number, number] => [Math.max(0, Math.floor(-offset / scale)), Math.min(count, Math.ceil((size - offset) / scale))];
+    const much = 1e-6; // less of a cell is rounding
+    const range = (offset: number, size: number, count: number): [number, number] => [Math.max(0, Math.floor(-offset / scale + much)), Math.min(count, Math.ceil((size - offset) / scale - much))];
     const [from, to] = range(top, height, this.rows);
     const [first, last] = range(left, width, this.columns);
     return { from, rows: to - from, first, columns: last - first };
@@ -292,6 +322,7 @@ class Board {
       labels.push(`<text x="${this.labels - 6}" y="${this.labels + port.top + (i + 0.5) * port.scale}" dy="0.35em" text-anchor="end">${escaped(cut(context, words[i], this.labels))}</text>`);
     for (let j = Math.ceil(first / every) * every; j < first + columns; j += every)
       labels.push(`<text transform="translate(${this.labels + port.left + (j + 0.5) * port.scale} ${this.labels - 6}) rotate(-90)" dy="0.35em">${escaped(cut(context, others[j], this.labels))}</text>`);
+    const corner = this.corner.map(([word, y]) => `<text x="${this.labels - 6}" y="${y}" dy="0.35em" text-anchor="end" font-size="11">${word}</text>`).join("");
     const scale = model.scale();
     const colour = (at: number) => `rgb(${[0, 1, 2].map((c) => scale.table[Math.round(at * 255) * 4 + c]).join(" ")})`;
     const stops = [0, 0.25, 0.5, 0.75, 1].map((at) => `<stop offset="${at}" stop-color="${colour(at)}"/>`).join("");
@@ -301,8 +332,8 @@ class Board {
     const [width, height] = [Math.max(x + size + 16, 360), below + 16];
     const head = 28; // of room for what it is
     const pooled = this.pooled.peek();
-    const title = [model.caption.peek(), pooled > 1 && `${model.store.now.pool === "max" ? "maximum" : "mean"} of ${pooled} × ${pooled}`].filter(Boolean).join(" · ");
-    return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 ${-head} ${width} ${height + head}" width="${width}" height="${height + head}" font-family="sans-serif" font-size="${font}" fill="${ink}"><rect y="${-head}" width="${width}" height="${height + head}" fill="${style.getPropertyValue("--paper")}"/><text x="8" y="-8" font-size="13">${escaped(title)}</text><image x="${x}" y="${y}" width="${size}" height="${tall}" href="${cells.toDataURL()}"/>${labels.join("")}${ramp}</svg>`;
+    const title = [model.caption.peek(), model.source.info.title, model.isPreview.peek() && "sampled preview", pooled > 1 && `${model.store.now.pool === "max" ? "maximum" : "mean"} of ${pooled} × ${pooled}`].filter(Boolean).join(" · ");
+    return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 ${-head} ${width} ${height + head}" width="${width}" height="${height + head}" font-family="sans-serif" font-size="${font}" fill="${ink}"><rect y="${-head}" width="${width}" height="${height + head}" fill="${style.getPropertyValue("--paper")}"/><text x="8" y="-8" font-size="13">${escaped(title)}</text><image x="${x}" y="${y}" width="${size}" height="${tall}" href="${cells.toDataURL()}"/>${labels.join("")}${corner}${ramp}</svg>`;
   }
 
   private get isLong(): boolean {
@@ -356,6 +387,7 @@ export function Matrix({ model }: { model: Model }) {
   useEffect(() => {
     const element = canvas.current!;
     const board = new Board(element, model, rows, columns, pooled);
+    board.measure();
     const { store } = model;
     model.kept.value = board;
     const behaviour = zoom<HTMLCanvasElement, unknown>()
@@ -386,13 +418,18 @@ export function Matrix({ model }: { model: Model }) {
       model.most.value;
       board.draw();
     });
+    const show = (to: State["zoom"]) => {
+      const extent = behaviour.extent().call(element, undefined);
+      selection.call(behaviour.transform, to ? behaviour.constrain()(board.transformFor(to), extent, behaviour.translateExtent()) : zoomIdentity);
+    };
     const place = () => {
-      if (`${board.zoom}` !== `${store.zoom.value}`) selection.call(behaviour.transform, board.transformFor(store.zoom.value));
+      if (`${board.zoom}` !== `${store.zoom.value}`) show(store.zoom.value);
     };
     const stopZoom = effect(place);
     const size = new ResizeObserver(() => {
+      board.measure();
       bound();
-      selection.call(behaviour.transform, board.transformFor(store.now.zoom));
+      show(store.now.zoom);
       board.draw();
     });
     size.observe(element);
@@ -413,7 +450,7 @@ export function Matrix({ model }: { model: Model }) {
     const command = (event: Event) => {
       const factor = { "+": 1.5, "-": 1 / 1.5, "0": 0 }[(event as CustomEvent<string>).detail];
       if (factor === 0) selection.call(behaviour.transform, zoomIdentity);
-      else if (factor) selection.call(behaviour.scaleBy, factor);
+      else if (factor) selection.call(behaviour.scaleBy, factor, board.middle);
     };
     element.addEventListener("pointermove", move);
     element.addEventListener("pointerleave", leave);
@@ -441,7 +478,7 @@ export function Matrix({ model }: { model: Model }) {
         const { query, key } = model.store.state.value;
         const hover = model.store.hover.value;
         const [i, j] = [hover.query ?? query?.[0], hover.key ?? key?.[0]];
-        if (i === undefined || j === undefined) {
+        if (i === undefined || j === undefined || i >= model.queryWords.peek().length || j >= model.keyWords.peek().length) {
           said.value = "";
           return undefined;
         }
@@ -457,6 +494,10 @@ export function Matrix({ model }: { model: Model }) {
 
   function tell(i: number, j: number, abort: AbortSignal): void {
     const [from, to] = [model.queryWords.peek()[i], model.keyWords.peek()[j]];
+    if (model.isHidden([j, j + 1])) {
+      said.value = `${from} → ${to}: this key is hidden`;
+      return;
+    }
     model.source.rows(model.store.lens.peek(), i, i + 1, abort).then(
       (row) => {
         const rank = 1 + row.reduce((count, x) => count + Number(x > row[j]), 0);

@@ -27,7 +27,11 @@ export function fitted(state: State, info: Info): State {
     const count = groupsOf(info, layer, side, text, state.unit).names.length;
     return span && span[0] < count ? [span[0], Math.min(span[1], count)] : null;
   };
-  return { ...state, heads: heads.length ? heads : START.heads, text, query: within(state.query, 0), key: within(state.key, 1) };
+  const inside = (zoom: State["zoom"]): State["zoom"] => {
+    const [rows, columns] = ([0, 1] as const).map((side) => groupsOf(info, layer, side, text, state.unit).names.length);
+    return zoom && zoom[2] >= 1 ? [Math.min(zoom[0], rows - 1), Math.min(zoom[1], columns - 1), zoom[2]] : null;
+  };
+  return { ...state, heads: heads.length ? heads : START.heads, text, query: within(state.query, 0), key: within(state.key, 1), zoom: inside(state.zoom) };
 }
 
 /** Milliseconds between two times that the overview shows what came in. */
@@ -89,7 +93,8 @@ export class Model {
     this.keyWords = computed(() => columns.value.names.map(visible));
     this.queried = computed(() => {
       const [{ query, key }, hover] = [store.state.value, store.hover.value];
-      return query ?? (hover.query !== null && hover.key === null && !key ? [hover.query, hover.query + 1] : null);
+      const count = this.queryWords.value.length; // which may have become fewer since
+      return query ?? (hover.query !== null && hover.query < count && hover.key === null && !key ? [hover.query, hover.query + 1] : null);
     });
     this.querySpecial = computed(() => rows.value.special);
     this.keySpecial = computed(() => columns.value.special);

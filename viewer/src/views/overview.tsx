@@ -49,6 +49,21 @@ export function Overview({ model }: { model: Model }) {
     else if (sameShape(model, head)) store.set({ heads: [...heads, head] });
   }
 
+  const list = useRef<HTMLOListElement>(null);
+  const stop = order.find((head) => `${head}` === `${heads[0]}`) ?? order[0];
+
+  /** Within the heads, arrows go from one to the next, by rows as they are seen. */
+  function turn(event: KeyboardEvent) {
+    const buttons = [...list.current!.querySelectorAll<HTMLElement>(".head")];
+    const at = buttons.indexOf(event.target as HTMLElement);
+    const row = buttons.filter((button) => button.offsetTop === buttons[0].offsetTop).length;
+    const to = { ArrowRight: at + 1, ArrowLeft: at - 1, ArrowDown: at + row, ArrowUp: at - row, Home: 0, End: buttons.length - 1 }[event.key];
+    if (at < 0 || to === undefined) return;
+    event.preventDefault();
+    event.stopPropagation(); // outside of the heads arrows move the selection
+    buttons[to]?.focus();
+  }
+
   return (
     <nav class="overview" aria-label="Heads">
       <label class="field">
@@ -67,12 +82,16 @@ export function Overview({ model }: { model: Model }) {
           in this order
         </label>
       )}
-      {sort !== "layer" && (
+      {sort !== "layer" && most > 1e-8 && (
         <p class="hint">
-          <Ramp scale={scaleTo(most, false, model.ground.value)} /> {UNITS[sort]}
+          names: <Ramp scale={scaleTo(most, false, model.ground.value)} /> {UNITS[sort]}
         </p>
       )}
-      <ol class={`heads${isGrid ? " is-grid" : ""}`} style={isGrid ? { gridTemplateColumns: `auto repeat(${across}, minmax(0, 1fr))` } : undefined}>
+      <ol
+        ref={list}
+        onKeyDown={turn}
+        class={`heads${isGrid ? " is-grid" : ""}`} style={isGrid ? { gridTemplateColumns: `auto repeat(${across}, minmax(0, 1fr))` } : undefined}
+      >
         {isGrid &&
           layers.map((layer, n) => (
             <li class="quiet" aria-hidden="true" style={{ gridRow: n + 1, gridColumn: 1 }}>
@@ -93,6 +112,7 @@ export function Overview({ model }: { model: Model }) {
                 statistics={statistics.get(key)}
                 look={looks.get(key)}
                 isChosen={position >= 0}
+                isStop={`${head}` === `${stop}`}
                 onChoose={(isMore) => choose(head, isMore)}
               />
             </li>
@@ -124,10 +144,12 @@ interface HeadProps {
   /** Whether there is room for the head's number alone. */
   isShort: boolean;
   isChosen: boolean;
+  /** Whether Tab stops at it; from there arrows lead to the others. */
+  isStop: boolean;
   onChoose: (isMore: boolean) => void;
 }
 
-function HeadButton({ model, head, statistics, look, sort, share, isShort, isChosen, onChoose }: HeadProps) {
+function HeadButton({ model, head, statistics, look, sort, share, isShort, isChosen, isStop, onChoose }: HeadProps) {
   const name = headName(model.source.info, head);
   const words = model.keyWords.value;
   const scale = scaleTo(1, false, model.ground.value);
@@ -148,6 +170,7 @@ function HeadButton({ model, head, statistics, look, sort, share, isShort, isCho
       type="button"
       class={`head${isChosen ? " is-chosen" : ""}`}
       aria-pressed={isChosen}
+      tabIndex={isStop ? 0 : -1}
       title={`${name}: ${detail}`}
       onClick={(event) => onChoose(event.ctrlKey || event.metaKey || event.shiftKey)}
     >

@@ -70,7 +70,7 @@ export function Find({ model }: { model: Model }) {
     for (let n = 0; letters && n < words.length; n++) {
       const at = (start + n) % words.length;
       if (!words[at].toLocaleLowerCase().includes(letters)) continue;
-      said.value = `at ${at} of ${words.length}`;
+      said.value = `word ${at + 1} of ${words.length}`;
       model.store.set({ query: [at, at + 1] });
       return;
     }
@@ -112,6 +112,7 @@ function Line({ model, side, label }: { model: Model; side: Side; label: string 
   const fits = numbers && numbers.length === words.length ? numbers : null;
   const scale = scaleTo(fits ? largest(fits) : 1, store.state.value.log, model.ground.value);
   const anchor = useRef<number | null>(null);
+  const drag = useRef<number | null>(null);
   const isQuerySide = side !== "key";
   const isPatches = model.hasPatches.value[side === "query" ? 0 : 1];
   const start = useSignal(0);
@@ -122,6 +123,11 @@ function Line({ model, side, label }: { model: Model; side: Side; label: string 
   }, [chosen?.[0], words]);
   const from = Math.min(start.value, Math.max(0, words.length - SIGHT));
   const line = useRef<HTMLParagraphElement>(null);
+  useEffect(() => {
+    const release = () => (drag.current = null); // wherever the pointer is by then
+    window.addEventListener("mouseup", release);
+    return () => window.removeEventListener("mouseup", release);
+  }, []);
   useEffect(() => {
     const chip = chosen && line.current?.querySelector<HTMLElement>(`[data-at="${chosen[0]}"]`);
     const lines = chip?.closest(".lines");
@@ -161,10 +167,12 @@ function Line({ model, side, label }: { model: Model; side: Side; label: string 
               style={fits ? { background: scale.css(weight), color: inkOn(scale, weight) } : undefined}
               onClick={(event) => choose(at, event)}
               onMouseDown={(event) => {
-                if (event.button === 0 && !event.shiftKey) anchor.current = at;
+                if (event.button === 0 && !event.shiftKey) drag.current = at;
               }}
               onMouseUp={(event) => {
-                if (anchor.current !== null && anchor.current !== at && !event.shiftKey) choose(at, { altKey: event.altKey, shiftKey: true });
+                if (event.button !== 0 || drag.current === null || drag.current === at) return;
+                anchor.current = drag.current;
+                choose(at, { altKey: event.altKey, shiftKey: true });
               }}
               onMouseEnter={() => (store.hover.value = isQuerySide ? { query: at, key: null } : { query: null, key: at })}
               onMouseLeave={() => (store.hover.value = { query: null, key: null })}

@@ -456,7 +456,7 @@ var C = class {
 function w(e) {
 	return e.kind === "statistics" ? Infinity : e.kind === "tile" && v(e.level) ? e.level : 0;
 }
-function ee(e) {
+function T(e) {
 	let n, r = [], i = !1;
 	function a(e) {
 		return e.kind === "open" ? (n = new C(new t(e.bytes, e.beside)), n.info) : n.to(e);
@@ -488,27 +488,27 @@ function ee(e) {
 	};
 }
 // src/weights/worker.ts?worker&inline
-var T = "(function(){var e=class extends Error{},t=class{bytes;beside;header;places;decoded=/* @__PURE__ */ new Map;constructor(t,n){this.bytes=t,this.beside=n;let r=t.length<8?1/0:Number(new DataView(t.buffer,t.byteOffset).getBigUint64(0,!0));if(8+r>t.length)throw new e(`this is no capture: it is no whole safetensors file`);let i=JSON.parse(new TextDecoder().decode(t.subarray(8,8+r))),a=i.__metadata__;if(!a?.clearhead)throw new e(`this is no capture: the safetensors file has no clearhead header`);if(this.header=JSON.parse(a.clearhead),this.header.version!==1)throw new e(`the capture has the format version ${this.header.version}; this viewer reads 1`);delete i.__metadata__,this.places=i,this.start=8+r;for(let e of[`tokens`,`source_tokens`])this.header[e]?.forEach((t,r)=>Object.assign(t,n.words[e]?.[r]))}start;tensor(t){let r=this.decoded.get(t);if(r)return r;let i=this.places[t];if(!i)throw new e(`the capture lacks the tensor ${t}`);let[a,o]=i.data_offsets,s=this.bytes.subarray(this.start+a,this.start+o),c={shape:i.shape,data:n(s.byteOffset%8?s.slice():s,i.dtype)};return this.decoded.set(t,c),c}};function n(t,n){let{buffer:i,byteOffset:a,byteLength:o}=t;switch(n){case`F32`:return new Float32Array(i,a,o/4);case`F64`:return new Float64Array(i,a,o/8);case`I32`:return new Int32Array(i,a,o/4);case`I64`:return Float64Array.from(new BigInt64Array(i,a,o/8),Number);case`BOOL`:return t;case`BF16`:return new Float32Array(Uint32Array.from(new Uint16Array(i,a,o/2),e=>e<<16).buffer);case`F16`:return Float32Array.from(new Uint16Array(i,a,o/2),r);default:throw new e(`the capture has numbers of the kind ${n}, which is not known here`)}}function r(e){let t=e&32768?-1:1,n=e>>10&31,r=e&1023;return n===31?r?NaN:t*(1/0):t*(n?2**(n-15)*(1+r/1024):2**-24*r)}function i(e,t,n,r){if(!e){let e=Array.from({length:n},(e,t)=>[t,t+1]);return{names:e.map(([e])=>`${t+e}`),spans:e,special:e.map(()=>!1),first:0}}if(r===`pieces`){let r=Array.from({length:n},(e,t)=>[t,t+1]),i=e=>e.slice(t,t+n),a=i(e.word_of).findIndex(e=>e>=0);return{names:i(e.pieces),spans:r,special:i(e.special),first:Math.max(0,a)}}let i={names:[],spans:[],special:[],first:0},a=-1;for(let r=0;r<n;r++){let n=e.word_of[t+r];n<0||(n!==a&&(i.names.push(e.words[n]),i.special.push(e.word_special[n]),i.spans.push([r,r]),a=n),i.spans[i.spans.length-1][1]=r+1)}return i}let a=/* @__PURE__ */ new WeakMap;function o(e,t,n,r,o){let{sides:s,queries:c,keys:l}=e.layers[t],u=n?l:c,[d,f]=s[n]??[null,0],p=`${d} ${f} ${u} ${r} ${o}`,m=a.get(e);m||a.set(e,m=/* @__PURE__ */ new Map);let h=m.get(p);return h||m.set(p,h=i(d&&(e.texts[d]?.[r]??null),f,u,o)),h}var s=class{most;levels=[];bytes=0;turn=0;constructor(e=96*2**20){this.most=e}next(){this.turn++}get(e,t,n){let r=this.levels[e]?.get(`${t}/${n}`);return r&&(r.turn=this.turn),r?.tile}put(e,t,n,r){for(;this.levels.length<=e;)this.levels.push(/* @__PURE__ */ new Map);this.levels[e].set(`${t}/${n}`,{tile:r,turn:this.turn}),this.bytes+=c(r);for(let e of this.levels)for(let[t,n]of e){if(this.bytes<=this.most)return;n.turn!==this.turn&&(e.delete(t),this.bytes-=c(n.tile))}}};let c=e=>e.mean.byteLength+e.max.byteLength;function l(e,t,n,r){let[i,a,o]=e;return((i===1?0:t)*a+(a===1?0:n))*o+(o===1?0:r)}function u(e,t){if(t.kind===`both`){let n=t.parts.map(t=>u(e,t));return(e,t,r,i,a)=>n.forEach(n=>n(e,t,r,i,a))}if(t.kind===`explicit`){let{shape:n,data:r}=e.tensor(t.allowed);return(e,t,i,a,o)=>{let s=l(n,t,i,a)*n[3]+o;for(let t=0;t<e.length;t++)r[s+t]===0&&(e[t]=0)}}let n=e.tensor(t.starts),r=e.tensor(t.stops),i=t.present===void 0?null:e.tensor(t.present);return(e,t,a,o,s)=>{if(e.fill(0,0,Math.max(0,n.data[l(n.shape,t,a,o)]-s)),e.fill(0,Math.max(0,r.data[l(r.shape,t,a,o)]-s)),!i)return;let[c,u,d]=i.shape,f=((c===1?0:t)*u+(u===1?0:a))*d+s;for(let t=0;t<e.length;t++)i.data[f+t]===0&&(e[t]=0)}}var d=class{capture;header;batch;queries;keys;forbid;constructor(e,t,n){this.capture=e,this.header=t,this.batch=n,[,,this.queries,this.keys]=t.shape,this.forbid=t.mask&&t.kind===`factored`?u(e,t.mask):null}part(e){let t=this.header.tensors[e];return t===void 0?null:this.capture.tensor(t)}rows(e,t,n,r){let i=new Float32Array(t.length*r),{header:a,batch:o}=this,[,s,c,u]=a.shape;if(a.kind===`stored`){let{data:a}=this.part(`weights`);for(let l=0;l<t.length;l++){let d=((o*s+e)*c+t[l])*u+n;i.set(a.subarray(d,d+r),l*r)}return i}let d=this.part(`q`),p=this.part(`k`),m=this.part(`lse`).data,h=this.part(`bias`),g=d.shape[3],_=Math.floor(e/(s/p.shape[1])),v=((o*p.shape[1]+_)*u+n)*g,y=(o*s+e)*c,b=new Float64Array(4*g),x=new Float64Array(4*r),S=this.forbid&&new Uint8Array(r);for(let s=0;s<t.length;s+=4){let c=Math.min(4,t.length-s);for(let e=0;e<c;e++){let n=(y+t[s+e])*g;for(let t=0;t<g;t++)b[t*4+e]=a.scale*d.data[n+t]}f(b,p.data,v,x,r);for(let d=0;d<c;d++){let c=t[s+d],f=m[y+c];if(f===-1/0)continue;S&&this.forbid(S.fill(1),o,e,c,n);let p=h?l(h.shape,o,e,c)*u+n:0,g=(s+d)*r;if(a.softcap===null&&!h&&!S)for(let e=0;e<r;e++)i[g+e]=Math.exp(x[e*4+d]-f);else for(let e=0;e<r;e++){if(S&&S[e]===0)continue;let t=x[e*4+d];a.softcap!==null&&(t=a.softcap*Math.tanh(t/a.softcap)),h&&(t+=h.data[p+e]),i[g+e]=Math.exp(t-f)}}}return i}products(e,t,n){let r=this.part(`q`),i=this.part(`k`);if(!r||!i||this.header.kind===`stored`)return null;let[,a,o,s]=this.header.shape,c=r.shape[3],l=Math.floor(e/(a/i.shape[1])),u=((this.batch*a+e)*o+t)*c,d=((this.batch*i.shape[1]+l)*s+n)*c;return Float32Array.from({length:c},(e,t)=>this.header.scale*r.data[u+t]*i.data[d+t])}};function f(e,t,n,r,i){let a=n;for(let n=0;n<i;n++){let[i,o,s,c]=[0,0,0,0];for(let n=0;n<e.length;n+=4,a++){let r=t[a];i+=e[n]*r,o+=e[n+1]*r,s+=e[n+2]*r,c+=e[n+3]*r}r[n*4]=i,r[n*4+1]=o,r[n*4+2]=s,r[n*4+3]=c}}let p=2**16,m=e=>e>2,h=(e,t)=>Array.from({length:t},(t,n)=>e+n);var g=class{pyramid;rows;columns;maps;hidden;isSelf;constructor(e,t,n,r=new s){this.pyramid=r;let{layers:i}=e.header;this.maps=n.heads.map(([t,r])=>({weights:new d(e,i[t].map,n.text),head:r}));let[[a]]=n.heads,[c,l]=t.layers[a].sides;this.isSelf=c!==null&&c[0]===l?.[0],this.rows=o(t,a,0,n.text,n.unit),this.columns=o(t,a,1,n.text,n.unit);let u=n.hide===`special`?e=>this.columns.special[e]:e=>e===this.columns.first;this.hidden=n.hide===`nothing`?[]:this.columns.spans.map((e,t)=>t).filter(u)}block(e,t,n){let r=new Float32Array(e.length*n),i=this.columns.spans[t][0],a=this.columns.spans[t+n-1][1]-i,o=Math.max(4,Math.ceil(p/a));for(let s of this.maps)for(let c=0;c<e.length;){let[l,u]=[[],c];for(;c<e.length&&l.length<o;c++){let[t,n]=this.rows.spans[e[c]];for(let e=t;e<n;e++)l.push(e)}let d=s.weights.rows(s.head,l,i,a),f=this.hidden.length?this.left(s,l):null;this.add(r.subarray(u*n,c*n),e.slice(u,c),d,f,t,n)}if(this.maps.length>1)for(let e=0;e<r.length;e++)r[e]/=this.maps.length;return r}add(e,t,n,r,i,a){let{spans:o}=this.columns,s=o[i][0],c=o[i+a-1][1]-s,l=0;t.forEach((t,u)=>{let d=this.rows.spans[t][1]-this.rows.spans[t][0];for(let t=0;t<d;t++,l++){let t=(r?r[l]>1e-6?1/r[l]:0:1)/d,f=l*c;if(c===a)for(let r=0;r<a;r++)e[u*a+r]+=n[f+r]*t;else for(let r=0;r<a;r++){let[c,l]=o[i+r],d=0;for(let e=c;e<l;e++)d+=n[f+e-s];e[u*a+r]+=d*t}}});for(let n of this.hidden){let r=n-i;if(r>=0&&r<a)for(let n=0;n<t.length;n++)e[n*a+r]=0}}left(e,t){let n=new Float32Array(t.length).fill(1);for(let r of this.hidden){let[i,a]=this.columns.spans[r],o=e.weights.rows(e.head,t,i,a-i);for(let e=0;e<o.length;e++)n[Math.floor(e/(a-i))]-=o[e]}return n}meanOfRows(e,t){let n=this.columns.spans.length,r=this.block(h(e,t-e),0,n);return Float32Array.from({length:n},(i,a)=>{let o=0;for(let i=0;i<t-e;i++)o+=r[i*n+a];return o/(t-e)})}sumOfColumns(e,t){let n=this.rows.spans.length,r=this.block(h(0,n),e,t-e);return Float32Array.from({length:n},(n,i)=>{let a=0;for(let n=0;n<t-e;n++)a+=r[i*(t-e)+n];return a})}look(e,t){if(t)return[this.sum(this.block(h(e[0],e[1]-e[0]),t[0],t[1]-t[0]))/(e[1]-e[0]),t[0]];let n=this.meanOfRows(...e),r=this.columns.spans.length-this.rows.spans.length,i=-1;return n.forEach((t,a)=>{!(this.isSelf&&a-r>=e[0]&&a-r<e[1])&&!this.columns.special[a]&&(i<0||t>n[i])&&(i=a)}),i<0?[0,0]:[n[i],i]}sum(e){return e.reduce((e,t)=>e+t,0)}tile(e,t,n){let r=this.pyramid.get(e,t,n);if(r)return r;let i=2**e,[a,o]=[this.rows.spans.length,this.columns.spans.length],[s,c]=[t*256*i,n*256*i],l=Math.ceil(Math.min(256*i,a-s)/i),u=Math.ceil(Math.min(256*i,o-c)/i);if(!e){let e=this.block(h(s,l),c,u);return{rows:l,columns:u,mean:e,max:e}}let d={rows:l,columns:u,mean:new Float32Array(l*u),max:new Float32Array(l*u)};for(let[r,l]of this.below(e,t,n)){let[u,f]=[r-2*t,l-2*n].map(e=>e*256/2);_(this.tile(e-1,r,l),d,u,f,[a-s,o-c],i)}return this.pyramid.put(e,t,n,d),d}missing(e,t,n){if(!m(e)||this.pyramid.get(e,t,n))return null;for(let[r,i]of this.below(e,t,n))if(!this.pyramid.get(e-1,r,i))return this.missing(e-1,r,i)??[e-1,r,i];return null}below(e,t,n){let r=256*2**(e-1);return[[2*t,2*n],[2*t,2*n+1],[2*t+1,2*n],[2*t+1,2*n+1]].filter(([e,t])=>e*r<this.rows.spans.length&&t*r<this.columns.spans.length)}statistics(){let[e,t]=[this.rows.spans.length,this.columns.spans.length],n=Math.min(e,96),r=[Math.min(e,48),Math.min(t,48)],i=new Float32Array(r[0]*r[1]),a=h(0,n).map(t=>Math.floor((t+.5)*e/n)),o=Uint8Array.from({length:t},(e,n)=>Math.floor(n*r[1]/t)),s=this.block(a,0,t),[c,l,u,d]=[0,0,0,0];a.forEach((n,a)=>{let f=n+t-e,p=a*t,m=Math.floor(n*r[0]/e)*r[1];for(let e=0;e<t;e++){let t=s[p+e];t>0&&(c-=t*Math.log(t)),l+=t*Math.abs(e-f);let n=m+o[e];t>i[n]&&(i[n]=t)}u+=s[p+this.columns.first],f>0&&f<=t&&(d+=s[p+f-1])});let f=[n,e];return{entropy:c/n,distance:l/n,first:u/n,previous:d/n,sampled:f,thumbnail:i,side:r}}};function _(e,t,n,r,[i,a],o){let s=o/2;for(let c=0;2*c<e.rows;c++){let l=Math.min(s,i-(n+c)*o),u=Math.max(0,Math.min(s,i-(n+c)*o-s));for(let i=0;2*i<e.columns;i++){let d=Math.min(s,a-(r+i)*o),f=Math.max(0,Math.min(s,a-(r+i)*o-s)),p=2*c*e.columns+2*i,m=p+e.columns,h=(n+c)*t.columns+r+i,g=e.mean[p]*l*d,_=e.max[p];f&&(g+=e.mean[p+1]*l*f,_=Math.max(_,e.max[p+1])),u&&(g+=e.mean[m]*u*d,_=Math.max(_,e.max[m])),f&&u&&(g+=e.mean[m+1]*u*f,_=Math.max(_,e.max[m+1])),t.mean[h]=g/((l+u)*(d+f)),t.max[h]=_}}}function v({header:e,beside:t}){let n=new Set(e.layers.filter(e=>e.call>0).map(e=>e.number));return{title:String(e.provenance.model??`a model`),provenance:e.provenance,texts:{tokens:e.tokens,source_tokens:e.source_tokens??null},pictures:e.pictures??null,batch:e.layers[0]?.map.shape[0]??0,layers:e.layers.map(({path:e,call:r,number:i,heads:a,map:o},s)=>({path:e,call:r,number:i,heads:a,label:`L${i}${r||n.has(i)?`@${r}`:``}`,queries:o.shape[2],keys:o.shape[3],hasProducts:o.kind===`factored`,sides:t.sides[s]}))}}var y=class{capture;info;pyramid=new s;pyramidOf=``;constructor(e){this.capture=e,this.info=v(e)}cells(e){return new g(this.capture,this.info,e)}tiles(e){let t=JSON.stringify(e);return t!==this.pyramidOf&&([this.pyramid,this.pyramidOf]=[new s,t]),new g(this.capture,this.info,e,this.pyramid)}advance(e){if(e.kind!==`tile`)return!1;let t=this.tiles(e.lens);this.pyramid.next();let n=t.missing(e.level,e.y,e.x);return n&&t.tile(...n),n!==null}to(e){switch(e.kind){case`rows`:return this.cells(e.lens).meanOfRows(e.from,e.to);case`columns`:return this.cells(e.lens).sumOfColumns(e.from,e.to);case`tile`:return this.tiles(e.lens).tile(e.level,e.y,e.x);case`looks`:return this.looks(e.lens,e.query,e.key);case`statistics`:return this.cells(e.lens).statistics();case`products`:{let{head:t,text:n,query:r,key:i}=e,a=new d(this.capture,this.capture.header.layers[t[0]].map,n);return{products:a.products(t[1],r,i),weight:a.rows(t[1],[r],i,1)[0]}}}}looks(e,t,n){let{layers:r}=this.capture.header,i=r[e.heads[0][0]].map.shape;return r.flatMap(({map:r},a)=>r.shape[2]!==i[2]||r.shape[3]!==i[3]?[]:Array.from({length:r.shape[1]},(r,i)=>{let[o,s]=this.cells({...e,heads:[[a,i]]}).look(t,n);return{head:[a,i],weight:o,key:s}}))}};function b(e){return e.kind===`statistics`?1/0:e.kind===`tile`&&m(e.level)?e.level:0}function x(e){let n,r=[],i=!1;function a(e){return e.kind===`open`?(n=new y(new t(e.bytes,e.beside)),n.info):n.to(e)}function o(e){r=r.filter(t=>t.id!==e)}let{port1:s,port2:c}=new MessageChannel;return c.onmessage=()=>{if(!r.length){i=!1;return}let{id:t,question:c}=r.reduce((e,t)=>b(t.question)<b(e.question)?t:e);try{c.kind!==`open`&&n.advance(c)||(o(t),e({id:t,value:a(c)}))}catch(n){o(t),e({id:t,error:n instanceof Error?n.message:String(n)})}s.postMessage(null)},e=>{e.question?(r.push(e),i||(i=!0,s.postMessage(null))):o(e.id)}}let S=x(e=>self.postMessage(e));self.onmessage=({data:e})=>S(e),self.postMessage(null)})();", E = typeof self < "u" && self.Blob && new Blob(["(self.URL || self.webkitURL).revokeObjectURL(self.location.href);", T], { type: "text/javascript;charset=utf-8" });
-function D(e) {
+var E = "(function(){var e=class extends Error{},t=class{bytes;beside;header;places;decoded=/* @__PURE__ */ new Map;constructor(t,n){this.bytes=t,this.beside=n;let r=t.length<8?1/0:Number(new DataView(t.buffer,t.byteOffset).getBigUint64(0,!0));if(8+r>t.length)throw new e(`this is no capture: it is no whole safetensors file`);let i=JSON.parse(new TextDecoder().decode(t.subarray(8,8+r))),a=i.__metadata__;if(!a?.clearhead)throw new e(`this is no capture: the safetensors file has no clearhead header`);if(this.header=JSON.parse(a.clearhead),this.header.version!==1)throw new e(`the capture has the format version ${this.header.version}; this viewer reads 1`);delete i.__metadata__,this.places=i,this.start=8+r;for(let e of[`tokens`,`source_tokens`])this.header[e]?.forEach((t,r)=>Object.assign(t,n.words[e]?.[r]))}start;tensor(t){let r=this.decoded.get(t);if(r)return r;let i=this.places[t];if(!i)throw new e(`the capture lacks the tensor ${t}`);let[a,o]=i.data_offsets,s=this.bytes.subarray(this.start+a,this.start+o),c={shape:i.shape,data:n(s.byteOffset%8?s.slice():s,i.dtype)};return this.decoded.set(t,c),c}};function n(t,n){let{buffer:i,byteOffset:a,byteLength:o}=t;switch(n){case`F32`:return new Float32Array(i,a,o/4);case`F64`:return new Float64Array(i,a,o/8);case`I32`:return new Int32Array(i,a,o/4);case`I64`:return Float64Array.from(new BigInt64Array(i,a,o/8),Number);case`BOOL`:return t;case`BF16`:return new Float32Array(Uint32Array.from(new Uint16Array(i,a,o/2),e=>e<<16).buffer);case`F16`:return Float32Array.from(new Uint16Array(i,a,o/2),r);default:throw new e(`the capture has numbers of the kind ${n}, which is not known here`)}}function r(e){let t=e&32768?-1:1,n=e>>10&31,r=e&1023;return n===31?r?NaN:t*(1/0):t*(n?2**(n-15)*(1+r/1024):2**-24*r)}function i(e,t,n,r){if(!e){let e=Array.from({length:n},(e,t)=>[t,t+1]);return{names:e.map(([e])=>`${t+e}`),spans:e,special:e.map(()=>!1),first:0}}if(r===`pieces`){let r=Array.from({length:n},(e,t)=>[t,t+1]),i=e=>e.slice(t,t+n),a=i(e.word_of).findIndex(e=>e>=0);return{names:i(e.pieces),spans:r,special:i(e.special),first:Math.max(0,a)}}let i={names:[],spans:[],special:[],first:0},a=-1;for(let r=0;r<n;r++){let n=e.word_of[t+r];n<0||(n!==a&&(i.names.push(e.words[n]),i.special.push(e.word_special[n]),i.spans.push([r,r]),a=n),i.spans[i.spans.length-1][1]=r+1)}return i}let a=/* @__PURE__ */ new WeakMap;function o(e,t,n,r,o){let{sides:s,queries:c,keys:l}=e.layers[t],u=n?l:c,[d,f]=s[n]??[null,0],p=`${d} ${f} ${u} ${r} ${o}`,m=a.get(e);m||a.set(e,m=/* @__PURE__ */ new Map);let h=m.get(p);return h||m.set(p,h=i(d&&(e.texts[d]?.[r]??null),f,u,o)),h}var s=class{most;levels=[];bytes=0;turn=0;constructor(e=96*2**20){this.most=e}next(){this.turn++}get(e,t,n){let r=this.levels[e]?.get(`${t}/${n}`);return r&&(r.turn=this.turn),r?.tile}put(e,t,n,r){for(;this.levels.length<=e;)this.levels.push(/* @__PURE__ */ new Map);this.levels[e].set(`${t}/${n}`,{tile:r,turn:this.turn}),this.bytes+=c(r);for(let e of this.levels)for(let[t,n]of e){if(this.bytes<=this.most)return;n.turn!==this.turn&&(e.delete(t),this.bytes-=c(n.tile))}}};let c=e=>e.mean.byteLength+e.max.byteLength;function l(e,t,n,r){let[i,a,o]=e;return((i===1?0:t)*a+(a===1?0:n))*o+(o===1?0:r)}function u(e,t){if(t.kind===`both`){let n=t.parts.map(t=>u(e,t));return(e,t,r,i,a)=>n.forEach(n=>n(e,t,r,i,a))}if(t.kind===`explicit`){let{shape:n,data:r}=e.tensor(t.allowed);return(e,t,i,a,o)=>{let s=l(n,t,i,a)*n[3]+o;for(let t=0;t<e.length;t++)r[s+t]===0&&(e[t]=0)}}let n=e.tensor(t.starts),r=e.tensor(t.stops),i=t.present===void 0?null:e.tensor(t.present);return(e,t,a,o,s)=>{if(e.fill(0,0,Math.max(0,n.data[l(n.shape,t,a,o)]-s)),e.fill(0,Math.max(0,r.data[l(r.shape,t,a,o)]-s)),!i)return;let[c,u,d]=i.shape,f=((c===1?0:t)*u+(u===1?0:a))*d+s;for(let t=0;t<e.length;t++)i.data[f+t]===0&&(e[t]=0)}}var d=class{capture;header;batch;queries;keys;forbid;constructor(e,t,n){this.capture=e,this.header=t,this.batch=n,[,,this.queries,this.keys]=t.shape,this.forbid=t.mask&&t.kind===`factored`?u(e,t.mask):null}part(e){let t=this.header.tensors[e];return t===void 0?null:this.capture.tensor(t)}rows(e,t,n,r){let i=new Float32Array(t.length*r),{header:a,batch:o}=this,[,s,c,u]=a.shape;if(a.kind===`stored`){let{data:a}=this.part(`weights`);for(let l=0;l<t.length;l++){let d=((o*s+e)*c+t[l])*u+n;i.set(a.subarray(d,d+r),l*r)}return i}let d=this.part(`q`),p=this.part(`k`),m=this.part(`lse`).data,h=this.part(`bias`),g=d.shape[3],_=Math.floor(e/(s/p.shape[1])),v=((o*p.shape[1]+_)*u+n)*g,y=(o*s+e)*c,b=new Float64Array(4*g),x=new Float64Array(4*r),S=this.forbid&&new Uint8Array(r);for(let s=0;s<t.length;s+=4){let c=Math.min(4,t.length-s);for(let e=0;e<c;e++){let n=(y+t[s+e])*g;for(let t=0;t<g;t++)b[t*4+e]=a.scale*d.data[n+t]}f(b,p.data,v,x,r);for(let d=0;d<c;d++){let c=t[s+d],f=m[y+c];if(f===-1/0)continue;S&&this.forbid(S.fill(1),o,e,c,n);let p=h?l(h.shape,o,e,c)*u+n:0,g=(s+d)*r;if(a.softcap===null&&!h&&!S)for(let e=0;e<r;e++)i[g+e]=Math.exp(x[e*4+d]-f);else for(let e=0;e<r;e++){if(S&&S[e]===0)continue;let t=x[e*4+d];a.softcap!==null&&(t=a.softcap*Math.tanh(t/a.softcap)),h&&(t+=h.data[p+e]),i[g+e]=Math.exp(t-f)}}}return i}products(e,t,n){let r=this.part(`q`),i=this.part(`k`);if(!r||!i||this.header.kind===`stored`)return null;let[,a,o,s]=this.header.shape,c=r.shape[3],l=Math.floor(e/(a/i.shape[1])),u=((this.batch*a+e)*o+t)*c,d=((this.batch*i.shape[1]+l)*s+n)*c;return Float32Array.from({length:c},(e,t)=>this.header.scale*r.data[u+t]*i.data[d+t])}};function f(e,t,n,r,i){let a=n;for(let n=0;n<i;n++){let[i,o,s,c]=[0,0,0,0];for(let n=0;n<e.length;n+=4,a++){let r=t[a];i+=e[n]*r,o+=e[n+1]*r,s+=e[n+2]*r,c+=e[n+3]*r}r[n*4]=i,r[n*4+1]=o,r[n*4+2]=s,r[n*4+3]=c}}let p=2**16,m=e=>e>2,h=(e,t)=>Array.from({length:t},(t,n)=>e+n);var g=class{pyramid;rows;columns;maps;hidden;isSelf;constructor(e,t,n,r=new s){this.pyramid=r;let{layers:i}=e.header;this.maps=n.heads.map(([t,r])=>({weights:new d(e,i[t].map,n.text),head:r}));let[[a]]=n.heads,[c,l]=t.layers[a].sides;this.isSelf=c!==null&&c[0]===l?.[0],this.rows=o(t,a,0,n.text,n.unit),this.columns=o(t,a,1,n.text,n.unit);let u=n.hide===`special`?e=>this.columns.special[e]:e=>e===this.columns.first;this.hidden=n.hide===`nothing`?[]:this.columns.spans.map((e,t)=>t).filter(u)}block(e,t,n){let r=new Float32Array(e.length*n),i=this.columns.spans[t][0],a=this.columns.spans[t+n-1][1]-i,o=Math.max(4,Math.ceil(p/a));for(let s of this.maps)for(let c=0;c<e.length;){let[l,u]=[[],c];for(;c<e.length&&l.length<o;c++){let[t,n]=this.rows.spans[e[c]];for(let e=t;e<n;e++)l.push(e)}let d=s.weights.rows(s.head,l,i,a),f=this.hidden.length?this.left(s,l):null;this.add(r.subarray(u*n,c*n),e.slice(u,c),d,f,t,n)}if(this.maps.length>1)for(let e=0;e<r.length;e++)r[e]/=this.maps.length;return r}add(e,t,n,r,i,a){let{spans:o}=this.columns,s=o[i][0],c=o[i+a-1][1]-s,l=0;t.forEach((t,u)=>{let d=this.rows.spans[t][1]-this.rows.spans[t][0];for(let t=0;t<d;t++,l++){let t=(r?r[l]>1e-6?1/r[l]:0:1)/d,f=l*c;if(c===a)for(let r=0;r<a;r++)e[u*a+r]+=n[f+r]*t;else for(let r=0;r<a;r++){let[c,l]=o[i+r],d=0;for(let e=c;e<l;e++)d+=n[f+e-s];e[u*a+r]+=d*t}}});for(let n of this.hidden){let r=n-i;if(r>=0&&r<a)for(let n=0;n<t.length;n++)e[n*a+r]=0}}left(e,t){let n=new Float32Array(t.length).fill(1);for(let r of this.hidden){let[i,a]=this.columns.spans[r],o=e.weights.rows(e.head,t,i,a-i);for(let e=0;e<o.length;e++)n[Math.floor(e/(a-i))]-=o[e]}return n}meanOfRows(e,t){let n=this.columns.spans.length,r=this.block(h(e,t-e),0,n);return Float32Array.from({length:n},(i,a)=>{let o=0;for(let i=0;i<t-e;i++)o+=r[i*n+a];return o/(t-e)})}sumOfColumns(e,t){let n=this.rows.spans.length,r=this.block(h(0,n),e,t-e);return Float32Array.from({length:n},(n,i)=>{let a=0;for(let n=0;n<t-e;n++)a+=r[i*(t-e)+n];return a})}look(e,t){if(t)return[this.sum(this.block(h(e[0],e[1]-e[0]),t[0],t[1]-t[0]))/(e[1]-e[0]),t[0]];let n=this.meanOfRows(...e),r=this.columns.spans.length-this.rows.spans.length,i=-1;return n.forEach((t,a)=>{!(this.isSelf&&a-r>=e[0]&&a-r<e[1])&&!this.columns.special[a]&&(i<0||t>n[i])&&(i=a)}),i<0?[0,0]:[n[i],i]}sum(e){return e.reduce((e,t)=>e+t,0)}tile(e,t,n){let r=this.pyramid.get(e,t,n);if(r)return r;let i=2**e,[a,o]=[this.rows.spans.length,this.columns.spans.length],[s,c]=[t*256*i,n*256*i],l=Math.ceil(Math.min(256*i,a-s)/i),u=Math.ceil(Math.min(256*i,o-c)/i);if(!e){let e=this.block(h(s,l),c,u);return{rows:l,columns:u,mean:e,max:e}}let d={rows:l,columns:u,mean:new Float32Array(l*u),max:new Float32Array(l*u)};for(let[r,l]of this.below(e,t,n)){let[u,f]=[r-2*t,l-2*n].map(e=>e*256/2);_(this.tile(e-1,r,l),d,u,f,[a-s,o-c],i)}return this.pyramid.put(e,t,n,d),d}missing(e,t,n){if(!m(e)||this.pyramid.get(e,t,n))return null;for(let[r,i]of this.below(e,t,n))if(!this.pyramid.get(e-1,r,i))return this.missing(e-1,r,i)??[e-1,r,i];return null}below(e,t,n){let r=256*2**(e-1);return[[2*t,2*n],[2*t,2*n+1],[2*t+1,2*n],[2*t+1,2*n+1]].filter(([e,t])=>e*r<this.rows.spans.length&&t*r<this.columns.spans.length)}statistics(){let[e,t]=[this.rows.spans.length,this.columns.spans.length],n=Math.min(e,96),r=[Math.min(e,48),Math.min(t,48)],i=new Float32Array(r[0]*r[1]),a=h(0,n).map(t=>Math.floor((t+.5)*e/n)),o=Uint8Array.from({length:t},(e,n)=>Math.floor(n*r[1]/t)),s=this.block(a,0,t),[c,l,u,d]=[0,0,0,0];a.forEach((n,a)=>{let f=n+t-e,p=a*t,m=Math.floor(n*r[0]/e)*r[1];for(let e=0;e<t;e++){let t=s[p+e];t>0&&(c-=t*Math.log(t)),l+=t*Math.abs(e-f);let n=m+o[e];t>i[n]&&(i[n]=t)}u+=s[p+this.columns.first],f>0&&f<=t&&(d+=s[p+f-1])});let f=[n,e];return{entropy:c/n,distance:l/n,first:u/n,previous:d/n,sampled:f,thumbnail:i,side:r}}};function _(e,t,n,r,[i,a],o){let s=o/2;for(let c=0;2*c<e.rows;c++){let l=Math.min(s,i-(n+c)*o),u=Math.max(0,Math.min(s,i-(n+c)*o-s));for(let i=0;2*i<e.columns;i++){let d=Math.min(s,a-(r+i)*o),f=Math.max(0,Math.min(s,a-(r+i)*o-s)),p=2*c*e.columns+2*i,m=p+e.columns,h=(n+c)*t.columns+r+i,g=e.mean[p]*l*d,_=e.max[p];f&&(g+=e.mean[p+1]*l*f,_=Math.max(_,e.max[p+1])),u&&(g+=e.mean[m]*u*d,_=Math.max(_,e.max[m])),f&&u&&(g+=e.mean[m+1]*u*f,_=Math.max(_,e.max[m+1])),t.mean[h]=g/((l+u)*(d+f)),t.max[h]=_}}}function v({header:e,beside:t}){let n=new Set(e.layers.filter(e=>e.call>0).map(e=>e.number));return{title:String(e.provenance.model??`a model`),provenance:e.provenance,texts:{tokens:e.tokens,source_tokens:e.source_tokens??null},pictures:e.pictures??null,batch:e.layers[0]?.map.shape[0]??0,layers:e.layers.map(({path:e,call:r,number:i,heads:a,map:o},s)=>({path:e,call:r,number:i,heads:a,label:`L${i}${r||n.has(i)?`@${r}`:``}`,queries:o.shape[2],keys:o.shape[3],hasProducts:o.kind===`factored`,sides:t.sides[s]}))}}var y=class{capture;info;pyramid=new s;pyramidOf=``;constructor(e){this.capture=e,this.info=v(e)}cells(e){return new g(this.capture,this.info,e)}tiles(e){let t=JSON.stringify(e);return t!==this.pyramidOf&&([this.pyramid,this.pyramidOf]=[new s,t]),new g(this.capture,this.info,e,this.pyramid)}advance(e){if(e.kind!==`tile`)return!1;let t=this.tiles(e.lens);this.pyramid.next();let n=t.missing(e.level,e.y,e.x);return n&&t.tile(...n),n!==null}to(e){switch(e.kind){case`rows`:return this.cells(e.lens).meanOfRows(e.from,e.to);case`columns`:return this.cells(e.lens).sumOfColumns(e.from,e.to);case`tile`:return this.tiles(e.lens).tile(e.level,e.y,e.x);case`looks`:return this.looks(e.lens,e.query,e.key);case`statistics`:return this.cells(e.lens).statistics();case`products`:{let{head:t,text:n,query:r,key:i}=e,a=new d(this.capture,this.capture.header.layers[t[0]].map,n);return{products:a.products(t[1],r,i),weight:a.rows(t[1],[r],i,1)[0]}}}}looks(e,t,n){let{layers:r}=this.capture.header,i=r[e.heads[0][0]].map.shape;return r.flatMap(({map:r},a)=>r.shape[2]!==i[2]||r.shape[3]!==i[3]?[]:Array.from({length:r.shape[1]},(r,i)=>{let[o,s]=this.cells({...e,heads:[[a,i]]}).look(t,n);return{head:[a,i],weight:o,key:s}}))}};function b(e){return e.kind===`statistics`?1/0:e.kind===`tile`&&m(e.level)?e.level:0}function x(e){let n,r=[],i=!1;function a(e){return e.kind===`open`?(n=new y(new t(e.bytes,e.beside)),n.info):n.to(e)}function o(e){r=r.filter(t=>t.id!==e)}let{port1:s,port2:c}=new MessageChannel;return c.onmessage=()=>{if(!r.length){i=!1;return}let{id:t,question:c}=r.reduce((e,t)=>b(t.question)<b(e.question)?t:e);try{c.kind!==`open`&&n.advance(c)||(o(t),e({id:t,value:a(c)}))}catch(n){o(t),e({id:t,error:n instanceof Error?n.message:String(n)})}s.postMessage(null)},e=>{e.question?(r.push(e),i||(i=!0,s.postMessage(null))):o(e.id)}}let S=x(e=>self.postMessage(e));self.onmessage=({data:e})=>S(e),self.postMessage(null)})();", D = typeof self < "u" && self.Blob && new Blob(["(self.URL || self.webkitURL).revokeObjectURL(self.location.href);", E], { type: "text/javascript;charset=utf-8" });
+function O(e) {
 	let t;
 	try {
-		if (t = E && (self.URL || self.webkitURL).createObjectURL(E), !t) throw "";
+		if (t = D && (self.URL || self.webkitURL).createObjectURL(D), !t) throw "";
 		let n = new Worker(t, { name: e?.name });
 		return n.addEventListener("error", () => {
 			(self.URL || self.webkitURL).revokeObjectURL(t);
 		}), n;
 	} catch {
-		return new Worker("data:text/javascript;charset=utf-8," + encodeURIComponent(T), { name: e?.name });
+		return new Worker("data:text/javascript;charset=utf-8," + encodeURIComponent(E), { name: e?.name });
 	}
 }
 // src/weights/local.ts
-async function te(e, t) {
+async function ee(e, t) {
 	let n = null;
 	try {
-		n = new D(), await ne(n);
+		n = new O(), await te(n);
 	} catch {
 		n?.terminate();
-		let t = ee(e), r = !1;
+		let t = T(e), r = !1;
 		return {
 			send: (e) => r || t(e),
 			close: () => void (r = !0)
@@ -522,15 +522,15 @@ async function te(e, t) {
 		close: () => r.terminate()
 	};
 }
-function ne(e) {
+function te(e) {
 	return new Promise((t, n) => {
 		e.onmessage = () => t(), e.onerror = (e) => {
 			e.preventDefault(), n(Error(e.message));
 		};
 	});
 }
-async function re(e, t) {
-	let n = /* @__PURE__ */ new Map(), r = 0, { send: i, close: a } = await te((e) => {
+async function ne(e, t) {
+	let n = /* @__PURE__ */ new Map(), r = 0, { send: i, close: a } = await ee((e) => {
 		let t = n.get(e.id);
 		n.delete(e.id), e.error === void 0 ? t?.done(e.value) : t?.fail(Error(e.error));
 	}, (e) => {
@@ -602,16 +602,16 @@ async function re(e, t) {
 	};
 }
 // node_modules/preact/dist/preact.mjs
-var O, ie, ae, oe, se, ce, le, ue, de, fe, pe, me = Symbol.for("pv"), he = {}, ge = [], _e = /^m(i|n|o|s|text|space)$/, ve = Array.isArray, ye = ge.slice, be = Object.assign;
-function xe(e) {
+var k, re, ie, ae, oe, se, ce, le, ue, de, fe, pe = Symbol.for("pv"), me = {}, he = [], ge = /^m(i|n|o|s|text|space)$/, _e = Array.isArray, ve = he.slice, ye = Object.assign;
+function be(e) {
 	e && e.parentNode && e.remove();
 }
-function Se(e, t, n) {
+function xe(e, t, n) {
 	var r, i, a, o = {}, s = arguments.length;
 	for (a in t) a == "key" ? r = t[a] : a == "ref" && typeof e != "function" ? i = t[a] : o[a] = t[a];
-	return s > 2 && (o.children = s > 3 ? ye.call(arguments, 2) : n), Ce(e, o, r, i, null);
+	return s > 2 && (o.children = s > 3 ? ve.call(arguments, 2) : n), Se(e, o, r, i, null);
 }
-function Ce(e, t, n, r, i) {
+function Se(e, t, n, r, i) {
 	var a = {
 		type: e,
 		props: t,
@@ -622,51 +622,51 @@ function Ce(e, t, n, r, i) {
 		__b: 0,
 		__e: null,
 		__c: null,
-		constructor: me,
-		__v: i || ++ie,
+		constructor: pe,
+		__v: i || ++re,
 		__i: -1,
 		__u: 0
 	};
-	return !i && O.vnode && O.vnode(a), a;
+	return !i && k.vnode && k.vnode(a), a;
 }
-function k(e) {
+function A(e) {
 	return e.children;
 }
-function we(e, t) {
+function Ce(e, t) {
 	this.props = e, this.context = t, this.__g = 0;
 }
-function Te(e, t) {
-	if (t == null) return e.__ && Te(e.__, e.__i + 1);
+function we(e, t) {
+	if (t == null) return e.__ && we(e.__, e.__i + 1);
 	for (var n; t < e.__k.length; t++) if ((n = e.__k[t]) && n.__e) return n.__e;
-	return typeof e.type != "function" || e.props.__P ? null : Te(e);
+	return typeof e.type != "function" || e.props.__P ? null : we(e);
+}
+function Te(e) {
+	var t, n = e.__v, r = n.__e, i = [], a = [], o = e.__P;
+	o && ((t = ye({ constructor: pe }, n)).__v = n.__v + 1, k.vnode && k.vnode(t), Ie(o, t, n, e.__n, o.namespaceURI, 32 & n.__u ? [r] : null, i, r || we(n), 32 & n.__u, a), t.__v = n.__v, t.__.__k[t.__i] = t, ze(i, t, a), n.__ = n.__e = null, t.__e != r && Ee(t));
 }
 function Ee(e) {
-	var t, n = e.__v, r = n.__e, i = [], a = [], o = e.__P;
-	o && ((t = be({ constructor: me }, n)).__v = n.__v + 1, O.vnode && O.vnode(t), Le(o, t, n, e.__n, o.namespaceURI, 32 & n.__u ? [r] : null, i, r || Te(n), 32 & n.__u, a), t.__v = n.__v, t.__.__k[t.__i] = t, Be(i, t, a), n.__ = n.__e = null, t.__e != r && De(t));
-}
-function De(e) {
 	if ((e = e.__) && e.__c && !e.props.__P) return e.__e = null, e.__k.some(function(t) {
 		return t && (e.__e = t.__e);
-	}), De(e);
+	}), Ee(e);
 }
-function Oe(e) {
-	(8 & e.__g || (e.__g |= 8, oe.push(e), ce++)) && se == O.debounceRendering || ((se = O.debounceRendering) || queueMicrotask)(ke);
+function De(e) {
+	(8 & e.__g || (e.__g |= 8, ae.push(e), se++)) && oe == k.debounceRendering || ((oe = k.debounceRendering) || queueMicrotask)(Oe);
 }
-function ke() {
+function Oe() {
 	try {
-		for (var e, t = 1; oe.length;) oe.length > t && oe.sort(le), e = oe.shift(), t = oe.length, 8 & e.__g && Ee(e);
+		for (var e, t = 1; ae.length;) ae.length > t && ae.sort(ce), e = ae.shift(), t = ae.length, 8 & e.__g && Te(e);
 	} finally {
-		(ce = oe.length) && (se || queueMicrotask)(ke);
+		(se = ae.length) && (oe || queueMicrotask)(Oe);
 	}
 }
-function Ae(e, t, n, r, i, a, o, s, c, l, u) {
-	var d, f, p, m, h, g, _ = r.__k || ge, v = t.length;
-	for (c = je(n, t, _, c, v), d = 0; d < v; d++) (p = n.__k[d]) != null && (f = ~p.__i && _[p.__i] || he, p.__i = d, g = Le(e, p, f, i, a, o, s, c, l, u), m = p.__e, (f.ref != p.ref || 8 & f.__u) && (f.ref && He(f.ref, null, p, f), p.ref && u.push(p.ref, p.__c || m, p)), h ||= m, 4 & p.__u ? (c = Me(p, c, e, !f.__v), f.__e && (f.__e = null)) : typeof p.type == "function" && g !== void 0 ? c = g : m && (c = m.nextSibling), p.__u &= -21);
+function ke(e, t, n, r, i, a, o, s, c, l, u) {
+	var d, f, p, m, h, g, _ = r.__k || he, v = t.length;
+	for (c = Ae(n, t, _, c, v), d = 0; d < v; d++) (p = n.__k[d]) != null && (f = ~p.__i && _[p.__i] || me, p.__i = d, g = Ie(e, p, f, i, a, o, s, c, l, u), m = p.__e, (f.ref != p.ref || 8 & f.__u) && (f.ref && Ve(f.ref, null, p, f), p.ref && u.push(p.ref, p.__c || m, p)), h ||= m, 4 & p.__u ? (c = je(p, c, e, !f.__v), f.__e && (f.__e = null)) : typeof p.type == "function" && g !== void 0 ? c = g : m && (c = m.nextSibling), p.__u &= -21);
 	return n.__e = h, c;
 }
-function je(e, t, n, r, i) {
+function Ae(e, t, n, r, i) {
 	var a, o, s, c, l, u, d, f, p, m = n.length, h = m, g = 0, _ = 0, v = e.__k = Array(i);
-	for (a = 0; a < i; a++) (o = t[a]) != null && typeof o != "boolean" && typeof o != "function" ? (typeof o != "object" || o.constructor === String ? o = v[a] = Ce(null, o) : ve(o) ? o = v[a] = Ce(k, { children: o }) : o.constructor === me && o.__b ? o = v[a] = Ce(o.type, o.props, o.key, o.ref, o.__v) : v[a] = o, c = a + g, o.__ = e, o.__b = e.__b + 1, s = null, ~(l = o.__i = Ne(o, n, c, h)) && (h--, (s = n[l]) && (s.__u |= 2)), s && s.__v ? (o.__u |= 16, l == c - 1 ? g-- : l == c + 1 ? g++ : l != c && (l > c ? g-- : g++, _ = 1)) : (~l || (i > m ? g-- : i < m && g++), typeof o.type != "function" && (o.__u |= 4))) : v[a] = null;
+	for (a = 0; a < i; a++) (o = t[a]) != null && typeof o != "boolean" && typeof o != "function" ? (typeof o != "object" || o.constructor === String ? o = v[a] = Se(null, o) : _e(o) ? o = v[a] = Se(A, { children: o }) : o.constructor === pe && o.__b ? o = v[a] = Se(o.type, o.props, o.key, o.ref, o.__v) : v[a] = o, c = a + g, o.__ = e, o.__b = e.__b + 1, s = null, ~(l = o.__i = Me(o, n, c, h)) && (h--, (s = n[l]) && (s.__u |= 2)), s && s.__v ? (o.__u |= 16, l == c - 1 ? g-- : l == c + 1 ? g++ : l != c && (l > c ? g-- : g++, _ = 1)) : (~l || (i > m ? g-- : i < m && g++), typeof o.type != "function" && (o.__u |= 4))) : v[a] = null;
 	if (_) {
 		for (u = [], d = [], a = 0; a < i; a++) if ((o = v[a]) && 16 & o.__u) {
 			for (g = 0, f = u.length; g < f;) u[p = g + f >> 1] < o.__i ? g = p + 1 : f = p;
@@ -674,21 +674,21 @@ function je(e, t, n, r, i) {
 		}
 		for (g = u.length; a--;) d[a] && (d[a] == g ? g-- : v[a].__u |= 4);
 	}
-	if (h) for (a = 0; a < m; a++) !(s = n[a]) || 2 & s.__u || (s.__e == r && (r = Te(s)), Ue(s, s));
+	if (h) for (a = 0; a < m; a++) !(s = n[a]) || 2 & s.__u || (s.__e == r && (r = we(s)), He(s, s));
 	return r;
 }
-function Me(e, t, n, r) {
+function je(e, t, n, r) {
 	var i, a, o, s;
 	if (typeof e.type == "function") {
 		if (e.props.__P) return t;
-		if (i = e.__k) for (a = 0; a < i.length; a++) i[a] && (i[a].__ = e, t = Me(i[a], t, n, !1));
+		if (i = e.__k) for (a = 0; a < i.length; a++) i[a] && (i[a].__ = e, t = je(i[a], t, n, !1));
 		return t;
 	}
-	for (t && !t.parentNode && (t = Te(e)) && !t.parentNode && (t = null), o = e.__e, s = t; s && s.nodeType == 8;) s = s.nextSibling;
+	for (t && !t.parentNode && (t = we(e)) && !t.parentNode && (t = null), o = e.__e, s = t; s && s.nodeType == 8;) s = s.nextSibling;
 	for (o != s && (!r && n.moveBefore && o.parentNode ? n.moveBefore(o, t) : n.insertBefore(o, t || null)), t = o; (t &&= t.nextSibling) && t.nodeType == 8 && !t.data.startsWith("$s"););
 	return t;
 }
-function Ne(e, t, n, r) {
+function Me(e, t, n, r) {
 	var i, a = e.key, o = e.type, s = t[n], c = s && !(2 & s.__u);
 	if (s === null && a == null || c && a == s.key && o == s.type) return n;
 	if (r > +!!c) {
@@ -697,18 +697,18 @@ function Ne(e, t, n, r) {
 	}
 	return -1;
 }
-function Pe(e, t, n) {
+function Ne(e, t, n) {
 	n ??= "", t[0] == "-" ? e.setProperty(t, n) : e[t] = n;
 }
-function Fe(e, t, n, r, i) {
+function Pe(e, t, n, r, i) {
 	var a, o;
 	if (t == "style") {
 		if (typeof n == "string") e.style.cssText = n;
 		else {
-			if (typeof r == "string" && (e.style.cssText = r = ""), r) for (t in r) n && t in n || Pe(e.style, t);
-			if (n) for (t in n) r && n[t] == r[t] || Pe(e.style, t, n[t]);
+			if (typeof r == "string" && (e.style.cssText = r = ""), r) for (t in r) n && t in n || Ne(e.style, t);
+			if (n) for (t in n) r && n[t] == r[t] || Ne(e.style, t, n[t]);
 		}
-	} else if (t[0] == "o" && t[1] == "n") typeof n != "function" && (n = null), typeof r != "function" && (r = null), (e.__e ||= {})[t] = n, n && r || (o = pe[t] || (pe[t] = Ie(t)), (e.__a ||= {})[t] = fe, a = t != (t = t.replace(de, "$1")), (t = t.slice(2))[0] < "a" && (t = t.toLowerCase()), n ? e.addEventListener(t, o, a) : e.removeEventListener(t, o, a));
+	} else if (t[0] == "o" && t[1] == "n") typeof n != "function" && (n = null), typeof r != "function" && (r = null), (e.__e ||= {})[t] = n, n && r || (o = fe[t] || (fe[t] = Fe(t)), (e.__a ||= {})[t] = de, a = t != (t = t.replace(ue, "$1")), (t = t.slice(2))[0] < "a" && (t = t.toLowerCase()), n ? e.addEventListener(t, o, a) : e.removeEventListener(t, o, a));
 	else {
 		if (i == "http://www.w3.org/2000/svg") t = t.replace(/xlink(H|:h)/, "h").replace(/sName$/, "s");
 		else if (t != "width" && t != "height" && t != "href" && t != "list" && t != "form" && t != "tabIndex" && t != "download" && t != "rowSpan" && t != "colSpan" && t != "role" && t != "popover" && t in e) try {
@@ -719,52 +719,52 @@ function Fe(e, t, n, r, i) {
 		n == null || !1 === n && t[4] != "-" ? e.removeAttribute(t) : e.setAttribute(t, t == "popover" && n == 1 ? "" : n);
 	}
 }
-function Ie(e) {
+function Fe(e) {
 	return function(t) {
 		var n = this.__e;
 		if (n) {
-			if (n = n[e], t[ue] == null) t[ue] = fe++;
-			else if (t[ue] < this.__a[e]) return;
-			return n(O.event ? O.event(t) : t);
+			if (n = n[e], t[le] == null) t[le] = de++;
+			else if (t[le] < this.__a[e]) return;
+			return n(k.event ? k.event(t) : t);
 		}
 	};
 }
-function Le(e, t, n, r, i, a, o, s, c, l) {
-	var u, d, f, p, m, h, g, _, v, y, b, x, S, C, w, ee, T, E, D = t.type;
-	if (t.constructor !== me) return null;
-	128 & n.__u && (c = 32 & n.__u, u = n.__c.__z) && (t.__u |= c, d = a = [], u.nodeType == 8 ? s = Re(u, a) : a.push(u), s = a[0] || s), (u = O.__b) && u(t);
-	n: if (typeof D == "function") {
+function Ie(e, t, n, r, i, a, o, s, c, l) {
+	var u, d, f, p, m, h, g, _, v, y, b, x, S, C, w, T, E, D, O = t.type;
+	if (t.constructor !== pe) return null;
+	128 & n.__u && (c = 32 & n.__u, u = n.__c.__z) && (t.__u |= c, d = a = [], u.nodeType == 8 ? s = Le(u, a) : a.push(u), s = a[0] || s), (u = k.__b) && u(t);
+	n: if (typeof O == "function") {
 		f = o.length;
 		try {
-			if (_ = t.props, v = (u = D.prototype) && u.render, y = (u = D.contextType) && r[u.__c], b = u ? y ? y.props.value : u.__ : r, (p = n.__c) ? (t.__c = p, 2 & p.__g && (p.__g |= 1)) : (v ? t.__c = p = new D(_, b) : (t.__c = p = new we(_, b), p.constructor = D, p.render = We), y && y.sub(p), p.state || (p.state = {}), p.__n = r, p.__g |= 8, p.__h = [], p.__k = []), v && (p.__s || (p.__s = p.state), D.getDerivedStateFromProps && (p.__s == p.state && (p.__s = be({}, p.__s)), be(p.__s, D.getDerivedStateFromProps(_, p.__s)))), m = p.props, h = p.state, p.__v = t, n.__c) {
-				if (_ !== m && v && !D.getDerivedStateFromProps && p.componentWillReceiveProps && p.componentWillReceiveProps(_, b), t.__v == n.__v && !(8 & p.__g) || !(4 & p.__g) && p.shouldComponentUpdate && !1 === p.shouldComponentUpdate(_, p.__s, b)) {
+			if (_ = t.props, v = (u = O.prototype) && u.render, y = (u = O.contextType) && r[u.__c], b = u ? y ? y.props.value : u.__ : r, (p = n.__c) ? (t.__c = p, 2 & p.__g && (p.__g |= 1)) : (v ? t.__c = p = new O(_, b) : (t.__c = p = new Ce(_, b), p.constructor = O, p.render = Ue), y && y.sub(p), p.state || (p.state = {}), p.__n = r, p.__g |= 8, p.__h = [], p.__k = []), v && (p.__s || (p.__s = p.state), O.getDerivedStateFromProps && (p.__s == p.state && (p.__s = ye({}, p.__s)), ye(p.__s, O.getDerivedStateFromProps(_, p.__s)))), m = p.props, h = p.state, p.__v = t, n.__c) {
+				if (_ !== m && v && !O.getDerivedStateFromProps && p.componentWillReceiveProps && p.componentWillReceiveProps(_, b), t.__v == n.__v && !(8 & p.__g) || !(4 & p.__g) && p.shouldComponentUpdate && !1 === p.shouldComponentUpdate(_, p.__s, b)) {
 					t.__v != n.__v && (p.props = _, p.state = p.__s, p.__g &= -9), t.__e = n.__e, t.__k = n.__k, t.__k.some(function(e) {
 						e && (e.__ = t);
-					}), ge.push.apply(p.__h, p.__k), p.__k = [], p.__h.length && o.push(p), s = Te(n);
+					}), he.push.apply(p.__h, p.__k), p.__k = [], p.__h.length && o.push(p), s = we(n);
 					break n;
 				}
 				p.componentWillUpdate && p.componentWillUpdate(_, p.__s, b), v && p.componentDidUpdate && p.__h.push(function() {
 					p.componentDidUpdate(m, h, g);
 				});
-			} else v && !D.getDerivedStateFromProps && p.componentWillMount && p.componentWillMount(), v && p.componentDidMount && p.__h.push(p.componentDidMount);
-			p.context = b, p.props = _, p.__P = e, p.__g &= -5, x = O.__r, S = v ? 25 : 0;
+			} else v && !O.getDerivedStateFromProps && p.componentWillMount && p.componentWillMount(), v && p.componentDidMount && p.__h.push(p.componentDidMount);
+			p.context = b, p.props = _, p.__P = e, p.__g &= -5, x = k.__r, S = v ? 25 : 0;
 			do
 				p.__g &= -9, x && x(t), u = p.render(p.props, p.state = p.__s, p.context);
 			while (8 & p.__g && ++S < 25);
-			v && (ge.push.apply(p.__h, p.__k), p.__k = []), p.state = p.__s, p.getChildContext && (r = be({}, r, p.getChildContext())), v && n.__c && p.getSnapshotBeforeUpdate && (g = p.getSnapshotBeforeUpdate(m, h)), C = u && u.type === k && u.key == null ? u.props.children : u, _.__P && (u = s, i = (e = _.__P).namespaceURI, c = a = null, n.props && n.props.__P != e && (n.__k.some(function(e) {
-				e && Ue(e, e);
-			}), n.__k = null), s = n.__k ? Te(n, 0) : null), s = Ae(e, ve(C) ? C : [C], t, n, r, i, a, o, s, c, l), _.__P && (t.__e = null, s = u), t.__u &= -161, d && d.some(xe), p.__h.length && o.push(p), 1 & p.__g && (p.__g &= -4);
+			v && (he.push.apply(p.__h, p.__k), p.__k = []), p.state = p.__s, p.getChildContext && (r = ye({}, r, p.getChildContext())), v && n.__c && p.getSnapshotBeforeUpdate && (g = p.getSnapshotBeforeUpdate(m, h)), C = u && u.type === A && u.key == null ? u.props.children : u, _.__P && (u = s, i = (e = _.__P).namespaceURI, c = a = null, n.props && n.props.__P != e && (n.__k.some(function(e) {
+				e && He(e, e);
+			}), n.__k = null), s = n.__k ? we(n, 0) : null), s = ke(e, _e(C) ? C : [C], t, n, r, i, a, o, s, c, l), _.__P && (t.__e = null, s = u), t.__u &= -161, d && d.some(be), p.__h.length && o.push(p), 1 & p.__g && (p.__g &= -4);
 		} catch (e) {
 			if (o.length = f, t.__v = null, c || a) {
 				if (e && e.then) {
 					if (t.__u |= 128 | c, a) {
-						for (~(T = a.indexOf(s || void 0)) || (T = a.length); (E = a[T - 1]) && E.nodeType == 8;) T--;
-						for (; T < a.length; T++) if (E = a[T]) {
-							if (a[T] = null, w) {
-								if (E == ee) break;
+						for (~(E = a.indexOf(s || void 0)) || (E = a.length); (D = a[E - 1]) && D.nodeType == 8;) E--;
+						for (; E < a.length; E++) if (D = a[E]) {
+							if (a[E] = null, w) {
+								if (D == T) break;
 							} else {
-								if (E.nodeType != 8) break;
-								E.data.startsWith("$s") && (ee = Re(w = E));
+								if (D.nodeType != 8) break;
+								D.data.startsWith("$s") && (T = Le(w = D));
 							}
 						}
 					}
@@ -772,15 +772,15 @@ function Le(e, t, n, r, i, a, o, s, c, l) {
 						for (; s && s.nodeType == 8 && s.nextSibling;) s = s.nextSibling;
 						w = s;
 					}
-					(u = Re(w = t.__c.__z || (t.__c.__z = w))) ? (t.__e = w, s = u) : t.__e = s, s &&= s.nextSibling;
-				} else a && a.some(xe);
+					(u = Le(w = t.__c.__z || (t.__c.__z = w))) ? (t.__e = w, s = u) : t.__e = s, s &&= s.nextSibling;
+				} else a && a.some(be);
 			} else t.__e = n.__e;
-			t.__k ||= n.__k || [], e && e.then || ze(t), O.__e(e, t, n);
+			t.__k ||= n.__k || [], e && e.then || Re(t), k.__e(e, t, n);
 		}
-	} else s = t.__e = Ve(n.__e, t, n, r, i, a, o, c, l, e);
-	return (u = O.diffed) && u(t), s;
+	} else s = t.__e = Be(n.__e, t, n, r, i, a, o, c, l, e);
+	return (u = k.diffed) && u(t), s;
 }
-function Re(e, t) {
+function Le(e, t) {
 	if (e && e.nodeType == 8 && e.data.startsWith("$s")) for (var n = 1; e = e.nextSibling;) {
 		if (e.nodeType == 8) {
 			if (e.data.startsWith("$s")) n++;
@@ -789,23 +789,23 @@ function Re(e, t) {
 		t && t.push(e);
 	}
 }
-function ze(e) {
-	e && (e.__c && (e.__c.__g |= 4), e.__k && e.__k.some(ze));
+function Re(e) {
+	e && (e.__c && (e.__c.__g |= 4), e.__k && e.__k.some(Re));
 }
-function Be(e, t, n) {
-	for (var r = 0; r < n.length;) He(n[r++], n[r++], n[r++]);
-	O.__c && O.__c(t, e), e.some(function(t) {
+function ze(e, t, n) {
+	for (var r = 0; r < n.length;) Ve(n[r++], n[r++], n[r++]);
+	k.__c && k.__c(t, e), e.some(function(t) {
 		try {
 			e = t.__h, t.__h = [], e.some(function(e) {
 				e.call(t);
 			});
 		} catch (e) {
-			O.__e(e, t.__v);
+			k.__e(e, t.__v);
 		}
 	});
 }
-function Ve(e, t, n, r, i, a, o, s, c, l) {
-	var u, d, f, p, m, h, g, _, v = n.props || he, y = t.props, b = t.type;
+function Be(e, t, n, r, i, a, o, s, c, l) {
+	var u, d, f, p, m, h, g, _, v = n.props || me, y = t.props, b = t.type;
 	if (b == "svg" ? i = "http://www.w3.org/2000/svg" : b == "math" ? i = "http://www.w3.org/1998/Math/MathML" : i ||= "http://www.w3.org/1999/xhtml", a) {
 		for (u = 0; u < a.length; u++) if ((m = a[u]) && (b ? m.localName == b : m.nodeType == 3)) {
 			e = m, a[u] = null;
@@ -814,44 +814,44 @@ function Ve(e, t, n, r, i, a, o, s, c, l) {
 	}
 	if (!e) {
 		if (_ = l.ownerDocument || document, !b) return _.createTextNode(y);
-		e = _.createElementNS(i, b, y.is ? y : l), s &&= (O.__m && O.__m(t, a), !1), a = null;
+		e = _.createElementNS(i, b, y.is ? y : l), s &&= (k.__m && k.__m(t, a), !1), a = null;
 	}
 	if (b) {
-		if (l = b == "template" && e.content || e, a = b == "textarea" && y.defaultValue != null ? null : a && ye.call(l.childNodes), !s && a) for (v = {}, u = 0; u < e.attributes.length; u++) v[(m = e.attributes[u]).name] = m.value;
-		for (u in v) m = v[u], u == "dangerouslySetInnerHTML" ? f = m : u == "children" || u in y || u == "value" && "defaultValue" in y || u == "checked" && "defaultChecked" in y || Fe(e, u, null, m, i);
-		for (u in y) m = y[u], u == "children" ? p = m : u == "dangerouslySetInnerHTML" ? d = m : u == "value" ? h = m : u == "checked" ? g = m : s && typeof m != "function" || v[u] === m || Fe(e, u, m, v[u], i);
-		d ? (s || f && (d.__html == f.__html || d.__html == e.innerHTML) || (e.innerHTML = d.__html), t.__k = []) : (f && (e.textContent = ""), (b == "foreignObject" || i == "http://www.w3.org/1998/Math/MathML" && _e.test(b)) && (i = "http://www.w3.org/1999/xhtml"), Ae(l, ve(p) ? p : [p], t, n, r, i, a, o, a ? a[0] : n.__k && Te(n, 0), s, c), a && a.some(xe)), s && b != "textarea" || (u = "value", b == "progress" && h == null ? e.removeAttribute(u) : h == null || h === e[u] && (b != "progress" || h) || Fe(e, u, h, v[u], i), u = "checked", g != null && g != e[u] && Fe(e, u, g, v[u], i));
+		if (l = b == "template" && e.content || e, a = b == "textarea" && y.defaultValue != null ? null : a && ve.call(l.childNodes), !s && a) for (v = {}, u = 0; u < e.attributes.length; u++) v[(m = e.attributes[u]).name] = m.value;
+		for (u in v) m = v[u], u == "dangerouslySetInnerHTML" ? f = m : u == "children" || u in y || u == "value" && "defaultValue" in y || u == "checked" && "defaultChecked" in y || Pe(e, u, null, m, i);
+		for (u in y) m = y[u], u == "children" ? p = m : u == "dangerouslySetInnerHTML" ? d = m : u == "value" ? h = m : u == "checked" ? g = m : s && typeof m != "function" || v[u] === m || Pe(e, u, m, v[u], i);
+		d ? (s || f && (d.__html == f.__html || d.__html == e.innerHTML) || (e.innerHTML = d.__html), t.__k = []) : (f && (e.textContent = ""), (b == "foreignObject" || i == "http://www.w3.org/1998/Math/MathML" && ge.test(b)) && (i = "http://www.w3.org/1999/xhtml"), ke(l, _e(p) ? p : [p], t, n, r, i, a, o, a ? a[0] : n.__k && we(n, 0), s, c), a && a.some(be)), s && b != "textarea" || (u = "value", b == "progress" && h == null ? e.removeAttribute(u) : h == null || h === e[u] && (b != "progress" || h) || Pe(e, u, h, v[u], i), u = "checked", g != null && g != e[u] && Pe(e, u, g, v[u], i));
 	} else v === y || s && e.data == y || (e.data = y);
 	return e;
 }
-function He(e, t, n, r) {
+function Ve(e, t, n, r) {
 	try {
 		typeof e == "function" ? t ? t.__x = e(t) || 1 : (r &&= r.__c || r.__e) && (t = r.__x) && (r.__x = null, typeof t == "function" ? t() : e(null)) : e.current = t;
 	} catch (e) {
-		O.__e(e, n);
+		k.__e(e, n);
 	}
 }
-function Ue(e, t, n) {
+function He(e, t, n) {
 	var r, i, a, o;
-	if (O.unmount && O.unmount(e), !(r = e.ref) || r.current && r.current != e.__e || He(r, null, t, e), r = e.__c) {
+	if (k.unmount && k.unmount(e), !(r = e.ref) || r.current && r.current != e.__e || Ve(r, null, t, e), r = e.__c) {
 		if (r.componentWillUnmount) try {
 			r.componentWillUnmount();
 		} catch (e) {
-			O.__e(e, t);
+			k.__e(e, t);
 		}
 		r.__P = r.__n = null;
 	}
-	if (r = e.__k) for (o = 0; o < r.length; o++) r[o] && Ue(r[o], t, typeof e.type != "function" || n && !e.props.__P);
-	!n && (r = e.__c) && (r = r.__z) && (i = Re(r, a = [])) && (r == e.__e && a.some(xe), xe(i), xe(r)), n || xe(e.__e), e.__e = e.__c = e.__ = null;
+	if (r = e.__k) for (o = 0; o < r.length; o++) r[o] && He(r[o], t, typeof e.type != "function" || n && !e.props.__P);
+	!n && (r = e.__c) && (r = r.__z) && (i = Le(r, a = [])) && (r == e.__e && a.some(be), be(i), be(r)), n || be(e.__e), e.__e = e.__c = e.__ = null;
 }
-function We(e, t, n) {
+function Ue(e, t, n) {
 	return this.constructor(e, n);
 }
-function Ge(e, t) {
+function We(e, t) {
 	var n, r, i, a;
-	O.__ && O.__(e, t), t.nodeType == 9 && (t = t.documentElement), r = (n = e && 32 & e.__u) ? null : t.__k, t.__k = Ce(k, { children: [e] }), i = [], a = [], Le(t, t.__k, r || he, he, t.namespaceURI, r ? null : t.firstChild ? ye.call(t.childNodes) : null, i, r ? r.__e : t.firstChild, n, a), Be(i, t.__k, a), t.__k.props.children = null;
+	k.__ && k.__(e, t), t.nodeType == 9 && (t = t.documentElement), r = (n = e && 32 & e.__u) ? null : t.__k, t.__k = Se(A, { children: [e] }), i = [], a = [], Ie(t, t.__k, r || me, me, t.namespaceURI, r ? null : t.firstChild ? ve.call(t.childNodes) : null, i, r ? r.__e : t.firstChild, n, a), ze(i, t.__k, a), t.__k.props.children = null;
 }
-O = { __e: function(e, t, n, r) {
+k = { __e: function(e, t, n, r) {
 	for (var i, a, o; t = t.__;) if ((i = t.__c) && !(1 & i.__g)) {
 		i.__g |= 4;
 		try {
@@ -860,97 +860,97 @@ O = { __e: function(e, t, n, r) {
 			e = t;
 		}
 	}
-	throw ce = 0, e;
-} }, ie = 0, ae = function(e) {
-	return e != null && e.constructor === me;
-}, we.prototype.setState = function(e, t) {
+	throw se = 0, e;
+} }, re = 0, ie = function(e) {
+	return e != null && e.constructor === pe;
+}, Ce.prototype.setState = function(e, t) {
 	var n = this.__s;
-	n && n != this.state || (n = this.__s = be({}, this.state)), typeof e == "function" && (e = e(be({}, n), this.props)), e && (be(n, e), this.__v && (t && this.__k.push(t), Oe(this)));
-}, we.prototype.forceUpdate = function(e) {
-	this.__v && (this.__g |= 4, e && this.__h.push(e), Oe(this));
-}, we.prototype.render = k, oe = [], ce = 0, le = function(e, t) {
+	n && n != this.state || (n = this.__s = ye({}, this.state)), typeof e == "function" && (e = e(ye({}, n), this.props)), e && (ye(n, e), this.__v && (t && this.__k.push(t), De(this)));
+}, Ce.prototype.forceUpdate = function(e) {
+	this.__v && (this.__g |= 4, e && this.__h.push(e), De(this));
+}, Ce.prototype.render = A, ae = [], se = 0, ce = function(e, t) {
 	return e.__v.__b - t.__v.__b;
-}, ue = Symbol(), de = /(PointerCapture)$|Capture$/i, fe = 0, pe = {};
+}, le = Symbol(), ue = /(PointerCapture)$|Capture$/i, de = 0, fe = {};
 // node_modules/preact/hooks/dist/hooks.mjs
-var Ke, A, qe, Je, Ye = Object.is, Xe = 0, Ze = [], Qe = [], j = O, $e = j.__b, et = j.__r, tt = j.diffed, nt = j.__c, rt = j.unmount, it = j.__;
-function at(e, t) {
-	j.__h && j.__h(A, e, Xe || t), Xe = 0;
-	var n = A.__H || (A.__H = {
+var Ge, j, Ke, qe, Je = Object.is, Ye = 0, Xe = [], Ze = [], M = k, Qe = M.__b, $e = M.__r, et = M.diffed, tt = M.__c, nt = M.unmount, rt = M.__;
+function it(e, t) {
+	M.__h && M.__h(j, e, Ye || t), Ye = 0;
+	var n = j.__H || (j.__H = {
 		__: [],
 		__h: []
 	});
 	return e >= n.__.length && n.__.push({}), n.__[e];
 }
-function M(e, t) {
-	var n = at(Ke++, 3);
-	!j.__s && mt(n.__H, t) && (n.__P = !0, n.__ = e, n.u = t, A.__H.__h.push(n));
+function N(e, t) {
+	var n = it(Ge++, 3);
+	!M.__s && pt(n.__H, t) && (n.__P = !0, n.__ = e, n.u = t, j.__H.__h.push(n));
 }
-function N(e) {
-	return Xe = 5, ot(function() {
+function P(e) {
+	return Ye = 5, at(function() {
 		return { current: e };
 	}, []);
 }
-function ot(e, t) {
-	var n = at(Ke++, 7);
-	return mt(n.__H, t) && (n.__ = e(), n.__H = t), n.__;
+function at(e, t) {
+	var n = it(Ge++, 7);
+	return pt(n.__H, t) && (n.__ = e(), n.__H = t), n.__;
 }
-function st() {
-	var e = at(Ke++, 11);
+function ot() {
+	var e = it(Ge++, 11);
 	if (!e.__) {
-		for (var t = A.__v; !t.__m && t.__;) t = t.__;
+		for (var t = j.__v; !t.__m && t.__;) t = t.__;
 		var n = t.__m || (t.__m = [0, 0]);
 		e.__ = "P" + n[0] + "-" + n[1]++;
 	}
 	return e.__;
 }
-function ct() {
+function st() {
 	var e;
 	do {
-		for (; e = Qe.shift();) try {
-			ft(e);
+		for (; e = Ze.shift();) try {
+			dt(e);
 		} catch (t) {
-			j.__e(t, { __: (e = e.__P) && e.__v });
+			M.__e(t, { __: (e = e.__P) && e.__v });
 		}
-		for (; e = Ze.shift();) {
+		for (; e = Xe.shift();) {
 			var t = e.__H;
 			if (e.__P && t) try {
-				t.__h.some(ft), t.__h.some(pt), t.__h = [];
+				t.__h.some(dt), t.__h.some(ft), t.__h = [];
 			} catch (n) {
-				t.__h = [], j.__e(n, e.__v);
+				t.__h = [], M.__e(n, e.__v);
 			}
 		}
-	} while (Qe.length);
+	} while (Ze.length);
 }
-j.__b = function(e) {
-	A = null, $e && $e(e);
-}, j.__ = function(e, t) {
-	e && t.__k && t.__k.__m && (e.__m = t.__k.__m), it && it(e, t);
-}, j.__r = function(e) {
-	et && et(e), Ke = 0;
-	var t = (A = e.__c).__H;
-	t && (qe == A ? A.__h = [] : (t.__h.some(ft), t.__h.some(pt), Ke = 0), t.__h = [], t.__.some(function(e) {
+M.__b = function(e) {
+	j = null, Qe && Qe(e);
+}, M.__ = function(e, t) {
+	e && t.__k && t.__k.__m && (e.__m = t.__k.__m), rt && rt(e, t);
+}, M.__r = function(e) {
+	$e && $e(e), Ge = 0;
+	var t = (j = e.__c).__H;
+	t && (Ke == j ? j.__h = [] : (t.__h.some(dt), t.__h.some(ft), Ge = 0), t.__h = [], t.__.some(function(e) {
 		e.__N && (e.__ = e.__N), e.u = e.__N = void 0;
-	})), qe = A;
-}, j.diffed = function(e) {
-	tt && tt(e);
+	})), Ke = j;
+}, M.diffed = function(e) {
+	et && et(e);
 	var t = e.__c;
-	t && t.__H && (t.__H.__h.length && dt(Ze.push(t)), t.__H.__.some(function(e) {
+	t && t.__H && (t.__H.__h.length && ut(Xe.push(t)), t.__H.__.some(function(e) {
 		e.u && (e.__H = e.u);
-	})), qe = A = null;
-}, j.__c = function(e, t) {
+	})), Ke = j = null;
+}, M.__c = function(e, t) {
 	t.some(function(e) {
 		try {
-			e.__h.some(ft), e.__h = e.__h.filter(function(e) {
-				return !e.__ || pt(e);
+			e.__h.some(dt), e.__h = e.__h.filter(function(e) {
+				return !e.__ || ft(e);
 			});
 		} catch (t) {
 			e.__h = [function() {
 				throw t;
 			}];
 		}
-	}), nt && nt(e, t);
-}, j.unmount = function(e) {
-	rt && rt(e);
+	}), tt && tt(e, t);
+}, M.unmount = function(e) {
+	nt && nt(e);
 	var t, n, r = e.__c;
 	r && r.__H && (r.__H.__.some(function(r) {
 		try {
@@ -959,40 +959,40 @@ j.__b = function(e) {
 					for (n = e.__; n && (!n.__c || !n.__c.__P);) n = n.__;
 					n &&= n.__c;
 				}
-				r.__P = n, dt(Qe.push(r));
-			} else ft(r);
+				r.__P = n, ut(Ze.push(r));
+			} else dt(r);
 		} catch (e) {
 			t = e;
 		}
-	}), r.__H = void 0, t && j.__e(t, r.__v));
+	}), r.__H = void 0, t && M.__e(t, r.__v));
 };
-var lt = typeof requestAnimationFrame == "function";
-function ut(e) {
+var ct = typeof requestAnimationFrame == "function";
+function lt(e) {
 	var t, n = function() {
-		clearTimeout(r), lt && cancelAnimationFrame(t), setTimeout(e);
+		clearTimeout(r), ct && cancelAnimationFrame(t), setTimeout(e);
 	}, r = setTimeout(n, 35);
-	lt && (t = requestAnimationFrame(n));
+	ct && (t = requestAnimationFrame(n));
+}
+function ut(e) {
+	e != 1 && qe == M.requestAnimationFrame || ((qe = M.requestAnimationFrame) || lt)(st);
 }
 function dt(e) {
-	e != 1 && Je == j.requestAnimationFrame || ((Je = j.requestAnimationFrame) || ut)(ct);
+	var t = j, n = e.__c;
+	typeof n == "function" && (e.__c = void 0, n()), j = t;
 }
 function ft(e) {
-	var t = A, n = e.__c;
-	typeof n == "function" && (e.__c = void 0, n()), A = t;
+	var t = j;
+	e.__c = e.__(), j = t;
 }
-function pt(e) {
-	var t = A;
-	e.__c = e.__(), A = t;
-}
-function mt(e, t) {
+function pt(e, t) {
 	return !e || e.length != t.length || t.some(function(t, n) {
-		return !Ye(t, e[n]);
+		return !Je(t, e[n]);
 	});
 }
 // node_modules/@preact/signals-core/dist/signals-core.module.js
-var ht = Symbol.for("preact-signals");
-function gt() {
-	if (F > 1) F--;
+var mt = Symbol.for("preact-signals");
+function ht() {
+	if (bt > 1) bt--;
 	else {
 		var e, t = !1;
 		for ((function() {
@@ -1002,9 +1002,9 @@ function gt() {
 				if (t.v === e.v) for (var n = t.t; n !== void 0; n = n.x) n.i === e.i && (n.i = t.i);
 				e = e.o;
 			}
-		})(); bt !== void 0;) {
-			var n = bt;
-			for (bt = void 0, xt++; n !== void 0;) {
+		})(); yt !== void 0;) {
+			var n = yt;
+			for (yt = void 0, xt++; n !== void 0;) {
 				var r = n.u;
 				if (n.u = void 0, n.f &= -3, !(8 & n.f) && Dt(n)) try {
 					n.c();
@@ -1014,53 +1014,53 @@ function gt() {
 				n = r;
 			}
 		}
-		if (xt = 0, F--, t) throw e;
+		if (xt = 0, bt--, t) throw e;
 	}
 }
-function _t(e) {
-	if (F > 0) return e();
-	Ct = ++St, F++;
+function gt(e) {
+	if (bt > 0) return e();
+	Ct = ++St, bt++;
 	try {
 		return e();
 	} finally {
-		gt();
+		ht();
 	}
 }
-var vt, P = void 0;
-function yt(e) {
-	var t = P, n = vt;
-	P = void 0, vt = void 0;
+var _t, F = void 0;
+function vt(e) {
+	var t = F, n = _t;
+	F = void 0, _t = void 0;
 	try {
 		return e();
 	} finally {
-		P = t, vt = n;
+		F = t, _t = n;
 	}
 }
-var bt = void 0, F = 0, xt = 0, St = 0, Ct = 0, wt = void 0, Tt = 0;
+var yt = void 0, bt = 0, xt = 0, St = 0, Ct = 0, wt = void 0, Tt = 0;
 function Et(e) {
-	if (P !== void 0) {
+	if (F !== void 0) {
 		var t = e.n;
-		if (t === void 0 || t.t !== P) return t = {
+		if (t === void 0 || t.t !== F) return t = {
 			i: 0,
 			S: e,
-			p: P.s,
+			p: F.s,
 			n: void 0,
-			t: P,
+			t: F,
 			e: void 0,
 			x: void 0,
 			r: t
-		}, P.s !== void 0 && (P.s.n = t), P.s = t, e.n = t, 32 & P.f && e.S(t), t;
-		if (t.i === -1) return t.i = 0, t.n !== void 0 && (t.n.p = t.p, t.p !== void 0 && (t.p.n = t.n), t.p = P.s, t.n = void 0, P.s.n = t, P.s = t), t;
+		}, F.s !== void 0 && (F.s.n = t), F.s = t, e.n = t, 32 & F.f && e.S(t), t;
+		if (t.i === -1) return t.i = 0, t.n !== void 0 && (t.n.p = t.p, t.p !== void 0 && (t.p.n = t.n), t.p = F.s, t.n = void 0, F.s.n = t, F.s = t), t;
 	}
 }
 function I(e, t) {
 	this.v = e, this.i = 0, this.n = void 0, this.t = void 0, this.l = 0, this.W = t?.watched, this.Z = t?.unwatched, this.name = t?.name;
 }
-I.prototype.brand = ht, I.prototype.h = function() {
+I.prototype.brand = mt, I.prototype.h = function() {
 	return !0;
 }, I.prototype.S = function(e) {
 	var t = this, n = this.t;
-	n !== e && e.e === void 0 && (e.x = n, this.t = e, n === void 0 ? yt(function() {
+	n !== e && e.e === void 0 && (e.x = n, this.t = e, n === void 0 ? vt(function() {
 		var e;
 		(e = t.W) == null || e.call(t);
 	}) : n.e = e);
@@ -1068,7 +1068,7 @@ I.prototype.brand = ht, I.prototype.h = function() {
 	var t = this;
 	if (this.t !== void 0) {
 		var n = e.e, r = e.x;
-		n !== void 0 && (n.x = r, e.e = void 0), r !== void 0 && (r.e = n, e.x = void 0), e === this.t && (this.t = r, r === void 0 && yt(function() {
+		n !== void 0 && (n.x = r, e.e = void 0), r !== void 0 && (r.e = n, e.x = void 0), e === this.t && (this.t = r, r === void 0 && vt(function() {
 			var e;
 			(e = t.Z) == null || e.call(t);
 		}));
@@ -1077,7 +1077,7 @@ I.prototype.brand = ht, I.prototype.h = function() {
 	var t = this;
 	return z(function() {
 		var n = t.value;
-		yt(function() {
+		vt(function() {
 			return e(n);
 		});
 	}, { name: "sub" });
@@ -1089,7 +1089,7 @@ I.prototype.brand = ht, I.prototype.h = function() {
 	return this.value;
 }, I.prototype.peek = function() {
 	var e = this;
-	return yt(function() {
+	return vt(function() {
 		return e.value;
 	});
 }, Object.defineProperty(I.prototype, "value", {
@@ -1101,17 +1101,17 @@ I.prototype.brand = ht, I.prototype.h = function() {
 		if (e !== this.v) {
 			if (xt > 100) throw Error("Cycle detected");
 			(function(e) {
-				F !== 0 && xt === 0 && e.l !== Ct && (e.l = Ct, wt = {
+				bt !== 0 && xt === 0 && e.l !== Ct && (e.l = Ct, wt = {
 					S: e,
 					v: e.v,
 					i: e.i,
 					o: wt
 				});
-			})(this), this.v = e, this.i++, Tt++, F++;
+			})(this), this.v = e, this.i++, Tt++, bt++;
 			try {
 				for (var t = this.t; t !== void 0; t = t.x) t.t.N();
 			} finally {
-				gt();
+				ht();
 			}
 		}
 	}
@@ -1146,15 +1146,15 @@ At.prototype = new I(), At.prototype.h = function() {
 	if (this.f &= -3, 1 & this.f) return !1;
 	if ((36 & this.f) == 32 || (this.f &= -5, this.g === Tt)) return !0;
 	if (this.g = Tt, this.f |= 1, this.i > 0 && !Dt(this)) return this.f &= -2, !0;
-	var e = P;
+	var e = F;
 	try {
-		Ot(this), P = this;
+		Ot(this), F = this;
 		var t = this.x();
 		(16 & this.f || this.v !== t || this.i === 0) && (this.v = t, this.f &= -17, this.i++);
 	} catch (e) {
 		this.v = e, this.f |= 16, this.i++;
 	}
-	return P = e, kt(this), this.f &= -2, !0;
+	return F = e, kt(this), this.f &= -2, !0;
 }, At.prototype.S = function(e) {
 	if (this.t === void 0) {
 		this.f |= 36;
@@ -1183,15 +1183,15 @@ function R(e, t) {
 function jt(e) {
 	var t = e.j;
 	if (e.j = void 0, typeof t == "function") {
-		F++;
-		var n = P;
-		P = void 0;
+		bt++;
+		var n = F;
+		F = void 0;
 		try {
 			t();
 		} catch (t) {
 			throw e.f &= -2, e.f |= 8, Mt(e), t;
 		} finally {
-			P = n, gt();
+			F = n, ht();
 		}
 	}
 }
@@ -1200,16 +1200,16 @@ function Mt(e) {
 	e.x = void 0, e.s = void 0, jt(e);
 }
 function Nt(e) {
-	if (P !== this) throw Error("Out-of-order effect");
-	kt(this), P = e, this.f &= -2;
+	if (F !== this) throw Error("Out-of-order effect");
+	kt(this), F = e, this.f &= -2;
 	try {
 		8 & this.f && Mt(this);
 	} finally {
-		gt();
+		ht();
 	}
 }
 function Pt(e, t) {
-	this.x = e, this.j = void 0, this.s = void 0, this.u = void 0, this.f = 32, this.name = t?.name, vt && vt.push(this);
+	this.x = e, this.j = void 0, this.s = void 0, this.u = void 0, this.f = 32, this.name = t?.name, _t && _t.push(this);
 }
 Pt.prototype.c = function() {
 	var e = this.S();
@@ -1222,11 +1222,11 @@ Pt.prototype.c = function() {
 	}
 }, Pt.prototype.S = function() {
 	if (1 & this.f) throw Error("Cycle detected");
-	this.f |= 1, this.f &= -9, jt(this), Ot(this), F++;
-	var e = P;
-	return P = this, Nt.bind(this, e);
+	this.f |= 1, this.f &= -9, jt(this), Ot(this), bt++;
+	var e = F;
+	return F = this, Nt.bind(this, e);
 }, Pt.prototype.N = function() {
-	2 & this.f || (this.f |= 2, this.u = bt, bt = this);
+	2 & this.f || (this.f |= 2, this.u = yt, yt = this);
 }, Pt.prototype.d = function() {
 	this.f |= 8, 1 & this.f || Mt(this);
 }, Pt.prototype.dispose = function() {
@@ -1248,7 +1248,7 @@ z(function() {
 	Ft = this.N;
 })();
 function zt(e, t) {
-	O[e] = t.bind(null, O[e] || function() {});
+	k[e] = t.bind(null, k[e] || function() {});
 }
 function Bt(e) {
 	if (It) {
@@ -1260,7 +1260,7 @@ function Bt(e) {
 function Vt(e) {
 	var t = this, n = e.data, r = B(n);
 	r.name = "ReactiveDom", r.value = n;
-	var i = ot(function() {
+	var i = at(function() {
 		for (var e = t, n = t.__v; n = n.__;) if (n.__c) {
 			n.__c.__$f |= 4;
 			break;
@@ -1269,7 +1269,7 @@ function Vt(e) {
 			var e = r.value.value;
 			return e === 0 ? 0 : !0 === e ? "" : e || "";
 		}), a = R(function() {
-			return !Array.isArray(i.value) && !ae(i.value);
+			return !Array.isArray(i.value) && !ie(i.value);
 		}), o = z(function() {
 			if (this.N = Gt, a.value) {
 				var t = i.value;
@@ -1285,7 +1285,7 @@ function Vt(e) {
 Vt.displayName = "ReactiveTextNode", Object.defineProperties(I.prototype, {
 	constructor: {
 		configurable: !0,
-		value: Se(k, null).constructor
+		value: xe(A, null).constructor
 	},
 	type: {
 		configurable: !0,
@@ -1314,7 +1314,7 @@ Vt.displayName = "ReactiveTextNode", Object.defineProperties(I.prototype, {
 	}
 	e(t);
 }), zt("__r", function(e, t) {
-	if (e(t), t.type !== k) {
+	if (e(t), t.type !== A) {
 		Bt();
 		var n, r = t.__c;
 		r && (r.__$f &= -2, (n = r.__$u) === void 0 && (r.__$u = n = function(e, t) {
@@ -1387,7 +1387,7 @@ zt("unmount", function(e, t) {
 	e(t);
 }), zt("__h", function(e, t, n, r) {
 	r < 3 && (t.__$f |= 2), e(t, n, r);
-}), we.prototype.shouldComponentUpdate = function(e, t) {
+}), Ce.prototype.shouldComponentUpdate = function(e, t) {
 	if (this.__R) return !0;
 	var n = this.__$u, r = n && n.s !== void 0;
 	for (var i in t) return !0;
@@ -1400,7 +1400,7 @@ zt("unmount", function(e, t) {
 	return !1;
 };
 function B(e, t) {
-	return ot(function() {
+	return at(function() {
 		return L(e, t);
 	}, []);
 }
@@ -1410,12 +1410,12 @@ var Ut = function(e) {
 	});
 };
 function Wt() {
-	_t(function() {
+	gt(function() {
 		for (var e; e = Rt.shift();) Ft.call(e);
 	});
 }
 function Gt() {
-	Rt.push(this) === 1 && (O.requestAnimationFrame || Ut)(Wt);
+	Rt.push(this) === 1 && (k.requestAnimationFrame || Ut)(Wt);
 }
 // src/state.ts
 var Kt = [
@@ -1863,18 +1863,18 @@ function Pn(e) {
 				}
 			}
 			g && !m && (e = t(e, Infinity));
-			var ee = n.length + e.length + r.length, T = ee < h ? Array(h - ee + 1).join(u) : "";
-			switch (g && m && (e = t(T + e, T.length ? h - r.length : Infinity), T = ""), d) {
+			var T = n.length + e.length + r.length, E = T < h ? Array(h - T + 1).join(u) : "";
+			switch (g && m && (e = t(E + e, E.length ? h - r.length : Infinity), E = ""), d) {
 				case "<":
-					e = n + e + r + T;
+					e = n + e + r + E;
 					break;
 				case "=":
-					e = n + T + e + r;
+					e = n + E + e + r;
 					break;
 				case "^":
-					e = T.slice(0, ee = T.length >> 1) + n + e + r + T.slice(ee);
+					e = E.slice(0, T = E.length >> 1) + n + e + r + E.slice(T);
 					break;
-				default: e = T + n + e + r;
+				default: e = E + n + e + r;
 			}
 			return a(e);
 		}
@@ -1939,7 +1939,7 @@ function U(e, t, n, r, i, a) {
 		__i: -1,
 		__u: 0
 	};
-	return (i || a) && (l.__source = i, l.__self = a), O.vnode && O.vnode(l), l;
+	return (i || a) && (l.__source = i, l.__self = a), k.vnode && k.vnode(l), l;
 }
 // src/views/arcs.tsx
 var Wn = 22, Gn = 400, Kn = 240, qn = [
@@ -1954,11 +1954,11 @@ function Yn({ model: e }) {
 	let { store: t, source: n } = e, { heads: r, query: i, key: a } = t.state.value, [o, s] = [e.queryWords.value, e.keyWords.value], c = B(0), l = B({
 		arcs: [],
 		of: 0
-	}), u = N(null), d = t.lens.value, f = Math.min(o.length, Kn), p = Math.min(s.length, Kn), m = Math.min(c.value, Math.max(0, o.length - f)), h = Math.min(c.value, Math.max(0, s.length - p));
-	M(() => {
+	}), u = P(null), d = t.lens.value, f = Math.min(o.length, Kn), p = Math.min(s.length, Kn), m = Math.min(c.value, Math.max(0, o.length - f)), h = Math.min(c.value, Math.max(0, s.length - p));
+	N(() => {
 		let e = (i ?? a)?.[0];
 		e !== void 0 && (e < c.peek() || e >= c.peek() + Kn) && (c.value = Math.max(0, e - 8));
-	}, [i, a]), M(() => {
+	}, [i, a]), N(() => {
 		let t = new AbortController();
 		return Promise.all(r.map((e) => sn(n, {
 			...d,
@@ -1985,7 +1985,7 @@ function Yn({ model: e }) {
 		p,
 		i,
 		a
-	]), M(() => {
+	]), N(() => {
 		let t = l.value.arcs;
 		return e.kept.value = {
 			svg: () => dn(u.current, fn(u.current), [...r.map((e, t) => [H(n.info, e), qn[t % qn.length]]), [e.caption.value.split(" · ").slice(1).join(" · "), pn(u.current)]]),
@@ -2021,12 +2021,12 @@ function Yn({ model: e }) {
 				/* @__PURE__ */ U("g", {
 					fill: "none",
 					children: x.map((e) => {
-						let [t, n] = [b(e.query, m), b(e.key, h)], r = _(e);
+						let t = Math.max(-7, Math.min(7, 4 * (e.head - (r.length - 1) / 2))), [n, i] = [b(e.query, m) + t, b(e.key, h) + t], a = _(e);
 						return /* @__PURE__ */ U("path", {
-							d: `M200 ${t}C320 ${t} 320 ${n} 440 ${n}`,
+							d: `M200 ${n}C320 ${n} 320 ${i} 440 ${i}`,
 							stroke: qn[e.head % qn.length],
 							"stroke-width": Math.max(.5, 6 * e.weight),
-							"stroke-opacity": v ? r ? Math.min(1, .25 + e.weight) : .04 : Math.min(1, .1 + e.weight)
+							"stroke-opacity": v ? a ? Math.min(1, .25 + e.weight) : .04 : Math.min(1, .1 + e.weight)
 						});
 					})
 				}),
@@ -2059,7 +2059,7 @@ function Yn({ model: e }) {
 			/* @__PURE__ */ U("span", { children: [
 				l.value.of > x.length ? `the strongest ${x.length} of ${l.value.of} lines above 0.001` : `${x.length} lines above 0.001`,
 				l.value.of > x.length && `, down to ${V(Math.min(...x.map((e) => e.weight)))}`,
-				Math.max(o.length, s.length) > Kn && ` among ${Kn} from ${m}`
+				Math.max(o.length, s.length) > Kn && ` from queries ${m}–${m + f - 1} to keys ${h}–${h + p - 1}`
 			] }),
 			Math.max(o.length, s.length) > Kn && /* @__PURE__ */ U("label", {
 				class: "field",
@@ -2154,6 +2154,8 @@ function Zn({ model: e }) {
 var Qn = [
 	["← →", "select the query before or after"],
 	["↑ ↓", "select the key before or after"],
+	["arrows in the map", "select the cell beside; in the heads and tabs, the one beside"],
+	["Alt and click", "select a word as the key"],
 	["[ ]", "the head before or after"],
 	["{ }", "the layer before or after"],
 	["1 – 4", "matrix, arcs, q·k, image"],
@@ -2177,11 +2179,11 @@ function er(e, t, n, r) {
 	let { store: a, source: o } = t, s = a.now, { layers: c } = o.info, [l, u] = s.heads[0], d = (e) => a.set(e), f = t.heads, p = f.findIndex((e) => e[0] === l && e[1] === u), m = (e) => f[(e + f.length) % f.length], h = (e) => {
 		let t = [...new Set(f.map(([e]) => e))], n = t[(t.indexOf(l) + e + t.length) % t.length];
 		return [n, Math.min(u, c[n].heads.length - 1)];
-	}, g = (e) => n.querySelector(".matrix canvas")?.dispatchEvent(new CustomEvent("zoom-by", { detail: e })), _ = {
-		ArrowRight: () => d({ query: $n(s.query, 1, t.queryWords.value.length) }),
-		ArrowLeft: () => d({ query: $n(s.query, -1, t.queryWords.value.length) }),
-		ArrowDown: () => d({ key: $n(s.key, 1, t.keyWords.value.length) }),
-		ArrowUp: () => d({ key: $n(s.key, -1, t.keyWords.value.length) }),
+	}, g = (e) => n.querySelector(".matrix canvas")?.dispatchEvent(new CustomEvent("zoom-by", { detail: e })), _ = (e) => d({ query: $n(s.query, e, t.queryWords.value.length) }), v = (e) => d({ key: $n(s.key, e, t.keyWords.value.length) }), [y, b] = i.closest("canvas[role=grid]") ? [v, _] : [_, v], x = {
+		ArrowRight: () => y(1),
+		ArrowLeft: () => y(-1),
+		ArrowDown: () => b(1),
+		ArrowUp: () => b(-1),
 		"]": () => d({ heads: [m(p + 1)] }),
 		"[": () => d({ heads: [m(p - 1)] }),
 		"}": () => d({ heads: [h(1)] }),
@@ -2203,15 +2205,15 @@ function er(e, t, n, r) {
 		"?": r
 	};
 	Kt.forEach((e, n) => {
-		t.views.value.includes(e) && (_[`${n + 1}`] = () => d({ view: e }));
+		t.views.value.includes(e) && (x[`${n + 1}`] = () => d({ view: e }));
 	});
-	let v = _[e.key];
-	v && (e.preventDefault(), v());
+	let S = x[e.key];
+	S && (e.preventDefault(), S());
 }
 // src/views/help.tsx
 function tr({ onClose: e }) {
-	let t = N(null);
-	return M(() => t.current.showModal(), []), /* @__PURE__ */ U("dialog", {
+	let t = P(null);
+	return N(() => t.current.showModal(), []), /* @__PURE__ */ U("dialog", {
 		ref: t,
 		"aria-label": "Keys, and what weights do not show",
 		onClose: e,
@@ -2233,8 +2235,8 @@ function tr({ onClose: e }) {
 // src/views/image.tsx
 var nr = 300;
 function rr({ model: e }) {
-	let { store: t } = e, { query: n } = t.state.value, r = N(null), i = e.picture.value, [a, o] = e.hasPatches.value, s = e.row.value, c = s && s.length === e.keyWords.value.length ? s : null, l = a && e.isSelf.value;
-	M(() => (e.kept.value = {
+	let { store: t } = e, { query: n } = t.state.value, r = P(null), i = e.picture.value, [a, o] = e.hasPatches.value, s = e.row.value, c = s && s.length === e.keyWords.value.length ? s : null, l = a && e.isSelf.value;
+	N(() => (e.kept.value = {
 		svg: () => dn(r.current, fn(r.current), [[e.caption.value, pn(r.current)]]),
 		table: async () => [["to", "weight"], ...c ? Array.from(c, (t, n) => [e.keyWords.value[n], t]) : []]
 	}, () => {
@@ -2328,14 +2330,14 @@ function or({ model: e }) {
 		class: "inspector",
 		"aria-label": "The selection",
 		children: [
-			/* @__PURE__ */ U("h2", { children: f || p ? /* @__PURE__ */ U(k, { children: [
+			/* @__PURE__ */ U("h2", { children: f || p ? /* @__PURE__ */ U(A, { children: [
 				/* @__PURE__ */ U("bdi", { children: f ?? "all" }),
 				" → ",
 				/* @__PURE__ */ U("bdi", { children: p ?? "…" })
 			] }) : "Nothing is selected" }),
 			/* @__PURE__ */ U("p", {
 				"aria-live": "polite",
-				children: m ? "This key is hidden: its weight is taken out." : S && r ? /* @__PURE__ */ U(k, { children: [
+				children: m ? "This key is hidden: its weight is taken out." : S && r ? /* @__PURE__ */ U(A, { children: [
 					/* @__PURE__ */ U("strong", { children: V(b) }),
 					" in ",
 					h,
@@ -2345,7 +2347,7 @@ function or({ model: e }) {
 					x && `, rank ${x} of ${l.length}`
 				] }) : null
 			}),
-			S && /* @__PURE__ */ U(k, { children: [/* @__PURE__ */ U("h3", { children: [
+			S && /* @__PURE__ */ U(A, { children: [/* @__PURE__ */ U("h3", { children: [
 				h,
 				": ",
 				u ? `what it looks at${_(a, "mean")}` : `what looks at it${_(r, "sum")}`,
@@ -2359,7 +2361,7 @@ function or({ model: e }) {
 				})),
 				onChoose: (e) => t.set(u ? { key: [C[e][1], C[e][1] + 1] } : { query: [C[e][1], C[e][1] + 1] })
 			})] }),
-			g.length > 0 && !m && /* @__PURE__ */ U(k, { children: [/* @__PURE__ */ U("h3", { children: [r ? a ? "Heads, for this pair" : "Heads, mean of all queries" : "Heads that look hardest at another word, special ones apart", y(g.length)] }), /* @__PURE__ */ U(cr, {
+			g.length > 0 && !m && /* @__PURE__ */ U(A, { children: [/* @__PURE__ */ U("h3", { children: [r ? a ? "Heads, for this pair" : "Heads, mean of all queries" : "Heads that look hardest at another word, special ones apart", y(g.length)] }), /* @__PURE__ */ U(cr, {
 				rows: g.slice(0, ar).map((e) => ({
 					label: H(n.info, e.head) + (r ? "" : ` → ${l[e.key]}`),
 					weight: e.weight,
@@ -4492,7 +4494,7 @@ function El(e, t, n) {
 function Dl() {
 	var e = xl, t = Sl, n = El, r = wl, i = Tl, a = [0, Infinity], o = [[-Infinity, -Infinity], [Infinity, Infinity]], s = 250, c = ps, l = ma("start", "zoom", "end"), u, d, f, p = 500, m = 150, h = 0, g = 10;
 	function _(e) {
-		e.property("__zoom", Cl).on("wheel.zoom", w, { passive: !1 }).on("mousedown.zoom", ee).on("dblclick.zoom", T).filter(i).on("touchstart.zoom", E).on("touchmove.zoom", D).on("touchend.zoom touchcancel.zoom", te).style("-webkit-tap-highlight-color", "rgba(0,0,0,0)");
+		e.property("__zoom", Cl).on("wheel.zoom", w, { passive: !1 }).on("mousedown.zoom", T).on("dblclick.zoom", E).filter(i).on("touchstart.zoom", D).on("touchmove.zoom", O).on("touchend.zoom touchcancel.zoom", ee).style("-webkit-tap-highlight-color", "rgba(0,0,0,0)");
 	}
 	_.transform = function(e, t, n, r) {
 		var i = e.selection ? e.selection() : e;
@@ -4585,7 +4587,7 @@ function Dl() {
 			s.wheel = null, s.end();
 		}
 	}
-	function ee(t, ...r) {
+	function T(t, ...r) {
 		if (f || !e.apply(this, arguments)) return;
 		var i = t.currentTarget, a = S(this, r, !0).event(t), s = sa(t.view).on("mousemove.zoom", d, !0).on("mouseup.zoom", p, !0), c = fa(t, i), l = t.clientX, u = t.clientY;
 		xa(t.view), yl(t), a.mouse = [c, this.__zoom.invert(c)], ic(this), a.start();
@@ -4600,13 +4602,13 @@ function Dl() {
 			s.on("mousemove.zoom mouseup.zoom", null), Sa(e.view, a.moved), bl(e), a.event(e).end();
 		}
 	}
-	function T(r, ...i) {
+	function E(r, ...i) {
 		if (e.apply(this, arguments)) {
 			var a = this.__zoom, c = fa(r.changedTouches ? r.changedTouches[0] : r, this), l = a.invert(c), u = a.k * (r.shiftKey ? .5 : 2), d = n(y(v(a, u), c, l), t.apply(this, i), o);
 			bl(r), s > 0 ? sa(this).transition().duration(s).call(x, d, c, r) : sa(this).call(_.transform, d, c, r);
 		}
 	}
-	function E(t, ...n) {
+	function D(t, ...n) {
 		if (e.apply(this, arguments)) {
 			var r = t.touches, i = r.length, a = S(this, n, t.changedTouches.length === i).event(t), o, s, c, l;
 			for (yl(t), s = 0; s < i; ++s) c = r[s], l = fa(c, this), l = [
@@ -4619,7 +4621,7 @@ function Dl() {
 			}, p)), ic(this), a.start());
 		}
 	}
-	function D(e, ...t) {
+	function O(e, ...t) {
 		if (this.__zooming) {
 			var r = S(this, t).event(e), i = e.changedTouches, a = i.length, s, c, l, u;
 			for (bl(e), s = 0; s < a; ++s) c = i[s], l = fa(c, this), r.touch0 && r.touch0[2] === c.identifier ? r.touch0[0] = l : r.touch1 && r.touch1[2] === c.identifier && (r.touch1[0] = l);
@@ -4631,7 +4633,7 @@ function Dl() {
 			r.zoom("touch", n(y(c, l, u), r.extent, o));
 		}
 	}
-	function te(e, ...t) {
+	function ee(e, ...t) {
 		if (this.__zooming) {
 			var n = S(this, t).event(e), r = e.changedTouches, i = r.length, a, o;
 			for (yl(e), f && clearTimeout(f), f = setTimeout(function() {
@@ -4750,13 +4752,15 @@ var Il = ({ level: e, y: t, x: n }) => `${e}/${t}/${n}`, Ll = ({ level: e, y: t,
 	level: e + 1,
 	y: t >> 1,
 	x: n >> 1
-}), Rl = class {
+}), Rl = 5e3, zl = class {
 	load;
 	changed;
 	failed;
 	most;
 	known = /* @__PURE__ */ new Map();
 	asked = /* @__PURE__ */ new Map();
+	failures = /* @__PURE__ */ new Map();
+	wanted = /* @__PURE__ */ new Set();
 	bytes = 0;
 	constructor(e, t, n, r = 128 * 2 ** 20) {
 		this.load = e, this.changed = t, this.failed = n, this.most = r;
@@ -4766,11 +4770,11 @@ var Il = ({ level: e, y: t, x: n }) => `${e}/${t}/${n}`, Ll = ({ level: e, y: t,
 		return n && (this.known.delete(t), this.known.set(t, n)), n;
 	}
 	want(e) {
-		let t = new Set(e.map(Il));
-		for (let [e, n] of this.asked) t.has(e) || (n.abort(), this.asked.delete(e));
+		this.wanted = new Set(e.map(Il));
+		for (let [e, t] of this.asked) this.wanted.has(e) || (t.abort(), this.asked.delete(e));
 		for (let t of e) {
 			let e = Il(t);
-			if (this.asked.has(e)) continue;
+			if (this.asked.has(e) || performance.now() < (this.failures.get(e) ?? 0)) continue;
 			let n = this.known.get(e);
 			n?.preview && this.ask(e, n.preview.exact), n || this.ask(e, (e) => this.load(t, e));
 		}
@@ -4781,16 +4785,16 @@ var Il = ({ level: e, y: t, x: n }) => `${e}/${t}/${n}`, Ll = ({ level: e, y: t,
 		};
 		this.asked.set(e, n), t(n.signal).then((t) => {
 			r(), this.put(e, t), t.preview && this.ask(e, t.preview.exact), this.changed();
-		}, (e) => {
-			r(), e.name !== "AbortError" && (this.failed(e), this.changed());
+		}, (t) => {
+			r(), t.name !== "AbortError" && (this.failures.set(e, performance.now() + Rl), this.failed(t), this.changed());
 		});
 	}
 	put(e, t) {
 		let n = this.known.get(e);
-		n && (this.bytes -= zl(n)), this.known.delete(e), this.known.set(e, t), this.bytes += zl(t);
+		n && (this.bytes -= Bl(n)), this.known.delete(e), this.known.set(e, t), this.bytes += Bl(t);
 		for (let [e, t] of this.known) {
 			if (this.bytes <= this.most) break;
-			this.known.delete(e), this.bytes -= zl(t);
+			this.wanted.has(e) || (this.known.delete(e), this.bytes -= Bl(t));
 		}
 	}
 	get isWaiting() {
@@ -4800,14 +4804,14 @@ var Il = ({ level: e, y: t, x: n }) => `${e}/${t}/${n}`, Ll = ({ level: e, y: t,
 		this.want([]), this.known.clear(), this.bytes = 0;
 	}
 };
-function zl(e) {
+function Bl(e) {
 	return e.mean.byteLength + (e.max === e.mean ? 0 : e.max.byteLength);
 }
 // src/views/legend.tsx
-function Bl(e, t) {
+function Vl(e, t) {
 	return [e.isLog ? `≤ ${V(e.most * 1e-4)}` : V(0), `${t ? "≥ " : ""}${V(e.most)}`];
 }
-function Vl({ scale: e, isLong: t = !1 }) {
+function Hl({ scale: e, isLong: t = !1 }) {
 	let n = [
 		0,
 		.25,
@@ -4818,7 +4822,7 @@ function Vl({ scale: e, isLong: t = !1 }) {
 		0,
 		1,
 		2
-	].map((n) => e.table[Math.round(t * 255) * 4 + n]).join(" ")})`), [r, i] = Bl(e, t);
+	].map((n) => e.table[Math.round(t * 255) * 4 + n]).join(" ")})`), [r, i] = Vl(e, t);
 	return /* @__PURE__ */ U("span", {
 		class: "legend",
 		children: [
@@ -4833,12 +4837,12 @@ function Vl({ scale: e, isLong: t = !1 }) {
 		]
 	});
 }
-function Hl({ model: e, pooled: t, isLong: n }) {
+function Ul({ model: e, pooled: t, isLong: n }) {
 	let { pool: r } = e.store.state.value, i = e.source.progress?.value, a = [e.isPreview.value && "sampled preview", t > 1 && `${r === "max" ? "maximum" : "mean"} of ${t} × ${t}`].filter(Boolean);
 	return /* @__PURE__ */ U("span", {
 		class: "legend",
 		children: [
-			/* @__PURE__ */ U(Vl, {
+			/* @__PURE__ */ U(Hl, {
 				scale: e.scale(),
 				isLong: n
 			}),
@@ -4853,7 +4857,7 @@ function Hl({ model: e, pooled: t, isLong: n }) {
 	});
 }
 // src/views/matrix.tsx
-var Ul = 64, Wl = 1e6, Gl = class {
+var Wl = 64, Gl = 1e6, Kl = 52, ql = class {
 	canvas;
 	model;
 	rows;
@@ -4863,14 +4867,17 @@ var Ul = 64, Wl = 1e6, Gl = class {
 	images = /* @__PURE__ */ new WeakMap();
 	mosts = /* @__PURE__ */ new WeakMap();
 	transform = _l;
-	labels;
+	labels = 0;
 	frame = 0;
 	constructor(e, t, n, r, i) {
 		this.canvas = e, this.model = t, this.rows = n, this.columns = r, this.pooled = i;
-		let a = yt(() => t.store.lens.value);
-		this.cache = new Rl((e, n) => t.source.tile(a, e.level, e.y, e.x, n), () => this.draw(), (e) => {
+		let a = vt(() => t.store.lens.value);
+		this.cache = new zl((e, n) => t.source.tile(a, e.level, e.y, e.x, n), () => this.draw(), (e) => {
 			t.error.value = e.message;
-		}), this.labels = this.room();
+		});
+	}
+	measure() {
+		this.labels = this.room();
 	}
 	room() {
 		let e = this.canvas.getContext("2d");
@@ -4880,11 +4887,11 @@ var Ul = 64, Wl = 1e6, Gl = class {
 			let r = n.reduce((e, t) => Math.max(e, t.length), 0), i = n.filter((e) => e.length >= r - 1).slice(0, 50);
 			for (let n of i) t = Math.max(t, e.measureText(n.slice(0, 40)).width);
 		}
-		return Math.ceil(Math.min(t + 12, 120, this.canvas.clientWidth / 4));
+		return Math.ceil(Math.min(Math.max(t + 12, Kl), 120, this.canvas.clientWidth / 4));
 	}
 	get fit() {
 		let { clientWidth: e, clientHeight: t } = this.canvas;
-		return Math.min(Ul, (e - this.labels) / this.columns, (t - this.labels) / this.rows);
+		return Math.min(Wl, (e - this.labels) / this.columns, (t - this.labels) / this.rows);
 	}
 	get port() {
 		let { k: e, x: t, y: n } = this.transform, { clientWidth: r, clientHeight: i } = this.canvas;
@@ -4912,7 +4919,7 @@ var Ul = 64, Wl = 1e6, Gl = class {
 	drawNow() {
 		let { canvas: e, model: t } = this, n = window.devicePixelRatio || 1, [r, i] = [e.clientWidth, e.clientHeight];
 		(e.width !== Math.round(r * n) || e.height !== Math.round(i * n)) && (e.width = Math.round(r * n), e.height = Math.round(i * n));
-		let a = e.getContext("2d"), o = getComputedStyle(e), s = t.store.state.peek(), c = yt(() => t.scale()), l = this.port;
+		let a = e.getContext("2d"), o = getComputedStyle(e), s = t.store.state.peek(), c = vt(() => t.scale()), l = this.port;
 		a.setTransform(n, 0, 0, n, 0, 0), a.clearRect(0, 0, r, i), a.imageSmoothingEnabled = !1;
 		let u = Pl(l.scale, n, this.rows, this.columns), d = {
 			level: Pl(0, 1, this.rows, this.columns),
@@ -4931,7 +4938,7 @@ var Ul = 64, Wl = 1e6, Gl = class {
 			let e = this.cache.get(i);
 			if (!e) continue;
 			let a = this.mosts.get(e) ?? {};
-			this.mosts.set(e, a), a[t] ??= n ? Kl(e[t]) : e[t].reduce((e, t) => t > e ? t : e, 0), r = Math.max(r ?? 0, a[t]);
+			this.mosts.set(e, a), a[t] ??= n ? Jl(e[t]) : e[t].reduce((e, t) => t > e ? t : e, 0), r = Math.max(r ?? 0, a[t]);
 		}
 		if (!r || !n) return r;
 		let i = 10 ** Math.floor(Math.log10(r)), a = [
@@ -4951,6 +4958,13 @@ var Ul = 64, Wl = 1e6, Gl = class {
 		let h = a / u * n.scale, g = (e, t) => this.labels + t + e * n.scale, [_, v] = [g(t.x * a, n.left), g(t.y * a, n.top)];
 		return e.drawImage(c, d, f, p, m, _, v, p * h, m * h), s;
 	}
+	get middle() {
+		let { query: e, key: t } = this.model.store.now, { scale: n, left: r, top: i, width: a, height: o } = this.port, s = (e, t, r) => {
+			let i = e ? t + (e[0] + e[1]) / 2 * n : -1;
+			return i >= 0 && i <= r ? i : r / 2;
+		};
+		return [s(t, r, a), s(e, i, o)];
+	}
 	get zoom() {
 		if (this.transform.k < 1.001) return null;
 		let { scale: e, left: t, top: n, width: r } = this.port;
@@ -4962,7 +4976,7 @@ var Ul = 64, Wl = 1e6, Gl = class {
 	}
 	transformFor(e) {
 		if (!e) return _l;
-		let t = this.port.width / e[2];
+		let t = Math.max(this.fit, Math.min(Wl, this.port.width / e[2]));
 		return _l.translate(-e[1] * t, -e[0] * t).scale(t / this.fit);
 	}
 	image(e, t, n) {
@@ -4976,7 +4990,7 @@ var Ul = 64, Wl = 1e6, Gl = class {
 	}
 	drawSelection(e, t, n) {
 		let { query: r, key: i } = this.model.store.state.peek(), a = this.model.store.hover.peek(), o = (e, n) => [this.labels + t.left + e * t.scale, (n - e) * t.scale], s = (e, n) => [this.labels + t.top + e * t.scale, (n - e) * t.scale], c = [this.labels + Math.max(0, t.left), Math.min(t.width, t.left + this.columns * t.scale) - Math.max(0, t.left)], l = [this.labels + Math.max(0, t.top), Math.min(t.height, t.top + this.rows * t.scale) - Math.max(0, t.top)];
-		e.lineWidth = 1, e.strokeStyle = n.getPropertyValue("--line"), a.query !== null && ql(e, c, s(a.query, a.query + 1)), a.key !== null && ql(e, o(a.key, a.key + 1), l), e.lineWidth = 2, e.strokeStyle = n.getPropertyValue("--query"), r && ql(e, c, s(...r)), e.strokeStyle = n.getPropertyValue("--key"), i && ql(e, o(...i), l);
+		e.lineWidth = 1, e.strokeStyle = n.getPropertyValue("--line"), a.query !== null && Yl(e, c, s(a.query, a.query + 1)), a.key !== null && Yl(e, o(a.key, a.key + 1), l), e.lineWidth = 2, e.strokeStyle = n.getPropertyValue("--query"), r && Yl(e, c, s(...r)), e.strokeStyle = n.getPropertyValue("--key"), i && Yl(e, o(...i), l);
 	}
 	drawLabels(e, t, n) {
 		let { model: r } = this, i = Math.max(10, Math.min(14, t.scale - 2));
@@ -4989,21 +5003,26 @@ var Ul = 64, Wl = 1e6, Gl = class {
 		e.textAlign = "right";
 		for (let n of f(t.top, t.height, l.length, o, c.query)) {
 			let r = this.labels + t.top + (n + .5) * t.scale;
-			r < this.labels || r > this.labels + t.height || (e.fillStyle = d(n, o, c.query, "--query"), e.fillText(Jl(e, l[n], this.labels), this.labels - 6, r));
+			r < this.labels || r > this.labels + t.height || (e.fillStyle = d(n, o, c.query, "--query"), e.fillText(Xl(e, l[n], this.labels), this.labels - 6, r));
 		}
-		e.textAlign = "left";
+		e.font = `11px ${n.fontFamily}`, e.fillStyle = n.getPropertyValue("--quiet");
+		for (let [t, n] of this.corner) e.fillText(t, this.labels - 6, n);
+		e.font = `${i}px ${n.fontFamily}`, e.textAlign = "left";
 		for (let n of f(t.left, t.width, u.length, s, c.key)) {
 			let r = this.labels + t.left + (n + .5) * t.scale;
-			r < this.labels || r > this.labels + t.width || (e.save(), e.translate(r, this.labels - 6), e.rotate(-Math.PI / 2), e.fillStyle = d(n, s, c.key, "--key"), e.fillText(Jl(e, u[n], this.labels), 0, 0), e.restore());
+			r < this.labels || r > this.labels + t.width || (e.save(), e.translate(r, this.labels - 6), e.rotate(-Math.PI / 2), e.fillStyle = d(n, s, c.key, "--key"), e.fillText(Xl(e, u[n], this.labels), 0, 0), e.restore());
 		}
 	}
+	get corner() {
+		return [["to →", this.labels - 26], ["from ↓", this.labels - 13]];
+	}
 	get sight() {
-		let { scale: e, left: t, top: n, width: r, height: i } = this.port, a = (t, n, r) => [Math.max(0, Math.floor(-t / e)), Math.min(r, Math.ceil((n - t) / e))], [o, s] = a(n, i, this.rows), [c, l] = a(t, r, this.columns);
+		let { scale: e, left: t, top: n, width: r, height: i } = this.port, a = 1e-6, o = (t, n, r) => [Math.max(0, Math.floor(-t / e + a)), Math.min(r, Math.ceil((n - t) / e - a))], [s, c] = o(n, i, this.rows), [l, u] = o(t, r, this.columns);
 		return {
-			from: o,
-			rows: s - o,
-			first: c,
-			columns: l - c
+			from: s,
+			rows: c - s,
+			first: l,
+			columns: u - l
 		};
 	}
 	svg() {
@@ -5012,27 +5031,32 @@ var Ul = 64, Wl = 1e6, Gl = class {
 		let [m, h] = [e.queryWords.peek(), e.keyWords.peek()], g = Math.max(8, Math.min(14, n.scale - 2)), _ = Math.max(1, Math.ceil((g + 3) / n.scale)), v = r.getPropertyValue("--ink"), y = t.getContext("2d");
 		y.font = `${g}px ${r.fontFamily}`;
 		let b = [];
-		for (let e = Math.ceil(i / _) * _; e < i + a; e += _) b.push(`<text x="${this.labels - 6}" y="${this.labels + n.top + (e + .5) * n.scale}" dy="0.35em" text-anchor="end">${gn(Jl(y, m[e], this.labels))}</text>`);
-		for (let e = Math.ceil(o / _) * _; e < o + s; e += _) b.push(`<text transform="translate(${this.labels + n.left + (e + .5) * n.scale} ${this.labels - 6}) rotate(-90)" dy="0.35em">${gn(Jl(y, h[e], this.labels))}</text>`);
-		let x = e.scale(), S = (e) => `rgb(${[
+		for (let e = Math.ceil(i / _) * _; e < i + a; e += _) b.push(`<text x="${this.labels - 6}" y="${this.labels + n.top + (e + .5) * n.scale}" dy="0.35em" text-anchor="end">${gn(Xl(y, m[e], this.labels))}</text>`);
+		for (let e = Math.ceil(o / _) * _; e < o + s; e += _) b.push(`<text transform="translate(${this.labels + n.left + (e + .5) * n.scale} ${this.labels - 6}) rotate(-90)" dy="0.35em">${gn(Xl(y, h[e], this.labels))}</text>`);
+		let x = this.corner.map(([e, t]) => `<text x="${this.labels - 6}" y="${t}" dy="0.35em" text-anchor="end" font-size="11">${e}</text>`).join(""), S = e.scale(), C = (e) => `rgb(${[
 			0,
 			1,
 			2
-		].map((t) => x.table[Math.round(e * 255) * 4 + t]).join(" ")})`, C = [
+		].map((t) => S.table[Math.round(e * 255) * 4 + t]).join(" ")})`, w = [
 			0,
 			.25,
 			.5,
 			.75,
 			1
-		].map((e) => `<stop offset="${e}" stop-color="${S(e)}"/>`).join(""), [w, ee] = Bl(x, this.isLong), T = p + u + 24, E = `<linearGradient id="ramp">${C}</linearGradient><text x="${f}" y="${T}" dy="0.35em" font-size="11">${w}</text><rect x="${f + 60}" y="${T - 5}" width="96" height="10" fill="url(#ramp)" stroke="${r.getPropertyValue("--line")}"/><text x="${f + 164}" y="${T}" dy="0.35em" font-size="11">${ee}</text>`, [D, te] = [Math.max(f + l + 16, 360), T + 16], ne = this.pooled.peek(), re = [e.caption.peek(), ne > 1 && `${e.store.now.pool === "max" ? "maximum" : "mean"} of ${ne} × ${ne}`].filter(Boolean).join(" · ");
-		return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 -28 ${D} ${te + 28}" width="${D}" height="${te + 28}" font-family="sans-serif" font-size="${g}" fill="${v}"><rect y="-28" width="${D}" height="${te + 28}" fill="${r.getPropertyValue("--paper")}"/><text x="8" y="-8" font-size="13">${gn(re)}</text><image x="${f}" y="${p}" width="${l}" height="${u}" href="${c.toDataURL()}"/>${b.join("")}${E}</svg>`;
+		].map((e) => `<stop offset="${e}" stop-color="${C(e)}"/>`).join(""), [T, E] = Vl(S, this.isLong), D = p + u + 24, O = `<linearGradient id="ramp">${w}</linearGradient><text x="${f}" y="${D}" dy="0.35em" font-size="11">${T}</text><rect x="${f + 60}" y="${D - 5}" width="96" height="10" fill="url(#ramp)" stroke="${r.getPropertyValue("--line")}"/><text x="${f + 164}" y="${D}" dy="0.35em" font-size="11">${E}</text>`, [ee, te] = [Math.max(f + l + 16, 360), D + 16], ne = this.pooled.peek(), k = [
+			e.caption.peek(),
+			e.source.info.title,
+			e.isPreview.peek() && "sampled preview",
+			ne > 1 && `${e.store.now.pool === "max" ? "maximum" : "mean"} of ${ne} × ${ne}`
+		].filter(Boolean).join(" · ");
+		return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 -28 ${ee} ${te + 28}" width="${ee}" height="${te + 28}" font-family="sans-serif" font-size="${g}" fill="${v}"><rect y="-28" width="${ee}" height="${te + 28}" fill="${r.getPropertyValue("--paper")}"/><text x="8" y="-8" font-size="13">${gn(k)}</text><image x="${f}" y="${p}" width="${l}" height="${u}" href="${c.toDataURL()}"/>${b.join("")}${x}${O}</svg>`;
 	}
 	get isLong() {
 		return Math.max(this.rows, this.columns) > 256;
 	}
 	async table() {
 		let { from: e, rows: t, first: n, columns: r } = this.sight;
-		if (t * r > Wl) throw Error(`${t * r} weights are in sight: zoom in to at most ${Wl}`);
+		if (t * r > Gl) throw Error(`${t * r} weights are in sight: zoom in to at most ${Gl}`);
 		let [i, a] = [this.model.queryWords.peek(), this.model.keyWords.peek()], o = this.model.store.lens.peek(), s = [[this.model.caption.peek(), ...a.slice(n, n + r)]], c = await sn(this.model.source, o, e, t, n, r);
 		for (let n = 0; n < t; n++) s.push([i[e + n], ...c.subarray(n * r, (n + 1) * r)]);
 		return s;
@@ -5041,52 +5065,57 @@ var Ul = 64, Wl = 1e6, Gl = class {
 		cancelAnimationFrame(this.frame), this.cache.close();
 	}
 };
-function Kl(e) {
+function Jl(e) {
 	let t = Math.max(1, Math.floor(e.length / 8192)), n = e.filter((e, n) => e > 0 && n % t === 0).sort();
 	return n.length ? n[Math.floor((n.length - 1) * .995)] : 0;
 }
-function ql(e, [t, n], [r, i]) {
+function Yl(e, [t, n], [r, i]) {
 	e.strokeRect(t - .5, r - .5, Math.max(2, n + 1), Math.max(2, i + 1));
 }
-function Jl(e, t, n) {
+function Xl(e, t, n) {
 	if (e.measureText(t.slice(0, 60)).width <= n - 10 && t.length <= 60) return t;
 	let r = [...t.slice(0, 60)];
 	for (; r.length && e.measureText(`${r.join("")}…`).width > n - 10;) r.pop();
 	return `${r.join("")}…`;
 }
-function Yl({ model: e }) {
-	let t = N(null), n = B(""), r = B(1), i = st(), [a, o] = [e.queryWords.value.length, e.keyWords.value.length], s = e.store.lens.value;
-	M(() => {
-		let n = t.current, i = new Gl(n, e, a, o, r), { store: s } = e;
+function Zl({ model: e }) {
+	let t = P(null), n = B(""), r = B(1), i = ot(), [a, o] = [e.queryWords.value.length, e.keyWords.value.length], s = e.store.lens.value;
+	N(() => {
+		let n = t.current, i = new ql(n, e, a, o, r);
+		i.measure();
+		let { store: s } = e;
 		e.kept.value = i;
 		let c = Dl().extent(() => [[0, 0], [n.clientWidth - i.labels, n.clientHeight - i.labels]]).on("zoom", ({ transform: e, sourceEvent: t }) => {
-			i.transform = e, i.draw(), t instanceof MouseEvent && m(t);
+			i.transform = e, i.draw(), t instanceof MouseEvent && h(t);
 		}).on("end", () => {
 			`${i.zoom}` != `${s.now.zoom}` && s.set({ zoom: i.zoom });
-		}), l = () => c.scaleExtent([1, Math.max(1, Ul / i.fit)]).translateExtent([[0, 0], [i.fit * o, i.fit * a]]);
+		}), l = () => c.scaleExtent([1, Math.max(1, Wl / i.fit)]).translateExtent([[0, 0], [i.fit * o, i.fit * a]]);
 		l();
 		let u = sa(n);
 		u.call(c).on("dblclick.zoom", null);
 		let d = z(() => {
 			s.state.value, s.hover.value, e.ground.value, e.most.value, i.draw();
-		}), f = z(() => {
-			`${i.zoom}` != `${s.zoom.value}` && u.call(c.transform, i.transformFor(s.zoom.value));
-		}), p = new ResizeObserver(() => {
-			l(), u.call(c.transform, i.transformFor(s.now.zoom)), i.draw();
+		}), f = (e) => {
+			let t = c.extent().call(n, void 0);
+			u.call(c.transform, e ? c.constrain()(i.transformFor(e), t, c.translateExtent()) : _l);
+		}, p = z(() => {
+			`${i.zoom}` != `${s.zoom.value}` && f(s.zoom.value);
+		}), m = new ResizeObserver(() => {
+			i.measure(), l(), f(s.now.zoom), i.draw();
 		});
-		p.observe(n);
-		let m = (e) => {
+		m.observe(n);
+		let h = (e) => {
 			let { left: t, top: r } = n.getBoundingClientRect();
 			s.hover.value = i.cellAt(e.clientX - t, e.clientY - r) ?? {
 				query: null,
 				key: null
 			};
-		}, h = () => {
+		}, g = () => {
 			s.hover.value = {
 				query: null,
 				key: null
 			};
-		}, g = (e) => {
+		}, _ = (e) => {
 			let { left: t, top: r } = n.getBoundingClientRect(), a = i.cellAt(e.clientX - t, e.clientY - r);
 			if (!a) return;
 			let [o, c] = [a.query, a.key].map((e) => e === null ? null : [e, e + 1]);
@@ -5094,24 +5123,24 @@ function Yl({ model: e }) {
 				...o && { query: o },
 				...c && { key: c }
 			});
-		}, _ = (e) => {
+		}, v = (e) => {
 			let t = {
 				"+": 1.5,
 				"-": 1 / 1.5,
 				0: 0
 			}[e.detail];
-			t === 0 ? u.call(c.transform, _l) : t && u.call(c.scaleBy, t);
+			t === 0 ? u.call(c.transform, _l) : t && u.call(c.scaleBy, t, i.middle);
 		};
-		return n.addEventListener("pointermove", m), n.addEventListener("pointerleave", h), n.addEventListener("click", g), n.addEventListener("zoom-by", _), () => {
-			d(), f(), p.disconnect(), u.on(".zoom", null), n.removeEventListener("pointermove", m), n.removeEventListener("pointerleave", h), n.removeEventListener("click", g), n.removeEventListener("zoom-by", _), e.kept.value = null, e.isPreview.value = !1, i.close();
+		return n.addEventListener("pointermove", h), n.addEventListener("pointerleave", g), n.addEventListener("click", _), n.addEventListener("zoom-by", v), () => {
+			d(), p(), m.disconnect(), u.on(".zoom", null), n.removeEventListener("pointermove", h), n.removeEventListener("pointerleave", g), n.removeEventListener("click", _), n.removeEventListener("zoom-by", v), e.kept.value = null, e.isPreview.value = !1, i.close();
 		};
 	}, [
 		s,
 		a,
 		o
-	]), M(() => z(() => {
+	]), N(() => z(() => {
 		let { query: t, key: r } = e.store.state.value, i = e.store.hover.value, [a, o] = [i.query ?? t?.[0], i.key ?? r?.[0]];
-		if (a === void 0 || o === void 0) {
+		if (a === void 0 || o === void 0 || a >= e.queryWords.peek().length || o >= e.keyWords.peek().length) {
 			n.value = "";
 			return;
 		}
@@ -5122,7 +5151,7 @@ function Yl({ model: e }) {
 	}), []);
 	function c(t, r, i) {
 		let [a, o] = [e.queryWords.peek()[t], e.keyWords.peek()[r]];
-		e.source.rows(e.store.lens.peek(), t, t + 1, i).then((e) => {
+		e.isHidden([r, r + 1]) ? n.value = `${a} → ${o}: this key is hidden` : e.source.rows(e.store.lens.peek(), t, t + 1, i).then((e) => {
 			let t = 1 + e.reduce((t, n) => t + Number(n > e[r]), 0);
 			n.value = `${a} → ${o}: ${V(e[r])}, ${t === 1 ? "largest" : `rank ${t}`} of its row`;
 		}, () => void 0);
@@ -5148,7 +5177,7 @@ function Yl({ model: e }) {
 		}), /* @__PURE__ */ U("figcaption", { children: [/* @__PURE__ */ U("output", {
 			"aria-live": "polite",
 			children: n.value || "Point at a cell, or use the arrow keys."
-		}), /* @__PURE__ */ U(Hl, {
+		}), /* @__PURE__ */ U(Ul, {
 			model: e,
 			pooled: r.value,
 			isLong: Math.max(a, o) > 256
@@ -5156,14 +5185,14 @@ function Yl({ model: e }) {
 	});
 }
 // src/views/overview.tsx
-var Xl = {
+var Ql = {
 	layer: "layer and head",
 	look: "what the selection looks at",
 	entropy: "entropy, focused first",
 	distance: "distance, far first",
 	first: "attention to the first token",
 	previous: "attention to the token before"
-}, Zl = {
+}, $l = {
 	layer: "",
 	look: "weight",
 	entropy: "nats",
@@ -5171,7 +5200,7 @@ var Xl = {
 	first: "weight",
 	previous: "weight"
 };
-function Ql({ model: e }) {
+function eu({ model: e }) {
 	let { store: t, source: n } = e, { heads: r, sort: i, sorted: a } = t.state.value, o = i === "look" && !e.looks.value ? "layer" : i, s = e.statistics.value, c = new Map((e.looks.value ?? []).map((e) => [e.head.join("."), e])), l = (e) => {
 		let t = e.join(".");
 		if (o === "look") return c.get(t)?.weight ?? -1;
@@ -5182,7 +5211,19 @@ function Ql({ model: e }) {
 	let f = [...new Set(u.map(([e]) => e))], p = Math.max(...f.map((e) => n.info.layers[e].heads.length)), m = (e) => o === "layer" ? 0 : o === "entropy" ? -l(e) : Math.max(0, l(e)), h = Math.max(1e-9, ...u.map(m)), g = s.values().next().value?.sampled;
 	function _(n, i) {
 		let a = n.join("."), o = r.filter((e) => e.join(".") !== a);
-		i ? o.length < r.length ? t.set({ heads: o.length ? o : r }) : $l(e, n) && t.set({ heads: [...r, n] }) : t.set({ heads: [n] });
+		i ? o.length < r.length ? t.set({ heads: o.length ? o : r }) : tu(e, n) && t.set({ heads: [...r, n] }) : t.set({ heads: [n] });
+	}
+	let v = P(null), y = u.find((e) => `${e}` == `${r[0]}`) ?? u[0];
+	function b(e) {
+		let t = [...v.current.querySelectorAll(".head")], n = t.indexOf(e.target), r = t.filter((e) => e.offsetTop === t[0].offsetTop).length, i = {
+			ArrowRight: n + 1,
+			ArrowLeft: n - 1,
+			ArrowDown: n + r,
+			ArrowUp: n - r,
+			Home: 0,
+			End: t.length - 1
+		}[e.key];
+		n < 0 || i === void 0 || (e.preventDefault(), e.stopPropagation(), t[i]?.focus());
 	}
 	return /* @__PURE__ */ U("nav", {
 		class: "overview",
@@ -5195,7 +5236,7 @@ function Ql({ model: e }) {
 					onChange: (e) => t.set({ sort: e.currentTarget.value }),
 					children: qt.map((e) => /* @__PURE__ */ U("option", {
 						value: e,
-						children: Xl[e]
+						children: Ql[e]
 					}))
 				})]
 			}),
@@ -5207,15 +5248,18 @@ function Ql({ model: e }) {
 					onChange: (e) => t.set({ sorted: e.currentTarget.checked })
 				}), "in this order"]
 			}),
-			o !== "layer" && /* @__PURE__ */ U("p", {
+			o !== "layer" && h > 1e-8 && /* @__PURE__ */ U("p", {
 				class: "hint",
 				children: [
-					/* @__PURE__ */ U(Vl, { scale: jl(h, !1, e.ground.value) }),
+					"names: ",
+					/* @__PURE__ */ U(Hl, { scale: jl(h, !1, e.ground.value) }),
 					" ",
-					Zl[o]
+					$l[o]
 				]
 			}),
 			/* @__PURE__ */ U("ol", {
+				ref: v,
+				onKeyDown: b,
 				class: `heads${d ? " is-grid" : ""}`,
 				style: d ? { gridTemplateColumns: `auto repeat(${p}, minmax(0, 1fr))` } : void 0,
 				children: [d && f.map((e, t) => /* @__PURE__ */ U("li", {
@@ -5233,7 +5277,7 @@ function Ql({ model: e }) {
 							gridRow: f.indexOf(t[0]) + 1,
 							gridColumn: t[1] + 2
 						} : void 0,
-						children: /* @__PURE__ */ U(eu, {
+						children: /* @__PURE__ */ U(nu, {
 							model: e,
 							head: t,
 							sort: o,
@@ -5242,6 +5286,7 @@ function Ql({ model: e }) {
 							statistics: s.get(n),
 							look: c.get(n),
 							isChosen: i >= 0,
+							isStop: `${t}` == `${y}`,
 							onChoose: (e) => _(t, e)
 						})
 					}, n);
@@ -5254,54 +5299,55 @@ function Ql({ model: e }) {
 		]
 	});
 }
-function $l(e, [t]) {
+function tu(e, [t]) {
 	let { layers: n } = e.source.info, r = n[e.store.now.heads[0][0]];
 	return n[t].queries === r.queries && n[t].keys === r.keys;
 }
-function eu({ model: e, head: t, statistics: n, look: r, sort: i, share: a, isShort: o, isChosen: s, onChoose: c }) {
-	let l = H(e.source.info, t), u = e.keyWords.value, d = jl(1, !1, e.ground.value), f = {
+function nu({ model: e, head: t, statistics: n, look: r, sort: i, share: a, isShort: o, isChosen: s, isStop: c, onChoose: l }) {
+	let u = H(e.source.info, t), d = e.keyWords.value, f = jl(1, !1, e.ground.value), p = {
 		layer: null,
-		look: r ? `${u[r.key] ?? ""} ${V(r.weight)}` : null,
+		look: r ? `${d[r.key] ?? ""} ${V(r.weight)}` : null,
 		entropy: n ? `${n.entropy.toFixed(2)} nats` : null,
 		distance: n ? `${n.distance.toFixed(1)} away` : null,
 		first: n ? V(n.first) : null,
 		previous: n ? V(n.previous) : null
-	}, p = n ? `entropy ${n.entropy.toFixed(2)} nats, distance ${n.distance.toFixed(1)}, first token ${V(n.first)}, token before ${V(n.previous)}` + (n.sampled[0] < n.sampled[1] ? `; from ${n.sampled[0]} of ${n.sampled[1]} rows` : "") : "being computed";
+	}, m = n ? `entropy ${n.entropy.toFixed(2)} nats, distance ${n.distance.toFixed(1)}, first token ${V(n.first)}, token before ${V(n.previous)}` + (n.sampled[0] < n.sampled[1] ? `; from ${n.sampled[0]} of ${n.sampled[1]} rows` : "") : "being computed";
 	return /* @__PURE__ */ U("button", {
 		type: "button",
 		class: `head${s ? " is-chosen" : ""}`,
 		"aria-pressed": s,
-		title: `${l}: ${p}`,
-		onClick: (e) => c(e.ctrlKey || e.metaKey || e.shiftKey),
+		tabIndex: c ? 0 : -1,
+		title: `${u}: ${m}`,
+		onClick: (e) => l(e.ctrlKey || e.metaKey || e.shiftKey),
 		children: [
-			/* @__PURE__ */ U(tu, {
+			/* @__PURE__ */ U(ru, {
 				model: e,
 				statistics: n
 			}),
 			/* @__PURE__ */ U("span", {
 				class: "name",
 				style: i === "layer" ? void 0 : {
-					background: d.css(a),
-					color: Ml(d, a)
+					background: f.css(a),
+					color: Ml(f, a)
 				},
-				children: o ? /* @__PURE__ */ U(k, { children: [/* @__PURE__ */ U("span", {
+				children: o ? /* @__PURE__ */ U(A, { children: [/* @__PURE__ */ U("span", {
 					class: "unseen",
-					children: l
+					children: u
 				}), /* @__PURE__ */ U("span", {
 					"aria-hidden": "true",
 					children: e.source.info.layers[t[0]].heads[t[1]]
-				})] }) : l
+				})] }) : u
 			}),
-			f[i] && /* @__PURE__ */ U("span", {
+			p[i] && /* @__PURE__ */ U("span", {
 				class: o ? "unseen" : "says",
-				children: [" ", f[i]]
+				children: [" ", p[i]]
 			})
 		]
 	});
 }
-function tu({ model: e, statistics: t }) {
-	let n = N(null), [r, i] = [e.ground.value, e.store.state.value.log];
-	return M(() => {
+function ru({ model: e, statistics: t }) {
+	let n = P(null), [r, i] = [e.ground.value, e.store.state.value.log];
+	return N(() => {
 		let e = n.current?.getContext("2d");
 		if (!e || !t) return;
 		let [a, o] = t.side, s = 0;
@@ -5321,14 +5367,14 @@ function tu({ model: e, statistics: t }) {
 	});
 }
 // src/views/products.tsx
-var [nu, ru, iu] = [
+var [iu, au, ou] = [
 	640,
 	260,
 	130
 ];
-function au({ model: e }) {
+function su({ model: e }) {
 	let { store: t, source: n } = e, { heads: r, query: i, key: a, text: s, unit: c } = t.state.value, l = B(null), [u] = r, d = (e, t) => e && o(n.info, u[0], t, s, c).spans[e[0]]?.[0], [f, p] = [d(i, 0), d(a, 1)];
-	M(() => {
+	N(() => {
 		if (l.value = null, typeof f != "number" || typeof p != "number") return;
 		let t = !1;
 		return n.products(u, s, f, p).then((e) => {
@@ -5344,8 +5390,8 @@ function au({ model: e }) {
 		f,
 		p
 	]);
-	let m = N(null);
-	if (M(() => {
+	let m = P(null);
+	if (N(() => {
 		let t = l.value?.products;
 		if (t) return e.kept.value = {
 			svg: () => dn(m.current, fn(m.current), [[`${H(n.info, u)}: what each dimension of q·k adds to the score`, pn(m.current)]]),
@@ -5366,26 +5412,26 @@ function au({ model: e }) {
 		class: "empty",
 		children: "Of this layer only the weights were kept, not q and k."
 	});
-	let _ = g.products, v = _.reduce((e, t) => e + t, 0), y = Math.max(1e-9, ..._.map(Math.abs)), b = (nu - 40) / _.length, x = (e) => e / y * (iu - 24), S = [..._.keys()].sort((e, t) => Math.abs(_[t]) - Math.abs(_[e])).slice(0, 3).map((e) => `${e} (${_[e].toFixed(2)})`);
+	let _ = g.products, v = _.reduce((e, t) => e + t, 0), y = Math.max(1e-9, ..._.map(Math.abs)), b = (iu - 40) / _.length, x = (e) => e / y * (ou - 24), S = [..._.keys()].sort((e, t) => Math.abs(_[t]) - Math.abs(_[e])).slice(0, 3).map((e) => `${e} (${_[e].toFixed(2)})`);
 	return /* @__PURE__ */ U("figure", {
 		class: "products",
 		children: [/* @__PURE__ */ U("svg", {
 			ref: m,
-			viewBox: `0 0 ${nu} ${ru}`,
+			viewBox: `0 0 ${iu} ${au}`,
 			role: "img",
 			"aria-label": `What each of ${_.length} dimensions adds to the score ${v.toFixed(3)}`,
 			children: [
 				/* @__PURE__ */ U("line", {
 					x1: "30",
-					x2: nu - 10,
-					y1: iu,
-					y2: iu,
+					x2: iu - 10,
+					y1: ou,
+					y2: ou,
 					class: "axis"
 				}),
 				Array.from(_, (e, t) => /* @__PURE__ */ U("rect", {
 					x: 30 + t * b + b * .1,
 					width: b * .8,
-					y: e > 0 ? iu - x(e) : iu,
+					y: e > 0 ? ou - x(e) : ou,
 					height: Math.max(.5, Math.abs(x(e))),
 					class: e > 0 ? "adds" : "takes",
 					children: /* @__PURE__ */ U("title", { children: `dimension ${t}: ${e.toFixed(4)}` })
@@ -5397,7 +5443,7 @@ function au({ model: e }) {
 				}),
 				/* @__PURE__ */ U("text", {
 					x: "4",
-					y: ru - 12,
+					y: au - 12,
 					children: `−${y.toFixed(2)}`
 				})
 			]
@@ -5426,19 +5472,19 @@ function au({ model: e }) {
 	});
 }
 // src/views/words.tsx
-var ou = 300;
-function su({ model: e }) {
+var cu = 300;
+function lu({ model: e }) {
 	let { store: t } = e, { query: n, key: r } = t.state.value, i = !n && !!r, a = e.queried.value, o = e.isSelf.value, s = o ? [["", i ? e.column.value : e.row.value]] : [["from", e.column.value], ["to", e.row.value]];
 	return /* @__PURE__ */ U("section", {
 		class: "words",
 		"aria-label": "The text",
 		children: [/* @__PURE__ */ U("div", {
 			class: "lines",
-			children: [!o && /* @__PURE__ */ U(lu, {
+			children: [!o && /* @__PURE__ */ U(du, {
 				model: e,
 				side: "query",
 				label: "from"
-			}), /* @__PURE__ */ U(lu, {
+			}), /* @__PURE__ */ U(du, {
 				model: e,
 				side: o ? i ? "key-self" : "self" : "key",
 				label: o ? null : "to"
@@ -5453,7 +5499,7 @@ function su({ model: e }) {
 				}),
 				s.map(([n, r]) => r && /* @__PURE__ */ U("span", {
 					class: "legend",
-					children: [n, /* @__PURE__ */ U(Vl, { scale: jl(uu(r), t.state.value.log, e.ground.value) })]
+					children: [n, /* @__PURE__ */ U(Hl, { scale: jl(fu(r), t.state.value.log, e.ground.value) })]
 				})),
 				o && /* @__PURE__ */ U("label", {
 					class: "field",
@@ -5473,14 +5519,14 @@ function su({ model: e }) {
 		})]
 	});
 }
-function cu({ model: e }) {
+function uu({ model: e }) {
 	let t = B("");
 	function n(n) {
 		let r = n.toLocaleLowerCase(), i = e.queryWords.value, a = (e.store.now.query?.[0] ?? -1) + 1;
 		for (let n = 0; r && n < i.length; n++) {
 			let o = (a + n) % i.length;
 			if (i[o].toLocaleLowerCase().includes(r)) {
-				t.value = `at ${o} of ${i.length}`, e.store.set({ query: [o, o + 1] });
+				t.value = `word ${o + 1} of ${i.length}`, e.store.set({ query: [o, o + 1] });
 				return;
 			}
 		}
@@ -5507,56 +5553,59 @@ function cu({ model: e }) {
 		})]
 	});
 }
-function lu({ model: e, side: t, label: n }) {
-	let { store: r } = e, { query: i, key: a } = r.state.value, o = t === "query" ? e.queryWords.value : e.keyWords.value, s = t === "query" ? e.querySpecial.value : e.keySpecial.value, c = t === "query" || t === "key-self" ? e.column.value : e.row.value, l = c && c.length === o.length ? c : null, u = jl(l ? uu(l) : 1, r.state.value.log, e.ground.value), d = N(null), f = t !== "key", p = e.hasPatches.value[t === "query" ? 0 : 1], m = B(0), h = f ? i ?? a : a;
-	M(() => {
-		let [e] = h ?? [m.peek()];
-		(e < m.peek() || e >= m.peek() + ou) && (m.value = Math.max(0, e - ou / 2));
-	}, [h?.[0], o]);
-	let g = Math.min(m.value, Math.max(0, o.length - ou)), _ = N(null);
-	M(() => {
-		let e = h && _.current?.querySelector(`[data-at="${h[0]}"]`), t = e?.closest(".lines");
+function du({ model: e, side: t, label: n }) {
+	let { store: r } = e, { query: i, key: a } = r.state.value, o = t === "query" ? e.queryWords.value : e.keyWords.value, s = t === "query" ? e.querySpecial.value : e.keySpecial.value, c = t === "query" || t === "key-self" ? e.column.value : e.row.value, l = c && c.length === o.length ? c : null, u = jl(l ? fu(l) : 1, r.state.value.log, e.ground.value), d = P(null), f = P(null), p = t !== "key", m = e.hasPatches.value[t === "query" ? 0 : 1], h = B(0), g = p ? i ?? a : a;
+	N(() => {
+		let [e] = g ?? [h.peek()];
+		(e < h.peek() || e >= h.peek() + cu) && (h.value = Math.max(0, e - cu / 2));
+	}, [g?.[0], o]);
+	let _ = Math.min(h.value, Math.max(0, o.length - cu)), v = P(null);
+	N(() => {
+		let e = () => f.current = null;
+		return window.addEventListener("mouseup", e), () => window.removeEventListener("mouseup", e);
+	}, []), N(() => {
+		let e = g && v.current?.querySelector(`[data-at="${g[0]}"]`), t = e?.closest(".lines");
 		if (!e || !t) return;
 		let [n, r] = [e.offsetTop, e.offsetTop + e.offsetHeight];
 		(n < t.scrollTop || r > t.scrollTop + t.clientHeight) && (t.scrollTop = n - t.clientHeight / 2);
-	}, [h?.[0], g]);
-	function v(n, o) {
+	}, [g?.[0], _]);
+	function y(n, o) {
 		let s = t === "key" || t !== "query" && o.altKey !== (e.picks.value === "key"), c = s ? a : i, l = o.shiftKey && d.current !== null ? Math.min(d.current, n) : n, u = o.shiftKey && d.current !== null ? Math.max(d.current, n) + 1 : n + 1;
 		o.shiftKey || (d.current = n);
 		let f = c && c[0] === l && c[1] === u ? null : [l, u];
 		r.set(s ? { key: f } : { query: f });
 	}
-	return /* @__PURE__ */ U(k, { children: [/* @__PURE__ */ U("p", {
-		ref: _,
+	return /* @__PURE__ */ U(A, { children: [/* @__PURE__ */ U("p", {
+		ref: v,
 		class: "line",
 		children: [n && /* @__PURE__ */ U("span", {
 			class: "side",
 			children: n
-		}), o.slice(g, g + ou).map((e, n) => {
-			let o = g + n;
-			if (p && !s[o]) return null;
-			let c = l ? l[o] : 0, m = f && i !== null && o >= i[0] && o < i[1], h = t !== "query" && a !== null && o >= a[0] && o < a[1];
+		}), o.slice(_, _ + cu).map((e, n) => {
+			let o = _ + n;
+			if (m && !s[o]) return null;
+			let c = l ? l[o] : 0, h = p && i !== null && o >= i[0] && o < i[1], g = t !== "query" && a !== null && o >= a[0] && o < a[1];
 			return /* @__PURE__ */ U("button", {
 				type: "button",
 				"data-at": o,
-				class: `chip${m ? " is-query" : ""}${h ? " is-key" : ""}`,
-				"aria-pressed": m || h,
+				class: `chip${h ? " is-query" : ""}${g ? " is-key" : ""}`,
+				"aria-pressed": h || g,
 				title: l ? `${e}: ${V(c)}` : e,
 				style: l ? {
 					background: u.css(c),
 					color: Ml(u, c)
 				} : void 0,
-				onClick: (e) => v(o, e),
+				onClick: (e) => y(o, e),
 				onMouseDown: (e) => {
-					e.button === 0 && !e.shiftKey && (d.current = o);
+					e.button === 0 && !e.shiftKey && (f.current = o);
 				},
 				onMouseUp: (e) => {
-					d.current !== null && d.current !== o && !e.shiftKey && v(o, {
+					e.button === 0 && f.current !== null && f.current !== o && (d.current = f.current, y(o, {
 						altKey: e.altKey,
 						shiftKey: !0
-					});
+					}));
 				},
-				onMouseEnter: () => r.hover.value = f ? {
+				onMouseEnter: () => r.hover.value = p ? {
 					query: o,
 					key: null
 				} : {
@@ -5570,46 +5619,55 @@ function lu({ model: e, side: t, label: n }) {
 				children: /* @__PURE__ */ U("bdi", { children: e })
 			}, o);
 		})]
-	}), o.length > ou && !p && /* @__PURE__ */ U("label", {
+	}), o.length > cu && !m && /* @__PURE__ */ U("label", {
 		class: "field",
 		children: [
-			g + 1,
+			_ + 1,
 			"–",
-			g + ou,
+			_ + cu,
 			" of ",
 			o.length,
 			/* @__PURE__ */ U("input", {
 				type: "range",
 				min: 0,
-				max: o.length - ou,
-				value: g,
-				onInput: (e) => m.value = Number(e.currentTarget.value)
+				max: o.length - cu,
+				value: _,
+				onInput: (e) => h.value = Number(e.currentTarget.value)
 			})
 		]
 	})] });
 }
-function uu(e) {
+function fu(e) {
 	let t = 0;
 	for (let n of e) n > t && (t = n);
 	return t;
 }
 // src/views/app.tsx
-var du = {
+var pu = {
 	matrix: "Matrix",
 	arcs: "Arcs",
 	products: "q·k",
 	image: "Image"
-}, fu = {
+}, mu = {
 	nothing: "nothing",
 	special: "special tokens",
 	first: "first token"
 };
-function pu({ model: e }) {
-	let { store: t, source: n } = e, r = N(null), i = B(!1), a = st(), o = t.state.value, s = e.views.value, c = e.view.value;
-	M(() => {
+function hu({ model: e }) {
+	let { store: t, source: n } = e, r = P(null), i = B(!1), a = ot(), o = t.state.value, s = e.views.value, c = e.view.value;
+	N(() => {
 		let t = (t) => er(t, e, r.current, () => i.value = !i.value), n = r.current.getRootNode();
 		return n.addEventListener("keydown", t), () => n.removeEventListener("keydown", t);
-	}, [e]);
+	}, [e]), N(() => {
+		t.hover.value = {
+			query: null,
+			key: null
+		};
+	}, [
+		c,
+		o.unit,
+		o.text
+	]);
 	function l(e) {
 		let n = [...e.currentTarget.querySelectorAll("[role=tab]")], r = s.indexOf(c), i = {
 			ArrowRight: r + 1,
@@ -5631,9 +5689,9 @@ function pu({ model: e }) {
 				"aria-haspopup": "dialog",
 				children: "Keys, and what weights do not show"
 			})] }),
-			/* @__PURE__ */ U(Ql, { model: e }),
+			/* @__PURE__ */ U(eu, { model: e }),
 			/* @__PURE__ */ U("main", { children: [
-				/* @__PURE__ */ U(su, { model: e }),
+				/* @__PURE__ */ U(lu, { model: e }),
 				/* @__PURE__ */ U("div", {
 					class: "bar-of-views",
 					children: [
@@ -5649,25 +5707,25 @@ function pu({ model: e }) {
 								"aria-controls": a,
 								tabIndex: e === c ? 0 : -1,
 								onClick: () => t.set({ view: e }),
-								children: du[e]
+								children: pu[e]
 							}))
 						}),
 						/* @__PURE__ */ U("span", {
 							class: "chosen",
 							children: e.caption.value
 						}),
-						/* @__PURE__ */ U(cu, { model: e })
+						/* @__PURE__ */ U(uu, { model: e })
 					]
 				}),
 				/* @__PURE__ */ U("section", {
 					id: a,
 					role: "tabpanel",
-					"aria-label": du[c],
+					"aria-label": pu[c],
 					class: "view",
 					children: [
-						c === "matrix" && /* @__PURE__ */ U(Yl, { model: e }),
+						c === "matrix" && /* @__PURE__ */ U(Zl, { model: e }),
 						c === "arcs" && /* @__PURE__ */ U(Yn, { model: e }),
-						c === "products" && /* @__PURE__ */ U(au, { model: e }),
+						c === "products" && /* @__PURE__ */ U(su, { model: e }),
 						c === "image" && /* @__PURE__ */ U(rr, { model: e })
 					]
 				})
@@ -5676,7 +5734,7 @@ function pu({ model: e }) {
 			/* @__PURE__ */ U("footer", {
 				"aria-label": "How it is shown",
 				children: [
-					/* @__PURE__ */ U(mu, {
+					/* @__PURE__ */ U(gu, {
 						label: "by",
 						value: o.unit,
 						options: {
@@ -5685,7 +5743,7 @@ function pu({ model: e }) {
 						},
 						onChange: (t) => e.change(t)
 					}),
-					/* @__PURE__ */ U(mu, {
+					/* @__PURE__ */ U(gu, {
 						label: "scale",
 						value: o.log ? "log" : "linear",
 						options: {
@@ -5694,13 +5752,13 @@ function pu({ model: e }) {
 						},
 						onChange: (e) => t.set({ log: e === "log" })
 					}),
-					/* @__PURE__ */ U(mu, {
+					/* @__PURE__ */ U(gu, {
 						label: "hide",
 						value: o.hide,
-						options: Object.fromEntries(Jt.map((e) => [e, fu[e]])),
+						options: Object.fromEntries(Jt.map((e) => [e, mu[e]])),
 						onChange: (e) => t.set({ hide: e })
 					}),
-					/* @__PURE__ */ U(mu, {
+					/* @__PURE__ */ U(gu, {
 						label: "zoomed out",
 						value: o.pool,
 						options: {
@@ -5725,7 +5783,7 @@ function pu({ model: e }) {
 							})
 						]
 					}),
-					n.info.batch > 1 && /* @__PURE__ */ U(mu, {
+					n.info.batch > 1 && /* @__PURE__ */ U(gu, {
 						label: "text",
 						value: `${o.text}`,
 						options: Object.fromEntries(Array.from({ length: n.info.batch }, (e, t) => [`${t}`, `${t + 1} of ${n.info.batch}`])),
@@ -5735,7 +5793,7 @@ function pu({ model: e }) {
 							key: null
 						})
 					}),
-					/* @__PURE__ */ U(mu, {
+					/* @__PURE__ */ U(gu, {
 						label: "theme",
 						value: o.theme,
 						options: Object.fromEntries(Yt.map((e) => [e, e])),
@@ -5753,7 +5811,7 @@ function pu({ model: e }) {
 		]
 	});
 }
-function mu({ label: e, value: t, options: n, onChange: r }) {
+function gu({ label: e, value: t, options: n, onChange: r }) {
 	return /* @__PURE__ */ U("label", {
 		class: "field",
 		children: [e, /* @__PURE__ */ U("select", {
@@ -5767,21 +5825,29 @@ function mu({ label: e, value: t, options: n, onChange: r }) {
 	});
 }
 // src/views/model.ts
-var hu = 4096, gu = 150;
-function _u(e, t) {
+var _u = 4096, vu = 150;
+function yu(e, t) {
 	let n = (e, n) => t.layers[e].queries === t.layers[n].queries && t.layers[e].keys === t.layers[n].keys, r = e.heads.filter(([e, n]) => n < (t.layers[e]?.heads.length ?? 0)).filter((e, t, n) => n.findIndex((t) => `${t}` == `${e}`) === t), i = r.filter(([e]) => n(e, r[0][0])), a = e.text < t.batch ? e.text : 0, [[s]] = i.length ? i : Xt.heads, c = (n, r) => {
 		let i = o(t, s, r, a, e.unit).names.length;
 		return n && n[0] < i ? [n[0], Math.min(n[1], i)] : null;
+	}, l = (n) => {
+		let [r, i] = [0, 1].map((n) => o(t, s, n, a, e.unit).names.length);
+		return n && n[2] >= 1 ? [
+			Math.min(n[0], r - 1),
+			Math.min(n[1], i - 1),
+			n[2]
+		] : null;
 	};
 	return {
 		...e,
 		heads: i.length ? i : Xt.heads,
 		text: a,
 		query: c(e.query, 0),
-		key: c(e.key, 1)
+		key: c(e.key, 1),
+		zoom: l(e.zoom)
 	};
 }
-var vu = 60, yu = class {
+var bu = 60, xu = class {
 	store;
 	source;
 	systemIsDark;
@@ -5818,8 +5884,8 @@ var vu = 60, yu = class {
 			return o(r, n[0][0], t, i, a);
 		}), [s, c] = [a(0), a(1)];
 		this.queryWords = R(() => s.value.names.map(Bn)), this.keyWords = R(() => c.value.names.map(Bn)), this.queried = R(() => {
-			let [{ query: t, key: n }, r] = [e.state.value, e.hover.value];
-			return t ?? (r.query !== null && r.key === null && !n ? [r.query, r.query + 1] : null);
+			let [{ query: t, key: n }, r] = [e.state.value, e.hover.value], i = this.queryWords.value.length;
+			return t ?? (r.query !== null && r.query < i && r.key === null && !n ? [r.query, r.query + 1] : null);
 		}), this.querySpecial = R(() => s.value.special), this.keySpecial = R(() => c.value.special), this.keyFirst = R(() => c.value.first), this.isSelf = R(() => `${i.value.sides[0]}` == `${i.value.sides[1]}` && i.value.queries === i.value.keys), this.picture = R(() => r.pictures?.[e.state.value.text] ?? null), this.hasPatches = R(() => {
 			let e = this.picture.value, t = e ? e.first + e.grid[0] * e.grid[1] : -1;
 			return [s.value.names.length === t, c.value.names.length === t];
@@ -5883,7 +5949,7 @@ var vu = 60, yu = class {
 		})), r = (e, t) => n((n) => {
 			let r = t(n);
 			r || (e.value = null);
-			let i = r && setTimeout(() => e.value = null, gu);
+			let i = r && setTimeout(() => e.value = null, vu);
 			return i && n.addEventListener("abort", () => clearTimeout(i)), r?.then((t) => {
 				clearTimeout(i), e.value = t;
 			}, (t) => {
@@ -5901,7 +5967,7 @@ var vu = 60, yu = class {
 				e.lens.value,
 				e.query.value,
 				e.key.value
-			], o = a && this.queryWords.value.length <= hu ? [0, this.queryWords.value.length] : null, s = i ?? o;
+			], o = a && this.queryWords.value.length <= _u ? [0, this.queryWords.value.length] : null, s = i ?? o;
 			return s && t.looks(r, s, a, n);
 		}), n((n) => {
 			let r = e.whole.value;
@@ -5910,22 +5976,22 @@ var vu = 60, yu = class {
 				a = !1, n.aborted || (this.statistics.value = new Map(i));
 			};
 			return Promise.all(this.heads.map(async (e) => {
-				i.set(e.join("."), await t.statistics(e, r, n)), a || setTimeout(o, vu), a = !0;
+				i.set(e.join("."), await t.statistics(e, r, n)), a || setTimeout(o, bu), a = !0;
 			})).then(() => void 0);
 		});
 	}
 	close() {
 		for (let e of this.stops) e();
 	}
-}, bu = [
+}, Su = [
 	({ body: e }) => e.dataset.jpThemeLight ? e.dataset.jpThemeLight === "false" : null,
 	({ body: e }) => e.dataset.vscodeThemeKind ? /dark|high-contrast$/.test(e.dataset.vscodeThemeKind) : null,
 	({ body: e }) => e.matches(".dark-theme, .light-theme") ? e.matches(".dark-theme") : null,
 	({ documentElement: e }) => e.hasAttribute("theme") ? e.getAttribute("theme") === "dark" : null
 ];
-function xu(e) {
+function Cu(e) {
 	let t = window.matchMedia("(prefers-color-scheme: dark)"), n = L(!1), r = () => {
-		let r = bu.map((t) => t(e)).find((e) => e !== null);
+		let r = Su.map((t) => t(e)).find((e) => e !== null);
 		n.value = r ?? t.matches;
 	};
 	r(), t.addEventListener("change", r);
@@ -5947,35 +6013,41 @@ function xu(e) {
 	};
 }
 // src/host/mount.tsx
-function Su(e, t, n) {
-	let r = new on(rn(n, Xt), (e) => _u(e, t.info)), i = xu(e.ownerDocument), a = new yu(r, t, i.isDark);
-	return e.textContent = "", e.classList.add("clearhead-root"), Ge(/* @__PURE__ */ U(pu, { model: a }), e), {
+function wu(e, t, n) {
+	let r = new on(rn(n, Xt), (e) => yu(e, t.info)), i = Cu(e.ownerDocument), a = new xu(r, t, i.isDark);
+	return e.textContent = "", e.classList.add("clearhead-root"), We(/* @__PURE__ */ U(hu, { model: a }), e), {
 		model: a,
 		close() {
-			Ge(null, e), a.close(), t.close(), i.close();
+			We(null, e), a.close(), t.close(), i.close();
 		}
 	};
 }
-async function Cu(e) {
+async function Tu(e) {
 	let t = document.getElementById("clearhead");
 	try {
-		let { source: n, start: r } = await e(), { model: i } = Su(t, n, r);
-		i.store.follow(window), z(() => void (document.documentElement.dataset.theme = i.ground.value)), document.title = `${n.info.title} – clearhead`;
+		let { source: n, start: r } = await e(), { model: i } = wu(t, n, r);
+		i.store.follow(window), z(() => void (document.documentElement.dataset.theme = i.ground.value));
+		let a = n.info.texts.tokens?.[0]?.text ?? "";
+		document.title = [
+			a.length > 40 ? `${a.slice(0, 40)}…` : a,
+			n.info.title,
+			"clearhead"
+		].filter(Boolean).join(" – ");
 	} catch (e) {
 		t.textContent = e instanceof Error ? e.message : String(e), t.setAttribute("role", "alert");
 	}
 }
 // src/host/page.ts
-function wu(e) {
+function Eu(e) {
 	let t = Uint8Array.fromBase64;
 	if (t) return t(e);
 	let n = atob(e), r = new Uint8Array(n.length);
 	for (let e = 0; e < r.length; e++) r[e] = n.charCodeAt(e);
 	return r;
 }
-function Tu() {
-	return Cu(async () => {
-		let e = (e) => document.getElementById(e)?.textContent ?? "", t = JSON.parse(e("options")), n = await re(wu(e("capture").trim()), t);
+function Du() {
+	return Tu(async () => {
+		let e = (e) => document.getElementById(e)?.textContent ?? "", t = JSON.parse(e("options")), n = await ne(Eu(e("capture").trim()), t);
 		return document.getElementById("capture")?.remove(), {
 			source: n,
 			start: t.start
@@ -5983,14 +6055,14 @@ function Tu() {
 	});
 }
 // src/data/remote.ts
-var Eu = 400, Du = [
+var Ou = 400, ku = [
 	250,
 	500,
 	1e3,
 	2e3,
 	4e3
-], Ou = 2;
-function ku({ heads: e, unit: t, hide: n, text: r }) {
+], Au = 2;
+function ju({ heads: e, unit: t, hide: n, text: r }) {
 	return {
 		heads: e.map((e) => e.join(".")).join(","),
 		unit: t,
@@ -5998,7 +6070,7 @@ function ku({ heads: e, unit: t, hide: n, text: r }) {
 		text: r
 	};
 }
-async function Au(e, t, n) {
+async function Mu(e, t, n) {
 	let r = new URLSearchParams(Object.entries(t).map(([e, t]) => [e, String(t)]));
 	for (let t = 0;; t++) {
 		let i;
@@ -6013,31 +6085,31 @@ async function Au(e, t, n) {
 		}
 		if (i.ok) return i;
 		let { error: a } = await i.json().catch(() => ({}));
-		if (i.status !== 429 && i.status !== 503 || t === Du.length) throw Error(a ?? `The server answers ${i.status}.`);
-		await Pu(Du[t], n);
+		if (i.status !== 429 && i.status !== 503 || t === ku.length) throw Error(a ?? `The server answers ${i.status}.`);
+		await Iu(ku[t], n);
 	}
 }
-function ju(e, t) {
+function Nu(e, t) {
 	return [new Int32Array(e, 0, t), new Float32Array(e, 4 * t)];
 }
-function Mu(e, t) {
+function Pu(e, t) {
 	let n = Array(e).fill(!1);
 	for (let e of t) n[e] = !0;
 	return n;
 }
-function Nu({ pieces: e, special: t, word_of: n, words: r, word_special: i }) {
+function Fu({ pieces: e, special: t, word_of: n, words: r, word_special: i }) {
 	return {
 		text: "",
 		pieces: e,
 		offsets: [],
-		special: Mu(e.length, t),
+		special: Pu(e.length, t),
 		padding: [],
 		word_of: n,
 		words: r,
-		word_special: Mu(r.length, i)
+		word_special: Pu(r.length, i)
 	};
 }
-var Pu = (e, t) => new Promise((n, r) => {
+var Iu = (e, t) => new Promise((n, r) => {
 	let i = () => {
 		clearTimeout(a), r(new DOMException("no longer wanted", "AbortError"));
 	}, a = setTimeout(() => {
@@ -6045,7 +6117,7 @@ var Pu = (e, t) => new Promise((n, r) => {
 	}, e);
 	t?.aborted ? i() : t?.addEventListener("abort", i, { once: !0 });
 });
-function Fu(e) {
+function Lu(e) {
 	let t = [], n = 0;
 	return async (r, i) => {
 		n >= e ? await new Promise((e) => t.push(e)) : n++;
@@ -6057,29 +6129,29 @@ function Fu(e) {
 		}
 	};
 }
-async function Iu() {
-	let e = await (await Au("info", {})).json(), t = {
+async function Ru() {
+	let e = await (await Mu("info", {})).json(), t = {
 		...e,
 		texts: {
-			tokens: e.texts.tokens?.map(Nu) ?? null,
-			source_tokens: e.texts.source_tokens?.map(Nu) ?? null
+			tokens: e.texts.tokens?.map(Fu) ?? null,
+			source_tokens: e.texts.source_tokens?.map(Fu) ?? null
 		}
-	}, n = L(null), r = Fu(Ou), i = 0;
+	}, n = L(null), r = Lu(Au), i = 0;
 	async function a(e, t) {
 		i++;
 		try {
 			for (;;) {
-				let r = await (await Au("progress", ku(e), t)).json();
+				let r = await (await Mu("progress", ju(e), t)).json();
 				if (n.value = r, r.done === r.of) return;
-				await Pu(Eu, t);
+				await Iu(Ou, t);
 			}
 		} finally {
 			--i || (n.value = null);
 		}
 	}
 	async function o(e, t, n, r, i) {
-		let [[s, c, l, u], d] = ju(await (await Au("tile", {
-			...ku(e),
+		let [[s, c, l, u], d] = Nu(await (await Mu("tile", {
+			...ju(e),
 			level: t,
 			y: n,
 			x: r
@@ -6097,23 +6169,23 @@ async function Iu() {
 			max: p
 		};
 	}
-	let s = async (e, t, n) => new Float32Array(await (await Au(e, t, n)).arrayBuffer());
+	let s = async (e, t, n) => new Float32Array(await (await Mu(e, t, n)).arrayBuffer());
 	return {
 		info: t,
 		progress: n,
 		rows: (e, t, n, r) => s("rows", {
-			...ku(e),
+			...ju(e),
 			from: t,
 			to: n
 		}, r),
 		columns: (e, t, n, r) => s("columns", {
-			...ku(e),
+			...ju(e),
 			from: t,
 			to: n
 		}, r),
 		tile: o,
 		async products([e, t], n, r, i) {
-			let a = await (await Au("products", {
+			let a = await (await Mu("products", {
 				layer: e,
 				head: t,
 				text: n,
@@ -6127,20 +6199,20 @@ async function Iu() {
 		},
 		async looks(e, t, n, r) {
 			let i = {
-				...ku(e),
+				...ju(e),
 				from: t[0],
 				to: t[1]
 			};
 			return n && Object.assign(i, {
 				first: n[0],
 				last: n[1]
-			}), (await (await Au("looks", i, r)).json()).map((e) => ({
+			}), (await (await Mu("looks", i, r)).json()).map((e) => ({
 				...e,
 				weight: e.weight ?? NaN
 			}));
 		},
 		async statistics(e, t, n) {
-			let [[i, a, o, s], c] = ju(await (await r(() => Au("statistics", ku({
+			let [[i, a, o, s], c] = Nu(await (await r(() => Mu("statistics", ju({
 				...t,
 				heads: [e]
 			}), n), n)).arrayBuffer(), 4), [l, u, d, f] = c;
@@ -6160,19 +6232,19 @@ async function Iu() {
 	};
 }
 // src/host/server.ts
-function Lu() {
-	return Cu(async () => ({
-		source: await Iu(),
+function zu() {
+	return Tu(async () => ({
+		source: await Ru(),
 		start: ""
 	}));
 }
 // src/style.css?inline
-var Ru = ".clearhead-root{height:100%;container:clearhead/size}.clearhead{--paper:#fff;--ink:#15181c;--quiet:#5c646e;--line:#d5dae0;--soft:#f3f5f7;--query:#b34700;--key:#00699e;--bar:#2b62a8;--minus:#b34700;background:var(--paper);height:100%;color:var(--ink);box-sizing:border-box;grid-template:\"header header header\"\"overview main inspector\"minmax(0,1fr)\"footer footer footer\"/minmax(200px,300px) minmax(0,1fr) minmax(200px,280px);font:14px/20px system-ui,sans-serif;display:grid}.clearhead[data-theme=dark]{--paper:#111418;--ink:#e8ebee;--quiet:#a3abb5;--line:#363c44;--soft:#1a1f25;--query:#ffa05c;--key:#66bdf0;--bar:#6f96d6;--minus:#ffa05c;--lightningcss-light: ;--lightningcss-dark:initial;color-scheme:dark}.clearhead *,.clearhead :before{box-sizing:inherit}.clearhead :is(h1,h2,h3,p,ol,figure,dl,dd){margin:0;padding:0}.clearhead h1,.clearhead h2{overflow-wrap:anywhere;font-size:16px;line-height:24px}.clearhead h3{color:var(--quiet);margin-top:16px;font-size:14px;font-weight:400}.clearhead ol{list-style:none}.clearhead button,.clearhead select,.clearhead input{font:inherit;color:inherit}.clearhead :focus-visible{outline:2px solid var(--key);outline-offset:1px}.clearhead .unseen{clip-path:inset(50%);width:1px;height:1px;position:absolute;overflow:hidden}.clearhead .hint,.clearhead .quiet,.clearhead small{color:var(--quiet);fill:var(--quiet);font-size:12px}.clearhead header{border-bottom:1px solid var(--line);grid-area:header;justify-content:space-between;gap:16px;padding:8px 16px;display:flex}.clearhead .plain{color:var(--key);cursor:pointer;background:0 0;border:0;text-decoration:underline}.clearhead .overview{contain:content;border-right:1px solid var(--line);grid-area:overview;padding:12px;overflow:auto}.clearhead .heads{grid-template-columns:repeat(auto-fill,minmax(72px,1fr));gap:4px;margin:8px 0;display:grid}.clearhead .heads.is-grid{gap:2px}.clearhead .head{text-align:left;cursor:pointer;background:0 0;border:1px solid #0000;width:100%;padding:2px;font-size:11px;line-height:14px}.clearhead .head:hover{border-color:var(--line)}.clearhead .head.is-chosen{border-color:var(--ink)}.clearhead .head .says{color:var(--quiet);text-overflow:ellipsis;white-space:nowrap;display:block;overflow:hidden}.clearhead .is-grid .name{text-align:center;font-size:9px;line-height:11px;display:block;overflow:hidden}.clearhead .is-grid li.quiet{align-self:center;padding-right:4px;font-size:10px}.clearhead .below{flex-wrap:wrap;align-items:center;gap:4px 16px;display:flex}.clearhead .find{align-items:center;gap:8px;padding:2px 0;display:flex}.clearhead .chosen{text-overflow:ellipsis;white-space:nowrap;text-align:right;min-width:0;color:var(--quiet);flex:1;overflow:hidden}.clearhead .find input{border:1px solid var(--line);background:var(--paper);width:128px;padding:1px 6px}.clearhead .find input::placeholder{color:var(--quiet)}.clearhead .thumbnail{aspect-ratio:1;width:100%;image-rendering:pixelated;background:var(--soft);display:block}.clearhead main{flex-direction:column;grid-area:main;min-height:0;display:flex}.clearhead .words{contain:content;flex-shrink:0;padding:12px 16px 8px}.clearhead .lines{max-height:136px;position:relative;overflow:auto}.clearhead .line{flex-wrap:wrap;gap:4px 2px;margin-bottom:4px;display:flex}.clearhead .side{color:var(--quiet);margin-right:8px}.clearhead .chip{text-overflow:ellipsis;white-space:nowrap;cursor:pointer;-webkit-user-select:none;user-select:none;background:0 0;border:1px solid #0000;border-bottom-width:2px;max-width:100%;padding:2px 5px;overflow:hidden}.clearhead .chip:hover{border-color:var(--line)}.clearhead .chip.is-query{border-color:var(--query)}.clearhead .chip.is-key{border-color:var(--key)}.clearhead .chip.is-query.is-key{border-bottom-color:var(--query)}.clearhead .bar-of-views{border-bottom:1px solid var(--line);align-items:center;gap:16px;padding:0 16px;display:flex}.clearhead .tabs{gap:16px;display:flex}.clearhead [role=tab]{cursor:pointer;color:var(--quiet);background:0 0;border:0;border-bottom:2px solid #0000;padding:4px 0}.clearhead [role=tab][aria-selected=true]{border-color:var(--ink);color:var(--ink)}.clearhead .view{flex:1;min-height:0;padding:12px 16px;overflow:auto}.clearhead .matrix{flex-direction:column;height:100%;min-height:240px;display:flex}.clearhead .matrix canvas{touch-action:none;cursor:crosshair;flex:1;width:100%;min-height:0}.clearhead figcaption{flex-wrap:wrap;justify-content:space-between;align-items:center;gap:4px 16px;padding-top:8px;font-size:12px;display:flex}.clearhead figcaption.text{max-width:640px;font-size:14px;display:block}.clearhead .legend{color:var(--quiet);flex-wrap:wrap;align-items:center;gap:6px;font-size:12px;display:inline-flex}.clearhead .ramp{border:1px solid var(--line);width:96px;height:10px;display:inline-block}.clearhead .arcs svg{width:100%;max-width:820px;display:block}.clearhead .arcs text,.clearhead .products text{fill:var(--ink);cursor:pointer;font-size:13px}.clearhead .arcs text.is-query{fill:var(--query);font-weight:700}.clearhead .arcs text.is-key{fill:var(--key);font-weight:700}.clearhead .key i{vertical-align:middle;width:16px;height:4px;display:inline-block}.clearhead .products svg{width:100%;max-width:820px}.clearhead .image svg{width:100%;max-width:760px;display:block}.clearhead .image text{font-size:12px}.clearhead .patch{fill:var(--paper);stroke-width:2px;cursor:pointer}.clearhead .patch:hover{stroke:var(--quiet)}.clearhead .patch.is-query{stroke:var(--query)}.clearhead .patch.is-key{stroke:var(--key)}.clearhead .axis{stroke:var(--line)}.clearhead .adds{fill:var(--bar)}.clearhead .takes{fill:var(--minus)}.clearhead .empty{color:var(--quiet);max-width:480px}.clearhead .inspector{border-left:1px solid var(--line);grid-area:inspector;padding:12px 16px;overflow:auto}.clearhead .bars button{text-align:left;cursor:pointer;background:0 0;border:0;grid-template-columns:minmax(0,1fr) 64px 52px;gap:6px;width:100%;padding:0;font-size:13px;display:grid}.clearhead .bars button.is-marked{font-weight:700}.clearhead .bars .label{text-overflow:ellipsis;white-space:nowrap;overflow:hidden}.clearhead .bars .bar span{background:var(--bar);height:8px;margin-top:6px;display:block}.clearhead .bars .number{font-variant-numeric:tabular-nums;text-align:right}.clearhead footer{border-top:1px solid var(--line);flex-wrap:wrap;grid-area:footer;gap:8px 24px;padding:8px 16px;display:flex}.clearhead .field{color:var(--quiet);align-items:center;gap:8px;font-size:12px;display:inline-flex}.clearhead footer button{border:1px solid var(--line);background:var(--paper);cursor:pointer;margin-right:4px;padding:2px 8px}.clearhead footer button:hover{background:var(--soft)}.clearhead select{border:1px solid var(--line);background:var(--paper);color:var(--ink);padding:2px 4px}.clearhead dialog{border:1px solid var(--line);background:var(--paper);max-width:560px;max-height:90%;color:var(--ink);padding:16px 24px;overflow:auto}.clearhead dialog dl div{gap:16px;display:flex}.clearhead dialog dt{width:88px}.clearhead dialog p,.clearhead dialog dl{margin:8px 0 16px}.clearhead .error{border:1px solid var(--query);background:var(--paper);padding:8px 16px;position:fixed;bottom:48px;left:16px}@container clearhead (width<=900px){.clearhead{grid-template:\"header\"\"main\"minmax(480px,auto)\"inspector\"\"overview\"\"footer\"/minmax(0,1fr);height:auto}.clearhead .overview,.clearhead .inspector{border:0;border-top:1px solid var(--line)}.clearhead .view{overflow:visible}.clearhead .matrix{height:90cqw;max-height:80cqh}}", zu = "\n:host { all: initial !important; display: block !important; }\n.clearhead-root { overflow: auto; outline: none; border: 1px solid #8884; box-sizing: border-box; }\n";
-async function Bu({ model: e, el: t }) {
+var Bu = ".clearhead-root{height:100%;container:clearhead/size}.clearhead{--paper:#fff;--ink:#15181c;--quiet:#5c646e;--line:#d5dae0;--soft:#f3f5f7;--query:#b34700;--key:#00699e;--bar:#2b62a8;--minus:#b34700;background:var(--paper);height:100%;color:var(--ink);box-sizing:border-box;grid-template:\"header header header\"\"overview main inspector\"minmax(0,1fr)\"footer footer footer\"/minmax(200px,300px) minmax(0,1fr) minmax(200px,280px);font:14px/20px system-ui,sans-serif;display:grid}.clearhead[data-theme=dark]{--paper:#111418;--ink:#e8ebee;--quiet:#a3abb5;--line:#363c44;--soft:#1a1f25;--query:#ffa05c;--key:#66bdf0;--bar:#6f96d6;--minus:#ffa05c;--lightningcss-light: ;--lightningcss-dark:initial;color-scheme:dark}.clearhead *,.clearhead :before{box-sizing:inherit}.clearhead :is(h1,h2,h3,p,ol,figure,dl,dd){margin:0;padding:0}.clearhead h1,.clearhead h2{overflow-wrap:anywhere;font-size:16px;line-height:24px}.clearhead h3{color:var(--quiet);margin-top:16px;font-size:14px;font-weight:400}.clearhead ol{list-style:none}.clearhead button,.clearhead select,.clearhead input{font:inherit;color:inherit}.clearhead :focus-visible{outline:2px solid var(--key);outline-offset:1px}.clearhead .unseen{clip-path:inset(50%);width:1px;height:1px;position:absolute;overflow:hidden}.clearhead .hint,.clearhead .quiet,.clearhead small{color:var(--quiet);fill:var(--quiet);font-size:12px}.clearhead header{border-bottom:1px solid var(--line);grid-area:header;justify-content:space-between;gap:16px;padding:8px 16px;display:flex}.clearhead .plain{color:var(--key);cursor:pointer;background:0 0;border:0;text-decoration:underline}.clearhead .overview{contain:content;border-right:1px solid var(--line);grid-area:overview;padding:12px;overflow:auto}.clearhead .heads{grid-template-columns:repeat(auto-fill,minmax(72px,1fr));gap:4px;margin:8px 0;display:grid}.clearhead .heads.is-grid{gap:2px}.clearhead .head{text-align:left;cursor:pointer;background:0 0;border:1px solid #0000;width:100%;padding:2px;font-size:11px;line-height:14px}.clearhead .head:hover{border-color:var(--line)}.clearhead .head.is-chosen{border-color:var(--ink)}.clearhead .head .says{color:var(--quiet);text-overflow:ellipsis;white-space:nowrap;display:block;overflow:hidden}.clearhead .is-grid .name{text-align:center;font-size:9px;line-height:11px;display:block;overflow:hidden}.clearhead .is-grid li.quiet{align-self:center;padding-right:4px;font-size:10px}.clearhead .below{flex-wrap:wrap;align-items:center;gap:4px 16px;display:flex}.clearhead .below .hint{flex:1 0 100%}.clearhead .find{align-items:center;gap:8px;padding:2px 0;display:flex}.clearhead .chosen{text-overflow:ellipsis;white-space:nowrap;text-align:right;min-width:0;color:var(--quiet);flex:1;overflow:hidden}.clearhead .find input{border:1px solid var(--line);background:var(--paper);width:128px;padding:1px 6px}.clearhead .find input::placeholder{color:var(--quiet)}.clearhead .thumbnail{aspect-ratio:1;width:100%;image-rendering:pixelated;background:var(--soft);display:block}.clearhead main{flex-direction:column;grid-area:main;min-height:0;display:flex}.clearhead .words{contain:content;flex-shrink:0;padding:12px 16px 8px}.clearhead .lines{-webkit-user-select:none;user-select:none;max-height:136px;position:relative;overflow:auto}.clearhead .line{flex-wrap:wrap;gap:4px 2px;margin-bottom:4px;display:flex}.clearhead .side{color:var(--quiet);margin-right:8px}.clearhead .chip{text-overflow:ellipsis;white-space:nowrap;cursor:pointer;-webkit-user-select:none;user-select:none;background:0 0;border:1px solid #0000;border-bottom-width:2px;max-width:100%;padding:2px 5px;overflow:hidden}.clearhead .chip:hover{border-color:var(--line)}.clearhead .chip.is-query{border-color:var(--query)}.clearhead .chip.is-key{border-color:var(--key)}.clearhead .chip.is-query.is-key{border-bottom-color:var(--query)}.clearhead .bar-of-views{border-bottom:1px solid var(--line);align-items:center;gap:16px;padding:0 16px;display:flex}.clearhead .tabs{gap:16px;display:flex}.clearhead [role=tab]{cursor:pointer;color:var(--quiet);background:0 0;border:0;border-bottom:2px solid #0000;padding:4px 0}.clearhead [role=tab][aria-selected=true]{border-color:var(--ink);color:var(--ink)}.clearhead .view{flex:1;min-height:0;padding:12px 16px;overflow:auto}.clearhead .matrix{flex-direction:column;height:100%;min-height:240px;display:flex}.clearhead .matrix canvas{touch-action:none;cursor:crosshair;flex:1;width:100%;min-height:0}.clearhead figcaption{flex-wrap:wrap;justify-content:space-between;align-items:center;gap:4px 16px;padding-top:8px;font-size:12px;display:flex}.clearhead figcaption.text{max-width:640px;font-size:14px;display:block}.clearhead .legend{color:var(--quiet);flex-wrap:wrap;align-items:center;gap:6px;font-size:12px;display:inline-flex}.clearhead .ramp{border:1px solid var(--line);width:96px;height:10px;display:inline-block}.clearhead .arcs svg{width:100%;max-width:820px;display:block}.clearhead .arcs text,.clearhead .products text{fill:var(--ink);cursor:pointer;font-size:13px}.clearhead .arcs text.is-query{fill:var(--query);font-weight:700}.clearhead .arcs text.is-key{fill:var(--key);font-weight:700}.clearhead .key i{vertical-align:middle;width:16px;height:4px;display:inline-block}.clearhead .products svg{width:100%;max-width:820px}.clearhead .image svg{width:100%;max-width:760px;display:block}.clearhead .image text{font-size:12px}.clearhead .patch{fill:var(--paper);stroke-width:2px;cursor:pointer}.clearhead .patch:hover{stroke:var(--quiet)}.clearhead .patch.is-query{stroke:var(--query)}.clearhead .patch.is-key{stroke:var(--key)}.clearhead .axis{stroke:var(--line)}.clearhead .adds{fill:var(--bar)}.clearhead .takes{fill:var(--minus)}.clearhead .empty{color:var(--quiet);max-width:480px}.clearhead .inspector{border-left:1px solid var(--line);grid-area:inspector;padding:12px 16px;overflow:auto}.clearhead .bars button{text-align:left;cursor:pointer;background:0 0;border:0;grid-template-columns:minmax(0,1fr) 64px 52px;gap:6px;width:100%;padding:0;font-size:13px;display:grid}.clearhead .bars button.is-marked{font-weight:700}.clearhead .bars .label{text-overflow:ellipsis;white-space:nowrap;overflow:hidden}.clearhead .bars .bar span{background:var(--bar);height:8px;margin-top:6px;display:block}.clearhead .bars .number{font-variant-numeric:tabular-nums;text-align:right}.clearhead footer{border-top:1px solid var(--line);flex-wrap:wrap;grid-area:footer;gap:8px 24px;padding:8px 16px;display:flex}.clearhead .field{color:var(--quiet);align-items:center;gap:8px;font-size:12px;display:inline-flex}.clearhead footer button{border:1px solid var(--line);background:var(--paper);cursor:pointer;margin-right:4px;padding:2px 8px}.clearhead footer button:hover{background:var(--soft)}.clearhead select{border:1px solid var(--line);background:var(--paper);color:var(--ink);padding:2px 4px}.clearhead dialog{border:1px solid var(--line);background:var(--paper);max-width:560px;max-height:90%;color:var(--ink);padding:16px 24px;overflow:auto}.clearhead dialog dl div{gap:16px;display:flex}.clearhead dialog dt{width:88px}.clearhead dialog p,.clearhead dialog dl{margin:8px 0 16px}.clearhead .error{border:1px solid var(--query);background:var(--paper);padding:8px 16px;position:fixed;bottom:48px;left:16px}@container clearhead (width<=900px){.clearhead{grid-template:\"header\"\"main\"minmax(480px,auto)\"inspector\"\"overview\"\"footer\"/minmax(0,1fr);height:auto}.clearhead .overview,.clearhead .inspector{border:0;border-top:1px solid var(--line)}.clearhead .view{overflow:visible}.clearhead .matrix{height:90cqw;max-height:80cqh}}", Vu = "\n:host { all: initial !important; display: block !important; }\n.clearhead-root { overflow: auto; outline: none; border: 1px solid #8884; box-sizing: border-box; }\n";
+async function Hu({ model: e, el: t }) {
 	let n = t.appendChild(t.ownerDocument.createElement("div"));
 	n.dataset.lmSuppressShortcuts = "true";
 	let r = n.attachShadow({ mode: "open" }), i = new CSSStyleSheet();
-	i.replaceSync(Ru + zu), r.adoptedStyleSheets = [i];
+	i.replaceSync(Bu + Vu), r.adoptedStyleSheets = [i];
 	let a = r.appendChild(t.ownerDocument.createElement("div"));
 	a.tabIndex = -1;
 	let o = [() => n.remove()], s = () => {
@@ -6185,7 +6257,7 @@ async function Bu({ model: e, el: t }) {
 		passive: !0
 	});
 	try {
-		let t = e.get("_capture"), { model: n, close: r } = Su(a, await re(new Uint8Array(t.buffer, t.byteOffset, t.byteLength).slice(), e.get("_beside")), "");
+		let t = e.get("_capture"), { model: n, close: r } = wu(a, await ne(new Uint8Array(t.buffer, t.byteOffset, t.byteLength).slice(), e.get("_beside")), "");
 		o.push(r);
 		let { store: i } = n;
 		c("change:selection", () => {
@@ -6201,8 +6273,8 @@ async function Bu({ model: e, el: t }) {
 }
 // src/host/viewer.ts
 ({
-	page: Tu,
-	server: Lu
+	page: Du,
+	server: zu
 })[document.documentElement.dataset.host ?? ""]?.();
-var Vu = { render: Bu };
-export { Vu as default };
+var Uu = { render: Hu };
+export { Uu as default };

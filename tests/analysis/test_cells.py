@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -43,6 +44,8 @@ MAPS: dict[str, dict[str, Any]] = {
     "soft-cap and sinks": {"softcap": 2.0, "sinks": torch.linspace(0, 2, 6)},
     "ALiBi": {"bias": ch.ALiBi(6)},
     "sparsemax": {"normalizer": "sparsemax"},
+    "sigmoid": {"normalizer": "sigmoid"},
+    "ReLU": {"normalizer": "relu"},
     "stored": {},
 }
 LENSES = [
@@ -76,8 +79,9 @@ def wanted(of: ch.Capture, lens: Lens) -> Tensor:
     total = torch.zeros(len(special), len(special), dtype=torch.float64)
     for layer, head in lens.heads:
         weights = of.layers[layer].map.dense()[lens.text, head].double()
-        left = 1 - weights @ member.t() @ hidden.double()
-        weights = torch.where(left > 1e-6, 1 / left, 0.0)[:, None] * weights
+        if lens.hide != "nothing":
+            left = weights @ member.t() @ (~hidden).double()
+            weights = torch.where(left > 0, 1 / left, 0.0)[:, None] * weights
         total += member / member.sum(1, keepdim=True) @ weights @ member.t()
     total[:, hidden] = 0
     return total / len(lens.heads)
@@ -107,6 +111,74 @@ def test_every_lens_is_the_dense_matrix_worked_out(name: str, lens: Lens) -> Non
 
 def _along_columns(rows: Tensor, size: int) -> Tensor:
     return torch.stack([x.mean(1) for x in rows.split(size, 1)], 1)
+
+
+@pytest.mark.parametrize("hide", ["special", "first"])
+def test_rows_that_look_almost_only_at_hidden_keys_keep_their_digits(hide: Any) -> None:
+    of = ch.look("The animal didn't cross the street because it was too tired.")
+    for number, layer in enumerate(of.layers):
+        for head in range(len(layer.heads)):
+            cells = Cells(of, Lens(((number, head),), "pieces", hide))
+            weights = layer.map.dense()[0, head].double()
+            weights[:, torch.tensor(of.tokens[0].special) if hide == "special" else 0] = 0
+            found = cells.block(*map(range, cells.shape))
+            whole = weights / weights.sum(1, keepdim=True)
+            torch.testing.assert_close(found.double(), whole, rtol=0, atol=1e-4)
+
+
+def sinking(count: int, strength: float) -> ch.Capture:
+    """Queries that look almost only at the first key, the more so the stronger it is."""
+    torch.manual_seed(0)
+    q, k = torch.randn(1, 1, count, 4), torch.randn(1, 1, count, 4)
+    q[..., 0], k[..., 0], k[..., 0, 0] = 8, 0, strength
+    amap = ch.AttentionMap.from_qk(q, k)
+    return ch.Capture([Layer("layer", 0, 0, (0,), amap.shape, lambda: amap)])
+
+
+@pytest.mark.parametrize("strength", [2.0, 4.0, 10.0])
+def test_what_is_left_of_a_row_has_its_digits_however_little_it_is(strength: float) -> None:
+    of = sinking(300, strength)
+    cells = Cells(of, Lens(((0, 0),), "pieces", "first"))
+    amap: Any = of.layers[0].map
+    kept = (amap.q[0, 0].double() @ amap.k[0, 0, 1:].double().t() / 2).softmax(-1)
+    whole = torch.cat([torch.zeros(300, 1), kept], 1)
+    close = {"rtol": 0, "atol": 1e-4, "check_dtype": False}
+    torch.testing.assert_close(cells.block(range(300), range(300)), whole, **close)
+    torch.testing.assert_close(cells.sum_of_columns(range(7, 9)), whole[:, 7:9].sum(1), **close)
+    [(_, rows)] = cells.some_rows(torch.tensor([3, 250, 41]))
+    torch.testing.assert_close(rows, whole[[3, 250, 41]], **close)
+
+
+def test_only_rows_of_which_little_is_left_are_summed(monkeypatch: pytest.MonkeyPatch) -> None:
+    of, asked = sinking(300, 0.0), []
+    cells = Cells(of, Lens(((0, 0),), "pieces", "first"))
+    outer = cells._outer
+    monkeypatch.setattr(cells, "_outer", lambda *of: asked.append(of[2:]) or outer(*of))
+    for columns in (range(5, 9), range(9, 20)):
+        cells.block(range(10, 20), columns)
+    [(query, key)] = asked  # the hidden key of these rows, once
+    assert (query.tolist(), key.tolist()) == (list(range(10, 20)), [0])
+
+
+def test_rows_of_any_sum_sum_to_1_without_the_hidden_keys() -> None:
+    torch.manual_seed(0)
+    q, k = torch.randn(1, 1, N, 7), torch.randn(1, 1, N, 7)
+    for amap in (
+        ch.AttentionMap.from_qk(q, k, normalizer="none"),
+        ch.AttentionMap.from_weights(torch.rand(1, 1, N, N)),
+        ch.AttentionMap.from_qk(q, k, sinks=torch.tensor([5.0])),
+    ):
+        of = ch.Capture([Layer("layer", 0, 0, (0,), amap.shape, lambda amap=amap: amap)], [tokens()])
+        for hide in ("special", "first"):
+            rows = Cells(of, Lens(((0, 0),), "words", hide)).sum_of_columns(range(len(tokens().words)))
+            torch.testing.assert_close(rows, torch.ones_like(rows), rtol=0, atol=1e-4)
+
+
+def test_weights_below_0_have_no_entropy() -> None:
+    torch.manual_seed(0)
+    amap = ch.AttentionMap.from_qk(torch.randn(1, 1, 9, 7), torch.randn(1, 1, 9, 7), normalizer="none")
+    of = ch.Capture([Layer("layer", 0, 0, (0,), amap.shape, lambda: amap)])
+    assert math.isnan(Cells(of, Lens(((0, 0),))).statistics().entropy)
 
 
 @pytest.mark.parametrize("lens", LENSES[:2], ids=str)
@@ -155,6 +227,9 @@ def test_padding_belongs_to_no_word(side: str) -> None:
     pieces = Cells(of, Lens(((0, 0),), "pieces", "first")).block(range(N + 3), range(N + 3))
     assert (pieces[:, begin] == 0).all()
     torch.testing.assert_close(pieces[:, 7], whole[:, 7] / (1 - whole[:, begin]))
+    # Words are all that is shown: without the hidden ones each row sums to 1, wherever padding may be looked at.
+    rows = Cells(of, Lens(((0, 0),), "words", "first")).sum_of_columns(range(len(by_word)))
+    torch.testing.assert_close(rows, torch.ones(len(by_word)))
     statistics = Cells(of, Lens(((0, 0),), "pieces")).statistics()
     assert statistics.first == pytest.approx(float(whole[:, begin].mean()), abs=1e-6)
 
@@ -194,3 +269,17 @@ def test_a_map_larger_than_any_tile() -> None:
 def test_what_is_not_there_is_said(lens: Lens, says: str) -> None:
     with pytest.raises(InputError, match=says):
         Cells(capture("plain"), lens)
+
+
+@pytest.mark.parametrize("hide", ["special", "first"])
+def test_hidden_keys_leave_every_head_of_a_pretrained_model_right(hide: Any) -> None:
+    of = ch.look("The animal didn't cross the street because it was too tired.")
+    hidden = torch.tensor(of.tokens[0].special) if hide == "special" else torch.tensor([0])
+    for number, layer in enumerate(of.layers):
+        for head in range(len(layer.heads)):
+            weights = layer.map.dense()[0, head].double()
+            weights[:, hidden] = 0
+            cells = Cells(of, Lens(((number, head),), "pieces", hide))
+            found = cells.block(*map(range, cells.shape))
+            wanted = weights / weights.sum(1, keepdim=True)
+            torch.testing.assert_close(found, wanted, rtol=0, atol=1e-4, check_dtype=False)

@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,7 @@ from clearhead.maps.factored import FactoredMap
 from clearhead.views import server as module
 from clearhead.views.server import ViewerServer
 from clearhead.views.tiles import Pass
+from serving import serving
 
 SIZE = 1031
 
@@ -44,21 +44,6 @@ def capture_of(size: int = SIZE, *, seed: int = 0, layers: int = 2) -> ch.Captur
     pieces = ["[CLS]", *(f"w{n}" for n in range(size - 1))]
     tokens = ch.Tokens.from_pieces(pieces, [n == 0 for n in range(size)])
     return ch.Capture(made, [tokens], {"model": f"model <{seed}>"})
-
-
-@contextmanager
-def serving(*captures: ch.Capture, **options: Any) -> Iterator[ViewerServer]:
-    made = ViewerServer(captures, **options)
-    thread = threading.Thread(target=made.run)
-    thread.start()
-    try:
-        while not made.is_started:
-            time.sleep(0.01)
-        yield made
-    finally:
-        made.stop()
-        thread.join(30)
-        assert not thread.is_alive()
 
 
 @pytest.fixture(scope="module")
@@ -487,6 +472,54 @@ def test_more_work_than_seconds_is_refused(monkeypatch: pytest.MonkeyPatch, serv
         assert ask(server, f"{name}?{fits}")[0] == 200
         status, body, _ = ask(server, f"{name}?{too_many}")
         assert (status, "weights are summed for one question" in json.loads(body)["error"]) == (400, True)
+
+
+def test_a_tile_of_more_work_than_a_long_map_is_refused(monkeypatch: pytest.MonkeyPatch, server: ViewerServer) -> None:
+    assert module._MOST_IN_TILE >= 100_000**2
+    monkeypatch.setattr(module, "_MOST_IN_TILE", 2 * SIZE**2)
+    for heads, wanted in (("1.0,0.1", 200), ("1.0,0.1,0.0", 400)):
+        status, body, _ = ask(server, f"tile?heads={heads}&level=3&y=0&x=0")
+        assert status == wanted
+        if status == 400:
+            assert "weights are summed for one question" in json.loads(body)["error"]
+    # A preview is of fewer rows.
+    monkeypatch.setattr(module, "base_level", lambda shape, most: 2)
+    assert ask(server, "tile?heads=1.0,0.1,0.0&level=3&y=0&x=0")[0] == 200
+    monkeypatch.setattr(module, "_MOST_IN_TILE", 3 * SIZE * 129 - 1)
+    assert ask(server, "tile?heads=1.1,0.1,0.0&level=3&y=0&x=0")[0] == 400
+
+
+def test_what_is_left_of_rows_is_kept_from_one_tile_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, factor = [], Cells._factor
+    monkeypatch.setattr(Cells, "_factor", lambda cells, *of: made.append(len(of[2])) or factor(cells, *of))
+    with serving(capture := capture_of()) as server:
+        for x in (1, 2):
+            (_, columns, *_), found = floats(ask(server, f"tile?heads=1.1&hide=first&level=0&y=3&x={x}")[1], 4)
+    assert made == [256]
+    whole = capture["layer1"][0, 1]
+    torch.testing.assert_close(
+        found.view(256, columns), whole[768:1024, 512:768] / (1 - whole[768:1024, :1]), rtol=0, atol=1e-5
+    )
+
+
+def test_a_capture_with_oddities_is_described() -> None:
+    """Provenance that is no number, for which JSON has no sign, and calls of different batches."""
+    maps = [ch.AttentionMap.from_qk(torch.randn(n, 1, 4, 5), torch.randn(n, 1, 4, 5)) for n in (2, 1, 3)]
+    layers = [Layer("layer", call, 0, (0,), amap.shape, lambda amap=amap: amap) for call, amap in enumerate(maps)]
+    provenance = {"model": "tiny", "loss": float("nan"), "more": [{"worst": float("-inf")}, 0.5]}
+    with serving(ch.Capture(layers, None, provenance)) as server:
+        body = ask(server, "info")[1].decode()
+    info = json.loads(body, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    assert info["provenance"] == {"model": "tiny", "loss": None, "more": [{"worst": None}, 0.5]}
+    assert info["batch"] == 1
+
+
+def test_weights_below_0_have_no_entropy() -> None:
+    torch.manual_seed(0)
+    amap = ch.AttentionMap.from_qk(torch.randn(1, 1, 9, 5), torch.randn(1, 1, 9, 5), normalizer="none")
+    with serving(ch.Capture([Layer("layer", 0, 0, (0,), amap.shape, lambda: amap)])) as server:
+        _, numbers = floats(ask(server, "statistics?heads=0.0")[1], 4)
+    assert numbers[:4].isnan().tolist() == [True, False, False, False]
 
 
 def test_what_goes_wrong_in_a_pass_ends_that_pass_only(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,9 @@ from clearhead.capture.capture import Capture, Layer
 from clearhead.capture.tokens import Tokens
 from clearhead.errors import InputError, NotFiniteError
 from clearhead.maps import AttentionMap
+from clearhead.maps.factored import FactoredMap
 from clearhead.maps.words import WordMap
+from clearhead.mechanisms.normalizers import Softmax
 
 __all__ = [
     "Cells",
@@ -40,7 +42,9 @@ THUMBNAIL = 48
 """Pixels of a thumbnail's side."""
 
 _ROWS, _COLUMNS = 256, 1024  # of a rectangle that stays in the processor's cache
-_GONE = 1e-6  # a row that has no more than this left, once keys are hidden, is shown as 0
+# Where hidden keys leave a row less than this, what is left is summed: 1 − what they took would keep too few digits.
+_LITTLE = 0.01
+_GONE = 1e-30  # a row that has no more than this left is shown as 0: float32 has no digits for its weights
 
 
 class StoppedError(Exception):
@@ -87,6 +91,14 @@ class Groups:
             return tokens
         first = int(torch.searchsorted(self.stops, tokens.start, right=True))
         return range(first, max(first, int(torch.searchsorted(self.starts, tokens.stop))))
+
+    def tokens_in(self, chosen: Bool[Tensor, "groups"], count: int) -> Bool[Tensor, "count"]:
+        """Which of the tokens, ``count`` of them, belong to the groups that are chosen."""
+        if self.are_tokens:
+            return chosen
+        found = torch.zeros(count, dtype=torch.bool)
+        found[: len(self._number)] = (self._number >= 0) & chosen[self._number.clamp(min=0)]
+        return found
 
     def sum_columns(self, weights: Float[Tensor, "rows tokens"], part: range) -> Float[Tensor, "rows groups"]:
         """The columns of ``tokens(part)`` summed by group."""
@@ -149,7 +161,7 @@ class HeadStatistics:
     """Numbers of one head that an overview sorts and colours by: means over some rows."""
 
     entropy: float
-    """In nats."""
+    """In nats; NaN where a weight is below 0, as in maps without a normalizer."""
     distance: float
     """``Σ_j weight_ij·|i − j|``, in pieces or words."""
     first: float
@@ -209,6 +221,8 @@ class Cells:
         lens: Through what they are seen.
         known: The pieces and words of sides, kept here from one lens to the next.
         is_stopped: Asked before each block of a head; once it says yes, everything raises :class:`StoppedError`.
+        keep: Gives for a head what it gave before, from one lens to the next that hides the same, or calls what it is
+            given, which makes that.
 
     Raises:
         InputError: The lens names heads, a text or a unit that the capture does not have, or heads of different sizes.
@@ -221,8 +235,11 @@ class Cells:
         lens: Lens,
         known: dict[Hashable, Groups] | None = None,
         is_stopped: Callable[[], bool] | None = None,
+        keep: Callable[[tuple[int, int], Callable[[], Tensor]], Tensor] | None = None,
     ) -> None:
         self._is_stopped = is_stopped
+        self._keep = keep or (lambda _, make: make())
+        self._factors: dict[int, Tensor] = {}
         layers = capture.layers
         if not lens.heads:
             raise InputError("choose at least one head")
@@ -256,6 +273,9 @@ class Cells:
             hidden[self.columns.first : self.columns.first + 1] = True
         self._hidden = hidden
         self._hidden_groups = hidden.nonzero()[:, 0]
+        if len(self._hidden_groups):
+            is_kept = self.columns.tokens_in(~hidden, self.maps[0][0].shape[3])
+            self._kept, self._taken = (x.nonzero()[:, 0] for x in (is_kept, ~is_kept))
 
     @property
     def hidden(self) -> int:
@@ -272,14 +292,14 @@ class Cells:
         """The cells of a rectangle."""
         query, key = self.rows.tokens(rows), self.columns.tokens(columns)
         found: Tensor | None = None
-        for amap, head in self.maps:
+        for number, (amap, head) in enumerate(self.maps):
             seen = amap.columns_for(query)
             if seen.stop <= key.start or seen.start >= key.stop:
                 continue
             self._check_stopped()
             weights = amap.part(self.lens.text, head, query, key)
             if len(self._hidden_groups):
-                weights *= self._factor(amap, head, query)[:, None]
+                weights *= self._known_factor(number, query)[:, None]
             weights = self.columns.sum_columns(self.rows.mean_rows(weights, rows), columns)
             found = weights if found is None else found.add_(weights)
         if found is None:
@@ -297,7 +317,7 @@ class Cells:
         within = torch.arange(len(number)) - (sizes.cumsum(0) - sizes)[number]
         query = self.rows.starts[numbers][number] + within
         step = max(1, 2**20 // max(1, len(query)) // multiple) * multiple
-        factors = [self._factor(amap, head, query) if len(self._hidden_groups) else None for amap, head in self.maps]
+        factors = [self._factor(*of, query) if len(self._hidden_groups) else None for of in self.maps]
         for part in _split(columns, step):
             key = self.columns.tokens(part)
             found = torch.zeros(len(numbers), len(part))
@@ -325,17 +345,44 @@ class Cells:
                 found[:, hidden] = 0
         return found.float()
 
-    def _factor(self, amap: AttentionMap, head: int, query: range | Tensor) -> Float[Tensor, "tokens"]:
+    def _known_factor(self, number: int, query: range) -> Float[Tensor, "tokens"]:
+        """:meth:`_factor` of neighbouring queries, worked out once for all that is asked of their rows."""
+        amap, head = self.maps[number]
+        if number not in self._factors:
+            self._factors[number] = self._keep(self.lens.heads[number], lambda: torch.full((amap.shape[2],), torch.nan))
+        known = self._factors[number][query.start : query.stop]
+        unknown = known.isnan().nonzero()[:, 0]
+        if len(unknown):
+            known[unknown] = self._factor(amap, head, unknown + query.start)
+        return known
+
+    def _factor(self, amap: AttentionMap, head: int, query: Tensor) -> Float[Tensor, "tokens"]:
         """What the rows of these queries are multiplied by, so that they sum to 1 without the hidden keys."""
-        rows = torch.arange(query.start, query.stop) if isinstance(query, range) else query
-        left = torch.ones(len(rows))
-        step = max(1, 2**20 // max(1, len(rows)))
-        hidden = self._hidden_groups
-        for part in hidden.split(step):
-            spans = zip(self.columns.starts[part].tolist(), self.columns.stops[part].tolist(), strict=True)
-            keys = torch.cat([torch.arange(start, stop) for start, stop in spans])
-            left -= self._outer(amap, head, rows, keys).sum(1)
-        return torch.where(left > _GONE, 1 / left, 0.0)
+        left = self._total(amap, head, query)
+        if left is None:
+            left = self._sum(amap, head, query, self._kept)
+        else:
+            left -= self._sum(amap, head, query, self._taken)
+            little = (left < _LITTLE).nonzero()[:, 0]
+            left[little] = self._sum(amap, head, query[little], self._kept)
+        return torch.where(left.abs() > _GONE, 1 / left, 0.0).float()
+
+    def _total(self, amap: AttentionMap, head: int, query: Tensor) -> Float[Tensor, "tokens"] | None:
+        """What the rows of these queries sum to with all keys, where that is known without a sum."""
+        if not isinstance(amap, FactoredMap) or type(amap.rule.normalizer) is not Softmax:
+            return None
+        total = torch.ones(len(query), dtype=torch.float64)
+        if amap.rule.sinks is not None:
+            total -= (amap.rule.sinks[head].double() - amap.lse[self.lens.text, head, query].double()).exp()
+        return total
+
+    def _sum(self, amap: AttentionMap, head: int, query: Tensor, keys: Tensor) -> Float[Tensor, "tokens"]:
+        """The weights of these queries on these keys together."""
+        total = torch.zeros(len(query), dtype=torch.float64)
+        if len(query):
+            for part in keys.split(max(1, 2**20 // len(query))):
+                total += self._outer(amap, head, query, part).sum(1, dtype=torch.float64)
+        return total
 
     def mean_of_rows(self, rows: range) -> Float[Tensor, "columns"]:
         """The mean of some rows."""
@@ -420,7 +467,7 @@ class Cells:
         entropy, distance, first, previous = (0.0,) * 4
         for columns, weights in self.some_rows(rows):
             key = torch.arange(columns.start, columns.stop)
-            entropy -= float(torch.xlogy(weights, weights.clamp(min=0)).sum(dtype=torch.float64))
+            entropy -= float(torch.xlogy(weights, weights).sum(dtype=torch.float64))
             distance += float((weights * (key - at[:, None]).abs()).sum(dtype=torch.float64))
             if self.columns.first in columns:
                 first = float(weights[:, self.columns.first - columns.start].sum())

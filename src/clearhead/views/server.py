@@ -21,6 +21,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, cast
@@ -33,7 +34,7 @@ from clearhead.capture import Capture, Tokens
 from clearhead.errors import ClearheadError, InputError, MissingPackageError
 from clearhead.maps.factored import FactoredMap
 from clearhead.views.page import title_of
-from clearhead.views.tiles import Pass, Store, Tile, base_level, coarse_tile, fine_tile, preview_tile
+from clearhead.views.tiles import Pass, Store, Tile, base_level, coarse_tile, fine_tile, preview_tile, sides
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -49,6 +50,8 @@ MEMORY = 512 * 2**20
 _MOST_ROWS = 4096  # rows or columns that are summed for one question
 _MOST_HEADS = 1024
 _MOST_WEIGHTS = 2**31  # rows × columns × heads that are summed for one question: some seconds
+# The same for a tile: the whole of one head of 100,000 tokens. It ends before where nobody waits for it any more.
+_MOST_IN_TILE = 2**34
 _MOST_QUERY = 8192  # characters of an address after the ?
 _MOST_WAITING = 2048  # questions of one kind that wait for their turn
 _MOST_CONNECTIONS = 1024
@@ -374,11 +377,18 @@ class _Room:
 
     def cells(self, lens: Lens, is_over: threading.Event | None = None) -> Cells:
         """What a lens shows, for as long as the server runs and the question is not over."""
+
+        def keep(head: tuple[int, int], make: Callable[[], Tensor]) -> Tensor:
+            key = (self.number, "factors", replace(lens, heads=(head,)))
+            found: Tensor = self.store.ask(key, lambda: ((x := make()), x.nbytes))
+            return found
+
         return Cells(
             self.capture,
             lens,
             self.groups,
             lambda: self.is_stopping() or (is_over is not None and is_over.is_set()),
+            keep,
         )
 
     def begun(self, lens: Lens) -> Pass | None:
@@ -560,9 +570,9 @@ def _info(room: _Room, given: _Given) -> Response:
         layers.append(described)
     texts = {"tokens": _sent(capture.tokens), "source_tokens": _sent(capture.source_tokens)}
     pictures = None if capture.pictures is None else [picture.to_json() for picture in capture.pictures]
-    batch = by_token(capture.layers[0]).shape[0]
+    batch = min(by_token(layer).shape[0] for layer in capture.layers)
     title = str(capture.provenance.get("model") or "a model")
-    provenance = json.loads(json.dumps(capture.provenance, default=str))
+    provenance = _finite(json.loads(json.dumps(capture.provenance, default=str)))
     return _json(
         {
             "title": title,
@@ -605,11 +615,12 @@ def _columns(room: _Room, given: _Given) -> Response:
     return _floats(cells.sum_of_columns(columns))
 
 
-def _check_work(rows: int, columns: int, heads: int) -> None:
-    if rows * columns * heads > _MOST_WEIGHTS:
+def _check_work(rows: int, columns: int, heads: int, most: int | None = None) -> None:
+    most = _MOST_WEIGHTS if most is None else most
+    if rows * columns * heads > most:
         raise _RefusedError(
             400,
-            f"at most {_MOST_WEIGHTS:,} weights are summed for one question; {rows:,} rows × {columns:,} columns × "
+            f"at most {most:,} weights are summed for one question; {rows:,} rows × {columns:,} columns × "
             f"{heads:,} heads are more: choose fewer",
         )
 
@@ -632,7 +643,11 @@ def _made(room: _Room, lens: Lens, at: tuple[int, int, int], is_over: threading.
     if made is not None and at[0] >= made.level:
         return coarse_tile(made, *at)
     cells = room.cells(lens, is_over)
-    if at[0] < room.base(cells):
+    is_fine = at[0] < room.base(cells)
+    rows, columns = sides(cells.shape, *at)
+    # A preview is of one row for each row of pixels.
+    _check_work(len(rows) if is_fine else -(-len(rows) // 2 ** at[0]), len(columns), len(lens.heads), _MOST_IN_TILE)
+    if is_fine:
         return fine_tile(cells, *at)
     key = (room.number, "preview", lens, at)
     return cast("Tile", room.store.ask(key, lambda: ((x := preview_tile(cells, *at)), 2 * x.mean.nbytes)))

@@ -19,7 +19,7 @@ from torch import Tensor
 from clearhead.analysis.cells import Cells, Pooled, pool
 from clearhead.errors import InputError
 
-__all__ = ["TILE", "Pass", "Store", "Tile", "base_level", "coarse_tile", "fine_tile", "levels", "preview_tile"]
+__all__ = ["TILE", "Pass", "Store", "Tile", "base_level", "coarse_tile", "fine_tile", "levels", "preview_tile", "sides"]
 
 TILE = 256
 """Pixels of a tile's side."""
@@ -49,7 +49,7 @@ def base_level(shape: tuple[int, int], most: int) -> int:
     return level
 
 
-def _sides(shape: tuple[int, int], level: int, y: int, x: int) -> tuple[range, range]:
+def sides(shape: tuple[int, int], level: int, y: int, x: int) -> tuple[range, range]:
     """The cells of a tile. Raises InputError where there is no such tile."""
     if not 0 <= level <= levels(shape):
         raise InputError(f"there is no level {level}: this map has the levels 0 to {levels(shape)}")
@@ -63,18 +63,18 @@ def _sides(shape: tuple[int, int], level: int, y: int, x: int) -> tuple[range, r
 
 def fine_tile(cells: Cells, level: int, y: int, x: int) -> Tile:
     """A tile computed directly. Raises InputError where there is no such tile."""
-    return Tile(*cells.pooled(*_sides(cells.shape, level, y, x), 2**level), sampled=0)
+    return Tile(*cells.pooled(*sides(cells.shape, level, y, x), 2**level), sampled=0)
 
 
 def preview_tile(cells: Cells, level: int, y: int, x: int) -> Tile:
     """A tile of one row of cells for each row of pixels. Raises InputError where there is no such tile."""
-    found = cells.sampled(*_sides(cells.shape, level, y, x), 2**level)
+    found = cells.sampled(*sides(cells.shape, level, y, x), 2**level)
     return Tile(*found, sampled=len(found.mean))
 
 
 def coarse_tile(made: Pass, level: int, y: int, x: int) -> Tile:
     """A tile from a finished pass. Raises InputError where there is no such tile."""
-    rows, columns = _sides(made.shape, level, y, x)
+    rows, columns = sides(made.shape, level, y, x)
     size = 2**made.level
     part = tuple(slice(side.start // size, -(-side.stop // size)) for side in (rows, columns))
     factor = 2 ** (level - made.level)

@@ -2,7 +2,7 @@
 
 import { type Beside, Capture } from "../data/capture";
 import type { Head, Info, Lens, Look, Span } from "../data/source";
-import { Cells, isLarge } from "./cells";
+import { Cells, isLarge, type Left } from "./cells";
 import { Pyramid } from "./pyramid";
 import { Weights } from "./weights";
 
@@ -33,7 +33,7 @@ function infoOf({ header, beside }: Capture): Info {
     provenance: header.provenance,
     texts: { tokens: header.tokens, source_tokens: header.source_tokens ?? null },
     pictures: header.pictures ?? null,
-    batch: header.layers[0]?.map.shape[0] ?? 0,
+    batch: header.layers.length && Math.min(...header.layers.map(({ map }) => map.shape[0])),
     layers: header.layers.map(({ path, call, number, heads, map }, layer) => ({
       path,
       call,
@@ -51,8 +51,9 @@ function infoOf({ header, beside }: Capture): Info {
 /** One capture, and what is kept of it between questions. */
 class Answers {
   readonly info: Info;
-  /** The coarse tiles of the lens that tiles were asked of last. */
+  /** The coarse tiles of the lens that tiles were asked of last, and what is left of its rows. */
   private pyramid = new Pyramid();
+  private left: Left = new Map();
   private pyramidOf = "";
 
   constructor(private readonly capture: Capture) {
@@ -65,8 +66,8 @@ class Answers {
 
   private tiles(lens: Lens): Cells {
     const now = JSON.stringify(lens);
-    if (now !== this.pyramidOf) [this.pyramid, this.pyramidOf] = [new Pyramid(), now];
-    return new Cells(this.capture, this.info, lens, this.pyramid);
+    if (now !== this.pyramidOf) [this.pyramid, this.left, this.pyramidOf] = [new Pyramid(), new Map(), now];
+    return new Cells(this.capture, this.info, lens, this.pyramid, this.left);
   }
 
   /** Does a part of the work that takes long; whether there was one. */

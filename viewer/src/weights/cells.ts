@@ -1,6 +1,6 @@
 /** Weights through a lens: by pieces or words, of one head or the mean of several, with keys taken out or all. */
 
-import type { Capture } from "../data/capture";
+import type { Capture, Floats, MapHeader } from "../data/capture";
 import { type Info, type Lens, type Span, type Statistics, TILE, type Tile } from "../data/source";
 import { type Groups, groupsOf } from "../data/texts";
 import { Pyramid } from "./pyramid";
@@ -10,6 +10,10 @@ const THUMBNAIL = 48;
 const SAMPLE = 96;
 /** So many weights are computed at once, so that they stay in the processor's cache. */
 const CHUNK = 2 ** 16;
+/** Where hidden keys leave a row less than this, what is left is summed: 1 − what they took would keep too few digits. */
+const LITTLE = 0.01;
+/** A row that has no more than this left is shown as 0: float32 has no digits for its weights. */
+const GONE = 1e-30;
 
 /** Tiles of this level are made at once, of 1,024 × 1,024 weights. */
 const STEP = 2;
@@ -19,23 +23,30 @@ export const isLarge = (level: number): boolean => level > STEP;
 
 const range = (from: number, count: number): number[] => Array.from({ length: count }, (_, i) => from + i);
 
+/** What is left of the row of each query once keys are hidden, by the place of a head in its lens; NaN for not known yet. */
+export type Left = Map<number, Float32Array>;
+
 /** What a lens shows, as a matrix of cells. */
 export class Cells {
   readonly rows: Groups;
   readonly columns: Groups;
-  private readonly maps: { weights: Weights; head: number }[];
+  private readonly maps: { weights: Weights; head: number; header: MapHeader }[];
   private readonly hidden: number[];
+  /** Runs of keys: those that are shown, and the others, where some are hidden. */
+  private readonly kept: Span[] = [];
+  private readonly taken: Span[] = [];
   private readonly isSelf: boolean;
 
   constructor(
-    capture: Capture,
+    private readonly capture: Capture,
     info: Info,
-    lens: Lens,
+    private readonly lens: Lens,
     /** Keeps what coarse tiles are made of. */
     private readonly pyramid = new Pyramid(),
+    private readonly known: Left = new Map(),
   ) {
     const { layers } = capture.header;
-    this.maps = lens.heads.map(([layer, head]) => ({ weights: new Weights(capture, layers[layer].map, lens.text), head }));
+    this.maps = lens.heads.map(([layer, head]) => ({ weights: new Weights(capture, layers[layer].map, lens.text), head, header: layers[layer].map }));
     const [[layer]] = lens.heads;
     const [from, to] = info.layers[layer].sides;
     this.isSelf = from !== null && from[0] === to?.[0];
@@ -43,6 +54,20 @@ export class Cells {
     this.columns = groupsOf(info, layer, 1, lens.text, lens.unit);
     const taken = lens.hide === "special" ? (g: number) => this.columns.special[g] : (g: number) => g === this.columns.first;
     this.hidden = lens.hide === "nothing" ? [] : this.columns.spans.map((_, g) => g).filter(taken);
+    if (!this.hidden.length) return;
+    const isHidden = new Set(this.hidden);
+    let end = 0;
+    this.columns.spans.forEach(([a, b], g) => {
+      if (isHidden.has(g)) return;
+      if (a > end || !this.kept.length) this.kept.push([a, b]);
+      else this.kept[this.kept.length - 1] = [this.kept[this.kept.length - 1][0], b];
+      end = b;
+    });
+    end = 0;
+    for (const [a, b] of [...this.kept, [this.maps[0].weights.keys, 0] as const]) {
+      if (a > end) this.taken.push([end, a]);
+      end = b;
+    }
   }
 
   /** The cells of some rows, and of columns that follow one another. */
@@ -51,7 +76,7 @@ export class Cells {
     const start = this.columns.spans[first][0];
     const width = this.columns.spans[first + columns - 1][1] - start;
     const most = Math.max(4, Math.ceil(CHUNK / width));
-    for (const map of this.maps) {
+    this.maps.forEach((map, place) => {
       for (let r = 0; r < rows.length; ) {
         const [tokens, from] = [[] as number[], r];
         for (; r < rows.length && tokens.length < most; r++) {
@@ -59,10 +84,10 @@ export class Cells {
           for (let token = a; token < b; token++) tokens.push(token);
         }
         const weights = map.weights.rows(map.head, tokens, start, width);
-        const left = this.hidden.length ? this.left(map, tokens) : null;
+        const left = this.hidden.length ? this.left(place, tokens) : null;
         this.add(found.subarray(from * columns, r * columns), rows.slice(from, r), weights, left, first, columns);
       }
-    }
+    });
     if (this.maps.length > 1) for (let i = 0; i < found.length; i++) found[i] /= this.maps.length;
     return found;
   }
@@ -76,7 +101,7 @@ export class Cells {
     rows.forEach((row, r) => {
       const count = this.rows.spans[row][1] - this.rows.spans[row][0];
       for (let t = 0; t < count; t++, token++) {
-        const factor = (left ? (left[token] > 1e-6 ? 1 / left[token] : 0) : 1) / count;
+        const factor = (left ? (Math.abs(left[token]) > GONE ? 1 / left[token] : 0) : 1) / count;
         const line = token * width;
         if (width === columns) {
           for (let c = 0; c < columns; c++) into[r * columns + c] += weights[line + c] * factor; // every column is one token
@@ -96,15 +121,49 @@ export class Cells {
     }
   }
 
-  /** What each token's row keeps without the hidden keys. */
-  private left(map: Cells["maps"][number], tokens: readonly number[]): Float32Array {
-    const left = new Float32Array(tokens.length).fill(1);
-    for (const group of this.hidden) {
-      const [a, b] = this.columns.spans[group];
-      const taken = map.weights.rows(map.head, tokens, a, b - a);
-      for (let i = 0; i < taken.length; i++) left[Math.floor(i / (b - a))] -= taken[i];
+  /** What is left of each token's row without the hidden keys, worked out once for all that is asked of the row. */
+  private left(place: number, tokens: readonly number[]): Float32Array {
+    const map = this.maps[place];
+    let known = this.known.get(place);
+    if (!known) this.known.set(place, (known = new Float32Array(map.weights.queries).fill(NaN)));
+    const left = known;
+    let open = tokens.filter((token) => Number.isNaN(left[token]));
+    const total = open.length ? this.total(map) : null;
+    if (total) {
+      const taken = this.sums(map, open, this.taken);
+      open = open.filter((token, i) => {
+        left[token] = total(token) - taken[i];
+        return !(left[token] >= LITTLE);
+      });
     }
-    return left;
+    this.sums(map, open, this.kept).forEach((sum, i) => (left[open[i]] = sum));
+    return Float32Array.from(tokens, (token) => left[token]);
+  }
+
+  /** What a row sums to with all keys, where that is known without a sum: kept weights may sum to anything. */
+  private total({ head, header }: Cells["maps"][number]): ((token: number) => number) | null {
+    if (header.kind === "stored") return null;
+    const { lse, sinks } = header.tensors;
+    if (sinks === undefined) return () => 1;
+    const [, heads, queries] = header.shape;
+    const normalizers = (this.capture.tensor(lse).data as Floats).subarray((this.lens.text * heads + head) * queries);
+    const sink = this.capture.tensor(sinks).data[head];
+    return (token) => 1 - Math.exp(sink - normalizers[token]);
+  }
+
+  /** The weights of each token on some keys together. */
+  private sums(map: Cells["maps"][number], tokens: readonly number[], keys: readonly Span[]): Float64Array {
+    const sums = new Float64Array(tokens.length);
+    if (!tokens.length) return sums;
+    const step = Math.ceil(CHUNK / tokens.length);
+    for (const [from, to] of keys) {
+      for (let a = from; a < to; a += step) {
+        const width = Math.min(step, to - a);
+        const weights = map.weights.rows(map.head, tokens, a, width);
+        for (let i = 0, t = 0; t < tokens.length; t++) for (let c = 0; c < width; c++, i++) sums[t] += weights[i];
+      }
+    }
+    return sums;
   }
 
   /** The mean of some rows. */
@@ -203,7 +262,7 @@ export class Cells {
       const start = Math.floor((i * side[0]) / height) * side[1];
       for (let j = 0; j < width; j++) {
         const weight = block[line + j];
-        if (weight > 0) entropy -= weight * Math.log(weight);
+        if (weight !== 0) entropy -= weight * Math.log(weight); // NaN where one is below 0
         distance += weight * Math.abs(j - at);
         const place = start + places[j];
         if (weight > thumbnail[place]) thumbnail[place] = weight;

@@ -111,6 +111,10 @@ class LoadedModel(nn.Module):
         """Its class in ``transformers``."""
         return str((self._given.get("architectures") or self._architecture.bare)[0])
 
+    def published_config(self) -> dict[str, Any]:
+        """What its ``config.json`` says."""
+        return copy.deepcopy(dict(self._given))
+
     @property
     def _prefix(self) -> str:
         return "" if self._head is None else self._architecture.prefix
@@ -447,9 +451,9 @@ def load(
     name, folder = str(name), locate(str(name))
     where = folder / "config.json"
     given = read_json(where)
-    architecture = _architecture(given, where)
+    architecture = find_architecture(given, where)
     config = read_config(architecture, given, str(where))
-    own = _head(architecture, given, where) if head else None
+    own = find_head(architecture, given, where) if head else None
     if own is None:
         given["architectures"] = [architecture.bare[0]]
     tensors = _renamed(read_weights(weight_files(folder)), architecture)
@@ -522,7 +526,7 @@ class _Blank(TorchFunctionMode):
         return func(*args, **kwargs)
 
 
-def _architecture(given: Mapping[str, Any], where: Path) -> Architecture:
+def find_architecture(given: Mapping[str, Any], where: Path) -> Architecture:
     kind = given.get("model_type")
     for architecture in ARCHITECTURES:
         if architecture.name == kind and architecture.applies(given):
@@ -534,7 +538,7 @@ def _architecture(given: Mapping[str, Any], where: Path) -> Architecture:
     )
 
 
-def _head(architecture: Architecture, given: Mapping[str, Any], where: Path) -> Head | None:
+def find_head(architecture: Architecture, given: Mapping[str, Any], where: Path) -> Head | None:
     names = given.get("architectures") or architecture.bare
     if not isinstance(names, list | tuple) or not isinstance(names[0], str):
         raise ModelError(f"{where} has architectures = {names!r}, and a list of names is wanted")

@@ -1,0 +1,151 @@
+"""What a task is: examples, a model, and how its answers are judged."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+from clearhead.capture.tokens import Tokens
+from clearhead.errors import InputError
+from clearhead.models.load import LoadedModel
+from clearhead.shapes import whole_number
+
+__all__ = ["IGNORED", "Probe", "Settings", "Task", "WithLoss"]
+
+IGNORED = -100
+"""The label of what is not learnt, such as padding (that of :class:`torch.nn.CrossEntropyLoss`)."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How long and how fast is learnt.
+
+    Attributes:
+        steps: How many updates of the weights.
+        batch: Examples an update, on all processes together.
+        learning_rate: Of AdamW, at its highest: it rises over ``warmup`` and falls to 0 as a cosine.
+        accumulate: In how many parts a batch is computed, one after the other, for less memory.
+        warmup: The share of the steps over which the learning rate rises.
+        weight_decay: Of AdamW, on all but biases and norms.
+        clip: The longest gradient; longer ones are shortened.
+        precision: ``fp32``, or ``bf16``: autocast to bfloat16.
+        evaluate_every: Steps between two evaluations on the validation set; a checkpoint follows each.
+        patience: Evaluations without improvement after which to stop; None never stops early.
+        seed: Repeats the same run.
+        record_every: Steps between two recordings of the heads; None records nothing.
+
+    Raises:
+        InputError: A setting that is out of bounds.
+
+    """
+
+    steps: int
+    batch: int
+    learning_rate: float
+    accumulate: int = 1
+    warmup: float = 0.05
+    weight_decay: float = 0.01
+    clip: float = 1.0
+    precision: Literal["fp32", "bf16"] = "fp32"
+    evaluate_every: int = 200
+    patience: int | None = None
+    seed: int = 0
+    record_every: int | None = 100
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch", "accumulate", "evaluate_every"):
+            whole_number(name, getattr(self, name))
+        for name in ("patience", "record_every"):
+            if getattr(self, name) is not None:
+                whole_number(name, getattr(self, name))
+        if self.batch % self.accumulate:
+            raise InputError(f"a batch of {self.batch} cannot be cut into {self.accumulate} equal parts")
+        if not self.learning_rate > 0:
+            raise InputError(f"learning_rate is {self.learning_rate}, and more than 0 is wanted")
+        if not 0 <= self.warmup <= 1:
+            raise InputError(f"warmup is {self.warmup}, and a share of the steps is wanted, from 0 to 1")
+        if self.precision not in ("fp32", "bf16"):
+            raise InputError(f"precision is {self.precision!r}; there are 'fp32' and 'bf16'")
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Fixed examples that are looked at again and again while a model learns.
+
+    Attributes:
+        inputs: What the model is called with.
+        tokens: The texts.
+        source_tokens: Those that cross-attention looks at, where they are others.
+        tags: Of each token what it counts as, for attention by tag; None where it counts as nothing.
+
+    """
+
+    inputs: Mapping[str, Tensor]
+    tokens: Sequence[Tokens]
+    source_tokens: Sequence[Tokens] | None = None
+    tags: Sequence[Sequence[str | None]] | None = None
+
+
+class Task(ABC):
+    """Something to be learnt. Everything that it draws at random follows from a seed."""
+
+    name: ClassVar[str]
+    """As on the command line."""
+    best: ClassVar[str]
+    """The measure of :meth:`judge` by which the best checkpoint is chosen; more is better."""
+
+    @property
+    @abstractmethod
+    def examples(self) -> Sequence[Any]:
+        """What is learnt from."""
+
+    @abstractmethod
+    def order(self, settings: Settings) -> list[int]:
+        """The number of the example at each place of each batch, of the whole training."""
+
+    @abstractmethod
+    def model(self, folder: Path) -> LoadedModel:
+        """A model with its first weights; ``folder`` gets its configuration, its tokenizer and what else it needs."""
+
+    @abstractmethod
+    def collate(self, examples: Sequence[Any]) -> dict[str, Tensor]:
+        """A batch: what the model is called with, and ``labels``."""
+
+    @abstractmethod
+    def judge(self, model: LoadedModel) -> dict[str, float]:
+        """Measures on the validation set."""
+
+    @abstractmethod
+    def describe(self) -> dict[str, Any]:
+        """What the run was made of, as JSON: a run goes on only with the same."""
+
+
+class WithLoss(nn.Module):
+    """A model, called as a trainer calls it.
+
+    The loss is the cross-entropy in nats, ``−Σ log p(label) / n``, over the labels that are not :data:`IGNORED`; n is
+    how many of those the whole batch has, also where it is computed in parts or by several processes.
+    """
+
+    accepts_loss_kwargs = True  # the trainer counts the labels of all parts, and tells
+
+    def __init__(self, model: LoadedModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(
+        self, labels: Tensor, num_items_in_batch: Tensor | int | None = None, **inputs: Tensor
+    ) -> dict[str, Tensor]:
+        """The loss and the logits."""
+        logits = self.model.network(**inputs)
+        total = nn.functional.cross_entropy(
+            logits.flatten(0, -2).float(), labels.flatten(), ignore_index=IGNORED, reduction="sum"
+        )
+        count = (labels != IGNORED).sum() if num_items_in_batch is None else num_items_in_batch
+        return {"loss": total / torch.as_tensor(count, device=total.device).clamp(min=1), "logits": logits}

@@ -1,0 +1,208 @@
+"""Pictures: the class of each, such as a handwritten digit, by a vision Transformer."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from clearhead.errors import InputError, MissingPackageError
+from clearhead.files import write_together
+from clearhead.models.fresh import fresh
+from clearhead.models.load import LoadedModel
+from clearhead.training.base import Settings, Task
+from clearhead.training.order import shuffled
+
+__all__ = ["Digits", "Pictures", "classify", "handwritten_digits"]
+
+_PREPARED = {"do_resize": True, "do_rescale": True, "rescale_factor": 1 / 255, "do_normalize": True, "resample": 2}
+_EVALUATED = 256
+
+
+class Pictures(NamedTuple):
+    """Pictures of one size, and the class of each."""
+
+    pixels: Tensor
+    """``(pictures, channels, height, width)``, whole numbers from 0 to 255."""
+    classes: tuple[str, ...]
+    """The class of each."""
+
+
+def handwritten_digits() -> tuple[Pictures, Pictures, Pictures]:
+    """scikit-learn's 1,797 handwritten digits of 8 × 8 pixels: to learn from, to choose by, and a fifth held out.
+
+    Of the test set of Alpaydin & Kaynak 1998 (UCI, doi:10.24432/C50P49), divided with the classes in proportion.
+
+    Raises:
+        MissingPackageError: scikit-learn is not installed.
+
+    """
+    try:
+        from sklearn.datasets import load_digits
+        from sklearn.model_selection import train_test_split
+    except ImportError:
+        raise MissingPackageError("the digits come with scikit-learn: pip install 'clearhead[train]'") from None
+    data = load_digits()
+    pixels = (torch.tensor(data.images) * (255 / 16)).round().to(torch.uint8)[:, None]
+    names = [str(digit) for digit in data.target]
+    rest, test = train_test_split(range(len(names)), test_size=0.2, random_state=0, stratify=names)
+    train, validation = train_test_split(rest, test_size=0.125, random_state=0, stratify=[names[n] for n in rest])
+    found = (Pictures(pixels[part], tuple(names[n] for n in part)) for part in (train, validation, test))
+    return tuple(found)  # type: ignore[return-value]
+
+
+class Digits(Task):
+    """Classes of pictures, learnt by a vision Transformer (ViT's parts) from pictures moved by up to a pixel.
+
+    Args:
+        train: Pictures to learn from.
+        validation: Those that the best checkpoint is chosen by.
+        patch: Height and width of a patch in pixels.
+
+    Raises:
+        InputError: No picture, other sizes in ``validation``, a class that training does not have, or patches that do
+            not fill the pictures.
+
+    """
+
+    name = "digits"
+    best = "accuracy"
+
+    def __init__(self, train: Pictures, validation: Pictures, *, patch: int = 2) -> None:
+        for what, those in (("training", train), ("validation", validation)):
+            if not len(those.pixels):
+                raise InputError(f"there is no picture for {what}")
+        if train.pixels.shape[1:] != validation.pixels.shape[1:]:
+            raise InputError(
+                f"the pictures to learn from are {_size(train.pixels)}, those to check with {_size(validation.pixels)}"
+            )
+        height, width = train.pixels.shape[2:]
+        if height % patch or width % patch:
+            raise InputError(f"patches of {patch} × {patch} pixels do not fill pictures of {height} × {width}")
+        self.classes = tuple(sorted(set(train.classes)))
+        unseen = sorted(set(validation.classes) - set(self.classes))
+        if unseen:
+            raise InputError(f"the validation pictures have {', '.join(unseen)}, which training never shows")
+        self._train, self._validation, self._patch = train, validation, patch
+
+    @property
+    def examples(self) -> Sequence[Any]:
+        """Each picture in nine places."""
+        number = {name: n for n, name in enumerate(self.classes)}
+        return _Moved(_normal(self._train.pixels), [number[name] for name in self._train.classes])
+
+    def order(self, settings: Settings) -> list[int]:
+        """Every picture once, in a place at random, then again."""
+        wanted = settings.steps * settings.batch
+        pictures = shuffled(len(self._train.pixels), wanted, settings.seed)
+        generator = torch.Generator().manual_seed(settings.seed + 1)
+        places = torch.randint(len(_PLACES), (wanted,), generator=generator).tolist()
+        return [picture * len(_PLACES) + place for picture, place in zip(pictures, places, strict=True)]
+
+    def model(self, folder: Path) -> LoadedModel:
+        """A new ViT for pictures of this size."""
+        folder.mkdir(parents=True, exist_ok=True)
+        channels, height, width = self._train.pixels.shape[1:]
+        config = {**_SMALL, "num_channels": channels, "patch_size": self._patch}
+        config["image_size"] = height if height == width else [height, width]
+        config["id2label"] = {str(n): name for n, name in enumerate(self.classes)}
+        config["label2id"] = {name: n for n, name in enumerate(self.classes)}
+        size = {"height": height, "width": width}
+        prepared = {**_PREPARED, "size": size, "image_mean": [0.5] * channels, "image_std": [0.5] * channels}
+        prepared["image_processor_type"] = "ViTImageProcessor"
+        write_together(
+            [
+                (folder / "config.json", lambda part: Path(part).write_text(json.dumps(config, indent=2), "utf-8")),
+                (
+                    folder / "preprocessor_config.json",
+                    lambda part: Path(part).write_text(json.dumps(prepared, indent=2), "utf-8"),
+                ),
+            ]
+        )
+        return fresh(folder)
+
+    def collate(self, examples: Sequence[tuple[Tensor, int]]) -> dict[str, Tensor]:
+        """Pictures and the numbers of their classes."""
+        return {
+            "pixels": torch.stack([picture for picture, _ in examples]),
+            "labels": torch.tensor([number for _, number in examples]),
+        }
+
+    def judge(self, model: LoadedModel) -> dict[str, float]:
+        """The share of pictures of the validation set that get their class."""
+        return measures(self._validation, classify(model, self._validation.pixels))
+
+    def describe(self) -> dict[str, Any]:
+        """Which pictures."""
+        return {
+            name: hashlib.sha256(those.pixels.numpy().tobytes() + repr(those.classes).encode()).hexdigest()[:16]
+            for name, those in (("train", self._train), ("validation", self._validation))
+        } | {"patch": self._patch}
+
+
+def measures(wanted: Pictures, found: Sequence[str]) -> dict[str, float]:
+    """The share of pictures whose class was found."""
+    right = sum(one == other for one, other in zip(wanted.classes, found, strict=True))
+    return {"accuracy": right / len(found)}
+
+
+@torch.no_grad()
+def classify(model: LoadedModel, pixels: Tensor) -> list[str]:
+    """The likeliest class of each picture.
+
+    Args:
+        model: What :class:`Digits` trains.
+        pixels: ``(pictures, channels, height, width)``, whole numbers from 0 to 255.
+
+    """
+    was_training = model.training
+    model.eval()
+    best = torch.cat([model(part).argmax(-1) for part in _normal(pixels).split(_EVALUATED)])
+    model.train(was_training)
+    names = model.config.id2label
+    return [names[str(n)] for n in best.tolist()]
+
+
+def _normal(pixels: Tensor) -> Tensor:
+    return pixels.float() / 127.5 - 1
+
+
+def _size(pixels: Tensor) -> str:
+    return " × ".join(str(side) for side in pixels.shape[1:])
+
+
+_PLACES = [(down, right) for down in (-1, 0, 1) for right in (-1, 0, 1)]
+
+
+class _Moved(Sequence[tuple[Tensor, int]]):
+    """Pictures, moved by a pixel in each direction or not at all; what comes in is black."""
+
+    def __init__(self, pixels: Tensor, numbers: list[int]) -> None:
+        self._pixels = torch.nn.functional.pad(pixels, (1, 1, 1, 1), value=-1.0)
+        self._numbers = numbers
+
+    def __len__(self) -> int:
+        return len(self._numbers) * len(_PLACES)
+
+    def __getitem__(self, index: Any) -> Any:
+        number, (down, right) = index // len(_PLACES), _PLACES[index % len(_PLACES)]
+        height, width = (side - 2 for side in self._pixels.shape[2:])
+        moved = self._pixels[number, :, 1 - down : 1 - down + height, 1 - right : 1 - right + width]
+        return moved, self._numbers[number]
+
+
+_SMALL = {
+    "model_type": "vit",
+    "architectures": ["ViTForImageClassification"],
+    "hidden_size": 64,
+    "num_hidden_layers": 4,
+    "num_attention_heads": 4,
+    "intermediate_size": 256,
+    "hidden_dropout_prob": 0.1,
+    "attention_probs_dropout_prob": 0.1,
+}

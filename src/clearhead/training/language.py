@@ -1,0 +1,165 @@
+"""Language modelling: the next character or byte pair of a text, by a decoder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from clearhead.errors import InputError
+from clearhead.files import write_together
+from clearhead.models.fresh import fresh
+from clearhead.models.load import LoadedModel
+from clearhead.training.base import Settings, Task
+
+__all__ = ["Language"]
+
+_EVALUATED = 64  # windows at once
+
+
+class Language(Task):
+    """The next token of a text, learnt by a decoder (GPT-2's parts) from windows at random places.
+
+    The last tenth of the text is the validation set, of which the loss is the mean over all its tokens, read window by
+    window without overlap.
+
+    Args:
+        text: What is learnt.
+        unit: ``characters``, or ``byte-pairs``: a vocabulary of pieces that is made of the text (Sennrich et al. 2016,
+            arXiv:1508.07909, of bytes as in GPT-2).
+        context: Tokens of a window.
+        layers: Blocks.
+        heads: Of each.
+        dim: Width.
+        dropout: Share of numbers that training drops.
+        vocabulary: At most as many byte pairs.
+        validation: The share of the text, at its end, that is not learnt from.
+
+    Raises:
+        InputError: The text is too short for two windows.
+
+    """
+
+    name = "text"
+    best = "negative_loss"
+
+    def __init__(
+        self,
+        text: str,
+        *,
+        unit: Literal["characters", "byte-pairs"] = "characters",
+        context: int = 64,
+        layers: int = 4,
+        heads: int = 4,
+        dim: int = 128,
+        dropout: float = 0.0,
+        vocabulary: int = 4096,
+        validation: float = 0.1,
+    ) -> None:
+        self._text, self._unit, self._context, self._vocabulary = text, unit, context, vocabulary
+        self._shape: dict[str, float] = {"n_layer": layers, "n_head": heads, "n_embd": dim, "n_positions": context}
+        self._shape |= dict.fromkeys(("embd_pdrop", "attn_pdrop", "resid_pdrop"), dropout)
+        cut = int(len(text) * (1 - validation))
+        if not text[:cut]:
+            raise InputError(f"the text has {len(text)} characters: more than a window of {context} is wanted")
+        self._tokenizer = _characters(text) if unit == "characters" else _byte_pairs(text[:cut], vocabulary)
+        self._train, self._validation = (
+            torch.tensor(self._tokenizer.encode(part).ids) for part in (text[:cut], text[cut:])
+        )
+        if min(len(self._train), len(self._validation)) <= context:
+            raise InputError(
+                f"the text has {len(self._train)} tokens to learn from and {len(self._validation)} to check with: more "
+                f"than a window of {context} is wanted of each; take a longer text or a shorter context"
+            )
+
+    @property
+    def examples(self) -> Sequence[Any]:
+        """The windows that begin at each place."""
+        return _Windows(self._train, self._context)
+
+    def order(self, settings: Settings) -> list[int]:
+        """Places at random."""
+        generator = torch.Generator().manual_seed(settings.seed)
+        places = torch.randint(len(self.examples), (settings.steps * settings.batch,), generator=generator)
+        found: list[int] = places.tolist()
+        return found
+
+    def model(self, folder: Path) -> LoadedModel:
+        """A new GPT-2 of that shape."""
+        folder.mkdir(parents=True, exist_ok=True)
+        config = {"model_type": "gpt2", "architectures": ["GPT2LMHeadModel"], **self._shape}
+        config["vocab_size"] = self._tokenizer.get_vocab_size()
+        write_together(
+            [
+                (folder / "config.json", lambda part: Path(part).write_text(json.dumps(config, indent=2), "utf-8")),
+                (folder / "tokenizer.json", lambda part: self._tokenizer.save(part)),
+            ]
+        )
+        return fresh(folder)
+
+    def collate(self, examples: Sequence[Tensor]) -> dict[str, Tensor]:
+        """Windows, and of each token the next."""
+        whole = torch.stack(list(examples))
+        return {"ids": whole[:, :-1], "labels": whole[:, 1:]}
+
+    @torch.no_grad()
+    def judge(self, model: LoadedModel) -> dict[str, float]:
+        """The loss on the validation set, in nats a token, and the same below 0, of which more is better."""
+        was_training = model.training
+        model.eval()
+        total, count = 0.0, 0
+        windows = (len(self._validation) - 1) // self._context
+        usable = self._validation[: windows * self._context + 1]
+        ids, labels = (x.view(windows, self._context) for x in (usable[:-1], usable[1:]))
+        for rows, wanted in zip(ids.split(_EVALUATED), labels.split(_EVALUATED), strict=True):
+            logits = model(rows)
+            total += float(torch.nn.functional.cross_entropy(logits.flatten(0, 1), wanted.flatten(), reduction="sum"))
+            count += wanted.numel()
+        model.train(was_training)
+        return {"loss": total / count, self.best: -total / count}
+
+    def describe(self) -> dict[str, Any]:
+        """Which text, and of what shape the model is."""
+        digest = hashlib.sha256(self._text.encode()).hexdigest()[:16]
+        return {"text": digest, "unit": self._unit, "vocabulary": self._vocabulary, **self._shape}
+
+
+class _Windows(Sequence[Tensor]):
+    """The windows of a text, each with one token more."""
+
+    def __init__(self, ids: Tensor, context: int) -> None:
+        self._ids, self._context = ids, context
+
+    def __len__(self) -> int:
+        return len(self._ids) - self._context
+
+    def __getitem__(self, place: Any) -> Any:
+        return self._ids[place : place + self._context + 1]
+
+
+def _characters(text: str) -> Any:
+    """A tokenizer of the characters that a text has."""
+    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
+
+    vocabulary = {letter: number for number, letter in enumerate(sorted(set(text)))}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token=sorted(vocabulary)[0]))
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
+    tokenizer.decoder = decoders.Fuse()
+    return tokenizer
+
+
+def _byte_pairs(text: str, vocabulary: int) -> Any:
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(vocab_size=vocabulary, initial_alphabet=alphabet, show_progress=False)
+    tokenizer.train_from_iterator(text.splitlines(keepends=True), trainer)
+    return tokenizer

@@ -1,0 +1,229 @@
+"""Lemmas: from a word and its tag to its dictionary form, letter by letter, by an encoder–decoder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from clearhead.errors import InputError
+from clearhead.files import write_together
+from clearhead.models.fresh import fresh
+from clearhead.models.generation import generate
+from clearhead.models.heads import Sequence2Sequence
+from clearhead.models.load import LoadedModel
+from clearhead.training.base import IGNORED, Settings, Task
+from clearhead.training.conllu import Sentence
+from clearhead.training.order import by_length
+
+__all__ = ["DictionaryLemma", "Lemmas", "lemmatize"]
+
+_BATCH = 256
+_LONGEST = 48  # letters of a word that are read, and of a lemma that are written
+_PAD, _END, _UNKNOWN = "<pad>", "</s>", "<unk>"
+
+
+class Form(NamedTuple):
+    """A word as it stands in a text, and its universal tag."""
+
+    word: str
+    tag: str
+
+
+class DictionaryLemma:
+    """The lemma that a word with its tag had most often in training; for others the word itself. A baseline."""
+
+    def __init__(self, sentences: Iterable[Sentence]) -> None:
+        counts: dict[Form, Counter[str]] = {}
+        for form, lemma in _pairs(sentences):
+            counts.setdefault(form, Counter())[lemma] += 1
+        self._known = {form: lemmas.most_common(1)[0][0] for form, lemmas in counts.items()}
+
+    def lemmatize(self, forms: Iterable[Form]) -> list[str]:
+        """A lemma for each word.
+
+        >>> sentence = Sentence(("saw",), ("VERB",), ("see",))
+        >>> DictionaryLemma([sentence]).lemmatize([Form("saw", "VERB"), Form("saw", "NOUN")])
+        ['see', 'saw']
+        """
+        return [self._known.get(form, form.word) for form in forms]
+
+
+def _pairs(sentences: Iterable[Sentence]) -> Iterable[tuple[Form, str]]:
+    for sentence in sentences:
+        for word, tag, lemma in zip(sentence.words, sentence.tags, sentence.lemmas, strict=True):
+            yield Form(word, tag), lemma
+
+
+class Lemmas(Task):
+    """Lemmas of words, learnt letter by letter by an encoder–decoder (T5's parts): its cross-attention aligns them.
+
+    A word is read as its tag and its letters, ``<VERB>saw``, and what is written is ``see``. Each form is learnt with
+    each of its lemmas, however often they stand in the text.
+
+    Args:
+        train: Sentences to learn from.
+        validation: Those that the best checkpoint is chosen by.
+        held_out: Others that are not to be learnt from, such as those of a test set.
+
+    Attributes:
+        left_out: How many training sentences have the words of a sentence in ``validation`` or ``held_out``, and are
+            left out.
+
+    Raises:
+        InputError: No sentence, or no word with a tag and a lemma.
+
+    """
+
+    name = "lemma"
+    best = "accuracy"
+
+    def __init__(
+        self, train: Sequence[Sentence], validation: Sequence[Sentence], *, held_out: Sequence[Sentence] = ()
+    ) -> None:
+        elsewhere = {sentence.words for sentence in (*validation, *held_out)}
+        kept = [sentence for sentence in train if sentence.words not in elsewhere]
+        self.left_out = len(train) - len(kept)
+        triples = Counter((form, lemma) for form, lemma in _pairs(kept) if form.tag != "_" and lemma != "_")
+        self._train = sorted(triples)
+        self._validation = Counter(pair for pair in _pairs(validation) if "_" not in (pair[0].tag, pair[1]))
+        if not self._train or not self._validation:
+            what = "training" if not self._train else "validation"
+            raise InputError(f"there is no word with a tag and a lemma for {what}")
+        self._examples: list[tuple[list[int], list[int]]] = []
+
+    @property
+    def examples(self) -> Sequence[Any]:
+        """The numbers of the letters of each form and of its lemma."""
+        return self._examples
+
+    def order(self, settings: Settings) -> list[int]:
+        """Words of about the same length together."""
+        lengths = [len(form) for form, _ in self._examples]
+        return by_length(lengths, settings.batch, settings.steps * settings.batch, settings.seed)
+
+    def model(self, folder: Path) -> LoadedModel:
+        """A new T5 over letters."""
+        folder.mkdir(parents=True, exist_ok=True)
+        tags = sorted({form.tag for (form, _) in self._train})
+        letters = sorted({letter for form, lemma in self._train for letter in form.word + lemma})
+        tokenizer = _letters(tags, letters)
+        config = {**_SMALL, "vocab_size": tokenizer.get_vocab_size()}
+        write_together(
+            [
+                (folder / "config.json", lambda part: Path(part).write_text(json.dumps(config, indent=2), "utf-8")),
+                (folder / "tokenizer.json", lambda part: tokenizer.save(part)),
+            ]
+        )
+        model = fresh(folder)
+        self._examples = [
+            (_ids(tokenizer, f"<{form.tag}>{form.word}"), _ids(tokenizer, lemma)) for form, lemma in self._train
+        ]
+        return model
+
+    def collate(self, examples: Sequence[tuple[list[int], list[int]]]) -> dict[str, Tensor]:
+        """The form, the lemma from its start on, and of each of its letters the next."""
+        ids, mask = _padded([form for form, _ in examples])
+        labels, there = _padded([lemma for _, lemma in examples])
+        target = torch.cat([torch.zeros_like(labels[:, :1]), labels[:, :-1]], 1)
+        return {"ids": ids, "mask": mask, "target": target, "labels": labels.where(there, torch.tensor(IGNORED))}
+
+    def judge(self, model: LoadedModel) -> dict[str, float]:
+        """The share of words of the validation set that get their lemma."""
+        return measures(self._validation, lemmatize(model, list(dict.fromkeys(form for form, _ in self._validation))))
+
+    def describe(self) -> dict[str, Any]:
+        """Which words."""
+        return {
+            name: hashlib.sha256(repr(pairs).encode()).hexdigest()[:16]
+            for name, pairs in (("train", self._train), ("validation", sorted(self._validation)))
+        }
+
+
+def measures(wanted: Counter[tuple[Form, str]], found: dict[Form, str]) -> dict[str, float]:
+    """The share of words, however often each stands in the text, whose lemma was found."""
+    right = sum(count for (form, lemma), count in wanted.items() if found[form] == lemma)
+    return {"accuracy": right / wanted.total()}
+
+
+@torch.no_grad()
+def lemmatize(model: LoadedModel, forms: Sequence[Form]) -> dict[Form, str]:
+    """The lemma of each form, the likeliest letter every time.
+
+    Args:
+        model: What :class:`Lemmas` trains.
+        forms: Words and their tags.
+
+    """
+    network = model.network
+    if not isinstance(network, Sequence2Sequence):
+        raise InputError(
+            f"{model.name} writes no lemmas: it is a {model.published_class}; clearhead train lemma makes one"
+        )
+    tokenizer = model.tokenizer
+    end = tokenizer.token_to_id(_END)
+    was_training = model.training
+    model.eval()
+    rows = {form: _ids(tokenizer, f"<{form.tag}>{form.word}") for form in forms}
+    order = sorted(rows, key=lambda form: len(rows[form]))
+    found: dict[Form, str] = {}
+    for start in range(0, len(order), _BATCH):
+        part = order[start : start + _BATCH]
+        ids, mask = _padded([rows[form] for form in part])
+        steps = list(generate(network, ids, mask=mask, max_new_tokens=_LONGEST, ends={end}, start=0))
+        for form, row in zip(part, torch.stack(steps, 1).tolist(), strict=True):
+            letters = row[: row.index(end)] if end in row else row
+            found[form] = "".join(tokenizer.id_to_token(n) for n in letters)
+    model.train(was_training)
+    return found
+
+
+def _ids(tokenizer: Any, text: str) -> list[int]:
+    ids: list[int] = tokenizer.encode(text).ids
+    return [*ids[:_LONGEST], ids[-1]] if len(ids) > _LONGEST + 1 else ids
+
+
+def _padded(rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+    longest = max(map(len, rows))
+    ids = torch.tensor([[*row, *[0] * (longest - len(row))] for row in rows])
+    return ids, torch.arange(longest) < torch.tensor([len(row) for row in rows])[:, None]
+
+
+_SMALL = {
+    "model_type": "t5",
+    "architectures": ["T5ForConditionalGeneration"],
+    "d_model": 128,
+    "d_kv": 32,
+    "d_ff": 512,
+    "num_layers": 2,
+    "num_decoder_layers": 2,
+    "num_heads": 4,
+    "relative_attention_num_buckets": 16,
+    "relative_attention_max_distance": 32,
+    "dropout_rate": 0.1,
+    "feed_forward_proj": "relu",
+    "tie_word_embeddings": True,
+    "pad_token_id": 0,
+    "eos_token_id": 1,
+    "decoder_start_token_id": 0,
+}
+
+
+def _letters(tags: Sequence[str], letters: Sequence[str]) -> Any:
+    """A tokenizer of letters, and of tags in angle brackets, with an end after each text."""
+    from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, processors
+
+    special = [_PAD, _END, _UNKNOWN, *(f"<{tag}>" for tag in tags)]
+    vocabulary = {name: number for number, name in enumerate([*special, *letters])}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token=_UNKNOWN))
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
+    tokenizer.decoder = decoders.Fuse()
+    tokenizer.add_special_tokens([AddedToken(name, special=True, normalized=False) for name in special])
+    tokenizer.post_processor = processors.TemplateProcessing(single=f"$A {_END}", special_tokens=[(_END, 1)])
+    return tokenizer

@@ -1,0 +1,166 @@
+"""Training a task by the trainer of ``transformers``, into a folder that a run can go on from."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from clearhead._version import __version__
+from clearhead.errors import InputError, MissingPackageError, ModelError
+from clearhead.files import write_whole
+from clearhead.models.load import LoadedModel, load
+from clearhead.training.base import Settings, Task
+
+if TYPE_CHECKING:
+    from clearhead.training.trainer import TaskTrainer
+
+__all__ = ["Run", "open_run", "train"]
+
+_DESCRIPTION = "run.json"
+_STATE = "trainer_state.json"  # which the trainer writes last
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a training left in its folder.
+
+    Attributes:
+        folder: Where it is.
+        description: ``run.json``: the task, its settings, and with which versions it ran.
+        measures: Those of the best checkpoint on the validation set; empty while it is not finished.
+
+    """
+
+    folder: Path
+    description: Mapping[str, Any]
+    measures: Mapping[str, float]
+
+    def model(self) -> LoadedModel:
+        """The model of the best checkpoint, which :func:`clearhead.load` and ``transformers`` read, too.
+
+        Raises:
+            ModelError: The training is not finished.
+
+        """
+        if not (self.folder / "model" / "model.safetensors").is_file():
+            raise ModelError(f"{self.folder} is not finished: go on with --resume")
+        return load(self.folder / "model")
+
+    def checkpoints(self) -> list[int]:
+        """The steps of which there is a whole checkpoint."""
+        return [step for step, _ in _checkpoints(self.folder)]
+
+
+def open_run(folder: str | Path) -> Run:
+    """A run that was trained before.
+
+    Raises:
+        InputError: There is none.
+
+    """
+    folder = Path(folder)
+    try:
+        description = json.loads((folder / _DESCRIPTION).read_text(encoding="utf-8"))
+        measures = folder / "measures.json"
+        found = json.loads(measures.read_text(encoding="utf-8")) if measures.is_file() else {}
+    except (OSError, ValueError) as error:
+        raise InputError(f"{folder} is no run of clearhead train: {error}") from None
+    return Run(folder, description, found)
+
+
+def train(
+    task: Task, folder: str | Path, settings: Settings, *, resume: bool = False, callbacks: Sequence[Any] = ()
+) -> Run:
+    """Train a task, by the trainer of ``transformers``; processes that ``torchrun`` or ``accelerate`` launch share it.
+
+    Args:
+        task: What is learnt.
+        folder: What gets the run: ``run.json``, ``start/`` (configuration and tokenizer), ``checkpoints/``, ``logs/``
+            (TensorBoard), ``film/``, and, once it is finished, ``model/`` (the best weights) and ``measures.json``.
+        settings: How long and how fast.
+        resume: Go on from the last whole checkpoint of that folder, as if nothing had happened between.
+        callbacks: More callbacks of class ``transformers.TrainerCallback``.
+
+    Returns:
+        The run; without measures if it was interrupted, which leaves a checkpoint.
+
+    Raises:
+        InputError: The folder has a run already, or, to resume, none of this task with these settings.
+        MissingPackageError: ``transformers`` or ``accelerate`` is not installed.
+
+    """
+    trainer_of = _trainer_class()
+    folder = Path(folder)
+    description = {"task": task.name, "of": task.describe(), "settings": asdict(settings), "clearhead": __version__}
+    last = _prepare(folder, description, resume=resume)
+    torch.manual_seed(settings.seed)
+    model = task.model(folder / "start").train()
+    trainer = trainer_of(task, model, folder, settings, callbacks)
+    trainer.fit(last)
+    if not trainer.stopping.is_interrupted:
+        if trainer.is_world_process_zero():
+            model.save(folder / "model")
+            measures = json.dumps(task.judge(model), indent=2) + "\n"
+            write_whole(folder / "measures.json", lambda part: Path(part).write_text(measures, encoding="utf-8"))
+        trainer.accelerator.wait_for_everyone()
+    return open_run(folder)
+
+
+def _trainer_class() -> type[TaskTrainer]:
+    missing = [name for name in ("transformers", "accelerate", "tensorboard") if find_spec(name) is None]
+    if missing:
+        raise MissingPackageError(f"training needs {', '.join(missing)}: pip install 'clearhead[train]'")
+    from clearhead.training.trainer import TaskTrainer
+
+    return TaskTrainer
+
+
+def _prepare(folder: Path, description: Mapping[str, Any], *, resume: bool) -> Path | None:
+    """Write what the run is, or see that it is the same; the checkpoint to go on from."""
+    known = folder / _DESCRIPTION
+    if resume:
+        before = dict(open_run(folder).description)
+        for key in ("task", "of", "settings"):
+            if before.get(key) != json.loads(json.dumps(description[key])):
+                changed = _changed(before.get(key), description[key])
+                raise InputError(
+                    f"{folder} is a run of something else: its {key} differs ({changed}); take another folder"
+                )
+        whole = _checkpoints(folder)
+        return whole[-1][1] if whole else None
+    if int(os.environ.get("RANK", "0")) == 0:
+        if known.exists():
+            raise InputError(f"{folder} has a run already: go on with it (resume), or take another folder")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"cannot make the folder {folder}: {error.strerror}") from None
+        text = json.dumps(description, indent=2, ensure_ascii=False) + "\n"
+        write_whole(known, lambda part: Path(part).write_text(text, encoding="utf-8"))
+    return None
+
+
+def _changed(before: Any, now: Any) -> str:
+    if not isinstance(before, dict) or not isinstance(now, dict):
+        return f"{before!r} there, {now!r} now"
+    names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
+    return ", ".join(f"{name} {before.get(name)!r} there, {now.get(name)!r} now" for name in names[:3])
+
+
+def _checkpoints(folder: Path) -> list[tuple[int, Path]]:
+    """The whole checkpoints, by step: those that the trainer came to the end of writing."""
+    found = []
+    for path in (folder / "checkpoints").glob("checkpoint-*"):
+        try:
+            json.loads((path / _STATE).read_text(encoding="utf-8"))
+            found.append((int(path.name.removeprefix("checkpoint-")), path))
+        except (OSError, ValueError):
+            continue  # a kill or a full disk came between
+    return sorted(found)

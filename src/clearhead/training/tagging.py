@@ -1,0 +1,343 @@
+"""Part-of-speech tagging: a tag for each word of a sentence, by an encoder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from clearhead.capture.tokens import split_words
+from clearhead.errors import InputError
+from clearhead.files import write_together
+from clearhead.models.fresh import fresh
+from clearhead.models.load import LoadedModel, load
+from clearhead.training.base import IGNORED, Settings, Task
+from clearhead.training.conllu import Sentence
+from clearhead.training.order import by_length
+
+__all__ = ["MostFrequentTag", "TaggedWord", "Tagging", "measures", "split_text", "tag"]
+
+_CLITIC = re.compile(r"(?i)(?<=[a-z])(n't|n’t|['’](?:s|re|ve|ll|d|m))$")
+_BATCH = 32
+_MOST_PIECES = 16  # of a word
+
+
+class TaggedWord(NamedTuple):
+    """A word and its tag."""
+
+    word: str
+    tag: str
+
+
+def split_text(text: str) -> list[str]:
+    """The syntactic words of an English text, about as its treebanks have them: *didn't* is *did* and *n't*.
+
+    >>> split_text("It didn't cost $3.50.")
+    ['It', 'did', "n't", 'cost', '$', '3.50', '.']
+    """
+    words: list[str] = []
+    for start, stop in split_words(text):
+        word = text[start:stop]
+        end = _CLITIC.search(word)
+        words += [word[: end.start()], word[end.start() :]] if end else [word]
+    return words
+
+
+class MostFrequentTag:
+    """The tag that each word had most often in training; for other words the most frequent tag of all. A baseline."""
+
+    def __init__(self, sentences: Iterable[Sentence]) -> None:
+        counts: dict[str, Counter[str]] = {}
+        for sentence in sentences:
+            for word, tag in zip(sentence.words, sentence.tags, strict=True):
+                counts.setdefault(word, Counter())[tag] += 1
+        self._tags = {word: tags.most_common(1)[0][0] for word, tags in counts.items()}
+        self._usual = sum(counts.values(), Counter[str]()).most_common(1)[0][0]
+
+    def tag(self, words: Sequence[str]) -> list[str]:
+        """A tag for each word.
+
+        >>> MostFrequentTag([Sentence(("a", "saw"), ("DET", "NOUN"), ("a", "saw"))]).tag(["saw", "x"])
+        ['NOUN', 'DET']
+        """
+        return [self._tags.get(word, self._usual) for word in words]
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """The pieces of a sentence, and at which piece each word begins."""
+
+    ids: list[int]
+    starts: list[int]
+
+
+def encode_words(tokenizer: Any, words: Sequence[str], limit: int | None) -> list[Encoded]:
+    """The pieces of a sentence's words: of one that is longer than the model takes several parts, cut between words.
+
+    A word of which the tokenizer makes no piece gets its unknown token, so that every word has a piece; of one with
+    many pieces, such as an address of the web, the first ones are read.
+    """
+    unknown = tokenizer.token_to_id(getattr(tokenizer.model, "unk_token", None) or "[UNK]")
+    before, after = _special(tokenizer)
+    room = (limit or 2**31) - len(before) - len(after)
+    parts: list[list[list[int]]] = [[]]
+    size = 0
+    for encoding in tokenizer.encode_batch(list(words), add_special_tokens=False):
+        pieces = encoding.ids[:_MOST_PIECES] or [unknown]
+        if size + len(pieces) > room:
+            parts.append([])
+            size = 0
+        parts[-1].append(pieces)
+        size += len(pieces)
+    found = []
+    for part in parts:
+        ids, starts = list(before), []
+        for pieces in part:
+            starts.append(len(ids))
+            ids += pieces
+        found.append(Encoded(ids + after, starts))
+    return found
+
+
+def _special(tokenizer: Any) -> tuple[list[int], list[int]]:
+    """What the tokenizer puts before and after a text."""
+    ids = tokenizer.encode("a").ids
+    own = tokenizer.encode("a", add_special_tokens=False).ids
+    start = next(n for n in range(len(ids)) if ids[n : n + len(own)] == own)
+    return ids[:start], ids[start + len(own) :]
+
+
+def batches(encoded: Sequence[Encoded], size: int, padding: int) -> Iterator[tuple[list[int], Tensor, Tensor]]:
+    """The ids of some sentences of about the same length, which tokens there are, and which sentences they are."""
+    order = sorted(range(len(encoded)), key=lambda n: len(encoded[n].ids))
+    for start in range(0, len(order), size):
+        numbers = order[start : start + size]
+        rows = [encoded[n].ids for n in numbers]
+        yield numbers, *padded(rows, padding)
+
+
+def padded(rows: Sequence[Sequence[int]], padding: int) -> tuple[Tensor, Tensor]:
+    """Rows of ids as one tensor, filled up on the right, and which of them there are."""
+    longest = max(map(len, rows))
+    ids = torch.tensor([[*row, *[padding] * (longest - len(row))] for row in rows])
+    return ids, torch.arange(longest) < torch.tensor([len(row) for row in rows])[:, None]
+
+
+@torch.no_grad()
+def tag(model: LoadedModel, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
+    """The tag of each word: that of its first piece.
+
+    Args:
+        model: A token classifier, such as :class:`Tagging` trains.
+        sentences: Their words.
+
+    Raises:
+        InputError: The model classifies no tokens, or there is no word.
+
+    """
+    names = model.config.id2label
+    if model.published_class.find("ForTokenClassification") < 0 or not names:
+        raise InputError(f"{model.name} tags no words: it is a {model.published_class}; clearhead train tag makes one")
+    labels = [names[str(n)] if str(n) in names else names[n] for n in range(len(names))]
+    parts, of = [], []
+    for number, words in enumerate(sentences):
+        if not words:
+            raise InputError(f"sentence {number + 1} has no word")
+        for part in encode_words(model.tokenizer, words, model.limit):
+            parts.append(part)
+            of.append(number)
+    found: list[list[str]] = [[] for _ in parts]
+    was_training = model.training
+    model.eval()
+    for numbers, ids, mask in batches(parts, _BATCH, model.config.pad_token_id or 0):
+        best = model(ids, mask=None if bool(mask.all()) else mask).argmax(-1)
+        for row, number in enumerate(numbers):
+            found[number] = [labels[n] for n in best[row, parts[number].starts].tolist()]
+    model.train(was_training)
+    tags: list[list[str]] = [[] for _ in sentences]
+    for number, names_ in zip(of, found, strict=True):
+        tags[number] += names_
+    return tags
+
+
+class Tagging(Task):
+    """Tags of words, learnt from sentences by an encoder.
+
+    A word's tag is read off its first piece. Training sentences whose words are those of a sentence in ``validation``
+    or ``held_out`` are left out.
+
+    Args:
+        train: Sentences to learn from.
+        validation: Those that the best checkpoint is chosen by.
+        held_out: Others that are not to be learnt from, such as those of a test set.
+        start: A published encoder to fine-tune, as :func:`clearhead.load` takes it; None trains a small BERT with a
+            vocabulary of its own from the beginning.
+
+    Attributes:
+        tags: All tags, sorted.
+        left_out: How many training sentences are left out.
+
+    Raises:
+        InputError: No sentence, a word without a tag, or a tag in ``validation`` that training does not have.
+
+    """
+
+    name = "tag"
+    best = "accuracy"
+
+    def __init__(
+        self,
+        train: Sequence[Sentence],
+        validation: Sequence[Sentence],
+        *,
+        held_out: Sequence[Sentence] = (),
+        start: str | None = None,
+    ) -> None:
+        elsewhere = {sentence.words for sentence in (*validation, *held_out)}
+        self._train = [sentence for sentence in train if sentence.words not in elsewhere]
+        self._validation, self._start = list(validation), start
+        self.left_out = len(train) - len(self._train)
+        if not self._train or not self._validation:
+            what = "training" if not self._train else "validation"
+            raise InputError(
+                f"there is no sentence for {what}" + (f", {self.left_out} left out" if self.left_out else "")
+            )
+        for sentence in (*self._train, *self._validation):
+            if "_" in sentence.tags:
+                word = sentence.words[sentence.tags.index("_")]
+                raise InputError(f"the word {word!r} of the sentence at line {sentence.line} has no tag")
+        self.tags = tuple(sorted({tag for sentence in self._train for tag in sentence.tags}))
+        unseen = sorted({tag for sentence in self._validation for tag in sentence.tags} - set(self.tags))
+        if unseen:
+            raise InputError(f"the validation sentences have {', '.join(unseen)}, which training never shows")
+        self._examples: list[Encoded] = []
+        self._labels: list[list[int]] = []
+
+    @property
+    def examples(self) -> Sequence[Any]:
+        """The pieces of each sentence, and the numbers of its words' tags."""
+        return list(zip(self._examples, self._labels, strict=True))
+
+    def order(self, settings: Settings) -> list[int]:
+        """Sentences of about the same length together."""
+        lengths = [len(example.ids) for example in self._examples]
+        return by_length(lengths, settings.batch, settings.steps * settings.batch, settings.seed)
+
+    def model(self, folder: Path) -> LoadedModel:
+        """A token classifier: BERT's, of the model to start from or new."""
+        folder.mkdir(parents=True, exist_ok=True)
+        base = None if self._start is None else load(self._start, head=False)
+        if base is None:
+            config = dict(_SMALL)
+            tokenizer = _new_tokenizer(self._train)
+            config["vocab_size"] = tokenizer.get_vocab_size()
+        else:
+            if base.architecture not in ("bert", "roberta"):
+                raise InputError(f"{self._start} is {base.architecture}; tags are learnt by BERT and RoBERTa")
+            config = base.published_config()
+            tokenizer = base.tokenizer
+        kind = "Roberta" if config["model_type"] == "roberta" else "Bert"
+        config["architectures"] = [f"{kind}ForTokenClassification"]
+        config["id2label"] = {str(n): tag for n, tag in enumerate(self.tags)}
+        config["label2id"] = {tag: n for n, tag in enumerate(self.tags)}
+        write_together(
+            [
+                (folder / "config.json", lambda part: Path(part).write_text(json.dumps(config, indent=2), "utf-8")),
+                (folder / "tokenizer.json", lambda part: tokenizer.save(part)),
+            ]
+        )
+        model = fresh(folder)
+        if base is not None:
+            model.stack.load_state_dict(base.stack.state_dict())
+        self._padding = model.config.pad_token_id or 0
+        self._encode(model)
+        return model
+
+    def _encode(self, model: LoadedModel) -> None:
+        number = {tag: n for n, tag in enumerate(self.tags)}
+        self._examples, self._labels = [], []
+        for sentence in self._train:
+            rest = [number[tag] for tag in sentence.tags]
+            for part in encode_words(model.tokenizer, sentence.words, model.limit):
+                self._examples.append(part)
+                self._labels.append(rest[: len(part.starts)])
+                rest = rest[len(part.starts) :]
+
+    def collate(self, examples: Sequence[tuple[Encoded, list[int]]]) -> dict[str, Tensor]:
+        """Ids, which of them there are, and the tag at each word's first piece."""
+        ids, mask = padded([example.ids for example, _ in examples], self._padding)
+        labels = torch.full(ids.shape, IGNORED)
+        for row, (example, tags) in enumerate(examples):
+            labels[row, example.starts] = torch.tensor(tags)
+        return {"ids": ids, "mask": mask, "labels": labels}
+
+    def judge(self, model: LoadedModel) -> dict[str, float]:
+        """See :func:`measures`."""
+        return measures(self._validation, tag(model, [sentence.words for sentence in self._validation]))
+
+    def describe(self) -> dict[str, Any]:
+        """Which sentences, and what it starts from."""
+        return {"train": fingerprint(self._train), "validation": fingerprint(self._validation), "start": self._start}
+
+
+def measures(sentences: Sequence[Sentence], tags: Sequence[Sequence[str]]) -> dict[str, float]:
+    """The share of words that have the right tag, and the mean of the tags' F1 scores.
+
+    Args:
+        sentences: With the right tags.
+        tags: Those that were found.
+
+    """
+    from sklearn.metrics import accuracy_score, f1_score
+
+    wanted = [tag for sentence in sentences for tag in sentence.tags]
+    found = [tag for own in tags for tag in own]
+    macro = f1_score(wanted, found, average="macro", zero_division=0.0)
+    return {"accuracy": float(accuracy_score(wanted, found)), "macro_f1": float(macro)}
+
+
+def fingerprint(sentences: Sequence[Sentence]) -> str:
+    """A hash of sentences."""
+    digest = hashlib.sha256()
+    for sentence in sentences:
+        digest.update(repr((sentence.words, sentence.tags)).encode())
+    return digest.hexdigest()[:16]
+
+
+_SMALL = {
+    "model_type": "bert",
+    "hidden_size": 192,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 6,
+    "intermediate_size": 768,
+    "max_position_embeddings": 256,
+    "type_vocab_size": 1,
+    "pad_token_id": 0,
+    "hidden_dropout_prob": 0.1,
+    "attention_probs_dropout_prob": 0.1,
+}
+_VOCABULARY = 8000
+
+
+def _new_tokenizer(sentences: Sequence[Sentence]) -> Any:
+    """Word pieces of the words of some sentences."""
+    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))  # noqa: S106
+    tokenizer.normalizer = normalizers.NFC()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece()
+    trainer = trainers.WordPieceTrainer(vocab_size=_VOCABULARY, special_tokens=special, show_progress=False)
+    tokenizer.train_from_iterator((word for sentence in sentences for word in sentence.words), trainer)
+    ends = [(name, tokenizer.token_to_id(name)) for name in ("[CLS]", "[SEP]")]
+    tokenizer.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=ends)
+    return tokenizer

@@ -1,0 +1,204 @@
+"""The trainer of ``transformers``, told about a task."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from safetensors.torch import save_file
+from torch.utils.data import Dataset
+from transformers import EarlyStoppingCallback, Trainer, TrainerCallback, TrainingArguments
+from transformers.trainer_callback import PrinterCallback
+from transformers.utils import logging
+
+from clearhead.errors import InputError, NotFiniteError
+from clearhead.files import write_whole
+from clearhead.models.load import LoadedModel
+from clearhead.training.base import Settings, Task, WithLoss
+
+__all__ = ["TaskTrainer"]
+
+
+class _Schedule(Dataset[Any]):
+    """The examples of a whole training, in their order."""
+
+    def __init__(self, examples: Sequence[Any], order: Sequence[int]) -> None:
+        self._examples, self._order = examples, order
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    def __getitem__(self, place: int) -> Any:
+        return self._examples[self._order[place]]
+
+
+class TaskTrainer(Trainer):  # type: ignore[misc]
+    """Draws no order of its own, judges by the task, and keeps weights as safetensors.
+
+    Args:
+        task: What is learnt.
+        model: What learns it.
+        folder: Of the run.
+        settings: How long and how fast.
+        callbacks: More callbacks.
+
+    """
+
+    def __init__(
+        self, task: Task, model: LoadedModel, folder: Path, settings: Settings, callbacks: Sequence[TrainerCallback]
+    ) -> None:
+        logging.set_verbosity_error()  # what goes on is said by the progress
+        logging.disable_progress_bar()
+        processes = int(os.environ.get("WORLD_SIZE", "1"))
+        part = processes * settings.accumulate
+        if settings.batch % part:
+            raise InputError(
+                f"a batch of {settings.batch} cannot be shared by {processes} processes in {settings.accumulate} parts "
+                f"each: take a multiple of {part}"
+            )
+        self.task, self.loaded = task, model
+        stops = [] if settings.patience is None else [EarlyStoppingCallback(settings.patience)]
+        self.stopping, self.progress = _Stopping(), _Progress()
+        super().__init__(
+            model=WithLoss(model),
+            args=TrainingArguments(
+                output_dir=str(folder / "checkpoints"),
+                max_steps=settings.steps,
+                per_device_train_batch_size=settings.batch // part,
+                gradient_accumulation_steps=settings.accumulate,
+                train_sampling_strategy="sequential",
+                learning_rate=settings.learning_rate,
+                lr_scheduler_type="cosine",
+                warmup_steps=math.ceil(settings.warmup * settings.steps),
+                weight_decay=settings.weight_decay,
+                max_grad_norm=settings.clip,
+                bf16=settings.precision == "bf16",
+                use_cpu=not torch.cuda.is_available(),
+                eval_strategy="steps",
+                eval_steps=settings.evaluate_every,
+                save_strategy="steps",
+                save_steps=settings.evaluate_every,
+                save_total_limit=2,
+                load_best_model_at_end=True,
+                metric_for_best_model=task.best,
+                greater_is_better=True,
+                logging_steps=max(1, min(50, settings.steps // 20)),
+                logging_nan_inf_filter=False,
+                report_to=["tensorboard"],
+                remove_unused_columns=False,
+                disable_tqdm=True,
+                dataloader_pin_memory=torch.cuda.is_available(),
+                seed=settings.seed,
+                ddp_find_unused_parameters=False,
+            ),
+            data_collator=task.collate,
+            train_dataset=_Schedule(task.examples, task.order(settings)),
+            eval_dataset=_Schedule([], []),  # which the task has
+            callbacks=[self.stopping, self.progress, *stops, *callbacks],
+        )
+        self.remove_callback(PrinterCallback)
+
+    def fit(self, checkpoint: Path | None) -> None:
+        """Train, from a checkpoint on if there is one."""
+        with self.stopping, self.progress:
+            self.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+
+    def evaluate(self, *_: Any, metric_key_prefix: str = "eval", **__: Any) -> dict[str, float]:
+        """The task's own measures."""
+        self.model.eval()
+        found = {f"{metric_key_prefix}_{name}": value for name, value in self.task.judge(self.loaded).items()}
+        self.model.train()
+        self.log(dict(found))
+        self.control: Any = self.callback_handler.on_evaluate(self.args, self.state, self.control, found)
+        return found
+
+    def _save(self, output_dir: str | None = None, state_dict: dict[str, torch.Tensor] | None = None) -> None:
+        # Nothing is pickled; what two stacks share is there under both names.
+        folder = Path(output_dir or self.args.output_dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        state = state_dict or self.accelerator.unwrap_model(self.model).state_dict()
+        tensors = {name: tensor.detach().clone() for name, tensor in state.items()}
+        write_whole(folder / "model.safetensors", lambda part: save_file(tensors, part, {"format": "pt"}))
+
+
+class _Stopping(TrainerCallback):  # type: ignore[misc]
+    """Ctrl-C ends the training after the step and its checkpoint; a second one at once. NaN ends it, too."""
+
+    def __init__(self) -> None:
+        self.is_interrupted = False
+        self._before: Any = None
+
+    def __enter__(self) -> _Stopping:
+        if threading.current_thread() is threading.main_thread():
+            self._before = signal.signal(signal.SIGINT, self._interrupt)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+
+    def _interrupt(self, _number: int, _frame: FrameType | None) -> None:
+        if self.is_interrupted:
+            raise KeyboardInterrupt
+        self.is_interrupted = True
+
+    def on_step_end(self, _args: Any, _state: Any, control: Any, **_: Any) -> None:
+        """Stop, with a checkpoint."""
+        if self.is_interrupted:
+            control.should_save = control.should_training_stop = True
+
+    def on_log(self, _args: Any, state: Any, _control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
+        """Refuse to go on with NaN."""
+        for name in ("loss", "grad_norm"):
+            if not math.isfinite((logs or {}).get(name, 0.0)):
+                raise NotFiniteError(
+                    f"{name} is {(logs or {})[name]} at step {state.global_step}: the last checkpoint is from before; "
+                    "take a smaller learning rate"
+                )
+
+
+class _Progress(TrainerCallback):  # type: ignore[misc]
+    """A bar where stderr is a terminal; a line an evaluation everywhere."""
+
+    def __init__(self) -> None:
+        console = Console(stderr=True)
+        columns = (BarColumn(), MofNCompleteColumn(), TextColumn("steps · {task.description}"), TimeRemainingColumn())
+        self._bar = Progress(*columns, console=console, disable=not console.is_terminal)
+        self._task = self._bar.add_task("", total=None)
+        self._is_first = True
+
+    def __enter__(self) -> _Progress:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def on_train_begin(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:
+        """How far it is."""
+        self._is_first = state.is_world_process_zero
+        self._bar.update(self._task, total=state.max_steps, completed=state.global_step)
+
+    def on_step_end(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:
+        """Move on."""
+        self._bar.update(self._task, completed=state.global_step)
+
+    def on_log(self, _args: Any, state: Any, _control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
+        """What is measured."""
+        if not logs or not self._is_first:
+            return
+        if "loss" in logs:
+            self._bar.update(self._task, description=f"loss {logs['loss']:.3f}")
+        said = {name.removeprefix("eval_"): x for name, x in logs.items() if name.startswith("eval_")}
+        if said:
+            measures = ", ".join(f"{name} {value:.4f}" for name, value in said.items())
+            self._bar.console.print(f"step {state.global_step}: {measures}", highlight=False)

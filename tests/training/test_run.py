@@ -1,0 +1,176 @@
+"""Training into a folder: what it leaves, and that it goes on as if nothing had happened."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import transformers
+from safetensors.torch import load_file
+
+import clearhead as ch
+from clearhead.errors import InputError, ModelError, NotFiniteError
+from clearhead.training.base import Settings
+from clearhead.training.language import Language
+from clearhead.training.run import open_run, train
+
+TEXT = "the animal didn't cross the street because it was too tired. " * 23
+
+
+def task(**changes: Any) -> Language:
+    return Language(TEXT, **{"context": 13, "layers": 2, "heads": 2, "dim": 16, "dropout": 0.1, **changes})
+
+
+def settings(**changes: Any) -> Settings:
+    return Settings(**{"steps": 24, "batch": 6, "learning_rate": 1e-2, "evaluate_every": 8, **changes})
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return load_file(folder / "model" / "model.safetensors")
+
+
+def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return set(one) == set(other) and all(torch.equal(one[name], other[name]) for name in one)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A training that nothing interrupted."""
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    train(task(), folder, settings())
+    return folder
+
+
+def test_a_run_leaves_a_model_that_transformers_reads(whole: Path) -> None:
+    run = open_run(whole)
+    assert run.description["task"] == "text"
+    assert run.measures["loss"] < 2.9
+    assert len(run.checkpoints()) == 2
+    model = run.model()
+    ids, mask = model.encode("the animal")
+    theirs = transformers.GPT2LMHeadModel.from_pretrained(whole / "model").eval()
+    with torch.no_grad():
+        torch.testing.assert_close(model(ids, mask=mask), theirs(ids).logits, rtol=1e-4, atol=1e-5)
+    assert ch.look("the animal", str(whole / "model")).layers
+    files = {path.suffix for path in whole.rglob("*") if path.is_file()}
+    assert ".bin" not in files
+    assert list((whole / "checkpoints").rglob("events.out.tfevents.*"))
+
+
+def test_the_same_seed_gives_the_same_run(whole: Path, tmp_path: Path) -> None:
+    train(task(), tmp_path / "again", settings())
+    assert same(weights(whole), weights(tmp_path / "again"))
+    train(task(), tmp_path / "other", settings(seed=1))
+    assert not same(weights(whole), weights(tmp_path / "other"))
+
+
+def test_parts_of_a_batch_are_the_batch(tmp_path: Path) -> None:
+    """With nothing dropped, whose random numbers would be others."""
+    for parts in (1, 3):
+        train(task(dropout=0.0), tmp_path / str(parts), settings(accumulate=parts))
+    one, other = weights(tmp_path / "1"), weights(tmp_path / "3")
+    for name in one:
+        torch.testing.assert_close(one[name], other[name], rtol=1e-3, atol=1e-4)
+
+
+KILLED = """
+import os, signal, sys
+sys.path[:0] = {paths}
+from transformers import TrainerCallback
+from test_run_helper import task, settings, train
+
+class Kill(TrainerCallback):
+    def on_step_end(self, args, state, control, **_):
+        if state.global_step == {step}:
+            os.kill(os.getpid(), signal.{signal})
+
+run = train(task(), {folder!r}, settings(), callbacks=[Kill()])
+print(sorted(run.measures))
+"""
+
+
+def killed(folder: Path, step: int, how: str) -> subprocess.CompletedProcess[str]:
+    helper = folder.parent / "test_run_helper.py"
+    helper.write_text(Path(__file__).read_text(encoding="utf-8"), encoding="utf-8")
+    script = KILLED.format(paths=[str(folder.parent), *sys.path], step=step, signal=how, folder=str(folder))
+    return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=300)
+
+
+def test_a_killed_run_goes_on_as_if_nothing_had_happened(whole: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "killed"
+    ended = killed(folder, 19, "SIGKILL")
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
+    assert open_run(folder).checkpoints() == [8, 16]
+    with pytest.raises(ModelError, match="is not finished"):
+        open_run(folder).model()
+    # A kill may come while a checkpoint is written: then it goes on from the one before.
+    part = folder / "checkpoints" / "checkpoint-24"
+    part.mkdir()
+    (part / "model.safetensors").write_bytes(b"half")
+    assert open_run(folder).checkpoints() == [8, 16]
+    run = train(task(), folder, settings(), resume=True)
+    assert same(weights(whole), weights(folder))
+    assert run.measures == open_run(whole).measures
+
+
+def test_an_interrupted_run_keeps_what_it_had(whole: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "interrupted"
+    ended = killed(folder, 11, "SIGINT")
+    assert (ended.returncode, ended.stdout) == (0, "[]\n"), ended.stderr
+    assert open_run(folder).checkpoints() == [8, 12]  # the step that was going on is finished
+    train(task(), folder, settings(), resume=True)
+    assert same(weights(whole), weights(folder))
+
+
+def test_only_the_same_run_is_gone_on_with(whole: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="has a run already"):
+        train(task(), whole, settings())
+    with pytest.raises(InputError, match=r"its settings differs .batch 6 there, 12 now"):
+        train(task(), whole, settings(batch=12), resume=True)
+    with pytest.raises(InputError, match=r"its of differs .n_embd 16 there, 32 now"):
+        train(task(dim=32), whole, settings(), resume=True)
+    with pytest.raises(InputError, match="is no run of clearhead train"):
+        train(task(), tmp_path, settings(), resume=True)
+
+
+def test_it_stops_early_when_nothing_gets_better(tmp_path: Path) -> None:
+    run = train(task(), tmp_path / "run", settings(steps=200, learning_rate=1e-9, patience=2, evaluate_every=2))
+    assert max(run.checkpoints()) <= 8
+    assert run.measures
+
+
+def test_nan_is_said(tmp_path: Path) -> None:
+    with pytest.raises(NotFiniteError, match=r"at step .*smaller learning rate"):
+        train(task(), tmp_path / "run", settings(learning_rate=1e30, warmup=0.0, steps=40, clip=0.0))
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"steps": 0}, "steps"),
+        ({"accumulate": 4}, "a batch of 6 cannot be cut into 4 equal parts"),
+        ({"learning_rate": 0.0}, "learning_rate is 0.0"),
+        ({"warmup": 2.0}, "warmup is 2.0"),
+        ({"precision": "fp8"}, "precision is 'fp8'"),
+    ],
+)
+@pytest.mark.usefixtures("as_for_users")
+def test_settings_out_of_bounds_are_said(changes: dict[str, Any], says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        settings(**changes)
+
+
+def test_a_text_that_is_too_short_is_said() -> None:
+    for text in ("", "a", TEXT[:100]):
+        with pytest.raises(InputError, match="more than a window of 13"):
+            Language(text, context=13)
+
+
+def test_the_description_is_json(whole: Path) -> None:
+    assert json.loads((whole / "run.json").read_text(encoding="utf-8"))["settings"]["seed"] == 0

@@ -275,7 +275,7 @@ def test_what_is_no_capture_of_maps() -> None:
     amap = make_map()
     for layers in ({"layer.0": amap}, [amap], (1,)):
         with pytest.raises(InputError, match=r"Capture\.from_maps\(\{name: map, …\}\)"):
-            Capture(layers)  # type: ignore[arg-type]
+            Capture(layers)  # type: ignore[arg-type]  # which is what is tried
     by_word = Capture.from_maps({"a": amap}, texts()).words()["a"]
     for maps, tokens, said in (
         ([amap], None, "maps are given by name, .*; got list"),
@@ -287,7 +287,7 @@ def test_what_is_no_capture_of_maps() -> None:
         ({"a": amap}, texts()[:1], "a has a batch of 2, and 1 are given"),
     ):
         with pytest.raises(InputError, match=said):
-            Capture.from_maps(maps, tokens)  # type: ignore[arg-type]
+            Capture.from_maps(maps, tokens)  # type: ignore[arg-type]  # which is what is tried
 
 
 def test_shared_tensors_count_once(capture: Capture) -> None:

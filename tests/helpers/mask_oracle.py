@@ -42,7 +42,7 @@ def assert_stands_for(mask: BoundMask, allowed: Tensor) -> None:
             assert (every[..., row, column] <= tile.flatten(2).all(-1)).all(), "a tile is called full and is not"
     if queries > 3 and keys > 3:
         # Some of the pairs of tiles, others for each mask: all of them would be most of the time that masks are tested.
-        chance = random.Random(int(allowed.sum()))  # noqa: S311
+        chance = random.Random(int(allowed.sum()))  # noqa: S311  # not for secrets
         for _ in range(150):
             rows, columns = (sorted(chance.sample(range(n - 1), 2)) for n in (queries, keys))
             if mask.are_alike(rows, 2, columns, 2):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,12 +12,12 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from clearhead.capture.tokens import Tokens
 from clearhead.errors import InputError
+from clearhead.files import write_together
 from clearhead.models.load import LoadedModel
 from clearhead.shapes import whole_number
 
-__all__ = ["IGNORED", "Probe", "Settings", "Task", "WithLoss"]
+__all__ = ["IGNORED", "Settings", "Task", "WithLoss", "padded", "write_start"]
 
 IGNORED = -100
 """The label of what is not learnt, such as padding (that of :class:`torch.nn.CrossEntropyLoss`)."""
@@ -38,7 +39,6 @@ class Settings:
         evaluate_every: Steps between two evaluations on the validation set; a checkpoint follows each.
         patience: Evaluations without improvement after which to stop; None never stops early.
         seed: Repeats the same run.
-        record_every: Steps between two recordings of the heads; None records nothing.
 
     Raises:
         InputError: A setting that is out of bounds.
@@ -56,14 +56,12 @@ class Settings:
     evaluate_every: int = 200
     patience: int | None = None
     seed: int = 0
-    record_every: int | None = 100
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch", "accumulate", "evaluate_every"):
             whole_number(name, getattr(self, name))
-        for name in ("patience", "record_every"):
-            if getattr(self, name) is not None:
-                whole_number(name, getattr(self, name))
+        if self.patience is not None:
+            whole_number("patience", self.patience)
         if self.batch % self.accumulate:
             raise InputError(f"a batch of {self.batch} cannot be cut into {self.accumulate} equal parts")
         if not self.learning_rate > 0:
@@ -74,22 +72,23 @@ class Settings:
             raise InputError(f"precision is {self.precision!r}; there are 'fp32' and 'bf16'")
 
 
-@dataclass(frozen=True)
-class Probe:
-    """Fixed examples that are looked at again and again while a model learns.
+def write_start(folder: Path, config: Mapping[str, Any], tokenizer: Any) -> None:
+    """Write what a model with new weights is made from: its configuration and its tokenizer, both or neither."""
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(config, indent=2)
+    write_together(
+        [
+            (folder / "config.json", lambda part: Path(part).write_text(text, encoding="utf-8")),
+            (folder / "tokenizer.json", lambda part: tokenizer.save(part)),
+        ]
+    )
 
-    Attributes:
-        inputs: What the model is called with.
-        tokens: The texts.
-        source_tokens: Those that cross-attention looks at, where they are others.
-        tags: Of each token what it counts as, for attention by tag; None where it counts as nothing.
 
-    """
-
-    inputs: Mapping[str, Tensor]
-    tokens: Sequence[Tokens]
-    source_tokens: Sequence[Tokens] | None = None
-    tags: Sequence[Sequence[str | None]] | None = None
+def padded(rows: Sequence[Sequence[int]], padding: int = 0) -> tuple[Tensor, Tensor]:
+    """Rows of ids as one tensor, filled up on the right, and which of them there are."""
+    longest = max(map(len, rows))
+    ids = torch.tensor([[*row, *[padding] * (longest - len(row))] for row in rows])
+    return ids, torch.arange(longest) < torch.tensor([len(row) for row in rows])[:, None]
 
 
 class Task(ABC):

@@ -9,13 +9,7 @@ from pathlib import Path
 
 from clearhead.errors import InputError, MissingPackageError
 
-__all__ = ["UNIVERSAL_TAGS", "Sentence", "read_conllu"]
-
-UNIVERSAL_TAGS = (
-    "ADJ", "ADP", "ADV", "AUX", "CCONJ", "DET", "INTJ", "NOUN", "NUM",
-    "PART", "PRON", "PROPN", "PUNCT", "SCONJ", "SYM", "VERB", "X",
-)  # fmt: skip
-"""The universal part-of-speech tags (Universal Dependencies 2; de Marneffe et al. 2021, doi:10.1162/coli_a_00402)."""
+__all__ = ["Sentence", "read_conllu"]
 
 _COLUMNS = 10
 
@@ -26,7 +20,7 @@ class Sentence:
 
     words: tuple[str, ...]
     tags: tuple[str, ...]
-    """Universal part-of-speech tags; ``_`` where the file has none."""
+    """Universal part-of-speech tags (doi:10.1162/coli_a_00402); ``_`` where the file has none."""
     lemmas: tuple[str, ...]
     """Dictionary forms; ``_`` where the file has none."""
     line: int = 0

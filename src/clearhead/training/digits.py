@@ -52,8 +52,11 @@ def handwritten_digits() -> tuple[Pictures, Pictures, Pictures]:
     names = [str(digit) for digit in data.target]
     rest, test = train_test_split(range(len(names)), test_size=0.2, random_state=0, stratify=names)
     train, validation = train_test_split(rest, test_size=0.125, random_state=0, stratify=[names[n] for n in rest])
-    found = (Pictures(pixels[part], tuple(names[n] for n in part)) for part in (train, validation, test))
-    return tuple(found)  # type: ignore[return-value]
+
+    def part(numbers: list[int]) -> Pictures:
+        return Pictures(pixels[numbers], tuple(names[n] for n in numbers))
+
+    return part(train), part(validation), part(test)
 
 
 class Digits(Task):

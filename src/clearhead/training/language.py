@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -12,10 +11,9 @@ import torch
 from torch import Tensor
 
 from clearhead.errors import InputError
-from clearhead.files import write_together
 from clearhead.models.fresh import fresh
 from clearhead.models.load import LoadedModel
-from clearhead.training.base import Settings, Task
+from clearhead.training.base import Settings, Task, write_start
 
 __all__ = ["Language"]
 
@@ -91,15 +89,9 @@ class Language(Task):
 
     def model(self, folder: Path) -> LoadedModel:
         """A new GPT-2 of that shape."""
-        folder.mkdir(parents=True, exist_ok=True)
         config = {"model_type": "gpt2", "architectures": ["GPT2LMHeadModel"], **self._shape}
         config["vocab_size"] = self._tokenizer.get_vocab_size()
-        write_together(
-            [
-                (folder / "config.json", lambda part: Path(part).write_text(json.dumps(config, indent=2), "utf-8")),
-                (folder / "tokenizer.json", lambda part: self._tokenizer.save(part)),
-            ]
-        )
+        write_start(folder, config, self._tokenizer)
         return fresh(folder)
 
     def collate(self, examples: Sequence[Tensor]) -> dict[str, Tensor]:

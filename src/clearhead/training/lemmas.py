@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -13,12 +12,11 @@ import torch
 from torch import Tensor
 
 from clearhead.errors import InputError
-from clearhead.files import write_together
 from clearhead.models.fresh import fresh
 from clearhead.models.generation import generate
 from clearhead.models.heads import Sequence2Sequence
 from clearhead.models.load import LoadedModel
-from clearhead.training.base import IGNORED, Settings, Task
+from clearhead.training.base import IGNORED, Settings, Task, padded, write_start
 from clearhead.training.conllu import Sentence
 from clearhead.training.order import by_length
 
@@ -110,17 +108,11 @@ class Lemmas(Task):
 
     def model(self, folder: Path) -> LoadedModel:
         """A new T5 over letters."""
-        folder.mkdir(parents=True, exist_ok=True)
         tags = sorted({form.tag for (form, _) in self._train})
         letters = sorted({letter for form, lemma in self._train for letter in form.word + lemma})
         tokenizer = _letters(tags, letters)
         config = {**_SMALL, "vocab_size": tokenizer.get_vocab_size()}
-        write_together(
-            [
-                (folder / "config.json", lambda part: Path(part).write_text(json.dumps(config, indent=2), "utf-8")),
-                (folder / "tokenizer.json", lambda part: tokenizer.save(part)),
-            ]
-        )
+        write_start(folder, config, tokenizer)
         model = fresh(folder)
         self._examples = [
             (_ids(tokenizer, f"<{form.tag}>{form.word}"), _ids(tokenizer, lemma)) for form, lemma in self._train
@@ -129,8 +121,8 @@ class Lemmas(Task):
 
     def collate(self, examples: Sequence[tuple[list[int], list[int]]]) -> dict[str, Tensor]:
         """The form, the lemma from its start on, and of each of its letters the next."""
-        ids, mask = _padded([form for form, _ in examples])
-        labels, there = _padded([lemma for _, lemma in examples])
+        ids, mask = padded([form for form, _ in examples])
+        labels, there = padded([lemma for _, lemma in examples])
         target = torch.cat([torch.zeros_like(labels[:, :1]), labels[:, :-1]], 1)
         return {"ids": ids, "mask": mask, "target": target, "labels": labels.where(there, torch.tensor(IGNORED))}
 
@@ -175,7 +167,7 @@ def lemmatize(model: LoadedModel, forms: Sequence[Form]) -> dict[Form, str]:
     found: dict[Form, str] = {}
     for start in range(0, len(order), _BATCH):
         part = order[start : start + _BATCH]
-        ids, mask = _padded([rows[form] for form in part])
+        ids, mask = padded([rows[form] for form in part])
         steps = list(generate(network, ids, mask=mask, max_new_tokens=_LONGEST, ends={end}, start=0))
         for form, row in zip(part, torch.stack(steps, 1).tolist(), strict=True):
             letters = row[: row.index(end)] if end in row else row
@@ -187,12 +179,6 @@ def lemmatize(model: LoadedModel, forms: Sequence[Form]) -> dict[Form, str]:
 def _ids(tokenizer: Any, text: str) -> list[int]:
     ids: list[int] = tokenizer.encode(text).ids
     return [*ids[:_LONGEST], ids[-1]] if len(ids) > _LONGEST + 1 else ids
-
-
-def _padded(rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
-    longest = max(map(len, rows))
-    ids = torch.tensor([[*row, *[0] * (longest - len(row))] for row in rows])
-    return ids, torch.arange(longest) < torch.tensor([len(row) for row in rows])[:, None]
 
 
 _SMALL = {

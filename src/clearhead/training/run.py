@@ -82,8 +82,8 @@ def train(
 
     Args:
         task: What is learnt.
-        folder: What gets the run: ``run.json``, ``start/`` (configuration and tokenizer), ``checkpoints/``, ``logs/``
-            (TensorBoard), ``film/``, and, once it is finished, ``model/`` (the best weights) and ``measures.json``.
+        folder: What gets the run: ``run.json``, ``start/`` (configuration and tokenizer), ``checkpoints/`` (and
+            what TensorBoard shows), and, once it is finished, ``model/`` (the best weights) and ``measures.json``.
         settings: How long and how fast.
         resume: Go on from the last whole checkpoint of that folder, as if nothing had happened between.
         callbacks: More callbacks of class ``transformers.TrainerCallback``.

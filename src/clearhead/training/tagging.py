@@ -3,38 +3,29 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from clearhead.capture.tokens import split_words
 from clearhead.errors import InputError
-from clearhead.files import write_together
 from clearhead.models.fresh import fresh
 from clearhead.models.load import LoadedModel, load
-from clearhead.training.base import IGNORED, Settings, Task
+from clearhead.training.base import IGNORED, Settings, Task, padded, write_start
 from clearhead.training.conllu import Sentence
 from clearhead.training.order import by_length
 
-__all__ = ["MostFrequentTag", "TaggedWord", "Tagging", "measures", "split_text", "tag"]
+__all__ = ["MostFrequentTag", "Tagging", "measures", "split_text", "tag"]
 
 _CLITIC = re.compile(r"(?i)(?<=[a-z])(n't|n’t|['’](?:s|re|ve|ll|d|m))$")
 _BATCH = 32
 _MOST_PIECES = 16  # of a word
-
-
-class TaggedWord(NamedTuple):
-    """A word and its tag."""
-
-    word: str
-    tag: str
 
 
 def split_text(text: str) -> list[str]:
@@ -124,13 +115,6 @@ def batches(encoded: Sequence[Encoded], size: int, padding: int) -> Iterator[tup
         yield numbers, *padded(rows, padding)
 
 
-def padded(rows: Sequence[Sequence[int]], padding: int) -> tuple[Tensor, Tensor]:
-    """Rows of ids as one tensor, filled up on the right, and which of them there are."""
-    longest = max(map(len, rows))
-    ids = torch.tensor([[*row, *[padding] * (longest - len(row))] for row in rows])
-    return ids, torch.arange(longest) < torch.tensor([len(row) for row in rows])[:, None]
-
-
 @torch.no_grad()
 def tag(model: LoadedModel, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
     """The tag of each word: that of its first piece.
@@ -163,8 +147,8 @@ def tag(model: LoadedModel, sentences: Sequence[Sequence[str]]) -> list[list[str
             found[number] = [labels[n] for n in best[row, parts[number].starts].tolist()]
     model.train(was_training)
     tags: list[list[str]] = [[] for _ in sentences]
-    for number, names_ in zip(of, found, strict=True):
-        tags[number] += names_
+    for number, own in zip(of, found, strict=True):
+        tags[number] += own
     return tags
 
 
@@ -233,7 +217,6 @@ class Tagging(Task):
 
     def model(self, folder: Path) -> LoadedModel:
         """A token classifier: BERT's, of the model to start from or new."""
-        folder.mkdir(parents=True, exist_ok=True)
         base = None if self._start is None else load(self._start, head=False)
         if base is None:
             config = dict(_SMALL)
@@ -248,12 +231,7 @@ class Tagging(Task):
         config["architectures"] = [f"{kind}ForTokenClassification"]
         config["id2label"] = {str(n): tag for n, tag in enumerate(self.tags)}
         config["label2id"] = {tag: n for n, tag in enumerate(self.tags)}
-        write_together(
-            [
-                (folder / "config.json", lambda part: Path(part).write_text(json.dumps(config, indent=2), "utf-8")),
-                (folder / "tokenizer.json", lambda part: tokenizer.save(part)),
-            ]
-        )
+        write_start(folder, config, tokenizer)
         model = fresh(folder)
         if base is not None:
             model.stack.load_state_dict(base.stack.state_dict())
@@ -332,7 +310,7 @@ def _new_tokenizer(sentences: Sequence[Sentence]) -> Any:
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))  # noqa: S106
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))  # noqa: S106  # a piece, and no password
     tokenizer.normalizer = normalizers.NFC()
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.decoder = decoders.WordPiece()

@@ -41,7 +41,7 @@ class _Schedule(Dataset[Any]):
         return self._examples[self._order[place]]
 
 
-class TaskTrainer(Trainer):  # type: ignore[misc]
+class TaskTrainer(Trainer):  # type: ignore[misc]  # transformers is not checked
     """Draws no order of its own, judges by the task, and keeps weights as safetensors.
 
     Args:
@@ -114,9 +114,7 @@ class TaskTrainer(Trainer):  # type: ignore[misc]
 
     def evaluate(self, *_: Any, metric_key_prefix: str = "eval", **__: Any) -> dict[str, float]:
         """The task's own measures."""
-        self.model.eval()
         found = {f"{metric_key_prefix}_{name}": value for name, value in self.task.judge(self.loaded).items()}
-        self.model.train()
         self.log(dict(found))
         self.control: Any = self.callback_handler.on_evaluate(self.args, self.state, self.control, found)
         return found
@@ -130,7 +128,7 @@ class TaskTrainer(Trainer):  # type: ignore[misc]
         write_whole(folder / "model.safetensors", lambda part: save_file(tensors, part, {"format": "pt"}))
 
 
-class _Stopping(TrainerCallback):  # type: ignore[misc]
+class _Stopping(TrainerCallback):  # type: ignore[misc]  # transformers is not checked
     """Ctrl-C ends the training after the step and its checkpoint; a second one at once. NaN ends it, too."""
 
     def __init__(self) -> None:
@@ -166,7 +164,7 @@ class _Stopping(TrainerCallback):  # type: ignore[misc]
                 )
 
 
-class _Progress(TrainerCallback):  # type: ignore[misc]
+class _Progress(TrainerCallback):  # type: ignore[misc]  # transformers is not checked
     """A bar where stderr is a terminal; a line an evaluation everywhere."""
 
     def __init__(self) -> None:

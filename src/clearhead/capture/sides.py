@@ -48,7 +48,9 @@ def sides(capture: Capture, layer: Layer) -> tuple[Side | None, Side | None]:
     if source is not None and not is_cross and _ENCODER.search(layer.path):
         return (Side("source_tokens", 0),) * 2 if source == queries == keys else (None, None)
     own = _length(capture.tokens)
-    calls = [x for x in capture.layers if x.path == layer.path]
+    # Steps of a training are the same text again and again.
+    is_film = "training_steps" in capture.provenance
+    calls = [x for x in capture.layers if x.path == layer.path and (not is_film or x.call == layer.call)]
     if is_cross and source is not None:
         before = sum(x.shape[2] for x in calls if x.call < layer.call)
         rows = Side("tokens", before) if own is not None and before + queries <= own else None

@@ -14,8 +14,10 @@ import typer
 
 from clearhead._version import __version__
 from clearhead.cli import models as of_models
+from clearhead.cli.film import film
 from clearhead.cli.serve import serve
-from clearhead.cli.shared import browse, busy, text_of
+from clearhead.cli.shared import busy, check_outputs, kept_page, text_of
+from clearhead.cli.shared import open_page as open_in_browser
 from clearhead.errors import ClearheadError, InputError
 
 if TYPE_CHECKING:
@@ -96,7 +98,7 @@ def look(
     if image and (text is not None or file is not None):
         raise InputError("give either a text or --image")
     given = None if image else text_of(text, file)
-    _check_outputs(figure, html, save)
+    check_outputs(figure, html, save)
     with busy("Loading the model …"):
         from clearhead.capture.look import look as run
         from clearhead.models.files import DEFAULT_MODEL
@@ -127,7 +129,7 @@ def open_(
     text: Annotated[int, typer.Option("--text", min=0, help="Which text of the capture, from 0.")] = 0,
 ) -> None:
     """Show a capture that was saved; neither the model nor transformers is needed."""
-    _check_outputs(figure, html, save)
+    check_outputs(figure, html, save)
     from clearhead.capture.format import open_capture
 
     capture = open_capture(run)
@@ -137,6 +139,7 @@ def open_(
 app.command()(of_models.generate)
 app.command()(of_models.models)
 app.command()(serve)
+app.command()(film)
 
 # The base class of all errors of usage, wherever typer's version has its click from.
 _USAGE_ERRORS: Any = typer.BadParameter.__mro__[2]
@@ -144,7 +147,7 @@ _USAGE_ERRORS: Any = typer.BadParameter.__mro__[2]
 
 def _command(error: Any) -> tuple[str, ...]:
     name = getattr(getattr(error, "ctx", None), "info_name", None)
-    return (name, "--help") if name in ("look", "open", "generate", "models", "serve") else ("--help",)
+    return (name, "--help") if name in ("look", "open", "generate", "models", "serve", "film") else ("--help",)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -173,30 +176,6 @@ def _fail(message: str) -> None:
 
 def _say(message: str) -> None:
     typer.echo(message, err=True)
-
-
-def _check_outputs(figure: Path | None, html: Path | None, save: Path | None) -> None:
-    """What would fail at the end fails before any work is done."""
-    if figure is not None:
-        import importlib.util
-
-        from clearhead.errors import MissingPackageError
-        from clearhead.views.formats import check_format
-
-        check_format(figure)
-        if importlib.util.find_spec("matplotlib") is None:
-            raise MissingPackageError("figures need matplotlib: pip install 'clearhead[plot]'")
-    if html is not None:
-        from clearhead.views.formats import check_page
-
-        check_page(html)
-    for path in (figure, html, save):
-        if path is None:
-            continue
-        if path.is_dir():
-            raise InputError(f"cannot write {path}: it is a folder; give a file name in it")
-        if not path.parent.is_dir():
-            raise InputError(f"cannot write {path}: there is no folder {path.parent}")
 
 
 def _show(
@@ -250,7 +229,7 @@ def _show(
             unit="pieces" if pieces else "words",
         )
         write_page = page_writer(whole, start=start)
-        html = _kept() if html is None else html
+        html = kept_page() if html is None else html
         files.append((html, write_page))
     write_together(files)
     for kind, path in (("capture", save), ("picture", figure), ("page", html)):
@@ -262,7 +241,7 @@ def _show(
         _print(capture, looks, top, head, pieces, as_json, text)
     if open_page and html is not None:
         sys.stdout.flush()
-        _open(html)
+        open_in_browser(html)
 
 
 def _advise(capture: Capture) -> None:
@@ -292,18 +271,6 @@ def _looks(
             raise
         _say(f"note: there is no table: {error}")
         return capture, None
-
-
-def _kept() -> Path:
-    """A place for a page that nobody named, which stays until the system clears its temporary files."""
-    import tempfile
-
-    return Path(tempfile.mkdtemp(prefix="clearhead-")) / "page.html"
-
-
-def _open(path: Path) -> None:
-    if not browse(path.resolve().as_uri()):
-        raise InputError(f"there is no browser to open {path} with: open it yourself, or name a browser in BROWSER")
 
 
 def _print(capture: Capture, looks: Looks, top: int, head: str | None, pieces: bool, as_json: bool, text: int) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from clearhead.errors import InputError
 
-__all__ = ["browse", "busy", "text_of"]
+__all__ = ["browse", "busy", "check_outputs", "kept_page", "open_page", "text_of"]
 
 
 def busy(message: str) -> Any:
@@ -51,3 +51,45 @@ def browse(address: str) -> bool:
     thread.start()
     thread.join(2)
     return not found or found[0]
+
+
+def check_outputs(figure: Path | None, html: Path | None, save: Path | None = None) -> None:
+    """What would fail at the end fails before any work is done."""
+    if figure is not None:
+        import importlib.util
+
+        from clearhead.errors import MissingPackageError
+        from clearhead.views.formats import check_format
+
+        check_format(figure)
+        if importlib.util.find_spec("matplotlib") is None:
+            raise MissingPackageError("figures need matplotlib: pip install 'clearhead[plot]'")
+    if html is not None:
+        from clearhead.views.formats import check_page
+
+        check_page(html)
+    for path in (figure, html, save):
+        if path is None:
+            continue
+        if path.is_dir():
+            raise InputError(f"cannot write {path}: it is a folder; give a file name in it")
+        if not path.parent.is_dir():
+            raise InputError(f"cannot write {path}: there is no folder {path.parent}")
+
+
+def kept_page() -> Path:
+    """A place for a page that nobody named, which stays until the system clears its temporary files."""
+    import tempfile
+
+    return Path(tempfile.mkdtemp(prefix="clearhead-")) / "page.html"
+
+
+def open_page(path: Path) -> None:
+    """Show a page in a browser.
+
+    Raises:
+        InputError: There is none.
+
+    """
+    if not browse(path.resolve().as_uri()):
+        raise InputError(f"there is no browser to open {path} with: open it yourself, or name a browser in BROWSER")

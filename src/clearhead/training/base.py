@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from clearhead.analysis.statistics import Observed
+from clearhead.capture.capture import Capture
 from clearhead.errors import InputError
 from clearhead.files import write_together
 from clearhead.models.load import LoadedModel
 from clearhead.shapes import whole_number
 
-__all__ = ["IGNORED", "Settings", "Task", "WithLoss", "padded", "write_start"]
+__all__ = ["IGNORED", "Probe", "Settings", "Task", "WithLoss", "padded", "write_start"]
 
 IGNORED = -100
 """The label of what is not learnt, such as padding (that of :class:`torch.nn.CrossEntropyLoss`)."""
@@ -91,6 +93,15 @@ def padded(rows: Sequence[Sequence[int]], padding: int = 0) -> tuple[Tensor, Ten
     return ids, torch.arange(longest) < torch.tensor([len(row) for row in rows])[:, None]
 
 
+class Probe(NamedTuple):
+    """What a model is asked again and again while it learns."""
+
+    shown: Callable[[], Capture]
+    """The attention to a few examples, of which every map is kept."""
+    counted: Callable[[], Iterable[Observed]]
+    """That to more of them, of which statistics are kept."""
+
+
 class Task(ABC):
     """Something to be learnt. Everything that it draws at random follows from a seed."""
 
@@ -119,6 +130,19 @@ class Task(ABC):
     @abstractmethod
     def judge(self, model: LoadedModel) -> dict[str, float]:
         """Measures on the validation set."""
+
+    @abstractmethod
+    def probe(self, model: LoadedModel, texts: Sequence[str] | None = None) -> Probe:
+        """What its heads are filmed on.
+
+        Args:
+            model: What learns.
+            texts: What is shown; by default some of the validation set.
+
+        Raises:
+            InputError: No text, or one that the task cannot take.
+
+        """
 
     @abstractmethod
     def describe(self) -> dict[str, Any]:

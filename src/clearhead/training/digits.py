@@ -11,17 +11,20 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from clearhead.analysis.statistics import Observed
+from clearhead.capture.look import look
 from clearhead.errors import InputError, MissingPackageError
 from clearhead.files import write_together
 from clearhead.models.fresh import fresh
 from clearhead.models.load import LoadedModel
-from clearhead.training.base import Settings, Task
+from clearhead.training.base import Probe, Settings, Task
 from clearhead.training.order import shuffled
 
 __all__ = ["Digits", "Pictures", "classify", "handwritten_digits"]
 
 _PREPARED = {"do_resize": True, "do_rescale": True, "rescale_factor": 1 / 255, "do_normalize": True, "resample": 2}
 _EVALUATED = 256
+_SHOWN, _PROBED = 10, 64
 
 
 class Pictures(NamedTuple):
@@ -139,6 +142,15 @@ class Digits(Task):
     def judge(self, model: LoadedModel) -> dict[str, float]:
         """The share of pictures of the validation set that get their class."""
         return measures(self._validation, classify(model, self._validation.pixels))
+
+    def probe(self, model: LoadedModel, texts: Sequence[str] | None = None) -> Probe:
+        """Pictures of the validation set: the first of each class, and more."""
+        if texts is not None:
+            raise InputError("pictures are learnt here, and no text can be shown to the model")
+        images = [picture.permute(1, 2, 0).squeeze(-1).numpy() for picture in self._validation.pixels[:_PROBED]]
+        first = [self._validation.classes.index(name) for name in dict.fromkeys(self._validation.classes)]
+        shown = [self._validation.pixels[n].permute(1, 2, 0).squeeze(-1).numpy() for n in sorted(first)[:_SHOWN]]
+        return Probe(lambda: look(images=shown, model=model), lambda: [Observed(look(images=images, model=model))])
 
     def describe(self) -> dict[str, Any]:
         """Which pictures."""

@@ -10,14 +10,17 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from clearhead.analysis.statistics import Observed
+from clearhead.capture.look import look
 from clearhead.errors import InputError
 from clearhead.models.fresh import fresh
 from clearhead.models.load import LoadedModel
-from clearhead.training.base import Settings, Task, write_start
+from clearhead.training.base import Probe, Settings, Task, write_start
 
 __all__ = ["Language"]
 
 _EVALUATED = 64  # windows at once
+_SHOWN, _PROBED = 4, 16
 
 
 class Language(Task):
@@ -114,6 +117,13 @@ class Language(Task):
             count += wanted.numel()
         model.train(was_training)
         return {"loss": total / count, self.best: -total / count}
+
+    def probe(self, model: LoadedModel, texts: Sequence[str] | None = None) -> Probe:
+        """Windows of the validation set."""
+        windows = self._validation[: _PROBED * self._context].split(self._context)
+        some = [text for window in windows if (text := self._tokenizer.decode(window.tolist())).strip()]
+        given = some[:_SHOWN] if texts is None else texts
+        return Probe(lambda: look(given, model, truncate=True), lambda: [Observed(look(some, model, truncate=True))])
 
     def describe(self) -> dict[str, Any]:
         """Which text, and of what shape the model is."""

@@ -11,18 +11,23 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from clearhead.analysis.statistics import Observed
+from clearhead.capture.capture import Capture
+from clearhead.capture.tokens import Tokens
+from clearhead.capture.watch import watch
 from clearhead.errors import InputError
 from clearhead.models.fresh import fresh
 from clearhead.models.generation import generate
 from clearhead.models.heads import Sequence2Sequence
 from clearhead.models.load import LoadedModel
-from clearhead.training.base import IGNORED, Settings, Task, padded, write_start
+from clearhead.training.base import IGNORED, Probe, Settings, Task, padded, write_start
 from clearhead.training.conllu import Sentence
 from clearhead.training.order import by_length
 
-__all__ = ["DictionaryLemma", "Lemmas", "lemmatize"]
+__all__ = ["DictionaryLemma", "Form", "Lemmas", "lemmatize", "spell"]
 
 _BATCH = 256
+_SHOWN, _PROBED = 6, 64
 _LONGEST = 48  # letters of a word that are read, and of a lemma that are written
 _PAD, _END, _UNKNOWN = "<pad>", "</s>", "<unk>"
 
@@ -130,6 +135,30 @@ class Lemmas(Task):
         """The share of words of the validation set that get their lemma."""
         return measures(self._validation, lemmatize(model, list(dict.fromkeys(form for form, _ in self._validation))))
 
+    def probe(self, model: LoadedModel, texts: Sequence[str] | None = None) -> Probe:
+        """Forms of the validation set that are not their lemma, and more of them.
+
+        Args:
+            model: What learns.
+            texts: Each a word, its tag and its lemma: ``saw VERB see``.
+
+        """
+        pairs = list(self._validation)
+        given = [pair for pair in pairs if pair[0].word.lower() != pair[1].lower()][:_SHOWN] or pairs[:_SHOWN]
+        if texts is not None:
+            lines = [line.split() for line in texts]
+            odd = next((line for line in lines if len(line) != 3), None)
+            if odd is not None or not lines:
+                raise InputError(
+                    f"what is shown is a word, its tag and its lemma, as in 'saw VERB see'; got {' '.join(odd or ())!r}"
+                )
+            given = [(Form(word, tag), lemma) for word, tag, lemma in lines]
+        some = pairs[:_PROBED]
+        return Probe(
+            lambda: spell(model, [form for form, _ in given], [lemma for _, lemma in given]),
+            lambda: [Observed(spell(model, [form for form, _ in some], [lemma for _, lemma in some]))],
+        )
+
     def describe(self) -> dict[str, Any]:
         """Which words."""
         return {
@@ -174,6 +203,54 @@ def lemmatize(model: LoadedModel, forms: Sequence[Form]) -> dict[Form, str]:
             found[form] = "".join(tokenizer.id_to_token(n) for n in letters)
     model.train(was_training)
     return found
+
+
+@torch.no_grad()
+def spell(model: LoadedModel, forms: Sequence[Form], lemmas: Sequence[str] | None = None) -> Capture:
+    """The attention with which a model writes lemmas: of the form, of the lemma, and from the lemma to the form.
+
+    A row of the cross-attention stands at the letter that was written last, the first one at the start, ``<pad>``: from
+    there the model looks for the letter to write next.
+
+    Args:
+        model: What :class:`Lemmas` trains.
+        forms: Words and their tags.
+        lemmas: What it is made to write; by default what it writes by itself.
+
+    """
+    written = (
+        list(lemmas) if lemmas is not None else [found[form] for found in [lemmatize(model, forms)] for form in forms]
+    )
+    tokenizer = model.tokenizer
+    read = [tokenizer.encode(f"<{form.tag}>{form.word}") for form in forms]
+    own = [tokenizer.encode(lemma, add_special_tokens=False) for lemma in written]
+    for encodings in (read, own):
+        longest = max(map(len, encodings))
+        for encoding in encodings:
+            encoding.pad(longest, pad_token=_PAD)
+    source = [Tokens.from_encoding(f"<{form.tag}>{form.word}", x) for form, x in zip(forms, read, strict=True)]
+    target = [_from_start(lemma, x) for lemma, x in zip(written, own, strict=True)]
+    ids, mask = (torch.tensor([getattr(x, name) for x in read]) for name in ("ids", "attention_mask"))
+    letters = torch.tensor([[0, *x.ids] for x in own])
+    was_training = model.training
+    model.eval()
+    with watch(model, tokens=target) as capture:
+        model.network(ids=ids, mask=mask.bool(), target=letters)
+    model.train(was_training)
+    capture.source_tokens = source
+    capture.provenance |= {"model": model.name}
+    return capture
+
+
+def _from_start(lemma: str, encoding: Any) -> Tokens:
+    """The letters of a lemma, after the token with which it begins."""
+    return Tokens(
+        lemma,
+        (_PAD, *encoding.tokens),
+        ((0, 0), *encoding.offsets),
+        (True, *(token == _PAD for token in encoding.tokens)),
+        (False, *(not there for there in encoding.attention_mask)),
+    )
 
 
 def _ids(tokenizer: Any, text: str) -> list[int]:

@@ -21,10 +21,26 @@ from clearhead.training.base import Settings, Task
 if TYPE_CHECKING:
     from clearhead.training.trainer import TaskTrainer
 
-__all__ = ["Run", "open_run", "train"]
+__all__ = ["Recording", "Run", "open_run", "train"]
 
 _DESCRIPTION = "run.json"
 _STATE = "trainer_state.json"  # which the trainer writes last
+
+
+@dataclass(frozen=True)
+class Recording:
+    """How a training is filmed: see :class:`~clearhead.training.recorder.Recorder`.
+
+    Attributes:
+        every: Steps between two recordings.
+        layers: Numbers or paths of the layers whose maps are kept; None keeps all.
+        texts: What is shown to the model; by default examples of the task's validation set.
+
+    """
+
+    every: int = 100
+    layers: tuple[int | str, ...] | None = None
+    texts: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -76,7 +92,13 @@ def open_run(folder: str | Path) -> Run:
 
 
 def train(
-    task: Task, folder: str | Path, settings: Settings, *, resume: bool = False, callbacks: Sequence[Any] = ()
+    task: Task,
+    folder: str | Path,
+    settings: Settings,
+    *,
+    resume: bool = False,
+    recording: Recording | None = None,
+    callbacks: Sequence[Any] = (),
 ) -> Run:
     """Train a task, by the trainer of ``transformers``; processes that ``torchrun`` or ``accelerate`` launch share it.
 
@@ -86,6 +108,7 @@ def train(
             what TensorBoard shows), and, once it is finished, ``model/`` (the best weights) and ``measures.json``.
         settings: How long and how fast.
         resume: Go on from the last whole checkpoint of that folder, as if nothing had happened between.
+        recording: Films the heads into ``film/``, which :func:`clearhead.analysis.film.open_film` reads.
         callbacks: More callbacks of class ``transformers.TrainerCallback``.
 
     Returns:
@@ -102,6 +125,9 @@ def train(
     last = _prepare(folder, description, resume=resume)
     torch.manual_seed(settings.seed)
     model = task.model(folder / "start").train()
+    model.name = str(folder)  # what films call it
+    if recording is not None:
+        callbacks = [*callbacks, _recorder(task, model, folder, recording)]
     trainer = trainer_of(task, model, folder, settings, callbacks)
     trainer.fit(last)
     if not trainer.stopping.is_interrupted:
@@ -120,6 +146,16 @@ def _trainer_class() -> type[TaskTrainer]:
     from clearhead.training.trainer import TaskTrainer
 
     return TaskTrainer
+
+
+def _recorder(task: Task, model: LoadedModel, folder: Path, recording: Recording) -> Any:
+    from clearhead.training.recorder import Recorder
+
+    texts = recording.texts
+    if texts is not None and not any(text.strip() for text in texts):
+        raise InputError("there is no probe sentence to film the heads on: give one at least")
+    probe = task.probe(model, None if texts is None else [text for text in texts if text.strip()])
+    return Recorder(folder / "film", model, probe.shown, probe.counted, every=recording.every, layers=recording.layers)
 
 
 def _prepare(folder: Path, description: Mapping[str, Any], *, resume: bool) -> Path | None:

@@ -13,11 +13,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from clearhead.capture.tokens import split_words
+from clearhead.analysis.statistics import Observed
+from clearhead.capture.look import look
+from clearhead.capture.tokens import Tokens, split_words
 from clearhead.errors import InputError
 from clearhead.models.fresh import fresh
 from clearhead.models.load import LoadedModel, load
-from clearhead.training.base import IGNORED, Settings, Task, padded, write_start
+from clearhead.training.base import IGNORED, Probe, Settings, Task, padded, write_start
 from clearhead.training.conllu import Sentence
 from clearhead.training.order import by_length
 
@@ -25,6 +27,8 @@ __all__ = ["MostFrequentTag", "Tagging", "measures", "split_text", "tag"]
 
 _CLITIC = re.compile(r"(?i)(?<=[a-z])(n't|n’t|['’](?:s|re|ve|ll|d|m))$")
 _BATCH = 32
+_EXAMPLES = ("The animal didn't cross the street because it was too tired.", "I saw a saw.")
+_SHOWN, _PROBED, _LONGEST_PROBE = 4, 64, 30  # sentences, and words of one
 _MOST_PIECES = 16  # of a word
 
 
@@ -261,6 +265,21 @@ class Tagging(Task):
         """See :func:`measures`."""
         return measures(self._validation, tag(model, [sentence.words for sentence in self._validation]))
 
+    def probe(self, model: LoadedModel, texts: Sequence[str] | None = None) -> Probe:
+        """Two sentences of the texts that this library is built on, and some of the validation set, with their tags."""
+        usual = [sentence for sentence in self._validation if len(sentence.words) <= _LONGEST_PROBE]
+        some = (usual or self._validation)[:_PROBED]
+        given = [*_EXAMPLES, *(" ".join(sentence.words) for sentence in some[:_SHOWN])] if texts is None else texts
+
+        def counted() -> Iterator[Observed]:
+            for start in range(0, len(some), _BATCH):
+                part = sorted(some, key=lambda sentence: len(sentence.words))[start : start + _BATCH]
+                capture = look([" ".join(sentence.words) for sentence in part], model, truncate=True)
+                pairs = zip(part, capture.tokens or (), strict=True)
+                yield Observed(capture, [_tags_of(sentence, tokens) for sentence, tokens in pairs])
+
+        return Probe(lambda: look(given, model), counted)
+
     def describe(self) -> dict[str, Any]:
         """Which sentences, and what it starts from."""
         return {"train": fingerprint(self._train), "validation": fingerprint(self._validation), "start": self._start}
@@ -280,6 +299,17 @@ def measures(sentences: Sequence[Sentence], tags: Sequence[Sequence[str]]) -> di
     found = [tag for own in tags for tag in own]
     macro = f1_score(wanted, found, average="macro", zero_division=0.0)
     return {"accuracy": float(accuracy_score(wanted, found)), "macro_f1": float(macro)}
+
+
+def _tags_of(sentence: Sentence, tokens: Tokens) -> list[str | None]:
+    """The tag of the word to which each token belongs, where the words stand with a space between."""
+    at: list[str | None] = []
+    for word, tag in zip(sentence.words, sentence.tags, strict=True):
+        at += [tag] * len(word) + [None]
+    return [
+        None if special else next((at[place] for place in range(start, stop) if at[place] is not None), None)
+        for (start, stop), special in zip(tokens.offsets, tokens.special, strict=True)
+    ]
 
 
 def fingerprint(sentences: Sequence[Sentence]) -> str:

@@ -88,7 +88,7 @@ export function App({ model }: { model: Model }) {
         <Choice label="zoomed out" value={state.pool} options={{ mean: "mean", max: "maximum" }} onChange={(pool) => store.set({ pool })} />
         {model.steps > 1 && (
           <label class="field">
-            step {model.step.value + 1} of {model.steps}
+            {model.stepName}
             <input type="range" min={0} max={model.steps - 1} value={model.step.value} onInput={(event) => model.go(Number(event.currentTarget.value))} />
           </label>
         )}

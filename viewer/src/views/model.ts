@@ -136,12 +136,19 @@ export class Model {
     return this.source.info.layers.flatMap(({ heads, call }, layer) => (call === step ? heads.map((_, head): Head => [layer, head]) : []));
   }
 
-  /** How many times the layers ran: the steps of a text that was being written. */
+  /** How many times the layers ran: the steps of a text that was being written, or of a training. */
   get steps(): number {
     return 1 + Math.max(...this.source.info.layers.map((layer) => layer.call));
   }
 
-  /** The same heads in another step, as far as they ran in it. */
+  /** Which step is shown: of a text that was being written, or of a training. */
+  get stepName(): string {
+    const at = this.step.value;
+    const trained = this.source.info.provenance.training_steps;
+    return Array.isArray(trained) ? `training step ${trained[at]} (${at + 1} of ${this.steps})` : `step ${at + 1} of ${this.steps}`;
+  }
+
+  /** The same heads in another step, as far as they ran in it; and the same query and key, where it is the same text. */
   go(step: number): void {
     const { layers } = this.source.info;
     const heads = this.store.now.heads.flatMap(([layer, head]): Head[] => {
@@ -149,7 +156,8 @@ export class Model {
       return found < 0 ? [] : [[found, head]];
     });
     const first = layers.findIndex((x) => x.call === step);
-    this.store.set({ heads: heads.length ? heads : [[first, 0]], query: null, key: null });
+    const same = Array.isArray(this.source.info.provenance.training_steps) && heads.length;
+    this.store.set({ heads: heads.length ? heads : [[first, 0]], ...(same ? {} : { query: null, key: null }) });
   }
 
   /** The same selection in words instead of pieces, or the other way round. */

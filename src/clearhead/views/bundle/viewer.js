@@ -5805,19 +5805,13 @@ function _u({ model: e }) {
 					}),
 					e.steps > 1 && /* @__PURE__ */ W("label", {
 						class: "field",
-						children: [
-							"step ",
-							e.step.value + 1,
-							" of ",
-							e.steps,
-							/* @__PURE__ */ W("input", {
-								type: "range",
-								min: 0,
-								max: e.steps - 1,
-								value: e.step.value,
-								onInput: (t) => e.go(Number(t.currentTarget.value))
-							})
-						]
+						children: [e.stepName, /* @__PURE__ */ W("input", {
+							type: "range",
+							min: 0,
+							max: e.steps - 1,
+							value: e.step.value,
+							onInput: (t) => e.go(Number(t.currentTarget.value))
+						})]
 					}),
 					n.info.batch > 1 && /* @__PURE__ */ W(vu, {
 						label: "text",
@@ -5946,15 +5940,21 @@ var Su = 60, Cu = class {
 	get steps() {
 		return 1 + Math.max(...this.source.info.layers.map((e) => e.call));
 	}
+	get stepName() {
+		let e = this.step.value, t = this.source.info.provenance.training_steps;
+		return Array.isArray(t) ? `training step ${t[e]} (${e + 1} of ${this.steps})` : `step ${e + 1} of ${this.steps}`;
+	}
 	go(e) {
 		let { layers: t } = this.source.info, n = this.store.now.heads.flatMap(([n, r]) => {
 			let i = t.findIndex((r) => r.number === t[n].number && r.call === e);
 			return i < 0 ? [] : [[i, r]];
-		}), r = t.findIndex((t) => t.call === e);
+		}), r = t.findIndex((t) => t.call === e), i = Array.isArray(this.source.info.provenance.training_steps) && n.length;
 		this.store.set({
 			heads: n.length ? n : [[r, 0]],
-			query: null,
-			key: null
+			...i ? {} : {
+				query: null,
+				key: null
+			}
 		});
 	}
 	change(e) {

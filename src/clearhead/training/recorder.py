@@ -1,0 +1,130 @@
+"""Filming the heads while a model learns."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import TrainerCallback
+
+from clearhead.analysis.film import STATISTICS, TAGS, frame_path, need_polars
+from clearhead.analysis.statistics import Observed, head_statistics
+from clearhead.capture.capture import Capture
+from clearhead.capture.format import writer
+from clearhead.errors import InputError
+from clearhead.files import write_together
+from clearhead.shapes import whole_number
+
+__all__ = ["Recorder"]
+
+
+class Recorder(TrainerCallback):  # type: ignore[misc]  # transformers is not checked
+    """A callback of the trainer of ``transformers`` that captures heads every so many steps, into one folder.
+
+    For each step that is recorded the folder gets ``000200.safetensors``, a capture that :func:`clearhead.open` reads,
+    ``000200.heads.parquet`` and ``000200.tags.parquet``, the records of
+    :func:`~clearhead.analysis.statistics.head_statistics`. The first step is recorded before anything is learnt, and
+    the last one after all. :func:`clearhead.analysis.open_film` reads the folder.
+
+    The model's weights, its mode and the random numbers of the training are as if nothing were recorded.
+
+    Args:
+        folder: What gets the film.
+        model: What learns; it is in ``eval()`` mode while it is captured.
+        shown: Gives the capture of which every map is kept, always of the same texts.
+        counted: Gives the captures that statistics are taken of; without it they are those of ``shown``.
+        every: Steps between two recordings.
+        layers: Which layers are kept, as :meth:`Capture.select` takes them; statistics are of all.
+
+    Attributes:
+        seconds: What recording has taken so far.
+
+    Raises:
+        InputError: ``every`` is no whole number above 0, ``shown`` gives a capture without maps, or the folder has the
+            film of another training.
+        MissingPackageError: polars is not installed.
+
+    Example:
+        >>> import clearhead as ch
+        >>> pretrained = ch.load_pretrained("bert-base-uncased")  # doctest: +SKIP
+        >>> recorder = Recorder(  # doctest: +SKIP
+        ...     "film", pretrained.model, lambda: ch.look(["I saw a saw.", "It was sharp."], pretrained)
+        ... )
+        >>> transformers.Trainer(pretrained.model, callbacks=[recorder], ...).train()  # doctest: +SKIP
+
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        model: nn.Module,
+        shown: Callable[[], Capture],
+        counted: Callable[[], Iterable[Observed]] | None = None,
+        *,
+        every: int = 100,
+        layers: int | str | Sequence[int | str] | None = None,
+    ) -> None:
+        whole_number("every", every)
+        need_polars()
+        self._folder, self._model, self._every, self._layers = Path(folder), model, every, layers
+        self._shown, self._counted = shown, counted
+        self.seconds = 0.0
+
+    def on_train_begin(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:
+        """The heads before anything is learnt; a run that goes on has them already."""
+        if state.global_step == 0 or not any(self._folder.glob(f"*.{STATISTICS}")):
+            self._record(state)
+
+    def on_step_end(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:
+        """The heads, where it is time."""
+        if state.global_step % self._every == 0 or state.global_step >= state.max_steps:
+            self._record(state)
+
+    def on_epoch_end(self, _args: Any, state: Any, control: Any, **_: Any) -> None:
+        """The heads where training stops early: after it, the trainer loads the best weights."""
+        if control.should_training_stop and state.global_step % self._every:
+            self._record(state)
+
+    def _record(self, state: Any) -> None:
+        if not state.is_world_process_zero:
+            return
+        began = time.perf_counter()
+        device = next(self._model.parameters()).device
+        modes = [(module, module.training) for module in self._model.modules()]
+        self._model.eval()
+        try:
+            # Watching draws random signs, of which the training must not notice anything.
+            with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []), torch.no_grad():
+                self._write(int(state.global_step))
+        finally:
+            for module, mode in modes:
+                module.training = mode
+        self.seconds += time.perf_counter() - began
+
+    def _write(self, step: int) -> None:
+        import polars
+
+        capture = self._shown()
+        if not capture.layers:
+            raise InputError("what is to be filmed has no attention")
+        heads, tags = head_statistics([Observed(capture)] if self._counted is None else self._counted())
+        kept = capture.select(self._layers)
+        kept.provenance["training_step"] = step
+        before = frame_path(self._folder, 0, STATISTICS)
+        records = polars.DataFrame([{"step": step, **asdict(record)} for record in heads])
+        if step == 0 and before.is_file() and not polars.read_parquet(before).equals(records):
+            raise InputError(f"{self._folder} has the film of another training: take another folder")
+        self._folder.mkdir(parents=True, exist_ok=True)
+        files: list[tuple[Path, Callable[[str], Any]]] = [
+            (frame_path(self._folder, step, "safetensors"), writer(kept, checks=False)),
+            (frame_path(self._folder, step, STATISTICS), records.write_parquet),
+        ]
+        if tags:
+            between = polars.DataFrame([{"step": step, **asdict(record)} for record in tags])
+            files.append((frame_path(self._folder, step, TAGS), between.write_parquet))
+        write_together(files)

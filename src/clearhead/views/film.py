@@ -1,0 +1,221 @@
+"""What a film shows: curves of each head's statistics over the steps of a training, and its map at some of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from clearhead.analysis.comparison import Comparison
+from clearhead.analysis.film import Film
+from clearhead.analysis.shown import check_text, side_of
+from clearhead.capture.capture import Capture, Layer
+from clearhead.errors import InputError
+from clearhead.views.figure import COLOURS, New, heatmap, plain_figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["curves", "head_film", "render"]
+
+STATISTICS = {
+    "entropy": "entropy (nats)",
+    "distance": "distance (tokens)",
+    "first": "on the first token",
+    "special": "on special tokens",
+}
+_SPARKS = "▁▂▃▄▅▆▇█"
+_MOST_SPARKS = 24
+_MOST_MAPS = 6
+_MOST_LAYERS = 48
+_TOKENS_NAMED = 24  # beside a map of the strip
+
+
+def render(film: Film, changes: Comparison, top: int) -> RenderableType:
+    """What ``clearhead film`` prints: the heads that changed most, and how.
+
+    Args:
+        film: What was recorded.
+        changes: From its first step to its last.
+        top: How many heads.
+
+    """
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    for title in ("head", "divergence", "entropy", "", "distance", "first token", "special tokens"):
+        table.add_column(title, justify="right" if title == "divergence" else "left", no_wrap=True)
+    of_all = series(film)
+    values = [value for own in of_all.values() for value in own["entropy"]]
+    low, high = min(values), max(values)
+    for change in changes.most_changed(top):
+        own = of_all[change.head]
+        table.add_row(
+            change.head,
+            f"{change.divergence:.3f}",
+            _from_to(own["entropy"], 2),
+            sparks(own["entropy"], low, high),
+            _from_to(own["distance"], 1),
+            _from_to(own["first"], 2),
+            _from_to(own["special"], 2),
+        )
+    first, last = film.steps[0], film.steps[-1]
+    return Group(
+        Text(
+            f"{len(film.steps)} recordings, from step {first} to step {last}; the heads that changed most between them"
+        ),
+        table,
+        "",
+        Text(
+            "Divergence: Jensen–Shannon, in nats, on what is shown: 0 the same, 0.693 no key in common. Entropy in "
+            f"nats, its course on one scale for all heads ({low:.2f} to {high:.2f}); distance in tokens; the rest are "
+            "shares of the weight.",
+            style="dim",
+        ),
+    )
+
+
+def _from_to(values: Sequence[float], digits: int) -> str:
+    return f"{values[0]:.{digits}f} → {values[-1]:.{digits}f}"
+
+
+def sparks(values: Sequence[float], low: float, high: float) -> str:
+    """A line of blocks, one for each value, or for some of many, of which the first and the last are two.
+
+    >>> sparks([0.0, 0.5, 1.0], 0.0, 1.0)
+    '▁▅█'
+    """
+    count = min(len(values), _MOST_SPARKS)
+    some = [values[round(n * (len(values) - 1) / max(1, count - 1))] for n in range(count)]
+    return "".join(_SPARKS[round((value - low) / ((high - low) or 1.0) * (len(_SPARKS) - 1))] for value in some)
+
+
+def series(film: Film) -> dict[str, dict[str, list[float]]]:
+    """For each head the values of each statistic, step by step."""
+    table = film.statistics().sort("layer", "number", "step")
+    return {
+        str(head): {name: own[name].to_list() for name in STATISTICS}
+        for (head,), own in table.group_by("head", maintain_order=True)
+    }
+
+
+def curves(film: Film, *, new: New = plain_figure) -> Figure:
+    """Each statistic of each head over the steps: statistics down, layers across, a line for each head.
+
+    Args:
+        film: What was recorded.
+        new: Makes a figure.
+
+    Raises:
+        InputError: More layers than have room beside each other.
+        MissingPackageError: matplotlib is not installed.
+
+    """
+    table = film.statistics()
+    layers = table["layer"].unique().sort().to_list()
+    if len(layers) > _MOST_LAYERS:
+        raise InputError(f"there is room for {_MOST_LAYERS} layers, and the film has {len(layers)}: name one --head")
+    numbers = table["number"].unique().sort().to_list()
+    # A model without special tokens has nothing on them.
+    rows = {name: label for name, label in STATISTICS.items() if name != "special" or any(table[name])}
+    figure: Figure = new((1.2 + 1.7 * max(2, len(layers)), 0.6 + 1.7 * len(rows)))
+    from matplotlib import colormaps
+
+    shades = colormaps["viridis"]
+    panels = figure.subplots(len(rows), len(layers), sharex=True, sharey="row", squeeze=False)
+    for row, (name, label) in enumerate(rows.items()):
+        for column, layer in enumerate(layers):
+            axes = panels[row, column]
+            for place, number in enumerate(numbers):
+                own = table.filter(layer=layer, number=number).sort("step")
+                colour = shades(0.92 * place / max(1, len(numbers) - 1))
+                marker = {"marker": "o", "markersize": 2.5} if len(film.steps) < 2 else {}
+                axes.plot(own["step"], own[name], color=colour, linewidth=1.0, label=f"H{number}", **marker)
+            _plain(axes)
+            if row == 0:
+                axes.set_title(f"L{layer}", fontsize=9)
+            if column == 0:
+                axes.set_ylabel(label, fontsize=8)
+            if row == len(rows) - 1:
+                axes.set_xlabel("training step", fontsize=8)
+    figure.align_ylabels()
+    lines, names = panels[0, 0].get_legend_handles_labels()
+    figure.legend(lines, names, loc="outside right upper", fontsize=7, frameon=False, ncols=1 + len(names) // 33)
+    return figure
+
+
+def head_film(film: Film, capture: Capture, head: str, *, text: int = 0, new: New = plain_figure) -> Figure:
+    """One head: its statistics over the steps among those of its layer, and its map at up to six of the steps.
+
+    Args:
+        film: What was recorded.
+        capture: ``film.capture()``, or that by word.
+        head: ``L3H1``
+        text: Which of the texts that were shown.
+        new: Makes a figure.
+
+    Raises:
+        UnknownLayerError: No such head.
+        InputError: No such text.
+        MissingPackageError: matplotlib is not installed.
+
+    """
+    layer, place = capture.head(head)
+    head = layer.label(layer.heads[place])
+    count = min(len(film.steps), _MOST_MAPS)
+    calls = sorted({round(n * (len(film.steps) - 1) / max(1, count - 1)) for n in range(count)})
+    check_text(text, [layer])
+    rows, columns = (
+        range(len(side_of(capture, text, layer, axis)) - _padding(capture, layer, text, axis)) for axis in (2, 3)
+    )
+    named = max(len(rows), len(columns)) <= _TOKENS_NAMED
+    side = 3.0 if named else 2.4
+    high = side * min(1.5, len(rows) / len(columns)) + (0.8 if named else 0.4)
+    figure: Figure = new((max(7.0, 0.6 + side * len(calls)), 2.3 + high))
+    parts: Any = figure.subfigures(2, 1, height_ratios=(2.3, high))
+    above, below = parts
+    own = film.statistics().filter(layer=layer.number)
+    for axes, (name, label) in zip(above.subplots(1, len(STATISTICS)), STATISTICS.items(), strict=True):
+        for number in sorted(own["number"].unique().to_list(), key=lambda n: n == layer.heads[place]):
+            this = number == layer.heads[place]
+            line = own.filter(number=number).sort("step")
+            axes.plot(line["step"], line[name], color=COLOURS[1] if this else "#c4c4c4", linewidth=1.8 if this else 0.8)
+        for call in calls:
+            axes.axvline(film.steps[call], color="#888888", linewidth=0.5, linestyle=":")
+        _plain(axes)
+        axes.set_title(label, fontsize=8)
+        axes.set_xlabel("training step", fontsize=8)
+    above.suptitle(f"{head} ({layer.path}); grey: the other heads of its layer", fontsize=9, parse_math=False)
+    panels = below.subplots(1, len(calls), squeeze=False)[0]
+    for axes, call in zip(panels, calls, strict=True):
+        name = head if call == 0 else f"{head}@{call}"
+        heatmap(capture, name, text=text, queries=rows, keys=columns, ax=axes, legend=False)
+        axes.set_title("", loc="left")
+        axes.set_title(f"step {film.steps[call]}", fontsize=9, pad=4)
+        axes.set(xlabel="", ylabel="")
+        for axis in (axes.xaxis, axes.yaxis):
+            if not named or (axis is axes.yaxis and axes is not panels[0]):
+                axis.set_ticks([])
+            for label in axis.get_ticklabels():
+                label.set_fontsize(6)
+    panels[0].set_ylabel("from (query) ↓ to (key) →", fontsize=8)
+    images = [axes.images[0] for axes in panels]
+    for image in images:  # on one scale
+        image.set_clim(min(x.norm.vmin for x in images), max(x.norm.vmax for x in images))
+    below.colorbar(images[-1], ax=list(panels), fraction=0.02, pad=0.01).set_label("attention weight", fontsize=8)
+    return figure
+
+
+def _padding(capture: Capture, layer: Layer, text: int, axis: int) -> int:
+    """How many of the tokens at the end of a side are padding, which nothing attends to."""
+    side = capture.sides(layer)[axis - 2]
+    if side is None or capture.unit == "words":
+        return 0
+    return sum(getattr(capture, side.of)[text].padding)
+
+
+def _plain(axes: Any) -> None:
+    axes.tick_params(labelsize=7)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.margins(x=0.03)

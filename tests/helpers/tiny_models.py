@@ -22,6 +22,9 @@ _GPT2 |= {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
 _T5 = {"d_model": 24, "d_kv": 5, "d_ff": 41, "num_layers": 2, "num_heads": 4}
 _T5 |= {"vocab_size": 53, "decoder_start_token_id": 0, "relative_attention_max_distance": 23}
 _T5_1_1 = {"feed_forward_proj": "gated-gelu", "tie_word_embeddings": False}
+_BART = {"d_model": 24, "encoder_layers": 2, "encoder_ffn_dim": 41, "encoder_attention_heads": 4, "vocab_size": 53}
+_BART |= {"decoder_layers": 3, "decoder_ffn_dim": 37, "decoder_attention_heads": 3, "max_position_embeddings": 67}
+_BART |= {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2, "decoder_start_token_id": 2}
 _IMAGE = {**_SIZES, "image_size": 15, "patch_size": 5}
 _LLAMA3 = {"rope_type": "llama3", "rope_theta": 1000.0, "factor": 4.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0}
 _LLAMA3 |= {"original_max_position_embeddings": 16}
@@ -94,6 +97,8 @@ BOTH = {
         "T5ForConditionalGeneration", "T5Config", **_T5, feed_forward_proj="gated-gelu", tie_word_embeddings=False
     ),
     "t5, bare": _tiny("T5Model", "T5Config", **_T5, num_decoder_layers=3),
+    "bart": _tiny("BartForConditionalGeneration", "BartConfig", **_BART),
+    "bart, bare": _tiny("BartModel", "BartConfig", **_BART, scale_embedding=True, activation_function="relu"),
 }
 VISION = {
     "vit": _tiny("ViTModel", "ViTConfig", **_IMAGE),

@@ -158,7 +158,7 @@ def test_lemmas_are_filmed_with_their_cross_attention(tmp_path: Path) -> None:
     run = train(task, tmp_path / "run", settings(steps=4), recording=recording)
     film = open_film(run.folder)
     whole = film.capture()
-    cross = [layer for layer in whole.layers if "EncDecAttention" in layer.path]
+    cross = [layer for layer in whole.layers if "encoder_attn" in layer.path]
     assert [layer.call for layer in cross] == [0, 0, 1, 1, 2, 2]
     for layer in cross:
         rows, columns = whole.sides(layer)

@@ -25,9 +25,9 @@ def fresh(folder: str | Path) -> LoadedModel:
     """A model with the configuration of a folder, and new weights.
 
     Weights are drawn as the architecture's authors draw them: BERT, RoBERTa, ViT and Llama from a normal distribution
-    with the standard deviation ``initializer_range``, biases 0; GPT-2 too, those into the residual stream by
-    1/√(2·layers) smaller; T5 each by the width of what goes in (Mesh TensorFlow's way, since its scores have no
-    1/√head_dim).
+    with the standard deviation ``initializer_range``, BART with ``init_std``, biases 0; GPT-2 too, those into the
+    residual stream by 1/√(2·layers) smaller; T5 each by the width of what goes in (Mesh TensorFlow's way, since its
+    scores have no 1/√head_dim).
 
     Args:
         folder: With ``config.json``, and the files that go with the model, such as ``tokenizer.json``.
@@ -68,7 +68,8 @@ def fresh(folder: str | Path) -> LoadedModel:
     if architecture.name == "t5":
         _initialize_t5(network)
     else:
-        _initialize(network, float(given.get("initializer_range", _USUAL)), smaller=architecture.name == "gpt2")
+        deviation = float(given.get("init_std" if architecture.name == "bart" else "initializer_range", _USUAL))
+        _initialize(network, deviation, smaller=architecture.name == "gpt2")
     return LoadedModel(
         str(folder),
         network,

@@ -70,12 +70,19 @@ class Sequence2Sequence(nn.Module):
         model: Both stacks.
         head: From hidden states to logits; the target embedding's own matrix if it is not given.
         scale: Factor of the hidden states before the head; T5 with a tied head has 1/√dim.
+        bias: Whether something fixed, 0 at first, is added to the logits (BART).
 
     """
 
-    def __init__(self, model: EncoderDecoder, head: nn.Linear | None = None, *, scale: float = 1.0) -> None:
+    bias: Tensor | None
+
+    def __init__(
+        self, model: EncoderDecoder, head: nn.Linear | None = None, *, scale: float = 1.0, bias: bool = False
+    ) -> None:
         super().__init__()
         self.model, self.head, self.scale = model, head, scale
+        words = model.decoder.embedding.tokens.num_embeddings
+        self.register_buffer("bias", torch.zeros(1, words) if bias else None)
 
     @property
     def decoder(self) -> Decoder:
@@ -113,7 +120,8 @@ class Sequence2Sequence(nn.Module):
     def logits(self, x: Float[Tensor, "batch tokens dim"]) -> Logits:
         """From hidden states to logits."""
         x = x * self.scale if self.scale != 1.0 else x
-        return _logits(x, self.head or self.model.decoder.embedding.tokens)
+        found = _logits(x, self.head or self.model.decoder.embedding.tokens)
+        return found if self.bias is None else found + self.bias
 
 
 class MaskedLanguageModel(nn.Module):

@@ -65,7 +65,7 @@ def _pairs(sentences: Iterable[Sentence]) -> Iterable[tuple[Form, str]]:
 
 
 class Lemmas(Task):
-    """Lemmas of words, learnt letter by letter by an encoder–decoder (T5's parts): its cross-attention aligns them.
+    """Lemmas of words, learnt letter by letter by an encoder–decoder (BART's parts): its cross-attention aligns them.
 
     A word is read as its tag and its letters, ``<VERB>saw``, and what is written is ``see``. Each form is learnt with
     each of its lemmas, however often they stand in the text.
@@ -112,7 +112,7 @@ class Lemmas(Task):
         return by_length(lengths, settings.batch, settings.steps * settings.batch, settings.seed)
 
     def model(self, folder: Path) -> LoadedModel:
-        """A new T5 over letters."""
+        """A new BART over letters."""
         tags = sorted({form.tag for (form, _) in self._train})
         letters = sorted({letter for form, lemma in self._train for letter in form.word + lemma})
         tokenizer = _letters(tags, letters)
@@ -259,20 +259,21 @@ def _ids(tokenizer: Any, text: str) -> list[int]:
 
 
 _SMALL = {
-    "model_type": "t5",
-    "architectures": ["T5ForConditionalGeneration"],
+    "model_type": "bart",
+    "architectures": ["BartForConditionalGeneration"],
     "d_model": 128,
-    "d_kv": 32,
-    "d_ff": 512,
-    "num_layers": 2,
-    "num_decoder_layers": 2,
-    "num_heads": 4,
-    "relative_attention_num_buckets": 16,
-    "relative_attention_max_distance": 32,
-    "dropout_rate": 0.1,
-    "feed_forward_proj": "relu",
+    "encoder_layers": 2,
+    "encoder_ffn_dim": 512,
+    "encoder_attention_heads": 4,
+    "decoder_layers": 2,
+    "decoder_ffn_dim": 512,
+    "decoder_attention_heads": 4,
+    "max_position_embeddings": _LONGEST + 2,
+    "dropout": 0.0,
+    "init_std": 0.09,
     "tie_word_embeddings": True,
     "pad_token_id": 0,
+    "bos_token_id": 0,
     "eos_token_id": 1,
     "decoder_start_token_id": 0,
 }

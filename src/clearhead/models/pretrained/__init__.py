@@ -1,5 +1,6 @@
 """The published architectures: a catalogue of files with two tables each."""
 
+from clearhead.models.pretrained.bart import BART
 from clearhead.models.pretrained.bert import BERT
 from clearhead.models.pretrained.gpt2 import GPT2
 from clearhead.models.pretrained.llama import LLAMA
@@ -10,4 +11,4 @@ from clearhead.models.pretrained.vit import VIT
 
 __all__ = ["ARCHITECTURES", "Architecture"]
 
-ARCHITECTURES = (BERT, ROBERTA, GPT2, T5, T5_GATED, VIT, LLAMA)
+ARCHITECTURES = (BERT, ROBERTA, GPT2, T5, T5_GATED, BART, VIT, LLAMA)

@@ -139,7 +139,7 @@ def test_other_texts_are_no_film(film: Film, tmp_path: Path) -> None:
     other = film.at(2)
     other.tokens = list(reversed(other.tokens or []))
     other.save(tmp_path / "000002.safetensors")
-    with pytest.raises(InputError, match="step 2 of .* shows other texts"):
+    with pytest.raises(InputError, match=r"step 2 of .* shows other texts"):
         open_film(tmp_path).capture()
 
 

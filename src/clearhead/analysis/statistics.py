@@ -156,6 +156,9 @@ class _Sums:
 
 def are_queries(capture: Capture, layer: Layer) -> Bool[Tensor, "batch queries"]:
     """Which queries are no padding, of each text."""
+    if capture.unit == "words":  # of which some texts of a batch have fewer
+        words = torch.tensor([len(text.words) for text in capture.tokens or ()])
+        return torch.arange(layer.shape[2]) < words[:, None]
     return ~_marks(capture, layer, "padding", 0)
 
 

@@ -22,7 +22,7 @@ from clearhead.maps import AttentionMap
 from clearhead.maps.joined import join
 from clearhead.maps.words import WordMap
 
-__all__ = ["Capture", "Layer", "near"]
+__all__ = ["Capture", "Layer", "Unit", "near"]
 
 Unit = Literal["tokens", "words"]
 

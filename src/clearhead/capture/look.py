@@ -23,7 +23,7 @@ __all__ = ["look"]
 
 def look(
     text: str | Sequence[str] | None = None,
-    model: str | LoadedModel | Pretrained = DEFAULT_MODEL,
+    model: str | LoadedModel | Pretrained | Runner = DEFAULT_MODEL,
     *,
     images: Any = None,
     truncate: bool = False,
@@ -92,7 +92,7 @@ def look(
     return capture
 
 
-def _look_at_pictures(images: Any, model: str | LoadedModel | Pretrained) -> Capture:
+def _look_at_pictures(images: Any, model: str | LoadedModel | Pretrained | Runner) -> Capture:
     try:
         loaded = load(model, head=False) if isinstance(model, str) else model
     except NotBuiltError as error:

@@ -54,8 +54,10 @@ class Runner(ABC):
         return torch.tensor([getattr(encoding, name) for encoding in encodings], device=self.device)
 
 
-def runner_of(model: str | LoadedModel | Pretrained) -> Runner:
+def runner_of(model: str | LoadedModel | Pretrained | Runner) -> Runner:
     """What runs this model: our own stack where its architecture is built here, else transformers."""
+    if isinstance(model, Runner):
+        return model
     reason = ""
     if isinstance(model, str):
         name = model

@@ -14,9 +14,10 @@ import typer
 
 from clearhead._version import __version__
 from clearhead.cli import models as of_models
+from clearhead.cli.compare import compare
 from clearhead.cli.film import film
 from clearhead.cli.serve import serve
-from clearhead.cli.shared import busy, check_outputs, kept_page, text_of
+from clearhead.cli.shared import busy, check_outputs, kept_page, say, text_of
 from clearhead.cli.shared import open_page as open_in_browser
 from clearhead.errors import ClearheadError, InputError
 
@@ -106,10 +107,10 @@ def look(
         capture = run(given, DEFAULT_MODEL if model is None else model, images=image or None, truncate=truncate)
     if capture.provenance["random_weights"]:
         names = capture.provenance["random_weights"]
-        _say(f"note: {len(names)} weights are not in the checkpoint and are random, among them {names[0]}")
+        say(f"note: {len(names)} weights are not in the checkpoint and are random, among them {names[0]}")
     if capture.provenance["truncated"]:
         kept = len(capture.labels())
-        _say(f"note: the text was cut off after {kept} tokens")
+        say(f"note: the text was cut off after {kept} tokens")
     _show(capture, source, target, head, top, pieces, figure, html, open_page, save, as_json)
 
 
@@ -140,6 +141,7 @@ app.command()(of_models.generate)
 app.command()(of_models.models)
 app.command()(serve)
 app.command()(film)
+app.command()(compare)
 
 # The base class of all errors of usage, wherever typer's version has its click from.
 _USAGE_ERRORS: Any = typer.BadParameter.__mro__[2]
@@ -147,7 +149,9 @@ _USAGE_ERRORS: Any = typer.BadParameter.__mro__[2]
 
 def _command(error: Any) -> tuple[str, ...]:
     name = getattr(getattr(error, "ctx", None), "info_name", None)
-    return (name, "--help") if name in ("look", "open", "generate", "models", "serve", "film") else ("--help",)
+    return (
+        (name, "--help") if name in ("look", "open", "generate", "models", "serve", "film", "compare") else ("--help",)
+    )
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -170,12 +174,8 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _fail(message: str) -> None:
-    _say(f"clearhead: {' '.join(message.split())}")
+    say(f"clearhead: {' '.join(message.split())}")
     sys.exit(2)
-
-
-def _say(message: str) -> None:
-    typer.echo(message, err=True)
 
 
 def _show(
@@ -234,7 +234,7 @@ def _show(
     write_together(files)
     for kind, path in (("capture", save), ("picture", figure), ("page", html)):
         if path is not None:
-            _say(f"{kind}: {path}")
+            say(f"{kind}: {path}")
     if html is not None:
         _advise(whole)
     if looks is not None:
@@ -250,7 +250,7 @@ def _advise(capture: Capture) -> None:
 
     tokens = max(max(by_token(layer).shape[2:]) for layer in capture.layers)
     if tokens > _MANY_TOKENS:
-        _say(
+        say(
             f"note: a page of {tokens:,} tokens is slow; clearhead serve RUN.safetensors is the faster way (--save "
             "writes RUN.safetensors)"
         )
@@ -269,7 +269,7 @@ def _looks(
     except InputError as error:
         if not may_lack or source is not None or target is not None:
             raise
-        _say(f"note: there is no table: {error}")
+        say(f"note: there is no table: {error}")
         return capture, None
 
 

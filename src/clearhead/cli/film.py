@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clearhead.cli.shared import busy, check_outputs, kept_page, open_page
+from clearhead.cli.shared import busy, check_outputs, kept_page, open_page, say
 from clearhead.files import write_together
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def film(
     write_together(files)
     for kind, path in (("picture", figure), ("page", html)):
         if path is not None:
-            typer.echo(f"{kind}: {path}", err=True)
+            say(f"{kind}: {path}")
     if as_json:
         typer.echo(json.dumps(_record(found, changes), indent=2, ensure_ascii=False, allow_nan=False))
     else:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clearhead.cli.shared import browse, busy, text_of
+from clearhead.cli.shared import browse, busy, say, text_of
 from clearhead.errors import CaptureFormatError, ClearheadError, InputError
 
 if TYPE_CHECKING:
@@ -59,14 +59,14 @@ def serve(
         names, starts = given or [str(file)], [_start(capture) for capture in captures]
         del captures
         if not _is_loopback(host):
-            _say(f"note: other computers can reach {host}; whoever knows the address can look")
+            say(f"note: other computers can reach {host}; whoever knows the address can look")
         for name, start, address in zip(names, starts, with_port.addresses, strict=True):
             if len(names) > 1:
-                _say(f"{name}:")
+                say(f"{name}:")
             typer.echo(f"{address}#{start}" if start else address)
-        _say(f"at most {memory} MB of what was computed are kept; Ctrl-C stops")
+        say(f"at most {memory} MB of what was computed are kept; Ctrl-C stops")
         if open_ and not browse(with_port.addresses[0] + (f"#{starts[0]}" if starts[0] else "")):
-            _say("note: no browser to open was found; go to the address above")
+            say("note: no browser to open was found; go to the address above")
         with_port.run()
     finally:
         with_port.close()
@@ -114,7 +114,3 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _say(message: str) -> None:
-    typer.echo(message, err=True)

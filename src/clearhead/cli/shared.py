@@ -7,9 +7,11 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import typer
+
 from clearhead.errors import InputError
 
-__all__ = ["browse", "busy", "check_outputs", "kept_page", "open_page", "text_of"]
+__all__ = ["browse", "busy", "check_figure", "check_outputs", "check_place", "kept_page", "open_page", "say", "text_of"]
 
 
 def busy(message: str) -> Any:
@@ -17,6 +19,31 @@ def busy(message: str) -> Any:
     from rich.console import Console
 
     return Console(stderr=True).status(message)
+
+
+def say(message: str) -> None:
+    """A line on stderr."""
+    typer.echo(message, err=True)
+
+
+def check_figure(path: Path) -> None:
+    """Refuse at once what a figure could not be written as at the end."""
+    import importlib.util
+
+    from clearhead.errors import MissingPackageError
+    from clearhead.views.formats import check_format
+
+    check_format(path)
+    if importlib.util.find_spec("matplotlib") is None:
+        raise MissingPackageError("figures need matplotlib: pip install 'clearhead[plot]'")
+
+
+def check_place(path: Path) -> None:
+    """Refuse at once a place where no file could be written at the end."""
+    if path.is_dir():
+        raise InputError(f"cannot write {path}: it is a folder; give a file name in it")
+    if not path.parent.is_dir():
+        raise InputError(f"cannot write {path}: there is no folder {path.parent}")
 
 
 def text_of(text: str | None, file: str | None) -> str:
@@ -56,25 +83,14 @@ def browse(address: str) -> bool:
 def check_outputs(figure: Path | None, html: Path | None, save: Path | None = None) -> None:
     """What would fail at the end fails before any work is done."""
     if figure is not None:
-        import importlib.util
-
-        from clearhead.errors import MissingPackageError
-        from clearhead.views.formats import check_format
-
-        check_format(figure)
-        if importlib.util.find_spec("matplotlib") is None:
-            raise MissingPackageError("figures need matplotlib: pip install 'clearhead[plot]'")
+        check_figure(figure)
     if html is not None:
         from clearhead.views.formats import check_page
 
         check_page(html)
     for path in (figure, html, save):
-        if path is None:
-            continue
-        if path.is_dir():
-            raise InputError(f"cannot write {path}: it is a folder; give a file name in it")
-        if not path.parent.is_dir():
-            raise InputError(f"cannot write {path}: there is no folder {path.parent}")
+        if path is not None:
+            check_place(path)
 
 
 def kept_page() -> Path:

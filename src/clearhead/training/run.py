@@ -15,16 +15,19 @@ import torch
 from clearhead._version import __version__
 from clearhead.errors import InputError, MissingPackageError, ModelError
 from clearhead.files import write_whole
+from clearhead.models.fresh import fresh
 from clearhead.models.load import LoadedModel, load
 from clearhead.training.base import Settings, Task
 
 if TYPE_CHECKING:
     from clearhead.training.trainer import TaskTrainer
 
-__all__ = ["Recording", "Run", "open_run", "train"]
+__all__ = ["Recording", "Run", "open_checkpoint", "open_run", "train"]
 
 _DESCRIPTION = "run.json"
 _STATE = "trainer_state.json"  # which the trainer writes last
+_WEIGHTS = "model.safetensors"
+_PREFIX = "model."  # of the names in a checkpoint: the trainer trains a WithLoss
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ class Run:
             ModelError: The training is not finished.
 
         """
-        if not (self.folder / "model" / "model.safetensors").is_file():
+        if not (self.folder / "model" / _WEIGHTS).is_file():
             raise ModelError(f"{self.folder} is not finished: go on with --resume")
         return load(self.folder / "model")
 
@@ -89,6 +92,54 @@ def open_run(folder: str | Path) -> Run:
     except (OSError, ValueError) as error:
         raise InputError(f"{folder} is no run of clearhead train: {error}") from None
     return Run(folder, description, found)
+
+
+def open_checkpoint(folder: str | Path) -> LoadedModel:
+    """The model as it was at a step of a training, also of one that is still going on.
+
+    Args:
+        folder: ``RUN/checkpoints/checkpoint-200``, of a run with its ``RUN/start``.
+
+    Returns:
+        The model in ``eval()`` mode.
+
+    Raises:
+        InputError: There is no such checkpoint; the message names those that there are.
+        ModelError: It is damaged, or of another model than that of ``RUN/start``.
+
+    Example:
+        >>> import tempfile
+        >>> import clearhead as ch
+        >>> from clearhead.training.language import Language
+        >>> task = Language("to be or not to be, that is the question. " * 20, context=8, layers=1, heads=2, dim=8)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     run = train(task, folder, Settings(steps=4, batch=2, learning_rate=1e-2, evaluate_every=2))
+        ...     model = open_checkpoint(run.folder / "checkpoints" / "checkpoint-2")
+        ...     ch.look("to be", model).paths
+        ['h.0.attn']
+
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    folder = Path(folder).absolute()
+    run = open_run(folder.parent.parent)
+    weights = folder / _WEIGHTS
+    if not weights.is_file():
+        known = ", ".join(f"checkpoint-{step}" for step in run.checkpoints()) or "none yet"
+        raise InputError(f"{folder} is no checkpoint: there is no {_WEIGHTS} in it; the run has {known}")
+    model = fresh(run.folder / "start")
+    try:
+        state = load_file(weights)
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"{weights} is damaged: {error}; take another checkpoint") from None
+    try:
+        model.load_state_dict({name.removeprefix(_PREFIX): tensor for name, tensor in state.items()})
+    except RuntimeError as error:
+        reason = " ".join(str(error).split("\n", 2)[1].split())
+        raise ModelError(f"{weights} is of another model than {model.folder}: {reason}") from None
+    model.name = str(folder)
+    return model.eval()
 
 
 def train(

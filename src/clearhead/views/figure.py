@@ -36,14 +36,14 @@ LEAST_LINE = 1e-3
 # Okabe and Ito's colours that stand out on white, as on the page.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 _PANEL = 64  # rows and columns of one of many heatmaps
-_COLOURS = "Blues"  # 0 is the paper; one hue, darker for more, safe for the colour-blind (ColorBrewer)
-_SIGNED = "RdBu_r"  # 0 is the paper, both signs alike (ColorBrewer)
+SEQUENTIAL = "Blues"  # 0 is the paper; one hue, darker for more, safe for the colour-blind (ColorBrewer)
+SIGNED = "RdBu_r"  # 0 is the paper, both signs alike (ColorBrewer)
 _NEARLY_ALL = 0.995  # of the weights of a pooled map lie within the scale
 _DECADES = 4  # of a logarithmic scale, below which nothing is shown
-_NAN = "#b8b8b8"
-_MARK = "#d9480f"
+NAN = "#b8b8b8"
+MARK = "#d9480f"
 _MOST_TICKS = 48
-_PLAIN: dict[str, Any] = {"parse_math": False, "usetex": False}  # a $ in a text is a $
+PLAIN: dict[str, Any] = {"parse_math": False, "usetex": False}  # a $ in a text is a $
 
 New = Callable[[tuple[float, float]], Any]
 """Makes a figure of so many inches."""
@@ -130,9 +130,9 @@ def heatmap(
         axes = new(figsize or (wide, high)).add_subplot()
     colours, norm, extend = _scale(cells.weights, log, cmap, pooled=cells.block > 1)
     image = axes.imshow(cells.weights.numpy(), cmap=colours, norm=norm, aspect="equal", interpolation="nearest")
-    axes.set_title(_title(capture, cells), fontsize=9, loc="left", pad=10, **_PLAIN)
-    _ticks(axes.xaxis, cells.keys, cells.block, width, rotation=90)
-    _ticks(axes.yaxis, cells.queries, cells.block, height)
+    axes.set_title(_title(capture, cells), fontsize=9, loc="left", pad=10, **PLAIN)
+    ticks(axes.xaxis, cells.keys, cells.block, width, rotation=90)
+    ticks(axes.yaxis, cells.queries, cells.block, height)
     axes.xaxis.tick_top()
     axes.tick_params(length=0)
     axes.set_ylabel("from (query)")
@@ -218,7 +218,7 @@ def grid(
                 axes.set_ylabel(layer.label(), fontsize=8, rotation=0, ha="right", va="center")
             if marked is not None and row in marked[1]:
                 _mark_row(axes, marked[1][row] // cells.block, cells.weights.shape[1], linewidth=0.6)
-    figure.suptitle(title, fontsize=9, x=0.15 / width, y=1 - 0.1 / height, ha="left", va="top", **_PLAIN)
+    figure.suptitle(title, fontsize=9, x=0.15 / width, y=1 - 0.1 / height, ha="left", va="top", **PLAIN)
     long = min(1.0, 4.0 / (height - top - bottom)) * (height - top - bottom)
     place = [1 - (right - 0.18) / width, 1 - (top + long) / height, 0.14 / width, long / height]
     bar = figure.colorbar(image, cax=figure.add_axes(place), extend=extend)
@@ -293,7 +293,7 @@ def arcs(
     font = 9 if listed <= 60 else 6.5
     right = axes.secondary_yaxis("right")
     for axis, labels in ((axes.yaxis, cells.queries), (right.yaxis, cells.keys)):
-        axis.set_ticks(range(len(labels)), [_visible(label) for label in labels], fontsize=font, **_PLAIN)
+        axis.set_ticks(range(len(labels)), [_visible(label) for label in labels], fontsize=font, **PLAIN)
     axes.tick_params(length=0)
     right.tick_params(length=0)
     axes.set(xlim=(0, 1), ylim=(listed - 0.5, -0.5), ylabel="from (query)")
@@ -305,8 +305,8 @@ def arcs(
         axes.get_yticklabels()[row].set_fontweight("bold")
     axes.set_xlabel(_caption(drawn, int(above.sum()), weights, order, hide), fontsize=8)
     over = _legend(axes, [x.heads[0] for x in drawn]) if legend and len(drawn) > 1 else 0
-    title = _short(_model(capture), 40) if len(drawn) > 1 else _title(capture, cells)
-    axes.set_title(title, fontsize=9, loc="left", pad=6 + 13 * over, **_PLAIN)
+    title = short(_model(capture), 40) if len(drawn) > 1 else _title(capture, cells)
+    axes.set_title(title, fontsize=9, loc="left", pad=6 + 13 * over, **PLAIN)
     return axes
 
 
@@ -358,8 +358,8 @@ def _scale(weights: torch.Tensor, log: bool, cmap: Any, *, pooled: bool) -> tupl
     least = min(float(finite.min()) if len(finite) else 0.0, 0.0)
     if least < 0 and log:
         raise InputError("some weights are below 0, where there is no logarithm: draw them without log=True")
-    colours = cmap or (_SIGNED if least < 0 else _COLOURS)
-    colours = (colormaps[colours] if isinstance(colours, str) else colours).with_extremes(bad=_NAN)
+    colours = cmap or (SIGNED if least < 0 else SEQUENTIAL)
+    colours = (colormaps[colours] if isinstance(colours, str) else colours).with_extremes(bad=NAN)
     if log:
         # Clipped, since 0 has no place on the scale and would look like NaN.
         end = most / 10**_DECADES
@@ -415,8 +415,8 @@ def _caption(drawn: Sequence[Shown], above: int, weights: torch.Tensor, order: t
 def _title(capture: Capture, cells: Shown) -> str:
     name = cells.heads[0]
     if len(cells.heads) > 1:
-        name = _short(f"mean of {len(cells.heads)} heads: {', '.join(cells.heads)}", 48)
-    return f"{name}\n{_short(_model(capture), 32)}".rstrip()
+        name = short(f"mean of {len(cells.heads)} heads: {', '.join(cells.heads)}", 48)
+    return f"{name}\n{short(_model(capture), 32)}".rstrip()
 
 
 def _model(capture: Capture) -> str:
@@ -425,7 +425,7 @@ def _model(capture: Capture) -> str:
 
 def _grid_title(capture: Capture, text: int, source: str | None, width: float) -> str:
     words = capture.tokens[text].text if capture.tokens is not None and text < len(capture.tokens) else ""
-    parts = [_short(words), str(capture.provenance.get("model") or ""), f"marked: the row of “{source}”"]
+    parts = [short(words), str(capture.provenance.get("model") or ""), f"marked: the row of “{source}”"]
     characters = max(24, int(13 * (width - 0.4)))
     return "\n".join(fill(part, characters) for part in (parts if source is not None else parts[:2]) if part)
 
@@ -455,16 +455,18 @@ def _marked(capture: Capture, text: int, source: int | str) -> tuple[str, dict[i
     return name, rows
 
 
-def _ticks(axis: Any, labels: Sequence[str], block: int, count: int, rotation: int = 0) -> None:
-    """Labels at one side, thinned out where there are many: each says where its block starts."""
-    places = list(range(0, count, -(-count // _MOST_TICKS)))
+def ticks(
+    axis: Any, labels: Sequence[str], block: int, count: int, rotation: int = 0, *, most: int = _MOST_TICKS
+) -> None:
+    """Labels at one side, thinned out where there are more than ``most``: each says where its block starts."""
+    places = list(range(0, count, -(-count // most)))
     shown = [_visible(labels[place * block]) for place in places]
-    axis.set_ticks(places, shown, rotation=rotation, fontsize=9 if count <= 32 else 7, **_PLAIN)
+    axis.set_ticks(places, shown, rotation=rotation, fontsize=9 if count <= 32 else 7, **PLAIN)
 
 
 def _mark_row(axes: Axes, row: int, count: int, linewidth: float = 1.4) -> None:
     axes.plot([-0.5, count - 0.5, count - 0.5, -0.5, -0.5], [row - 0.5] * 2 + [row + 0.5] * 2 + [row - 0.5],
-              color=_MARK, linewidth=linewidth, clip_on=False)  # fmt: skip
+              color=MARK, linewidth=linewidth, clip_on=False)  # fmt: skip
 
 
 def _lines(axes: Axes, weights: torch.Tensor, order: torch.Tensor, row: int | None) -> None:
@@ -523,6 +525,7 @@ def _is_control(character: str) -> bool:
     return unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp")
 
 
-def _short(text: str, most: int = 90) -> str:
+def short(text: str, most: int = 90) -> str:
+    """The text on one line, cut where it is too long for a title."""
     one_line = "".join("\ufffd" if _is_control(c) else c for c in " ".join(text.split()))
     return one_line if len(one_line) <= most else one_line[: most - 1] + "…"

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from rich.console import Group, RenderableType
 from rich.style import Style
 from rich.table import Table
 from rich.text import Text
+from torch import Tensor
 
+from clearhead.analysis.comparison import Comparison, HeadChange
 from clearhead.analysis.looks import Look, Looks
 
-__all__ = ["CAUTION", "render"]
+__all__ = ["CAUTION", "render", "render_comparison"]
 
 CAUTION = "Caution: weights need not explain the answer (Jain & Wallace 2019, and since)."
 
 _BAR = 24
+_SHORTER_BAR = 16
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _SHADES = " ▁▂▃▄▅▆▇█"
 # Points of matplotlib's cividis (Nuñez et al. 2018), even in lightness and safe for the colour-blind.
@@ -64,6 +67,60 @@ def render(looks: Looks, *, unit: str, top: int, head: str | None = None) -> Ren
         "",
         *_notes(one),
     )
+
+
+def render_comparison(comparison: Comparison, *, before: str, after: str, top: int) -> RenderableType:
+    """Everything that ``clearhead compare`` prints.
+
+    Args:
+        comparison: From :func:`clearhead.analysis.comparison.compare`.
+        before: What was compared, as the reader calls it.
+        after: With what.
+        top: How many heads to list.
+
+    """
+    one = comparison.unit.removesuffix("s")
+    texts = "1 text" if comparison.texts == 1 else f"{comparison.texts:,} texts"
+    mean = f"Mean over {len(comparison.heads)} heads, {texts} and {comparison.queries:,} queries: "
+    columns = (
+        ("head", "left"),
+        ("divergence", "right"),
+        ("", "left"),
+        ("entropy", "left"),
+        (f"distance, {one}s", "left"),
+    )
+    return Group(
+        Text.assemble("before  ", (before, "bold"), overflow="fold"),
+        Text.assemble("after   ", (after, "bold"), overflow="fold"),
+        Text("Jensen–Shannon divergence, in nats: 0 the same, 0.693 no key in common", style="dim"),
+        Text.assemble(mean, (f"{comparison.mean():.4f}", "bold")),
+        "",
+        Text("The heads that changed most"),
+        _table(columns, map(_change, comparison.most_changed(top))),
+        "",
+        Text("Each layer's mean, and its heads"),
+        _changes(comparison),
+    )
+
+
+def _change(change: HeadChange) -> tuple[str, ...]:
+    share = bar(change.divergence / math.log(2), _SHORTER_BAR)
+    arrows = (f"{pair[0]:.2f} → {pair[1]:.2f}" for pair in (change.entropy, change.distance))
+    return change.head, f"{change.divergence:.4f}", share, *arrows
+
+
+def _changes(comparison: Comparison) -> RenderableType:
+    """Layers × heads in thousandths, after each layer's mean."""
+    largest = max(comparison.most_changed(1)[0].divergence, 1e-9)
+    lines = _grid(
+        comparison.layers,
+        [f"H{number}" for number in comparison.numbers],
+        comparison.grid / largest,
+        cell=lambda share: f"{share * largest * 1000:.0f}",
+        before=[f"{comparison.mean(layer):.4f}" for layer in comparison.layers],
+    )
+    unit = f"a full bar is {largest:.3f}" if len(comparison.numbers) > _WIDE else "in thousandths of a nat"
+    return Group(*lines, Text(f"     heads at the right of each layer's mean, {unit}", style="dim"))
 
 
 def _notes(one: str) -> tuple[Text, Text]:
@@ -116,26 +173,40 @@ def _table(columns: Sequence[tuple[str, str]], rows: Iterable[Sequence[str]]) ->
 def _overview(looks: Looks) -> RenderableType:
     """Layers × heads, in hundredths, shaded where there is colour."""
     width = looks.grid.shape[1]
-    wide = width > _WIDE
-    cell = 1 if wide else 3
-    lines = [] if wide else [Text("     " + "".join(f"{f'H{n}':>{cell + 1}}" for n in range(width)), style="dim")]
-    for layer, weights in zip(looks.layers, looks.grid.tolist(), strict=True):
+    lines = _grid(looks.layers, [f"H{n}" for n in range(width)], looks.grid, cell=lambda weight: f"{weight * 100:.0f}")
+    unit = "a full bar is 1" if width > _WIDE else "in hundredths"
+    return Group(*lines, Text(f"     heads from 0 at the left, layers from 0 at the top, {unit}", style="dim"))
+
+
+def _grid(
+    layers: Sequence[str],
+    heads: Sequence[str],
+    shares: Tensor,
+    *,
+    cell: Callable[[float], str],
+    before: Sequence[str] = (),
+) -> list[Text]:
+    """A line a layer, and at first the names of the heads; ``before`` stands before each layer's heads."""
+    wide = len(heads) > _WIDE
+    room = max(map(len, before), default=-1) + 1
+    lines = [] if wide else [Text(" " * (5 + room) + "".join(f"{head:>4}" for head in heads), style="dim")]
+    for number, (layer, of_layer) in enumerate(zip(layers, shares.tolist(), strict=True)):
         line = Text(f"{layer:<5}", style="dim")
-        for weight in weights:
+        line.append(f"{before[number]:<{room}}" if before else "", "not dim")
+        for share in of_layer:
             line.append("" if wide else " ")
-            line.append(_cell(weight, wide).rjust(cell), None if math.isnan(weight) else _shade(weight))
+            line.append(_cell(share, wide, cell).rjust(1 if wide else 3), None if math.isnan(share) else _shade(share))
         lines.append(line)
-    unit = "a full bar is 1" if wide else "in hundredths"
-    lines.append(Text(f"     heads from 0 at the left, layers from 0 at the top, {unit}", style="dim"))
-    return Group(*lines)
+    return lines
 
 
-def _cell(weight: float, wide: bool) -> str:
-    if math.isnan(weight):
+def _cell(share: float, wide: bool, cell: Callable[[float], str]) -> str:
+    if math.isnan(share):
         return " "
     if wide:
-        return _SHADES[round(max(0.0, min(1.0, weight)) * 8)]
-    return "·" if weight < 0.005 else f"{weight * 100:.0f}"
+        return _SHADES[round(max(0.0, min(1.0, share)) * 8)]
+    shown = cell(share)
+    return "·" if shown == "0" else shown
 
 
 def _shade(weight: float) -> Style:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from clearhead.errors import InputError
-from clearhead.training.conllu import read_conllu
+from clearhead.training.conllu import read_conllu, read_treebank
 
 GOOD = """# sent_id = 1
 # text = I didn't see it.
@@ -70,3 +70,34 @@ def test_what_is_no_text_is_said(tmp_path: Path) -> None:
         read_conllu(path)
     with pytest.raises(InputError, match=r"cannot read .*: No such file"):
         read_conllu(tmp_path / "none.conllu")
+
+
+def sentence(word: str) -> str:
+    return f"1\t{word}\t{word}\tX\t_\t_\t0\troot\t_\t_\n\n"
+
+
+def test_a_folder_of_a_treebank_is_its_files(tmp_path: Path) -> None:
+    for kind in ("train", "dev", "test"):
+        (tmp_path / f"xx_some-ud-{kind}.conllu").write_text(sentence(kind), encoding="utf-8")
+    (tmp_path / "README.md").write_text("about it", encoding="utf-8")
+    assert [part[0].words for part in read_treebank(tmp_path)] == [("train",), ("dev",), ("test",)]
+    (tmp_path / "xx_some-ud-test.conllu").unlink()
+    assert read_treebank(tmp_path)[2] == []
+    (tmp_path / "xx_other-ud-dev.conllu").write_text(sentence("other"), encoding="utf-8")
+    with pytest.raises(InputError, match=r"has several \*-dev.conllu: xx_other-ud-dev.conllu, xx_some-ud-dev.conllu"):
+        read_treebank(tmp_path)
+    (tmp_path / "xx_some-ud-train.conllu").unlink()
+    with pytest.raises(InputError, match=r"has no \*-train.conllu: name a folder of a treebank"):
+        read_treebank(tmp_path)
+
+
+def test_a_single_file_is_divided(tmp_path: Path) -> None:
+    names = [f"w{n}" for n in range(23)]
+    path = write(tmp_path, "".join(map(sentence, names)))
+    train, validation, test = ([x.words[0] for x in part] for part in read_treebank(path))
+    assert (train, test, validation) == (names[:19], names[19:21], names[21:])
+    assert [len(part) for part in read_treebank(write(tmp_path, "".join(map(sentence, "abc"))))] == [1, 1, 1]
+    with pytest.raises(InputError, match="has 2 sentences; at least 3 are wanted"):
+        read_treebank(write(tmp_path, sentence("a") + sentence("b")))
+    with pytest.raises(InputError, match="cannot read"):
+        read_treebank(tmp_path / "none")

@@ -64,6 +64,22 @@ def test_no_sentence_of_the_other_sets_is_learnt() -> None:
     assert Lemmas(every, every[:2], held_out=every[4:5]).left_out == 3
     with pytest.raises(InputError, match="no word with a tag and a lemma for training"):
         Lemmas(every, every)
+    with pytest.raises(InputError, match="no word with a tag and a lemma for test"):
+        Lemmas(every, every[:2], held_out=[Sentence(("a",), ("DET",), ("_",))])
+
+
+def test_baselines_are_those_worked_out_by_hand() -> None:
+    known = sentences(STEMS[:3])
+    x, y = STEMS[0], STEMS[1]
+    others = [Sentence((f"{x}s", f"{y}s", f"{y}s"), ("VERB", "NOUN", "NOUN"), (x, f"{y}s", f"{y}s"))]
+    unknown = [Sentence(("mice", "cats"), ("NOUN", "NOUN"), ("mouse", "cats"))]
+    task = Lemmas(known, others, held_out=unknown)
+    assert task.sets == ("validation", "test")
+    assert task.baselines() == {
+        "dictionary": {"accuracy": 1.0},
+        "the word itself": {"accuracy": pytest.approx(2 / 3)},
+    }
+    assert task.baselines("test")["dictionary"] == {"accuracy": 0.5}
 
 
 def test_only_a_lemmatizer_writes_lemmas() -> None:

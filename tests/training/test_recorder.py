@@ -79,7 +79,7 @@ def test_the_last_step_is_that_of_the_training_and_not_the_best(tmp_path: Path) 
     """Of weights that are the best at step 4 the trainer loads those, at the end."""
     task = language()
     losses = iter([1.0, 2.0, 3.0, 3.0])
-    task.judge = lambda model: {"negative_loss": -next(losses)}  # type: ignore[method-assign]
+    task.judge = lambda model, of="validation": {"loss": next(losses)}  # type: ignore[method-assign]
     run = train(task, tmp_path / "run", settings(steps=8), recording=Recording(every=4))
     film = open_film(run.folder)
     assert film.steps == (0, 4, 8)
@@ -92,7 +92,7 @@ def test_the_last_step_is_that_of_the_training_and_not_the_best(tmp_path: Path) 
 def test_a_training_that_stops_early_has_its_last_step(tmp_path: Path) -> None:
     task = language()
     losses = iter([1.0, 2.0, 3.0, 3.0])
-    task.judge = lambda model: {"negative_loss": -next(losses)}  # type: ignore[method-assign]
+    task.judge = lambda model, of="validation": {"loss": next(losses)}  # type: ignore[method-assign]
     run = train(task, tmp_path / "run", settings(steps=50, patience=1), recording=Recording(every=5))
     assert open_film(run.folder).steps == (0, 5, 8)
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,7 +15,7 @@ from typing import Any
 import pytest
 import torch
 import transformers
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 import clearhead as ch
 from clearhead.errors import InputError, ModelError, NotFiniteError
@@ -95,16 +98,16 @@ print(sorted(run.measures))
 """
 
 
-def killed(folder: Path, step: int, how: str) -> subprocess.CompletedProcess[str]:
+def killed(folder: Path, script: str, **how: Any) -> subprocess.CompletedProcess[str]:
     helper = folder.parent / "test_run_helper.py"
     helper.write_text(Path(__file__).read_text(encoding="utf-8"), encoding="utf-8")
-    script = KILLED.format(paths=[str(folder.parent), *sys.path], step=step, signal=how, folder=str(folder))
+    script = script.format(paths=[str(folder.parent), *sys.path], folder=str(folder), **how)
     return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=300)
 
 
 def test_a_killed_run_goes_on_as_if_nothing_had_happened(whole: Path, tmp_path: Path) -> None:
     folder = tmp_path / "killed"
-    ended = killed(folder, 19, "SIGKILL")
+    ended = killed(folder, KILLED, step=19, signal="SIGKILL")
     assert ended.returncode == -signal.SIGKILL, ended.stderr
     assert open_run(folder).checkpoints() == [8, 16]
     with pytest.raises(ModelError, match="is not finished"):
@@ -121,7 +124,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(whole: Path, tmp_path: 
 
 def test_an_interrupted_run_keeps_what_it_had(whole: Path, tmp_path: Path) -> None:
     folder = tmp_path / "interrupted"
-    ended = killed(folder, 11, "SIGINT")
+    ended = killed(folder, KILLED, step=11, signal="SIGINT")
     assert (ended.returncode, ended.stdout) == (0, "[]\n"), ended.stderr
     assert open_run(folder).checkpoints() == [8, 12]  # the step that was going on is finished
     train(task(), folder, settings(), resume=True)
@@ -133,7 +136,7 @@ def test_only_the_same_run_is_gone_on_with(whole: Path, tmp_path: Path) -> None:
         train(task(), whole, settings())
     with pytest.raises(InputError, match=r"its settings differs .batch 6 there, 12 now"):
         train(task(), whole, settings(batch=12), resume=True)
-    with pytest.raises(InputError, match=r"its of differs .n_embd 16 there, 32 now"):
+    with pytest.raises(InputError, match=r"its of differs .dim 16 there, 32 now"):
         train(task(dim=32), whole, settings(), resume=True)
     with pytest.raises(InputError, match="is no run of clearhead train"):
         train(task(), tmp_path, settings(), resume=True)
@@ -170,6 +173,75 @@ def test_a_text_that_is_too_short_is_said() -> None:
     for text in ("", "a", TEXT[:100]):
         with pytest.raises(InputError, match="more than a window of 13"):
             Language(text, context=13)
+
+
+FULL = """
+import resource, sys
+sys.path[:0] = {paths}
+from transformers import TrainerCallback
+from test_run_helper import task, settings, train
+
+class Full(TrainerCallback):
+    def on_step_end(self, args, state, control, **_):
+        if state.global_step == 15:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, resource.RLIM_INFINITY))
+
+train(task(), {folder!r}, settings(), callbacks=[Full()])
+"""
+
+
+def test_a_full_disk_is_said_and_takes_no_checkpoint(whole: Path, tmp_path: Path) -> None:
+    """The system writes no file beyond 60,000 bytes: the optimizer's state is half there."""
+    folder = tmp_path / "full"
+    ended = killed(folder, FULL)
+    assert re.search(
+        r"InputError: cannot write a checkpoint into .*/full/checkpoints: .*go on with --resume", ended.stderr
+    )
+    assert (folder / "checkpoints" / "checkpoint-16" / "model.safetensors").is_file()
+    assert open_run(folder).checkpoints() == [8]
+    train(task(), folder, settings(), resume=True)
+    assert same(weights(whole), weights(folder))
+
+
+@pytest.mark.parametrize("how", ["wide", "lacking", "damaged"])
+def test_a_checkpoint_of_another_model_is_said(whole: Path, tmp_path: Path, how: str) -> None:
+    folder = tmp_path / "other"
+    shutil.copytree(whole, folder)
+    path = folder / "checkpoints" / "checkpoint-24" / "model.safetensors"
+    tensors = load_file(path)
+    first = sorted(tensors)[0]
+    if how == "wide":
+        tensors[first] = torch.zeros(3, 5)
+    else:
+        del tensors[first]
+    save_file(tensors, path)
+    if how == "damaged":
+        path.write_bytes(path.read_bytes()[:-7])
+    with pytest.raises(InputError, match=r"checkpoint-24/model.safetensors has not the weights of this model: "):
+        train(task(), folder, settings(), resume=True)
+    assert same(weights(whole), weights(folder))
+
+
+def test_a_text_has_the_loss_of_its_frequencies_as_a_baseline() -> None:
+    text = "ab" * 50  # the last tenth is the validation set: ten characters, one window of seven
+    [(_, found)] = Language(text, context=7, layers=1, heads=1, dim=2).baselines().items()
+    assert found == {"loss": pytest.approx(math.log(2))}
+
+
+def test_bfloat16_learns_about_the_same(whole: Path, tmp_path: Path) -> None:
+    run = train(task(), tmp_path / "bf16", settings(precision="bf16"))
+    assert run.measures["loss"] == pytest.approx(open_run(whole).measures["loss"], abs=0.05)
+    assert run.measures["loss"] != open_run(whole).measures["loss"]
+    assert {tensor.dtype for tensor in weights(tmp_path / "bf16").values()} == {torch.float32}
+
+
+def test_what_a_run_cannot_begin_with_leaves_its_folder_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setenv("WORLD_SIZE", "7")
+        with pytest.raises(InputError, match="cannot be shared by 7 processes"):
+            train(task(), tmp_path / "run", settings())
+    with pytest.raises(InputError, match="is no run"):
+        open_run(tmp_path / "run")
 
 
 def test_the_description_is_json(whole: Path) -> None:

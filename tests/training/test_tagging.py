@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -106,10 +107,22 @@ def test_measures_and_the_baseline_are_those_worked_out_by_hand() -> None:
     assert MostFrequentTag(gold).tag(["a", "d", "unseen"]) == ["X", "Z", "Y"]
 
 
+def test_the_baseline_is_judged_on_each_set() -> None:
+    known = [Sentence(("a", "b", "b"), ("X", "Y", "Y"), ("a", "b", "b"))]
+    test = [Sentence(("a", "c"), ("X", "Z"), ("a", "c"))]  # with a tag that training never shows
+    task = Tagging(known, [Sentence(("b",), ("Y",), ("b",))], held_out=test)
+    assert task.sets == ("validation", "test")
+    assert task.baselines() == {"most frequent tag": {"accuracy": 1.0, "macro_f1": 1.0}}
+    assert task.baselines("test")["most frequent tag"]["accuracy"] == 0.5
+    assert Tagging(known, [Sentence(("b",), ("Y",), ("b",))]).sets == ("validation",)
+
+
 def test_a_tagger_learns_and_is_read_again(tmp_path: Path) -> None:
-    task = Tagging(sentences(60), sentences(20, 300))
+    task = Tagging(sentences(60), sentences(20, 300), held_out=sentences(5, 400))
     run = train(task, tmp_path / "run", Settings(steps=60, batch=8, learning_rate=3e-3, evaluate_every=30))
     assert run.measures["accuracy"] == 1.0
+    assert json.loads((tmp_path / "run" / "test.json").read_text(encoding="utf-8")) == run.test
+    assert run.test["accuracy"] == 1.0
     model = ch.load(tmp_path / "run" / "model")
     words = [["the", "dog", "saw", "the", "street", "."], ["the", "dog"]]
     assert tag(model, words) == [["DET", "NOUN", "VERB", "DET", "NOUN", "PUNCT"], ["DET", "NOUN"]]

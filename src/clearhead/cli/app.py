@@ -14,6 +14,7 @@ import typer
 
 from clearhead._version import __version__
 from clearhead.cli import models as of_models
+from clearhead.cli import train as of_training
 from clearhead.cli.compare import compare
 from clearhead.cli.film import film
 from clearhead.cli.serve import serve
@@ -142,16 +143,21 @@ app.command()(of_models.models)
 app.command()(serve)
 app.command()(film)
 app.command()(compare)
+app.command()(of_training.tag)
+app.add_typer(of_training.app, name="train")
 
 # The base class of all errors of usage, wherever typer's version has its click from.
 _USAGE_ERRORS: Any = typer.BadParameter.__mro__[2]
 
 
 def _command(error: Any) -> tuple[str, ...]:
-    name = getattr(getattr(error, "ctx", None), "info_name", None)
-    return (
-        (name, "--help") if name in ("look", "open", "generate", "models", "serve", "film", "compare") else ("--help",)
-    )
+    """What lists the options of the command that the error is about."""
+    names: list[str] = []
+    context = getattr(error, "ctx", None)
+    while context is not None and context.parent is not None:
+        names.insert(0, context.info_name)
+        context = context.parent
+    return (*names, "--help")
 
 
 def main(arguments: list[str] | None = None) -> None:

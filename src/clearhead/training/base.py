@@ -108,7 +108,18 @@ class Task(ABC):
     name: ClassVar[str]
     """As on the command line."""
     best: ClassVar[str]
-    """The measure of :meth:`judge` by which the best checkpoint is chosen; more is better."""
+    """The measure of :meth:`judge` by which the best checkpoint is chosen."""
+    is_more_better: ClassVar[bool] = True
+    """Whether that is the one with the most of it."""
+    defaults: Settings
+    """How it is learnt where nothing else is said."""
+    left_out: int = 0
+    """How many training sentences are left out, since they are in the other sets as well."""
+
+    @property
+    def sets(self) -> tuple[str, ...]:
+        """What it can be judged on: ``validation``, and ``test`` where there is one."""
+        return ("validation",)
 
     @property
     @abstractmethod
@@ -128,8 +139,12 @@ class Task(ABC):
         """A batch: what the model is called with, and ``labels``."""
 
     @abstractmethod
-    def judge(self, model: LoadedModel) -> dict[str, float]:
-        """Measures on the validation set."""
+    def judge(self, model: LoadedModel, of: str = "validation") -> dict[str, float]:
+        """Measures on one of :attr:`sets`."""
+
+    @abstractmethod
+    def baselines(self, of: str = "validation") -> dict[str, dict[str, float]]:
+        """By name, what is reached on that set without a Transformer, in the measures of :meth:`judge`."""
 
     @abstractmethod
     def probe(self, model: LoadedModel, texts: Sequence[str] | None = None) -> Probe:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from clearhead.errors import InputError, MissingPackageError
 
-__all__ = ["Sentence", "read_conllu"]
+__all__ = ["Sentence", "read_conllu", "read_treebank"]
 
 _COLUMNS = 10
 
@@ -61,6 +61,42 @@ def read_conllu(path: str | Path) -> list[Sentence]:
     if not found:
         raise InputError(f"{path} has no sentence in it: lines of {_COLUMNS} columns, with an empty line after each")
     return found
+
+
+def read_treebank(path: str | Path) -> tuple[list[Sentence], list[Sentence], list[Sentence]]:
+    """The sentences to learn from, those to choose by, and those that are held out, of a treebank.
+
+    Args:
+        path: A folder with one file each of ``*-train.conllu``, ``*-dev.conllu`` and, if there is a test set,
+            ``*-test.conllu``, as treebanks of Universal Dependencies have them; or a single file, of which the last
+            tenth is to choose by, and the tenth before it held out.
+
+    Raises:
+        InputError: Such a file is missing, there are several of a kind, it is no CoNLL-U, or a single file has fewer
+            than three sentences.
+
+    Example:
+        >>> from clearhead.training.samples import TREEBANK
+        >>> train, validation, test = read_treebank(TREEBANK)
+        >>> len(train), len(validation), len(test)
+        (400, 60, 60)
+
+    """
+    path = Path(path)
+    if not path.is_dir():
+        every = read_conllu(path)
+        part = max(1, len(every) // 10)
+        if len(every) < 3:
+            raise InputError(f"{path} has {len(every)} sentences; at least 3 are wanted, to divide them")
+        return every[: -2 * part], every[-part:], every[-2 * part : -part]
+    files = {kind: sorted(path.glob(f"*-{kind}.conllu")) for kind in ("train", "dev", "test")}
+    for kind, found in files.items():
+        if len(found) > 1:
+            raise InputError(f"{path} has several *-{kind}.conllu: {', '.join(x.name for x in found)}; name one file")
+        if not found and kind != "test":
+            raise InputError(f"{path} has no *-{kind}.conllu: name a folder of a treebank, or one .conllu file")
+    train, validation, test = ([x for file in found for x in read_conllu(file)] for found in files.values())
+    return train, validation, test
 
 
 def _blocks(text: str) -> Iterator[list[tuple[int, str]]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,14 +18,16 @@ from clearhead.errors import InputError, MissingPackageError
 from clearhead.files import write_together
 from clearhead.models.fresh import fresh
 from clearhead.models.load import LoadedModel
+from clearhead.shapes import whole_number
 from clearhead.training.base import Probe, Settings, Task
 from clearhead.training.order import shuffled
 
-__all__ = ["Digits", "Pictures", "classify", "handwritten_digits"]
+__all__ = ["Digits", "Pictures", "classify", "handwritten_digits", "read_folder"]
 
 _PREPARED = {"do_resize": True, "do_rescale": True, "rescale_factor": 1 / 255, "do_normalize": True, "resample": 2}
 _EVALUATED = 256
 _SHOWN, _PROBED = 10, 64
+_MOST_PATCHES = 256
 
 
 class Pictures(NamedTuple):
@@ -62,39 +65,122 @@ def handwritten_digits() -> tuple[Pictures, Pictures, Pictures]:
     return part(train), part(validation), part(test)
 
 
+def read_folder(path: str | Path) -> tuple[Pictures, Pictures, Pictures]:
+    """Pictures in folders, one a class: seven tenths to learn from, one to choose by, and two held out, of each class.
+
+    Which are which is drawn at random, always the same. They have three channels if there is colour in one of them.
+
+    Args:
+        path: A folder with a folder a class, of which the name is its own. Files whose names begin with a dot are not
+            read.
+
+    Raises:
+        InputError: There are no such folders, a class of fewer than three pictures, a file that is no picture, or a
+            picture of another size than most.
+        MissingPackageError: Pillow is not installed.
+
+    """
+    try:
+        folders = sorted(x for x in Path(path).iterdir() if x.is_dir() and not x.name.startswith("."))
+        files = {x: sorted(f for f in x.iterdir() if f.is_file() and not f.name.startswith(".")) for x in folders}
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from None
+    if len(folders) < 2:
+        raise InputError(f"{path} has {len(folders)} folders in it, and one for each class of pictures is wanted")
+    for folder, those in files.items():
+        if len(those) < 3:
+            raise InputError(f"{folder} has {len(those)} pictures; at least 3 are wanted, to divide them")
+    pictures = {file: _opened(file) for those in files.values() for file in those}
+    sizes = Counter(picture.size for picture in pictures.values())
+    [(usual, _)] = sizes.most_common(1)
+    for file, picture in pictures.items():
+        if picture.size != usual:
+            raise InputError(
+                f"{file} has {picture.width} × {picture.height} pixels, and most have {usual[0]} × {usual[1]}: make "
+                "all of one size"
+            )
+    is_grey = all(picture.mode in _GREY for picture in pictures.values())
+    parts: list[list[tuple[Path, str]]] = [[], [], []]
+    for number, (folder, those) in enumerate(files.items()):
+        order = [those[n] for n in shuffled(len(those), len(those), number)]
+        checked, held = max(1, len(those) // 10), max(1, len(those) // 5)
+        cuts = (order[checked + held :], order[:checked], order[checked : checked + held])
+        for part, own in zip(parts, cuts, strict=True):
+            part += [(file, folder.name) for file in own]
+
+    def part_of(rows: list[tuple[Path, str]]) -> Pictures:
+        pixels = torch.stack([_pixels(pictures[file], "L" if is_grey else "RGB") for file, _ in rows])
+        return Pictures(pixels, tuple(name for _, name in rows))
+
+    train, validation, test = map(part_of, parts)
+    return train, validation, test
+
+
+_GREY = ("1", "L", "LA")
+
+
+def _opened(file: Path) -> Any:
+    try:
+        from PIL import Image
+    except ImportError:
+        raise MissingPackageError("pictures need Pillow: pip install 'clearhead[images]'") from None
+    try:
+        with Image.open(file) as picture:
+            picture.load()
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise InputError(f"cannot read a picture from {file}: {getattr(error, 'strerror', None) or error}") from None
+    if picture.mode == "F" or picture.mode.startswith("I"):
+        raise InputError(f"{file} has numbers of the mode {picture.mode!r}, not 0 to 255; convert it to 'RGB'")
+    return picture
+
+
+def _pixels(picture: Any, mode: str) -> Tensor:
+    raw = torch.frombuffer(bytearray(picture.convert(mode).tobytes()), dtype=torch.uint8)
+    return raw.view(picture.height, picture.width, -1).permute(2, 0, 1)
+
+
 class Digits(Task):
     """Classes of pictures, learnt by a vision Transformer (ViT's parts) from pictures moved by up to a pixel.
 
     Args:
         train: Pictures to learn from.
         validation: Those that the best checkpoint is chosen by.
-        patch: Height and width of a patch in pixels.
+        test: Others, to judge the model by.
+        patch: Height and width of a patch in pixels; by default the least, from 2 on, with which a picture is at most
+            256 patches.
 
     Raises:
-        InputError: No picture, other sizes in ``validation``, a class that training does not have, or patches that do
-            not fill the pictures.
+        InputError: No picture, other sizes in another set, a class that training does not have, or patches that do not
+            fill the pictures.
 
     """
 
     name = "digits"
     best = "accuracy"
+    defaults = Settings(steps=2000, batch=64, learning_rate=1e-3)
 
-    def __init__(self, train: Pictures, validation: Pictures, *, patch: int = 2) -> None:
-        for what, those in (("training", train), ("validation", validation)):
+    def __init__(
+        self, train: Pictures, validation: Pictures, test: Pictures | None = None, *, patch: int | None = None
+    ) -> None:
+        self._judged = {"validation": validation} | ({} if test is None else {"test": test})
+        self.classes = tuple(sorted(set(train.classes)))
+        for what, those in (("training", train), *self._judged.items()):
             if not len(those.pixels):
                 raise InputError(f"there is no picture for {what}")
-        if train.pixels.shape[1:] != validation.pixels.shape[1:]:
-            raise InputError(
-                f"the pictures to learn from are {_size(train.pixels)}, those to check with {_size(validation.pixels)}"
-            )
+            if train.pixels.shape[1:] != those.pixels.shape[1:]:
+                raise InputError(
+                    f"the pictures to learn from are {_size(train.pixels)}, those for {what} {_size(those.pixels)}"
+                )
+            unseen = sorted(set(those.classes) - set(self.classes))
+            if unseen:
+                raise InputError(f"the {what} pictures have {', '.join(unseen)}, which training never shows")
         height, width = train.pixels.shape[2:]
+        if patch is None:
+            patch = _usual_patch(height, width)
+        whole_number("patch", patch)
         if height % patch or width % patch:
             raise InputError(f"patches of {patch} × {patch} pixels do not fill pictures of {height} × {width}")
-        self.classes = tuple(sorted(set(train.classes)))
-        unseen = sorted(set(validation.classes) - set(self.classes))
-        if unseen:
-            raise InputError(f"the validation pictures have {', '.join(unseen)}, which training never shows")
-        self._train, self._validation, self._patch = train, validation, patch
+        self._train, self._patch = train, patch
 
     @property
     def examples(self) -> Sequence[Any]:
@@ -139,24 +225,35 @@ class Digits(Task):
             "labels": torch.tensor([number for _, number in examples]),
         }
 
-    def judge(self, model: LoadedModel) -> dict[str, float]:
-        """The share of pictures of the validation set that get their class."""
-        return measures(self._validation, classify(model, self._validation.pixels))
+    @property
+    def sets(self) -> tuple[str, ...]:
+        """Those that there are."""
+        return tuple(self._judged)
+
+    def judge(self, model: LoadedModel, of: str = "validation") -> dict[str, float]:
+        """The share of pictures that get their class."""
+        return measures(self._judged[of], classify(model, self._judged[of].pixels))
+
+    def baselines(self, of: str = "validation") -> dict[str, dict[str, float]]:
+        """The class that most training pictures have, for every picture."""
+        [(usual, _)] = Counter(self._train.classes).most_common(1)
+        return {"most frequent class": measures(self._judged[of], [usual] * len(self._judged[of].classes))}
 
     def probe(self, model: LoadedModel, texts: Sequence[str] | None = None) -> Probe:
         """Pictures of the validation set: the first of each class, and more."""
         if texts is not None:
             raise InputError("pictures are learnt here, and no text can be shown to the model")
-        images = [picture.permute(1, 2, 0).squeeze(-1).numpy() for picture in self._validation.pixels[:_PROBED]]
-        first = [self._validation.classes.index(name) for name in dict.fromkeys(self._validation.classes)]
-        shown = [self._validation.pixels[n].permute(1, 2, 0).squeeze(-1).numpy() for n in sorted(first)[:_SHOWN]]
-        return Probe(lambda: look(images=shown, model=model), lambda: [Observed(look(images=images, model=model))])
+        validation = self._judged["validation"]
+        images = [picture.permute(1, 2, 0).squeeze(-1).numpy() for picture in validation.pixels]
+        first = sorted(validation.classes.index(name) for name in set(validation.classes))[:_SHOWN]
+        shown, counted = [images[n] for n in first], images[:_PROBED]
+        return Probe(lambda: look(images=shown, model=model), lambda: [Observed(look(images=counted, model=model))])
 
     def describe(self) -> dict[str, Any]:
         """Which pictures."""
         return {
             name: hashlib.sha256(those.pixels.numpy().tobytes() + repr(those.classes).encode()).hexdigest()[:16]
-            for name, those in (("train", self._train), ("validation", self._validation))
+            for name, those in (("train", self._train), ("validation", self._judged["validation"]))
         } | {"patch": self._patch}
 
 
@@ -177,10 +274,21 @@ def classify(model: LoadedModel, pixels: Tensor) -> list[str]:
     """
     was_training = model.training
     model.eval()
-    best = torch.cat([model(part).argmax(-1) for part in _normal(pixels).split(_EVALUATED)])
+    where = next(model.parameters()).device
+    best = torch.cat([model(_normal(part).to(where)).argmax(-1) for part in pixels.split(_EVALUATED)])
     model.train(was_training)
     names = model.config.id2label
     return [names[str(n)] for n in best.tolist()]
+
+
+def _usual_patch(height: int, width: int) -> int:
+    """The least side of at least 2 that divides both and makes at most 256 patches; else the greatest divisor.
+
+    >>> _usual_patch(8, 8), _usual_patch(224, 224)
+    (2, 14)
+    """
+    sides = [side for side in range(2, min(height, width) + 1) if height % side == width % side == 0]
+    return next((side for side in sides if height * width <= _MOST_PATCHES * side**2), sides[-1] if sides else 1)
 
 
 def _normal(pixels: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from clearhead.capture.look import look
 from clearhead.errors import InputError
 from clearhead.models.fresh import fresh
 from clearhead.models.load import LoadedModel
+from clearhead.shapes import whole_number
 from clearhead.training.base import Probe, Settings, Task, write_start
 
 __all__ = ["Language"]
@@ -42,12 +43,14 @@ class Language(Task):
         validation: The share of the text, at its end, that is not learnt from.
 
     Raises:
-        InputError: The text is too short for two windows.
+        InputError: The text is too short for two windows, or a size that is out of bounds.
 
     """
 
     name = "text"
-    best = "negative_loss"
+    best = "loss"
+    is_more_better = False
+    defaults = Settings(steps=2000, batch=12, learning_rate=1e-3)
 
     def __init__(
         self,
@@ -63,8 +66,16 @@ class Language(Task):
         validation: float = 0.1,
     ) -> None:
         self._text, self._unit, self._context, self._vocabulary = text, unit, context, vocabulary
-        self._shape: dict[str, float] = {"n_layer": layers, "n_head": heads, "n_embd": dim, "n_positions": context}
-        self._shape |= dict.fromkeys(("embd_pdrop", "attn_pdrop", "resid_pdrop"), dropout)
+        self._shape: dict[str, float] = {"context": context, "layers": layers, "heads": heads, "dim": dim}
+        for name, value in (*self._shape.items(), ("vocabulary", vocabulary)):
+            whole_number(name, value)
+        if unit not in ("characters", "byte-pairs"):
+            raise InputError(f"the unit is {unit!r}; there are 'characters' and 'byte-pairs'")
+        if dim % heads:
+            raise InputError(f"a width of {dim} cannot be shared by {heads} heads")
+        if not 0 <= dropout < 1:
+            raise InputError(f"dropout is {dropout}, and a share is wanted, from 0 to less than 1")
+        self._shape["dropout"] = dropout
         cut = int(len(text) * (1 - validation))
         if not text[:cut]:
             raise InputError(f"the text has {len(text)} characters: more than a window of {context} is wanted")
@@ -92,7 +103,8 @@ class Language(Task):
 
     def model(self, folder: Path) -> LoadedModel:
         """A new GPT-2 of that shape."""
-        config = {"model_type": "gpt2", "architectures": ["GPT2LMHeadModel"], **self._shape}
+        config: dict[str, Any] = {"model_type": "gpt2", "architectures": ["GPT2LMHeadModel"]}
+        config |= {name: self._shape[own] for name, own in _NAMES.items()}
         config["vocab_size"] = self._tokenizer.get_vocab_size()
         write_start(folder, config, self._tokenizer)
         return fresh(folder)
@@ -103,20 +115,29 @@ class Language(Task):
         return {"ids": whole[:, :-1], "labels": whole[:, 1:]}
 
     @torch.no_grad()
-    def judge(self, model: LoadedModel) -> dict[str, float]:
-        """The loss on the validation set, in nats a token, and the same below 0, of which more is better."""
+    def judge(self, model: LoadedModel, of: str = "validation") -> dict[str, float]:  # noqa: ARG002  # there is one set
+        """The loss on the validation set, in nats a token."""
         was_training = model.training
         model.eval()
         total, count = 0.0, 0
-        windows = (len(self._validation) - 1) // self._context
-        usable = self._validation[: windows * self._context + 1]
-        ids, labels = (x.view(windows, self._context) for x in (usable[:-1], usable[1:]))
+        usable = self._usable().to(next(model.parameters()).device)
+        ids, labels = (x.view(-1, self._context) for x in (usable[:-1], usable[1:]))
         for rows, wanted in zip(ids.split(_EVALUATED), labels.split(_EVALUATED), strict=True):
             logits = model(rows)
             total += float(torch.nn.functional.cross_entropy(logits.flatten(0, 1), wanted.flatten(), reduction="sum"))
             count += wanted.numel()
         model.train(was_training)
-        return {"loss": total / count, self.best: -total / count}
+        return {"loss": total / count}
+
+    def baselines(self, of: str = "validation") -> dict[str, dict[str, float]]:  # noqa: ARG002
+        """The loss of single tokens by their frequency in training, one more each: about their entropy, in nats."""
+        counts = torch.bincount(self._train, minlength=self._tokenizer.get_vocab_size()) + 1
+        loss = -float((counts / counts.sum()).log()[self._usable()[1:]].mean())
+        return {"frequency of single tokens": {"loss": loss}}
+
+    def _usable(self) -> Tensor:
+        """The whole windows of the validation set, and a token more."""
+        return self._validation[: (len(self._validation) - 1) // self._context * self._context + 1]
 
     def probe(self, model: LoadedModel, texts: Sequence[str] | None = None) -> Probe:
         """Windows of the validation set."""
@@ -129,6 +150,18 @@ class Language(Task):
         """Which text, and of what shape the model is."""
         digest = hashlib.sha256(self._text.encode()).hexdigest()[:16]
         return {"text": digest, "unit": self._unit, "vocabulary": self._vocabulary, **self._shape}
+
+
+_NAMES = {
+    "n_layer": "layers",
+    "n_head": "heads",
+    "n_embd": "dim",
+    "n_positions": "context",
+    "embd_pdrop": "dropout",
+    "attn_pdrop": "dropout",
+    "resid_pdrop": "dropout",
+}
+"""GPT-2's configuration, by our own names."""
 
 
 class _Windows(Sequence[Tensor]):

@@ -73,7 +73,7 @@ class Lemmas(Task):
     Args:
         train: Sentences to learn from.
         validation: Those that the best checkpoint is chosen by.
-        held_out: Others that are not to be learnt from, such as those of a test set.
+        held_out: Others that are not to be learnt from: the test set.
 
     Attributes:
         left_out: How many training sentences have the words of a sentence in ``validation`` or ``held_out``, and are
@@ -86,6 +86,7 @@ class Lemmas(Task):
 
     name = "lemma"
     best = "accuracy"
+    defaults = Settings(steps=3000, batch=128, learning_rate=1e-3)
 
     def __init__(
         self, train: Sequence[Sentence], validation: Sequence[Sentence], *, held_out: Sequence[Sentence] = ()
@@ -95,10 +96,15 @@ class Lemmas(Task):
         self.left_out = len(train) - len(kept)
         triples = Counter((form, lemma) for form, lemma in _pairs(kept) if form.tag != "_" and lemma != "_")
         self._train = sorted(triples)
-        self._validation = Counter(pair for pair in _pairs(validation) if "_" not in (pair[0].tag, pair[1]))
-        if not self._train or not self._validation:
-            what = "training" if not self._train else "validation"
-            raise InputError(f"there is no word with a tag and a lemma for {what}")
+        self._sentences = kept
+        given = {"validation": validation} | ({"test": held_out} if held_out else {})
+        self._judged = {
+            name: Counter(pair for pair in _pairs(those) if "_" not in (pair[0].tag, pair[1]))
+            for name, those in given.items()
+        }
+        for what, words in (("training", self._train), *self._judged.items()):
+            if not words:
+                raise InputError(f"there is no word with a tag and a lemma for {what}")
         self._examples: list[tuple[list[int], list[int]]] = []
 
     @property
@@ -131,9 +137,26 @@ class Lemmas(Task):
         target = torch.cat([torch.zeros_like(labels[:, :1]), labels[:, :-1]], 1)
         return {"ids": ids, "mask": mask, "target": target, "labels": labels.where(there, torch.tensor(IGNORED))}
 
-    def judge(self, model: LoadedModel) -> dict[str, float]:
-        """The share of words of the validation set that get their lemma."""
-        return measures(self._validation, lemmatize(model, list(dict.fromkeys(form for form, _ in self._validation))))
+    @property
+    def sets(self) -> tuple[str, ...]:
+        """Those that there are."""
+        return tuple(self._judged)
+
+    def judge(self, model: LoadedModel, of: str = "validation") -> dict[str, float]:
+        """The share of words that get their lemma."""
+        return measures(self._judged[of], lemmatize(model, self._forms(of)))
+
+    def baselines(self, of: str = "validation") -> dict[str, dict[str, float]]:
+        """Of :class:`DictionaryLemma`, and of taking each word for its lemma."""
+        forms = self._forms(of)
+        known = DictionaryLemma(self._sentences).lemmatize(forms)
+        return {
+            "dictionary": measures(self._judged[of], dict(zip(forms, known, strict=True))),
+            "the word itself": measures(self._judged[of], {form: form.word for form in forms}),
+        }
+
+    def _forms(self, of: str) -> list[Form]:
+        return list(dict.fromkeys(form for form, _ in self._judged[of]))
 
     def probe(self, model: LoadedModel, texts: Sequence[str] | None = None) -> Probe:
         """Forms of the validation set that are not their lemma, and more of them.
@@ -143,7 +166,7 @@ class Lemmas(Task):
             texts: Each a word, its tag and its lemma: ``saw VERB see``.
 
         """
-        pairs = list(self._validation)
+        pairs = list(self._judged["validation"])
         given = [pair for pair in pairs if pair[0].word.lower() != pair[1].lower()][:_SHOWN] or pairs[:_SHOWN]
         if texts is not None:
             lines = [line.split() for line in texts]
@@ -163,7 +186,7 @@ class Lemmas(Task):
         """Which words."""
         return {
             name: hashlib.sha256(repr(pairs).encode()).hexdigest()[:16]
-            for name, pairs in (("train", self._train), ("validation", sorted(self._validation)))
+            for name, pairs in (("train", self._train), ("validation", sorted(self._judged["validation"])))
         }
 
 
@@ -189,6 +212,7 @@ def lemmatize(model: LoadedModel, forms: Sequence[Form]) -> dict[Form, str]:
         )
     tokenizer = model.tokenizer
     end = tokenizer.token_to_id(_END)
+    where = next(model.parameters()).device
     was_training = model.training
     model.eval()
     rows = {form: _ids(tokenizer, f"<{form.tag}>{form.word}") for form in forms}
@@ -197,6 +221,7 @@ def lemmatize(model: LoadedModel, forms: Sequence[Form]) -> dict[Form, str]:
     for start in range(0, len(order), _BATCH):
         part = order[start : start + _BATCH]
         ids, mask = padded([rows[form] for form in part])
+        ids, mask = ids.to(where), mask.to(where)
         steps = list(generate(network, ids, mask=mask, max_new_tokens=_LONGEST, ends={end}, start=0))
         for form, row in zip(part, torch.stack(steps, 1).tolist(), strict=True):
             letters = row[: row.index(end)] if end in row else row
@@ -230,8 +255,9 @@ def spell(model: LoadedModel, forms: Sequence[Form], lemmas: Sequence[str] | Non
             encoding.pad(longest, pad_token=_PAD)
     source = [Tokens.from_encoding(f"<{form.tag}>{form.word}", x) for form, x in zip(forms, read, strict=True)]
     target = [_from_start(lemma, x) for lemma, x in zip(written, own, strict=True)]
-    ids, mask = (torch.tensor([getattr(x, name) for x in read]) for name in ("ids", "attention_mask"))
-    letters = torch.tensor([[0, *x.ids] for x in own])
+    device = next(model.parameters()).device
+    ids, mask = (torch.tensor([getattr(x, name) for x in read], device=device) for name in ("ids", "attention_mask"))
+    letters = torch.tensor([[0, *x.ids] for x in own], device=device)
     was_training = model.training
     model.eval()
     with watch(model, tokens=target) as capture:

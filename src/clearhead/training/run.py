@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from safetensors import SafetensorError
 
 from clearhead._version import __version__
 from clearhead.errors import InputError, MissingPackageError, ModelError
@@ -22,10 +23,11 @@ from clearhead.training.base import Settings, Task
 if TYPE_CHECKING:
     from clearhead.training.trainer import TaskTrainer
 
-__all__ = ["Recording", "Run", "open_checkpoint", "open_run", "train"]
+__all__ = ["Recording", "Run", "check_packages", "open_checkpoint", "open_run", "train"]
 
 _DESCRIPTION = "run.json"
 _STATE = "trainer_state.json"  # which the trainer writes last
+_MEASURES = {"validation": "measures.json", "test": "test.json"}
 _WEIGHTS = "model.safetensors"
 _PREFIX = "model."  # of the names in a checkpoint: the trainer trains a WithLoss
 
@@ -54,12 +56,14 @@ class Run:
         folder: Where it is.
         description: ``run.json``: the task, its settings, and with which versions it ran.
         measures: Those of the best checkpoint on the validation set; empty while it is not finished.
+        test: The same on the test set; empty where there is none.
 
     """
 
     folder: Path
     description: Mapping[str, Any]
     measures: Mapping[str, float]
+    test: Mapping[str, float]
 
     def model(self) -> LoadedModel:
         """The model of the best checkpoint, which :func:`clearhead.load` and ``transformers`` read, too.
@@ -87,11 +91,13 @@ def open_run(folder: str | Path) -> Run:
     folder = Path(folder)
     try:
         description = json.loads((folder / _DESCRIPTION).read_text(encoding="utf-8"))
-        measures = folder / "measures.json"
-        found = json.loads(measures.read_text(encoding="utf-8")) if measures.is_file() else {}
+        measures, test = (
+            json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+            for path in (folder / _MEASURES[of] for of in ("validation", "test"))
+        )
     except (OSError, ValueError) as error:
         raise InputError(f"{folder} is no run of clearhead train: {error}") from None
-    return Run(folder, description, found)
+    return Run(folder, description, measures, test)
 
 
 def open_checkpoint(folder: str | Path) -> LoadedModel:
@@ -156,7 +162,8 @@ def train(
     Args:
         task: What is learnt.
         folder: What gets the run: ``run.json``, ``start/`` (configuration and tokenizer), ``checkpoints/`` (and
-            what TensorBoard shows), and, once it is finished, ``model/`` (the best weights) and ``measures.json``.
+            what TensorBoard shows), and, once it is finished, ``model/`` (the best weights), ``measures.json`` and,
+            where there is a test set, ``test.json``.
         settings: How long and how fast.
         resume: Go on from the last whole checkpoint of that folder, as if nothing had happened between.
         recording: Films the heads into ``film/``, which :func:`clearhead.analysis.film.open_film` reads.
@@ -166,7 +173,8 @@ def train(
         The run; without measures if it was interrupted, which leaves a checkpoint.
 
     Raises:
-        InputError: The folder has a run already, or, to resume, none of this task with these settings.
+        InputError: The folder has a run already, or, to resume, none of this task with these settings; or it cannot be
+            written, such as when the disk is full.
         MissingPackageError: ``transformers`` or ``accelerate`` is not installed.
 
     """
@@ -180,20 +188,41 @@ def train(
     if recording is not None:
         callbacks = [*callbacks, _recorder(task, model, folder, recording)]
     trainer = trainer_of(task, model, folder, settings, callbacks)
-    trainer.fit(last)
-    if not trainer.stopping.is_interrupted:
-        if trainer.is_world_process_zero():
-            model.save(folder / "model")
-            measures = json.dumps(task.judge(model), indent=2) + "\n"
-            write_whole(folder / "measures.json", lambda part: Path(part).write_text(measures, encoding="utf-8"))
-        trainer.accelerator.wait_for_everyone()
+    if not resume and trainer.is_world_process_zero():  # only now, when there is something to go on with
+        _write_json(folder / _DESCRIPTION, description)
+    try:
+        trainer.fit(last)
+        if not trainer.stopping.is_interrupted:
+            if trainer.is_world_process_zero():
+                model.save(folder / "model")
+                for of in reversed(task.sets):  # with the measures on the validation set it is finished
+                    _write_json(folder / _MEASURES[of], task.judge(model, of))
+            trainer.accelerator.wait_for_everyone()
+    except (OSError, SafetensorError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise InputError(f"cannot write into {folder}: {why}; go on with --resume once that is put right") from None
     return open_run(folder)
 
 
-def _trainer_class() -> type[TaskTrainer]:
+def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    write_whole(path, lambda part: Path(part).write_text(text, encoding="utf-8"))
+
+
+def check_packages() -> None:
+    """See that what training needs is installed.
+
+    Raises:
+        MissingPackageError: It is not.
+
+    """
     missing = [name for name in ("transformers", "accelerate", "tensorboard") if find_spec(name) is None]
     if missing:
         raise MissingPackageError(f"training needs {', '.join(missing)}: pip install 'clearhead[train]'")
+
+
+def _trainer_class() -> type[TaskTrainer]:
+    check_packages()
     from clearhead.training.trainer import TaskTrainer
 
     return TaskTrainer
@@ -210,27 +239,25 @@ def _recorder(task: Task, model: LoadedModel, folder: Path, recording: Recording
 
 
 def _prepare(folder: Path, description: Mapping[str, Any], *, resume: bool) -> Path | None:
-    """Write what the run is, or see that it is the same; the checkpoint to go on from."""
-    known = folder / _DESCRIPTION
+    """See that the folder is free, or that its run is the same; the checkpoint to go on from."""
     if resume:
         before = dict(open_run(folder).description)
         for key in ("task", "of", "settings"):
             if before.get(key) != json.loads(json.dumps(description[key])):
                 changed = _changed(before.get(key), description[key])
                 raise InputError(
-                    f"{folder} is a run of something else: its {key} differs ({changed}); take another folder"
+                    f"{folder} is a run of something else: its {key} differs ({changed}); go on with the same data "
+                    "and options, or take another folder"
                 )
         whole = _checkpoints(folder)
         return whole[-1][1] if whole else None
     if int(os.environ.get("RANK", "0")) == 0:
-        if known.exists():
-            raise InputError(f"{folder} has a run already: go on with it (resume), or take another folder")
+        if (folder / _DESCRIPTION).exists():
+            raise InputError(f"{folder} has a run already: go on with it (--resume), or take another folder")
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InputError(f"cannot make the folder {folder}: {error.strerror}") from None
-        text = json.dumps(description, indent=2, ensure_ascii=False) + "\n"
-        write_whole(known, lambda part: Path(part).write_text(text, encoding="utf-8"))
     return None
 
 

@@ -143,10 +143,11 @@ def tag(model: LoadedModel, sentences: Sequence[Sequence[str]]) -> list[list[str
             parts.append(part)
             of.append(number)
     found: list[list[str]] = [[] for _ in parts]
+    where = next(model.parameters()).device
     was_training = model.training
     model.eval()
     for numbers, ids, mask in batches(parts, _BATCH, model.config.pad_token_id or 0):
-        best = model(ids, mask=None if bool(mask.all()) else mask).argmax(-1)
+        best = model(ids.to(where), mask=None if bool(mask.all()) else mask.to(where)).argmax(-1)
         for row, number in enumerate(numbers):
             found[number] = [labels[n] for n in best[row, parts[number].starts].tolist()]
     model.train(was_training)
@@ -165,7 +166,7 @@ class Tagging(Task):
     Args:
         train: Sentences to learn from.
         validation: Those that the best checkpoint is chosen by.
-        held_out: Others that are not to be learnt from, such as those of a test set.
+        held_out: Others that are not to be learnt from: the test set.
         start: A published encoder to fine-tune, as :func:`clearhead.load` takes it; None trains a small BERT with a
             vocabulary of its own from the beginning.
 
@@ -180,6 +181,7 @@ class Tagging(Task):
 
     name = "tag"
     best = "accuracy"
+    defaults = Settings(steps=800, batch=32, learning_rate=3e-4)  # of fine-tuning
 
     def __init__(
         self,
@@ -191,19 +193,22 @@ class Tagging(Task):
     ) -> None:
         elsewhere = {sentence.words for sentence in (*validation, *held_out)}
         self._train = [sentence for sentence in train if sentence.words not in elsewhere]
-        self._validation, self._start = list(validation), start
+        self._start = start
+        self._judged = {"validation": list(validation)} | ({"test": list(held_out)} if held_out else {})
+        if start is None:
+            self.defaults = _NEW
         self.left_out = len(train) - len(self._train)
-        if not self._train or not self._validation:
+        if not self._train or not validation:
             what = "training" if not self._train else "validation"
             raise InputError(
                 f"there is no sentence for {what}" + (f", {self.left_out} left out" if self.left_out else "")
             )
-        for sentence in (*self._train, *self._validation):
+        for sentence in (*self._train, *validation, *held_out):
             if "_" in sentence.tags:
                 word = sentence.words[sentence.tags.index("_")]
                 raise InputError(f"the word {word!r} of the sentence at line {sentence.line} has no tag")
         self.tags = tuple(sorted({tag for sentence in self._train for tag in sentence.tags}))
-        unseen = sorted({tag for sentence in self._validation for tag in sentence.tags} - set(self.tags))
+        unseen = sorted({tag for sentence in validation for tag in sentence.tags} - set(self.tags))
         if unseen:
             raise InputError(f"the validation sentences have {', '.join(unseen)}, which training never shows")
         self._examples: list[Encoded] = []
@@ -261,14 +266,24 @@ class Tagging(Task):
             labels[row, example.starts] = torch.tensor(tags)
         return {"ids": ids, "mask": mask, "labels": labels}
 
-    def judge(self, model: LoadedModel) -> dict[str, float]:
+    @property
+    def sets(self) -> tuple[str, ...]:
+        """Those that there are."""
+        return tuple(self._judged)
+
+    def judge(self, model: LoadedModel, of: str = "validation") -> dict[str, float]:
         """See :func:`measures`."""
-        return measures(self._validation, tag(model, [sentence.words for sentence in self._validation]))
+        return measures(self._judged[of], tag(model, [sentence.words for sentence in self._judged[of]]))
+
+    def baselines(self, of: str = "validation") -> dict[str, dict[str, float]]:
+        """Of :class:`MostFrequentTag`."""
+        usual = MostFrequentTag(self._train)
+        return {"most frequent tag": measures(self._judged[of], [usual.tag(x.words) for x in self._judged[of]])}
 
     def probe(self, model: LoadedModel, texts: Sequence[str] | None = None) -> Probe:
         """Two sentences of the texts that this library is built on, and some of the validation set, with their tags."""
-        usual = [sentence for sentence in self._validation if len(sentence.words) <= _LONGEST_PROBE]
-        some = (usual or self._validation)[:_PROBED]
+        validation = self._judged["validation"]
+        some = ([x for x in validation if len(x.words) <= _LONGEST_PROBE] or validation)[:_PROBED]
         given = [*_EXAMPLES, *(" ".join(sentence.words) for sentence in some[:_SHOWN])] if texts is None else texts
 
         def counted() -> Iterator[Observed]:
@@ -282,7 +297,11 @@ class Tagging(Task):
 
     def describe(self) -> dict[str, Any]:
         """Which sentences, and what it starts from."""
-        return {"train": fingerprint(self._train), "validation": fingerprint(self._validation), "start": self._start}
+        return {
+            "train": fingerprint(self._train),
+            "validation": fingerprint(self._judged["validation"]),
+            "start": self._start,
+        }
 
 
 def measures(sentences: Sequence[Sentence], tags: Sequence[Sequence[str]]) -> dict[str, float]:
@@ -320,6 +339,7 @@ def fingerprint(sentences: Sequence[Sentence]) -> str:
     return digest.hexdigest()[:16]
 
 
+_NEW = Settings(steps=3000, batch=32, learning_rate=1e-3)
 _SMALL = {
     "model_type": "bert",
     "hidden_size": 192,

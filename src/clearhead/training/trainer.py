@@ -6,7 +6,8 @@ import math
 import os
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -14,7 +15,8 @@ from typing import Any
 import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from safetensors.torch import save_file
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 from torch.utils.data import Dataset
 from transformers import EarlyStoppingCallback, Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
@@ -90,7 +92,7 @@ class TaskTrainer(Trainer):  # type: ignore[misc]  # transformers is not checked
                 save_total_limit=2,
                 load_best_model_at_end=True,
                 metric_for_best_model=task.best,
-                greater_is_better=True,
+                greater_is_better=task.is_more_better,
                 logging_steps=max(1, min(50, settings.steps // 20)),
                 logging_nan_inf_filter=False,
                 report_to=["tensorboard"],
@@ -109,7 +111,7 @@ class TaskTrainer(Trainer):  # type: ignore[misc]  # transformers is not checked
 
     def fit(self, checkpoint: Path | None) -> None:
         """Train, from a checkpoint on if there is one."""
-        with self.stopping, self.progress:
+        with self.stopping, self.progress, _failing_once():
             self.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
 
     def evaluate(self, *_: Any, metric_key_prefix: str = "eval", **__: Any) -> dict[str, float]:
@@ -119,6 +121,25 @@ class TaskTrainer(Trainer):  # type: ignore[misc]  # transformers is not checked
         self.control: Any = self.callback_handler.on_evaluate(self.args, self.state, self.control, found)
         return found
 
+    def _save_checkpoint(self, *given: Any, **options: Any) -> None:
+        try:
+            super()._save_checkpoint(*given, **options)
+        except (OSError, SafetensorError, RuntimeError) as error:  # the last one is torch's of a file half written
+            why = getattr(error, "strerror", None) or f"{str(error).partition(chr(10))[0]} (is the disk full?)"
+            raise InputError(
+                f"cannot write a checkpoint into {self.args.output_dir}: {why}; the last whole one is from before: go "
+                "on with --resume once that is put right"
+            ) from None
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        # Every weight has to be there, which transformers does not ask for.
+        path = Path(resume_from_checkpoint) / "model.safetensors"
+        try:
+            (self.model if model is None else model).load_state_dict(load_file(path))
+        except (OSError, SafetensorError, RuntimeError) as error:
+            why = getattr(error, "strerror", None) or " ".join(str(error).split())[:200]
+            raise InputError(f"{path} has not the weights of this model: {why}") from None
+
     def _save(self, output_dir: str | None = None, state_dict: dict[str, torch.Tensor] | None = None) -> None:
         # Nothing is pickled; what two stacks share is there under both names.
         folder = Path(output_dir or self.args.output_dir)
@@ -126,6 +147,18 @@ class TaskTrainer(Trainer):  # type: ignore[misc]  # transformers is not checked
         state = state_dict or self.accelerator.unwrap_model(self.model).state_dict()
         tensors = {name: tensor.detach().clone() for name, tensor in state.items()}
         write_whole(folder / "model.safetensors", lambda part: save_file(tensors, part, {"format": "pt"}))
+
+
+@contextmanager
+def _failing_once() -> Iterator[None]:
+    """What TensorBoard's thread cannot write is not said by it: the trainer is told at the next event.
+
+    After a failure it stays so, since the thread may come to it only then.
+    """
+    before = threading.excepthook
+    threading.excepthook = lambda args: None if isinstance(args.exc_value, OSError) else before(args)
+    yield
+    threading.excepthook = before
 
 
 class _Stopping(TrainerCallback):  # type: ignore[misc]  # transformers is not checked

@@ -6,6 +6,7 @@ query head ``h`` uses key head ``h // (heads // kv_heads)``. A leading ``#`` all
 """
 
 import operator
+from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float
@@ -18,12 +19,24 @@ Keys = Float[Tensor, "batch kv_heads keys head_dim"]
 Weights = Float[Tensor, "batch heads queries keys"]
 PerQuery = Float[Tensor, "batch heads queries"]
 
-__all__ = ["Keys", "PerQuery", "Queries", "Weights", "check_flag", "exact_dtype", "whole_number"]
+__all__ = ["Keys", "PerQuery", "Queries", "Weights", "breadth", "check_flag", "exact_dtype", "whole_number"]
 
 
 def exact_dtype(dtype: torch.dtype) -> torch.dtype:
     """What numbers of this dtype are computed in: float64 for float64, float32 for all below."""
     return torch.float64 if dtype == torch.float64 else torch.float32
+
+
+def breadth(*shapes: Sequence[int]) -> tuple[int, int]:
+    """The first two axes of tensors that broadcast there.
+
+    ``torch.broadcast_shapes`` takes as long as a small layer, and loads the compiler's symbols first.
+
+    >>> breadth((1, 3, 5), (2, 1))
+    (2, 3)
+    """
+    batch, heads = (next((shape[axis] for shape in shapes if shape[axis] != 1), 1) for axis in (0, 1))
+    return batch, heads
 
 
 def whole_number(name: str, value: object, least: int = 1) -> int:

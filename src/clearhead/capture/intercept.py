@@ -296,11 +296,13 @@ def _report(watchers: list[tuple[Recorder, nn.Module]], make: Callable[[], Atten
 def _own_attention(original: Callable[..., Any]) -> Callable[..., Any]:
     """The attention of this package: ``attention`` and ``attend`` both end in one function, on whatever path."""
 
-    def compute(request: Request, plan: Plan, rule: ScoreRule | None) -> tuple[Tensor, Tensor | None]:
+    def compute(
+        request: Request, plan: Plan, rule: ScoreRule | None, *, with_map: bool = True
+    ) -> tuple[Tensor, Tensor | None]:
         watchers = [] if _running.outer else _watchers()
         outer = OuterCall()
         with outer.running():
-            output, statistic = original(request, plan, rule)
+            output, statistic = original(request, plan, rule, with_map=with_map)
 
         def call() -> AttentionCall:
             lse = statistic if statistic is not None or outer.inner is None else outer.inner.lse

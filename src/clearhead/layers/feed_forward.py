@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from clearhead.errors import InputError
+from clearhead.layers.dropout import Dropout
 from clearhead.shapes import whole_number
 
 __all__ = ["ACTIVATIONS", "FeedForward"]
@@ -69,7 +70,7 @@ class FeedForward(nn.Module):
         self.up = nn.Linear(dim, hidden, bias=bias)
         self.gate = nn.Linear(dim, hidden, bias=bias) if gated else None
         self.down = nn.Linear(hidden, dim, bias=bias)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: Float[Tensor, "batch tokens dim"]) -> Float[Tensor, "batch tokens dim"]:
         """The output for each token."""

@@ -15,6 +15,7 @@ from clearhead.masks.bound import BoundMask
 from clearhead.masks.bound_rule import BoundRule
 from clearhead.masks.grid import Grid, SomeEvery
 from clearhead.masks.spans import Spans
+from clearhead.shapes import breadth
 
 __all__ = ["And", "Not", "Or"]
 
@@ -43,8 +44,7 @@ class _Pair(Mask):
 
     @property
     def breadth(self) -> tuple[int, int]:
-        batch, heads = torch.broadcast_shapes(self.first.breadth, self.second.breadth)
-        return batch, heads
+        return breadth(self.first.breadth, self.second.breadth)
 
     @property
     def is_same_for_all_queries(self) -> bool:

@@ -12,6 +12,7 @@ from clearhead.errors import ShapeError
 from clearhead.masks.bound import BoundMask
 from clearhead.masks.grid import SomeEvery
 from clearhead.masks.spans import Spans
+from clearhead.shapes import breadth
 
 __all__ = ["Both", "both"]
 
@@ -103,8 +104,7 @@ class Both(BoundMask):
 
     @property
     def breadth(self) -> tuple[int, int]:
-        batch, heads = torch.broadcast_shapes(self.first.breadth, self.second.breadth)
-        return batch, heads
+        return breadth(self.first.breadth, self.second.breadth)
 
     def borrowed(self) -> list[Tensor]:
         return self.first.borrowed() + self.second.borrowed()

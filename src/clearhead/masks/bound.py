@@ -14,6 +14,7 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from clearhead.masks.grid import SomeEvery, pool
+from clearhead.shapes import breadth
 
 __all__ = ["BoundMask", "Solid", "closed_over", "over_grid", "take"]
 
@@ -124,7 +125,7 @@ class BoundMask(ABC):
             part = self.tile(rows, range(self.keys))
             empty = torch.zeros(1, 1, 1, dtype=torch.bool) if part is None else ~part.any(-1)
             found.append(empty.expand(*empty.shape[:2], len(rows)))
-        batch, heads = torch.broadcast_shapes(*(part.shape[:2] for part in found))
+        batch, heads = breadth(*(part.shape for part in found))
         device = max((part.device for part in found), key=str)  # blocks without a tile are made on the CPU
         return torch.cat([part.to(device).expand(batch, heads, -1) for part in found], -1)
 
@@ -196,8 +197,7 @@ class BoundMask(ABC):
     @property
     def breadth(self) -> tuple[int, int]:
         """For how many texts and heads a tile is written out: the most that its first two axes can have."""
-        batch, heads = torch.broadcast_shapes((1, 1), *(x.shape[:2] for x in self.tensors().values()))
-        return batch, heads
+        return breadth((1, 1), *(x.shape for x in self.tensors().values()))
 
     @abstractmethod
     def change(self, how: Callable[[Tensor], Tensor]) -> BoundMask:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from clearhead.masks.bound import BoundMask, Solid, take
 from clearhead.masks.grid import SomeEvery, pool
+from clearhead.shapes import breadth
 
 __all__ = ["Spans"]
 
@@ -117,7 +118,7 @@ class Spans(BoundMask):
         if self.present is None:
             return self.stops.clamp(max=self.keys) <= self.starts.clamp(min=0)
         before = torch.nn.functional.pad(self.present.cumsum(-1), (1, 0))
-        batch, heads = torch.broadcast_shapes(self.starts.shape[:2], self.present.shape[:2])
+        batch, heads = breadth(self.starts.shape, self.present.shape)
         before = before.expand(batch, heads, -1)
         runs = (x.expand(batch, heads, -1).long().clamp(0, self.keys) for x in (self.starts, self.stops))
         first, last = (before.gather(-1, edge) for edge in runs)

@@ -94,10 +94,12 @@ def attention(
     )
     plan = choose(request, with_map=False)
     rule = None if plan.path in ("sdpa", "dense", "flex") else request.rule()
-    return request.restore(compute(request, plan, rule)[0])
+    return request.restore(compute(request, plan, rule, with_map=False)[0])
 
 
-def compute(request: Request, plan: Plan, rule: ScoreRule | None) -> tuple[Tensor, Tensor | None]:
+def compute(
+    request: Request, plan: Plan, rule: ScoreRule | None, *, with_map: bool = True
+) -> tuple[Tensor, Tensor | None]:
     """``(output, statistic)`` on the path that was chosen; the statistic (the LSE) where the path gives it."""
     if plan.path == "sdpa":
         return _sdpa(request), None
@@ -109,7 +111,7 @@ def compute(request: Request, plan: Plan, rule: ScoreRule | None) -> tuple[Tenso
         return fused.attend(request.q, request.k, request.v, causal=request.is_square_causal, scale=request.scale)
     assert rule is not None
     if plan.path == "streamed":
-        return streamed.attend(request.q, request.k, request.v, rule, dropout=request.dropout)
+        return streamed.attend(request.q, request.k, request.v, rule, dropout=request.dropout, with_map=with_map)
     return _fused(request, rule)
 
 
@@ -137,7 +139,10 @@ def _sdpa(request: Request) -> Tensor:
         allowed = request.mask.dense(queries, keys, device=q.device)
         # Kernels differ in what they make of a row without keys: here it attends to all, and its output is set to 0.
         empty = ~allowed.any(-1, keepdim=True)
-        added = allowed | empty
+        if q.device.type == "cpu" and not torch.compiler.is_compiling() and not bool(empty.any()):
+            added, empty = allowed, None
+        else:
+            added = allowed | empty
     bias = _written_out(request)
     if bias is not None:
         # The kernel of the CPU takes a float32 bias beside bfloat16, and rounds nothing; others want one dtype.

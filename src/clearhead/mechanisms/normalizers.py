@@ -48,6 +48,10 @@ class Normalizer(ABC):
     ) -> Float[Tensor, "*rows keys"]:
         """The weights of these keys of each row, given the row's statistic."""
 
+    def of_rows(self, scores: Float[Tensor, "*rows keys"]) -> Float[Tensor, "*rows keys"]:
+        """The weights of whole rows."""
+        return self.weights(scores, self.statistic(scores))
+
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other)
 
@@ -83,6 +87,11 @@ class Softmax(Normalizer):
         self, scores: Float[Tensor, "*rows keys"], statistic: Float[Tensor, "*rows"]
     ) -> Float[Tensor, "*rows keys"]:
         return (scores - statistic.masked_fill(statistic == -torch.inf, 0.0)[..., None]).exp()
+
+    def of_rows(self, scores: Float[Tensor, "*rows keys"]) -> Float[Tensor, "*rows keys"]:
+        found = torch.softmax(scores, -1)
+        none = found[..., :1].isnan()  # where all scores are −inf; other NaN comes from there, too
+        return found if not bool(none.any()) else self.weights(scores, self.statistic(scores))
 
 
 class Sparsemax(Normalizer):

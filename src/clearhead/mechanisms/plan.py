@@ -8,6 +8,7 @@ from typing import Literal
 
 import torch
 
+from clearhead.masks import Padding
 from clearhead.mechanisms import decoding, flex, fused
 from clearhead.mechanisms.normalizers import Softmax
 from clearhead.mechanisms.request import Request
@@ -53,10 +54,23 @@ def choose(request: Request, *, with_map: bool) -> Plan:
     parts = _parts(request)
     if request.is_plain and not with_map and parts == 1:
         return _PLAIN
+    if not with_map and parts == 1 and _is_short_and_learns(request):
+        return _SHORT
     return Plan("fused", tuple(_needs(request, with_map=with_map, parts=parts)))
 
 
 _PLAIN = Plan("sdpa", ("nothing stands in the way",))
+_SHORT = Plan("sdpa", ("the padding of short texts is written out, and kept for the gradients",))
+_SHORT_MASK = 2**18  # entries
+
+
+def _is_short_and_learns(request: Request) -> bool:
+    """Whether there is nothing but padding, which costs less written out once than made again for the gradients."""
+    q, k, v = request.q, request.k, request.v
+    if type(request.mask) is not Padding or request.bias is not None or request.position_bias is not None:
+        return False
+    learns = torch.is_grad_enabled() and (q.requires_grad or k.requires_grad or v.requires_grad)
+    return learns and request.sinks is None and q.shape[0] * q.shape[2] * k.shape[2] <= _SHORT_MASK
 
 
 def _written_out(request: Request, slow: tuple[str, ...], where: str) -> Plan:

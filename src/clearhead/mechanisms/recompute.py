@@ -35,6 +35,7 @@ def in_blocks(
     rows: Sequence[int] | None,
     read: Sequence[Tensor] = (),
     random: bool = False,
+    keep: bool = False,
 ) -> tuple[Tensor, ...]:
     """``compute(part, *pieces)`` of all parts, joined or added up.
 
@@ -48,11 +49,12 @@ def in_blocks(
         read: Tensors that ``compute`` reads whole and by itself, for which a gradient is wanted too. None of them may
             be computed from another.
         random: Whether ``compute`` draws random numbers, which the backward pass then draws again.
+        keep: Whether one part alone is kept for the backward pass instead of being computed again.
 
     """
     job = _Job(compute, parts, places, rows, len(tensors), _random_state(tensors[0].device) if random else None)
     given = (*tensors, *read)
-    if not torch.is_grad_enabled() or not any(x.requires_grad for x in given):
+    if not torch.is_grad_enabled() or not any(x.requires_grad for x in given) or (keep and len(parts) == 1):
         return job.run(tensors)
     found: tuple[Tensor, ...] = _InBlocks.apply(job, *given)  # type: ignore[no-untyped-call]
     return found

@@ -7,6 +7,7 @@ then nor in between.
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import torch
@@ -14,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from clearhead.mechanisms.calls import key_runs
+from clearhead.mechanisms.dropout import dropout as dropped
 from clearhead.mechanisms.fused import product
 from clearhead.mechanisms.recompute import Place, in_blocks
 from clearhead.mechanisms.rule import ScoreRule
@@ -22,6 +24,7 @@ from clearhead.shapes import Keys, PerQuery, Queries, exact_dtype
 __all__ = ["attend", "blocks", "of_bias", "rows_and_keys", "run_scores", "tile_scores"]
 
 _SCORES = 2**22  # scores of one block
+_KEPT = 2**20  # scores of short texts, which take less memory than the layers around them
 
 
 def blocks(shape: tuple[int, ...], most: int | None = None) -> list[range]:
@@ -38,8 +41,13 @@ def attend(
     rule: ScoreRule,
     *,
     dropout: float = 0.0,
-) -> tuple[Float[Tensor, "batch heads queries value_dim"], PerQuery]:
-    """The output, and what the weights of each row share: with softmax, the LSE. Everything is differentiable."""
+    with_map: bool = True,
+) -> tuple[Float[Tensor, "batch heads queries value_dim"], PerQuery | None]:
+    """The output, and what the weights of each row share: with softmax, the LSE. Everything is differentiable.
+
+    Without a map nobody wants the latter, and it is not computed where the weights can do without.
+    """
+    with_statistic = with_map or rule.sinks is not None
     keys, versions = k.shape[2], rule.versions() if torch.is_grad_enabled() else None
     sinks = [] if rule.sinks is None else [rule.sinks]
     bias = [] if rule.bias is None else [rule.bias]
@@ -50,21 +58,34 @@ def attend(
         row, key = rows_and_keys(rows, seen.at_least_one(rows), q.device)
         return [row, key, key, *(of_bias(x, row, key) for x in bias), *((slice(None),) for _ in sinks)]
 
-    def block(rows: range, q: Tensor, k: Tensor, v: Tensor, *rest: Tensor) -> tuple[Tensor, Tensor]:
+    def block(rows: range, q: Tensor, k: Tensor, v: Tensor, *rest: Tensor) -> tuple[Tensor, ...]:
         if versions is not None:
             rule.check_unchanged(versions)
         own = rule if rule.sinks is None else replace(rule, sinks=rest[-1])
         scores = run_scores(own, q, k, rest[0] if bias else None, rows, seen.at_least_one(rows))
-        statistic = own.statistic(scores)
-        weights = torch.dropout(own.normalizer.weights(scores, statistic), dropout, train=dropout > 0)
+        if with_statistic:
+            statistic = own.statistic(scores)
+            weights = own.normalizer.weights(scores, statistic)
+        else:
+            weights = own.normalizer.of_rows(scores)
+        weights = dropped(weights, dropout)
         folded = weights.reshape(v.shape[0], v.shape[1], q.shape[1] // v.shape[1] * len(rows), v.shape[2])
         output = product(folded, v.to(scores.dtype)).reshape(*q.shape[:3], v.shape[-1])
-        return output.to(q.dtype), statistic
+        return (output.to(q.dtype), statistic) if with_statistic else (output.to(q.dtype),)
 
     parts = blocks((*q.shape[:3], seen.widest), seen.height)
     tensors, counts = [q, k, v, *bias, *sinks], [len(part) for part in parts]
-    output, statistic = in_blocks(block, parts, tensors, places, rows=counts, read=rule.trained(), random=dropout > 0)
-    return output, statistic
+    output, *rest = in_blocks(
+        block,
+        parts,
+        tensors,
+        places,
+        rows=counts,
+        read=rule.trained(),
+        random=dropout > 0,
+        keep=math.prod((*q.shape[:3], seen.widest)) <= _KEPT,
+    )
+    return output, rest[0] if rest else None
 
 
 def rows_and_keys(rows: range, runs: list[range], device: torch.device) -> tuple[Place, Place]:

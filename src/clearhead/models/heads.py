@@ -9,6 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from clearhead.layers.cache import Cache
+from clearhead.layers.dropout import Dropout
 from clearhead.layers.multihead import KeyValues
 from clearhead.masks import Mask
 from clearhead.models.transformer import Decoder, Encoder, EncoderDecoder, VisionEncoder
@@ -192,7 +193,7 @@ class TokenClassifier(nn.Module):
 
     def __init__(self, encoder: Encoder, head: nn.Module, *, dropout: float = 0.0) -> None:
         super().__init__()
-        self.encoder, self.head, self.dropout = encoder, head, nn.Dropout(dropout)
+        self.encoder, self.head, self.dropout = encoder, head, Dropout(dropout)
 
     def forward(
         self,

@@ -18,6 +18,7 @@ from torch.utils.checkpoint import checkpoint
 from clearhead.errors import InputError, ShapeError
 from clearhead.layers import KeyValues, MultiHeadAttention
 from clearhead.layers.cache import Cache
+from clearhead.layers.dropout import Dropout
 from clearhead.masks import Causal, Mask, Padding
 from clearhead.positions import Bias, Rotary
 
@@ -63,7 +64,7 @@ class Embedding(nn.Module):
         self.tokens = nn.Embedding(vocabulary, dim)
         self.position, self.padding = position, padding
         self.types = nn.Embedding(types, dim) if types else None
-        self.norm, self.scale, self.dropout = norm, scale, nn.Dropout(dropout)
+        self.norm, self.scale, self.dropout = norm, scale, Dropout(dropout)
         for table in (self.tokens, self.types):
             if table is not None:
                 nn.init.normal_(table.weight, std=0.02 if scale == 1.0 else dim**-0.5)
@@ -135,7 +136,7 @@ class Block(nn.Module):
         self.cross_attention = cross_attention
         self.cross_attention_norm = None if cross_attention is None else norm()
         self.feed_forward, self.feed_forward_norm = feed_forward, norm()
-        self.norm_first, self.dropout = norm_first, nn.Dropout(dropout)
+        self.norm_first, self.dropout = norm_first, Dropout(dropout)
 
     def forward(
         self,
@@ -198,7 +199,7 @@ class Stack(nn.Module):
         super().__init__()
         self.embedding = embedding
         self.blocks = nn.ModuleList(blocks)
-        self.norm, self.bias, self.dropout = norm, bias, nn.Dropout(dropout)
+        self.norm, self.bias, self.dropout = norm, bias, Dropout(dropout)
         self.checkpoints = False
 
     def run(
@@ -417,7 +418,7 @@ class PatchEmbedding(nn.Module):
         self.first = nn.Parameter(torch.zeros(dim))
         self.position = nn.Parameter(torch.empty(1 + self.grid[0] * self.grid[1], dim))
         nn.init.normal_(self.position, std=0.02)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, pixels: Float[Tensor, "batch channels height width"]) -> Hidden:
         """The vectors: the trained one, then row by row those of the patches."""

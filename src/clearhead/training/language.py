@@ -50,7 +50,7 @@ class Language(Task):
     name = "text"
     best = "loss"
     is_more_better = False
-    defaults = Settings(steps=2000, batch=12, learning_rate=1e-3)
+    defaults = Settings(steps=2000, batch=12, learning_rate=3e-3, weight_decay=0.1, evaluate_every=250)
 
     def __init__(
         self,

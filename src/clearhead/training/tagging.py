@@ -339,7 +339,7 @@ def fingerprint(sentences: Sequence[Sentence]) -> str:
     return digest.hexdigest()[:16]
 
 
-_NEW = Settings(steps=3000, batch=32, learning_rate=1e-3)
+_NEW = Settings(steps=2500, batch=32, learning_rate=1.5e-3, warmup=0.1, evaluate_every=500)
 _SMALL = {
     "model_type": "bert",
     "hidden_size": 192,
@@ -351,8 +351,9 @@ _SMALL = {
     "pad_token_id": 0,
     "hidden_dropout_prob": 0.1,
     "attention_probs_dropout_prob": 0.1,
+    "initializer_range": 0.07,  # about 1/√hidden_size, as published sizes have it at 0.02
 }
-_VOCABULARY = 8000
+_VOCABULARY = 12000
 
 
 def _new_tokenizer(sentences: Sequence[Sentence]) -> Any:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from clearhead.errors import NotBuiltError
 from clearhead.layers import ACTIVATIONS, FeedForward, MultiHeadAttention
+from clearhead.layers.dropout import Dropout
 from clearhead.models.heads import MaskedLanguageModel, TextClassifier, TokenClassifier
 from clearhead.models.pretrained.tables import (
     Architecture,
@@ -110,9 +111,9 @@ class Pooled(nn.Module):
 
     def __init__(self, config: Config, first: float = 0.0) -> None:
         super().__init__()
-        self.first = nn.Dropout(first)
+        self.first = Dropout(first)
         self.dense = nn.Linear(config.hidden_size, config.hidden_size)
-        self.dropout = nn.Dropout(dropout(config))
+        self.dropout = Dropout(dropout(config))
         self.classes = nn.Linear(config.hidden_size, labels(config))
 
     def forward(self, x: Tensor) -> Tensor:

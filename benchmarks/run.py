@@ -42,6 +42,7 @@ PARTS = (
     "watching",
     "map_statistics",
     "long_map",
+    "training",
     "serving",
     "cold_start",
     "viewer",

@@ -181,7 +181,7 @@ class Tagging(Task):
 
     name = "tag"
     best = "accuracy"
-    defaults = Settings(steps=800, batch=32, learning_rate=3e-4)  # of fine-tuning
+    defaults = Settings(steps=600, batch=32, learning_rate=3e-4)  # of fine-tuning
 
     def __init__(
         self,

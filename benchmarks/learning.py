@@ -45,6 +45,13 @@ EWT, STANZA, SPACY, NANOGPT = (
 )
 
 
+_INTRODUCTION = (
+    "Written by `benchmarks/learning.py`; do not edit. Each task of `clearhead train` on its real data, with its own "
+    "settings, films included. The measure is taken once, at the checkpoint that is best on the validation set; where "
+    "there is a test set, on that. Time is that of the whole training on this machine, which other work shared.\n"
+)
+
+
 @dataclass(frozen=True)
 class Case:
     """A training, some times."""
@@ -153,10 +160,7 @@ def page(out: Path) -> str:
     """docs/learning.md, of the runs that are finished."""
     lines = [
         "# What is learnt\n",
-        "Written by `benchmarks/learning.py`; do not edit. Each task of `clearhead train` on its real data, with its own "
-        "settings (`Settings` in `clearhead.training`), films included. The measure is taken once, at the checkpoint "
-        "that is best on the validation set; where there is a test set, on that. Time is that of the whole command on "
-        "this machine, which other work shared.\n",
+        _INTRODUCTION,
         "| task | data | measure | target | found, seed by seed | mean | time | weights |",
         "|---|---|---|---|---|---|---|---|",
     ]
@@ -172,8 +176,8 @@ def page(out: Path) -> str:
         minutes = f"{min(x['seconds'] for x in found) / 60:.1f} to {max(x['seconds'] for x in found) / 60:.1f} min"
         lines.append(
             f"| {case.title} | {case.what} | {case.measure}, {found[0]['set']} | {sign} {_shown(case.target, case)}: "
-            f"{'met' if met else 'missed'} | {', '.join(shown)} | {_shown(statistics.mean(values), case)} | {minutes} | "
-            f"{found[0]['weights']:,} |"
+            f"{'met' if met else 'missed'} | {', '.join(shown)} | {_shown(statistics.mean(values), case)} | "
+            f"{minutes} | {found[0]['weights']:,} |"
         )
         notes.append(f"\n**{case.title}.** " + " ".join(_note(case, found)))
     machine = "; ".join(f"{key}: {value}" for key, value in hardware().items() if key != "load at the start")

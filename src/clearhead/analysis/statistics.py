@@ -81,7 +81,7 @@ def head_statistics(observed: Iterable[Observed]) -> tuple[list[HeadStatistics],
         >>> capture = ch.look("The animal didn't cross the street because it was too tired.")
         >>> statistics, _ = head_statistics([Observed(capture)])
         >>> statistics[37].head, round(statistics[37].special, 2)
-        ('L3H1', 0.19)
+        ('L3H1', 0.53)
 
     """
     layers: list[Layer] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -20,6 +21,7 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 import clearhead as ch
+from clearhead.analysis.film import open_film
 from clearhead.cli import train as commands
 from clearhead.cli.app import main
 from clearhead.training.samples import TREEBANK
@@ -249,3 +251,27 @@ def test_two_processes_learn_what_one_does_and_one_of_them_speaks(run: Any) -> N
         torch.testing.assert_close(weights[1][name], tensor, rtol=1e-3, atol=1e-4)
     assert Path("one/samples.txt").exists()
     assert Path("two/samples.txt").read_text().count("step ") == 2
+
+
+def test_a_film_goes_on_as_it_was_asked_for(run: Any) -> None:
+    Path("probe.txt").write_text("the animal\n\nit was\n", encoding="utf-8")
+    film = ("--film-every", "3", "--film-layers", "1", "--probe", "probe.txt")
+    code, _, error = run("train", "text", "some.txt", *TINY, *SHORT, *film, "--out", "filmed")
+    assert code == 0, error
+    found = open_film("filmed")
+    assert found.steps == (0, 3, 4)
+    assert {layer.number for layer in found.at(3).layers} == {1}
+    assert [text.text for text in found.at(3).tokens or ()] == ["the animal", "it was"]
+    for path in Path("filmed/film").glob("00000[34]*"):
+        path.unlink()
+    shutil.rmtree("filmed/checkpoints/checkpoint-4")
+    code, _, error = run("train", "text", "some.txt", "--resume", "--out", "filmed")
+    assert code == 0, error
+    assert open_film("filmed").steps == (0, 3, 4)
+    code, _, error = run("train", "text", "some.txt", *TINY, *SHORT, "--film-every", "0", "--out", "plain")
+    assert code == 0, error
+    assert not Path("plain/film").exists()
+    Path("empty.txt").write_text("\n", encoding="utf-8")
+    code, _, error = run("train", "text", "some.txt", *TINY, *SHORT, "--probe", "empty.txt", "--out", "other")
+    assert (code, error.count("\n")) == (2, 1)
+    assert "no probe sentence" in error

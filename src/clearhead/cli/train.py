@@ -53,8 +53,11 @@ class Options:
     ] = None
     seed: Annotated[int | None, typer.Option("--seed", help="Learn the same again.")] = None
     film_every: Annotated[
-        int, typer.Option("--film-every", min=0, help="Steps between two recordings of the heads; 0 for none.")
-    ] = 100
+        int | None,
+        typer.Option(
+            "--film-every", min=0, help="Steps between two recordings of the heads, 0 for none. [default: 100]"
+        ),
+    ] = None
     film_layers: Annotated[
         str | None,
         typer.Option("--film-layers", metavar="0,3", help="Layers whose maps are recorded. [default: all]"),
@@ -67,15 +70,18 @@ class Options:
     ] = None
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False
 
-    def recording(self) -> Recording | None:
+    def recording(self, task: str) -> Recording | None:
         """How the heads are filmed."""
-        from clearhead.training import Recording
+        from clearhead.training import Recording, open_run
 
-        if not self.film_every:
+        film = open_run(self.folder(task)).description.get("film", {}) if self.resume else {}
+        given: dict[str, Any] = {"every": self.film_every}
+        given["texts"] = None if self.probe is None else tuple(text_of(None, str(self.probe)).splitlines())
+        given["layers"] = None if self.film_layers is None else tuple(map(_layer, self.film_layers.split(",")))
+        given = {name: value for name, value in given.items() if value is not None}
+        if film is None and not given:
             return None
-        texts = None if self.probe is None else tuple(text_of(None, str(self.probe)).splitlines())
-        layers = None if self.film_layers is None else tuple(map(_layer, self.film_layers.split(",")))
-        return Recording(self.film_every, layers, texts)
+        return None if self.film_every == 0 else Recording(**{**(film or {}), **given})
 
     def folder(self, task: str) -> Path:
         """Where the run is."""
@@ -318,7 +324,7 @@ def _run(task: Task, options: Options, data: Path | None, follow: str, callbacks
         folder,
         options.settings(task),
         resume=options.resume,
-        recording=options.recording(),
+        recording=options.recording(task.name),
         callbacks=callbacks,
     )
     if not run.measures:

@@ -44,8 +44,8 @@ class Recording:
     """
 
     every: int = 100
-    layers: tuple[int | str, ...] | None = None
-    texts: tuple[str, ...] | None = None
+    layers: Sequence[int | str] | None = None
+    texts: Sequence[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,13 @@ def train(
     """
     trainer_of = _trainer_class()
     folder = Path(folder)
-    description = {"task": task.name, "of": task.describe(), "settings": asdict(settings), "clearhead": __version__}
+    description: dict[str, Any] = {
+        "task": task.name,
+        "of": task.describe(),
+        "settings": asdict(settings),
+        "clearhead": __version__,
+    }
+    description["film"] = None if recording is None else asdict(recording)
     last = _prepare(folder, description, resume=resume)
     torch.manual_seed(settings.seed)
     model = task.model(folder / "start").train()

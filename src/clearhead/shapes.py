@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
 from clearhead.errors import InputError
 
@@ -19,7 +20,17 @@ Keys = Float[Tensor, "batch kv_heads keys head_dim"]
 Weights = Float[Tensor, "batch heads queries keys"]
 PerQuery = Float[Tensor, "batch heads queries"]
 
-__all__ = ["Keys", "PerQuery", "Queries", "Weights", "breadth", "check_flag", "exact_dtype", "whole_number"]
+__all__ = [
+    "Keys",
+    "PerQuery",
+    "Queries",
+    "Weights",
+    "breadth",
+    "check_flag",
+    "exact_dtype",
+    "may_be_asked",
+    "whole_number",
+]
 
 
 def exact_dtype(dtype: torch.dtype) -> torch.dtype:
@@ -28,7 +39,7 @@ def exact_dtype(dtype: torch.dtype) -> torch.dtype:
 
 
 def breadth(*shapes: Sequence[int]) -> tuple[int, int]:
-    """The first two axes of tensors that broadcast there.
+    """The first two axes of tensors that are known to broadcast there.
 
     ``torch.broadcast_shapes`` takes as long as a small layer, and loads the compiler's symbols first.
 
@@ -37,6 +48,17 @@ def breadth(*shapes: Sequence[int]) -> tuple[int, int]:
     """
     batch, heads = (next((shape[axis] for shape in shapes if shape[axis] != 1), 1) for axis in (0, 1))
     return batch, heads
+
+
+def may_be_asked(x: Tensor) -> bool:
+    """Whether a branch may depend on the numbers of a tensor: it is a plain one on the CPU, and nothing traces it."""
+    return (
+        type(x) in (Tensor, torch.nn.Parameter)
+        and x.device.type == "cpu"
+        and not torch.compiler.is_compiling()
+        and not is_in_torch_dispatch_mode()
+        and not torch._C._are_functorch_transforms_active()
+    )
 
 
 def whole_number(name: str, value: object, least: int = 1) -> int:

@@ -229,3 +229,15 @@ def test_what_cannot_be_merged_is_said() -> None:
     for other in (replace(one, unit="words"), replace(one, heads=one.heads[:-1])):
         with pytest.raises(InputError, match="have no mean"):
             merge([one, other])
+
+
+def test_other_sources_and_pictures_are_refused() -> None:
+    one, other = capture(0, tokens=7), capture(1, tokens=7)
+    one.source_tokens = [ch.Tokens.from_pieces(["a", "b"])] * 2
+    other.source_tokens = [ch.Tokens.from_pieces(["a", "c"])] * 2
+    with pytest.raises(InputError, match="decoders attend to different texts"):
+        compare(one, other)
+    other.source_tokens = one.source_tokens
+    one.pictures = [ch.Picture.of(torch.zeros(7, 6, 3, dtype=torch.uint8).numpy(), (3, 2), 1)] * 2
+    with pytest.raises(InputError, match="different pictures"):
+        compare(one, other)

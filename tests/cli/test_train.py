@@ -111,16 +111,16 @@ def test_a_tagger_is_tuned_and_tags(run: Any, capfd: pytest.CaptureFixture[str])
         torch.equal(before[name], tensor) for name, tensor in load_file("runs/tag/model/model.safetensors").items()
     )
     for change, said in (
-        (["some.conllu", "--batch", "4"], "its settings differs (batch 8 there, 4 now)"),
-        (["some.conllu", "--new"], "its of differs (start 'bert' there, None now)"),
-        ([], "its of differs (train "),
+        (["some.conllu", "--batch", "4"], "begun with other settings (batch 8 there, 4 now)"),
+        (["some.conllu", "--new"], "begun with other data or sizes (start 'bert' there, None now)"),
+        ([], "begun with other data or sizes (train "),
     ):
         code, out, err = run("train", "tag", *change, "--resume")
         assert (code, out, err.count("\n")) == (2, "", 1)
         assert said in err
     code, _, err = run("train", "text", "some.txt", "--out", "runs/tag", "--resume")
     assert code == 2
-    assert "its task differs ('tag' there, 'text' now)" in err
+    assert "begun with another task ('tag' there, 'text' now)" in err
     assert load_file("runs/tag/model/model.safetensors").keys() == before.keys()
 
 
@@ -265,6 +265,7 @@ def test_a_film_goes_on_as_it_was_asked_for(run: Any) -> None:
     for path in Path("filmed/film").glob("00000[34]*"):
         path.unlink()
     shutil.rmtree("filmed/checkpoints/checkpoint-4")
+    Path("filmed/measures.json").unlink()
     code, _, error = run("train", "text", "some.txt", "--resume", "--out", "filmed")
     assert code == 0, error
     assert open_film("filmed").steps == (0, 3, 4)

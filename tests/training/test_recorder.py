@@ -129,7 +129,7 @@ def sentences() -> list[Sentence]:
     return found
 
 
-def test_attention_by_tag_is_that_of_dense_weights(tmp_path: Path) -> None:
+def test_tokens_have_the_tags_of_their_words(tmp_path: Path) -> None:
     task = Tagging(sentences()[:20], sentences()[20:])
     recording = Recording(every=2, texts=("I saw a saw.",))
     film = open_film(train(task, tmp_path / "run", settings(steps=2), recording=recording).folder)
@@ -141,11 +141,13 @@ def test_attention_by_tag_is_that_of_dense_weights(tmp_path: Path) -> None:
     [[capture, of_tokens]] = probe.counted()
     assert of_tokens is not None
     assert capture.tokens is not None
+    assert sum("a" in text.pieces for text in capture.tokens) > 5
+    assert sum("I" in text.pieces for text in capture.tokens) > 5
     for text, own in zip(capture.tokens, of_tokens, strict=True):
         seen = dict(zip(text.pieces, own, strict=True))
         assert seen["[CLS]"] is seen["[SEP]"] is None
-        assert seen.get("a") in ("DET", None)
-        assert seen.get("I") in ("PRON", None)
+        for piece, tag in (("a", "DET"), ("I", "PRON")):
+            assert piece not in seen or seen[piece] == tag
         assert all(own[n] == own[n - 1] for n, piece in enumerate(text.pieces) if piece.startswith("##"))
     first = tags.filter(step=0, head="L1H1", source="VERB")
     assert first["weight"].sum() < 1  # the rest is on special tokens
@@ -177,6 +179,11 @@ def test_lemmas_are_filmed_with_their_cross_attention(tmp_path: Path) -> None:
     torch.testing.assert_close(alone.layers[-1].map.dense(), again.layers[-1].map.dense())
     with pytest.raises(InputError, match="a word, its tag and its lemma"):
         task.probe(model, ["saw"])
+    # What is longer than the model is cut, and what looks like a token is letters.
+    long = spell(model, [Form("s" * 99, "VERB"), Form("a<pad>b", "VERB")], ["s" * 99, "a"])
+    assert long.source_tokens is not None
+    assert {len(text) for text in long.source_tokens} == {49}
+    assert long.source_tokens[1].pieces[:8] == ("<VERB>", "a", "<", "p", "a", "d", ">", "b")
 
 
 def test_digits_are_filmed_on_their_patches(tmp_path: Path) -> None:
@@ -196,6 +203,11 @@ def test_without_a_sentence_there_is_no_film(tmp_path: Path) -> None:
         open_film(tmp_path)
     with pytest.raises(UnknownLayerError):
         train(language(), tmp_path / "other", settings(), recording=Recording(layers=(7,)))
+    train(language(), tmp_path / "other", settings(steps=2), recording=Recording(layers=(1,)))  # the folder is free
+    with pytest.raises(InputError, match="begun with another film"):
+        train(language(), tmp_path / "other", settings(steps=2), resume=True, recording=Recording(layers=(0,)))
+    with pytest.raises(InputError, match="it gave NoneType"):
+        Recorder(tmp_path / "film", torch.nn.Linear(2, 2), lambda: None).look()  # type: ignore[arg-type,return-value]
 
 
 def test_trainings_of_ones_own_are_filmed(tmp_path: Path) -> None:

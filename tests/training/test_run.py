@@ -134,9 +134,9 @@ def test_an_interrupted_run_keeps_what_it_had(whole: Path, tmp_path: Path) -> No
 def test_only_the_same_run_is_gone_on_with(whole: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="has a run already"):
         train(task(), whole, settings())
-    with pytest.raises(InputError, match=r"its settings differs .batch 6 there, 12 now"):
+    with pytest.raises(InputError, match=r"begun with other settings .batch 6 there, 12 now"):
         train(task(), whole, settings(batch=12), resume=True)
-    with pytest.raises(InputError, match=r"its of differs .dim 16 there, 32 now"):
+    with pytest.raises(InputError, match=r"begun with other data or sizes .dim 16 there, 32 now"):
         train(task(dim=32), whole, settings(), resume=True)
     with pytest.raises(InputError, match="is no run of clearhead train"):
         train(task(), tmp_path, settings(), resume=True)
@@ -207,6 +207,7 @@ def test_a_full_disk_is_said_and_takes_no_checkpoint(whole: Path, tmp_path: Path
 def test_a_checkpoint_of_another_model_is_said(whole: Path, tmp_path: Path, how: str) -> None:
     folder = tmp_path / "other"
     shutil.copytree(whole, folder)
+    (folder / "measures.json").unlink()  # so that it is not finished
     path = folder / "checkpoints" / "checkpoint-24" / "model.safetensors"
     tensors = load_file(path)
     first = sorted(tensors)[0]
@@ -246,3 +247,48 @@ def test_what_a_run_cannot_begin_with_leaves_its_folder_free(tmp_path: Path, mon
 
 def test_the_description_is_json(whole: Path) -> None:
     assert json.loads((whole / "run.json").read_text(encoding="utf-8"))["settings"]["seed"] == 0
+
+
+def test_patience_goes_on_where_it_was(tmp_path: Path) -> None:
+    """Evaluations without improvement before a kill are counted after it."""
+    from transformers import TrainerCallback
+
+    class Kill(TrainerCallback):  # type: ignore[misc]
+        def on_step_end(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:
+            if state.global_step == 7:
+                raise MemoryError
+
+    constant = task()
+    constant.judge = lambda model, of="validation": {"loss": 1.0}  # type: ignore[method-assign]
+    patient = settings(steps=24, evaluate_every=2, patience=3)
+    train(constant, tmp_path / "whole", patient)
+    with pytest.raises(MemoryError):
+        train(constant, tmp_path / "killed", patient, callbacks=[Kill()])
+    train(constant, tmp_path / "killed", patient, resume=True)
+    assert open_run(tmp_path / "whole").checkpoints()[-1] == 8
+    assert open_run(tmp_path / "killed").checkpoints()[-1] == 8
+
+
+def test_no_checkpoint_has_nan(tmp_path: Path) -> None:
+    with pytest.raises(NotFiniteError, match="take a smaller learning rate"):
+        train(task(), tmp_path / "run", settings(steps=1000, evaluate_every=3, learning_rate=1e38))
+    for path in (tmp_path / "run" / "checkpoints").glob("checkpoint-*/model.safetensors"):
+        assert all(bool(x.isfinite().all()) for x in load_file(path).values())
+
+
+def test_a_finished_run_is_not_trained_again(whole: Path) -> None:
+    before = (whole / "model" / "model.safetensors").stat().st_mtime_ns
+    assert train(task(), whole, settings(), resume=True).measures == open_run(whole).measures
+    assert (whole / "model" / "model.safetensors").stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_seeds_have_bounds(seed: int) -> None:
+    with pytest.raises(InputError, match="seed is"):
+        settings(seed=seed)
+
+
+def test_a_run_that_says_nothing_is_none(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(InputError, match="describes none"):
+        open_run(tmp_path)

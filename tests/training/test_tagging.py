@@ -152,3 +152,12 @@ def test_only_encoders_are_tuned_and_only_taggers_tag(tmp_path: Path) -> None:
         task.model(tmp_path / "made")
     with pytest.raises(InputError, match="tags no words: it is a BertModel"):
         tag(ch.load(), [["a"]])
+
+
+def test_words_of_a_byte_level_tokenizer_have_their_space(tmp_path: Path) -> None:
+    """As in running text, which is what such a model was trained on."""
+    tokenizer = tiny_models.word_model(tmp_path).tokenizer
+    [part] = encode_words(tokenizer, ["abe", "cd", "af"], None)
+    assert part.ids == tokenizer.encode("abe cd af").ids
+    pieces = [tokenizer.id_to_token(n) for n in part.ids]
+    assert [pieces[start] for start in part.starts][1:] == ["Ġ", "Ġ"]

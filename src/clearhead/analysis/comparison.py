@@ -272,6 +272,11 @@ def _check(before: Capture, after: Capture) -> None:
                 f"text {number + 1} has {seen[0]} at {name} {place} in one capture and {seen[1]} in the other: compare "
                 f"captures of the same texts{words}"
             )
+    if before.pictures != after.pictures:
+        raise InputError("the captures show different pictures: compare captures of the same ones")
+    sources = [[text.pieces for text in x.source_tokens or ()] for x in (before, after)]
+    if sources[0] != sources[1]:
+        raise InputError("the captures' decoders attend to different texts: compare captures of the same texts")
     for one, other in zip(before.layers, after.layers, strict=True):
         if one.shape != other.shape:
             raise InputError(

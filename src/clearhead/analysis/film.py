@@ -116,6 +116,6 @@ def open_film(folder: str | Path) -> Film:
         if steps:
             return Film(place, tuple(steps))
     raise InputError(
-        f"{folder} has no film: clearhead train records one, and so does clearhead.training.Recorder in a training of "
-        "your own"
+        f"{folder} has no film: clearhead train records one, and so does clearhead.training.recorder.Recorder in a "
+        "training of your own"
     )

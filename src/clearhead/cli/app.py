@@ -166,7 +166,8 @@ def main(arguments: list[str] | None = None) -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     try:
-        app(arguments, standalone_mode=False)
+        if code := app(arguments, standalone_mode=False):  # typer's way to say that it was interrupted
+            sys.exit(code)
     except _USAGE_ERRORS as error:
         _fail(f"{error.format_message()} (clearhead {' '.join(_command(error))} lists what there is)")
     except ClearheadError as error:

@@ -71,14 +71,17 @@ def compare(
         )
     else:
         if text is None and file is None:
-            raise InputError("two models are compared on a text: give TEXT or --file")
+            raise InputError(
+                "two models are compared on a text: give TEXT or --file; models of pictures are compared by their "
+                "captures (clearhead look --image F --model ID --save OUT.safetensors)"
+            )
         found, pair, notes = _of_models(one, other, _texts(text, file, lines), words=words, truncate=truncate)
     files: list[tuple[Path, Callable[[str], Any]]] = []
     if figure is not None:
         from clearhead.views.comparison import changes
         from clearhead.views.figure import figure_writer, plain_figure
 
-        drawn = changes(found, *pair, names=(before, after), new=plain_figure)
+        drawn = changes(found, *pair, most=min(top, 4), names=(before, after), new=plain_figure)
         files.append((figure, figure_writer(drawn, figure)))
     if parquet is not None and write_table is not None:
         files.append((parquet, write_table(found)))
@@ -200,7 +203,12 @@ def _of_models(
     else:
         found = merge(run(*pair_of(batch)) for batch in _progress(batches, len(texts)))
         pair = pair_of([0])
-    notes = [f"what is too long for {' and '.join(sorted(cut))} was cut off"] if cut else []
+    notes = []
+    if any(getattr(model.model, "is_of_both", False) for model in (before, after)):
+        notes.append(
+            "of an encoder–decoder the encoder is compared; captures (those of a film, too) hold its decoder as well"
+        )
+    notes += [f"what is too long for {' and '.join(sorted(cut))} was cut off"] if cut else []
     for model in (before, after):
         if model.missing:
             count, first = len(model.missing), model.missing[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -21,7 +21,7 @@ __all__ = ["film"]
 def film(
     run: Annotated[Path, typer.Argument(help="The folder of a training, or of a film.")],
     head: Annotated[
-        str | None, typer.Option("--head", metavar="L3H1", help="Draw this head, and begin the page with it.")
+        str | None, typer.Option("--head", metavar="L3H1", help="List and draw this head, and begin the page with it.")
     ] = None,
     text: Annotated[int, typer.Option("--text", min=0, help="Which of the texts that were shown, from 0.")] = 0,
     top: Annotated[int, typer.Option("--top", min=1, help="How many heads to list.")] = 8,
@@ -66,7 +66,8 @@ def film(
         from clearhead.views.page import page_writer, start_of
 
         html = kept_page() if html is None else html
-        start = start_of(whole, heads=head or changes.most_changed(1)[0].head, text=text)
+        unit: Literal["words", "pieces"] = "pieces" if pieces or whole.source_tokens else "words"
+        start = start_of(whole, heads=head or changes.most_changed(1)[0].head, text=text, unit=unit)
         files.append((html, page_writer(whole, start=start)))
     write_together(files)
     for kind, path in (("picture", figure), ("page", html)):
@@ -79,7 +80,8 @@ def film(
 
         from clearhead.views.film import render
 
-        Console().print(render(found, changes, top), highlight=False)
+        listed = [x for x in changes.heads if x.head == head] if head is not None else changes.most_changed(top)
+        Console().print(render(found, listed, are_of_several=whole.source_tokens is not None), highlight=False)
     if show and html is not None:
         open_page(html)
 

@@ -15,7 +15,7 @@ from clearhead.mechanisms.plan import Plan, choose
 from clearhead.mechanisms.request import Request, prepare
 from clearhead.mechanisms.rule import ScoreRule
 from clearhead.positions import Bias
-from clearhead.shapes import exact_dtype
+from clearhead.shapes import exact_dtype, may_be_asked
 
 __all__ = ["attention", "compute"]
 
@@ -35,7 +35,9 @@ def attention(
 ) -> Tensor:
     """``Attention(Q, K, V) = softmax(scale · Q·Kᵀ + bias)·V`` (Vaswani et al. 2017, arXiv:1706.03762).
 
-    A query that may attend to nothing gives 0, and its gradient is 0, on every path. NaN in q, k or v is not looked for
+    A query that may attend to nothing gives 0, and its gradient is 0, on every path. PyTorch's own function has no
+    gradients of gradients on the CPU; where :func:`clearhead.explain` says ``sdpa``, take :func:`clearhead.attend`,
+    which has them. NaN in q, k or v is not looked for
     (:func:`clearhead.layers.check_finite` does), and what a kernel makes of it may be any number.
     :func:`clearhead.attend` returns the map as well; :func:`clearhead.explain` says which path a call takes, and why.
 
@@ -139,7 +141,7 @@ def _sdpa(request: Request) -> Tensor:
         allowed = request.mask.dense(queries, keys, device=q.device)
         # Kernels differ in what they make of a row without keys: here it attends to all, and its output is set to 0.
         empty = ~allowed.any(-1, keepdim=True)
-        if q.device.type == "cpu" and not torch.compiler.is_compiling() and not bool(empty.any()):
+        if may_be_asked(empty) and not bool(empty.any()):
             added, empty = allowed, None
         else:
             added = allowed | empty

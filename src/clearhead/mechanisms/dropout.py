@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from clearhead.shapes import may_be_asked
+
 __all__ = ["dropout"]
 
 _STEPS = 2**16  # of the probability
@@ -23,8 +25,8 @@ def dropout(x: Tensor, p: float) -> Tensor:
     kept = round((1 - p) * _STEPS)
     if p == 0:
         return x
-    if not 0 < kept < _STEPS or x.device.type != "cpu" or torch.compiler.is_compiling() or not x.numel():
+    if not 0 < kept < _STEPS or not may_be_asked(x) or not x.numel():
         return torch.dropout(x, p, train=True)
     draws = torch.empty(-(-x.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
     keep = draws.view(torch.int16)[: x.numel()].view(x.shape) < kept - _STEPS // 2
-    return x * keep.to(x.dtype).mul_(1 / (1 - p))
+    return x * keep.to(x.dtype).mul_(_STEPS / kept)

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from clearhead.errors import InputError
+from clearhead.shapes import may_be_asked
 
 __all__ = [
     "NORMALIZERS",
@@ -90,8 +91,10 @@ class Softmax(Normalizer):
 
     def of_rows(self, scores: Float[Tensor, "*rows keys"]) -> Float[Tensor, "*rows keys"]:
         found = torch.softmax(scores, -1)
-        none = found[..., :1].isnan()  # where all scores are −inf; other NaN comes from there, too
-        return found if not bool(none.any()) else self.weights(scores, self.statistic(scores))
+        # A row without keys is NaN there; NaN that was there before comes out of the other way as well.
+        if may_be_asked(scores) and not bool(found[..., :1].isnan().any()):
+            return found
+        return self.weights(scores, self.statistic(scores))
 
 
 class Sparsemax(Normalizer):

@@ -85,7 +85,8 @@ def locate(name: str) -> Path:
         raise ModelError(f"{name!r} is {'a file' if name else 'no name'}: give a model's folder, or an id of the hub")
     if Path(name).is_dir():
         if not (Path(name) / "config.json").is_file():
-            raise ModelError(f"{name} holds no model: there is no config.json in it")
+            more = f"; it is a run, whose model is {name}/model" if (Path(name) / "run.json").is_file() else ""
+            raise ModelError(f"{name} holds no model: there is no config.json in it{more}")
         return Path(name)
     if (folder := carried(name)) is not None:
         return folder

@@ -66,6 +66,8 @@ class Settings:
             whole_number("patience", self.patience)
         if self.batch % self.accumulate:
             raise InputError(f"a batch of {self.batch} cannot be cut into {self.accumulate} equal parts")
+        if not 0 <= whole_number("seed", self.seed, 0) < 2**32:
+            raise InputError(f"seed is {self.seed}, and a whole number below 2³² is wanted")
         if not self.learning_rate > 0:
             raise InputError(f"learning_rate is {self.learning_rate}, and more than 0 is wanted")
         if not 0 <= self.warmup <= 1:

@@ -126,7 +126,7 @@ class Lemmas(Task):
         write_start(folder, config, tokenizer)
         model = fresh(folder)
         self._examples = [
-            (_ids(tokenizer, f"<{form.tag}>{form.word}"), _ids(tokenizer, lemma)) for form, lemma in self._train
+            (_ids(tokenizer, _of_form(form)), _ids(tokenizer, _of_lemma(lemma))) for form, lemma in self._train
         ]
         return model
 
@@ -215,7 +215,7 @@ def lemmatize(model: LoadedModel, forms: Sequence[Form]) -> dict[Form, str]:
     where = next(model.parameters()).device
     was_training = model.training
     model.eval()
-    rows = {form: _ids(tokenizer, f"<{form.tag}>{form.word}") for form in forms}
+    rows = {form: _ids(tokenizer, _of_form(form)) for form in forms}
     order = sorted(rows, key=lambda form: len(rows[form]))
     found: dict[Form, str] = {}
     for start in range(0, len(order), _BATCH):
@@ -246,42 +246,60 @@ def spell(model: LoadedModel, forms: Sequence[Form], lemmas: Sequence[str] | Non
     written = (
         list(lemmas) if lemmas is not None else [found[form] for found in [lemmatize(model, forms)] for form in forms]
     )
-    tokenizer = model.tokenizer
-    read = [tokenizer.encode(f"<{form.tag}>{form.word}") for form in forms]
-    own = [tokenizer.encode(lemma, add_special_tokens=False) for lemma in written]
-    for encodings in (read, own):
-        longest = max(map(len, encodings))
-        for encoding in encodings:
-            encoding.pad(longest, pad_token=_PAD)
-    source = [Tokens.from_encoding(f"<{form.tag}>{form.word}", x) for form, x in zip(forms, read, strict=True)]
-    target = [_from_start(lemma, x) for lemma, x in zip(written, own, strict=True)]
-    device = next(model.parameters()).device
-    ids, mask = (torch.tensor([getattr(x, name) for x in read], device=device) for name in ("ids", "attention_mask"))
-    letters = torch.tensor([[0, *x.ids] for x in own], device=device)
+    tokenizer, device = model.tokenizer, next(model.parameters()).device
+    read = [_of_form(form) for form in forms]
+    own = [[_PAD, *_of_lemma(lemma)[:-1]] for lemma in written]  # the end is written last, and not read
+    source, target = _tokens(read), _tokens(own)
+    ids, mask = (x.to(device) for x in padded([_ids(tokenizer, pieces) for pieces in read]))
+    letters, _ = padded([_ids(tokenizer, pieces) for pieces in own])
     was_training = model.training
     model.eval()
     with watch(model, tokens=target) as capture:
-        model.network(ids=ids, mask=mask.bool(), target=letters)
+        model.network(ids=ids, mask=mask, target=letters.to(device))
     model.train(was_training)
     capture.source_tokens = source
     capture.provenance |= {"model": model.name}
     return capture
 
 
-def _from_start(lemma: str, encoding: Any) -> Tokens:
-    """The letters of a lemma, after the token with which it begins."""
-    return Tokens(
-        lemma,
-        (_PAD, *encoding.tokens),
-        ((0, 0), *encoding.offsets),
-        (True, *(token == _PAD for token in encoding.tokens)),
-        (False, *(not there for there in encoding.attention_mask)),
-    )
+def _of_form(form: Form) -> list[str]:
+    """What is read of a word: its tag and its letters, the first ones of a very long word, and an end."""
+    return [f"<{form.tag}>", *form.word[: _LONGEST - 1], _END]
 
 
-def _ids(tokenizer: Any, text: str) -> list[int]:
-    ids: list[int] = tokenizer.encode(text).ids
-    return [*ids[:_LONGEST], ids[-1]] if len(ids) > _LONGEST + 1 else ids
+def _of_lemma(lemma: str) -> list[str]:
+    """What is written."""
+    return [*lemma[:_LONGEST], _END]
+
+
+def _ids(tokenizer: Any, pieces: Sequence[str]) -> list[int]:
+    """Their numbers; letters that training never showed are one and the same."""
+    unknown = tokenizer.token_to_id(_UNKNOWN)
+    found = [tokenizer.token_to_id(piece) for piece in pieces]
+    return [unknown if number is None else number for number in found]
+
+
+def _tokens(rows: Sequence[Sequence[str]]) -> list[Tokens]:
+    """Pieces as tokens, filled up on the right; those of more than a letter are special."""
+    longest = max(map(len, rows))
+    found = []
+    for row in rows:
+        offsets, text = [], ""
+        for piece in row:
+            offsets.append((len(text), len(text) + len(piece)) if len(piece) == 1 else (len(text), len(text)))
+            text += piece if len(piece) == 1 else ""
+        more = longest - len(row)
+        pieces = (*row, *[_PAD] * more)
+        found.append(
+            Tokens(
+                text,
+                pieces,
+                (*offsets, *[(0, 0)] * more),
+                tuple(len(piece) > 1 for piece in pieces),
+                (False,) * len(row) + (True,) * more,
+            )
+        )
+    return found
 
 
 _SMALL = {

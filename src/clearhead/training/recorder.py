@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ class Recorder(TrainerCallback):  # type: ignore[misc]  # transformers is not ch
     For each step that is recorded the folder gets ``000200.safetensors``, a capture that :func:`clearhead.open` reads,
     ``000200.heads.parquet`` and ``000200.tags.parquet``, the records of
     :func:`~clearhead.analysis.statistics.head_statistics`. The first step is recorded before anything is learnt, and
-    the last one after all. :func:`clearhead.analysis.open_film` reads the folder.
+    the last one after all. :func:`clearhead.analysis.film.open_film` reads the folder.
 
     The model's weights, its mode and the random numbers of the training are as if nothing were recorded.
 
@@ -57,6 +58,13 @@ class Recorder(TrainerCallback):  # type: ignore[misc]  # transformers is not ch
         ... )
         >>> transformers.Trainer(pretrained.model, callbacks=[recorder], ...).train()  # doctest: +SKIP
 
+        Of a model that :func:`clearhead.load_pretrained` does not know, ``shown`` watches a call of it:
+
+        >>> def shown():  # doctest: +SKIP
+        ...     with torch.no_grad(), ch.watch(model) as capture:
+        ...         model(**inputs)
+        ...     return capture
+
     """
 
     def __init__(
@@ -79,6 +87,12 @@ class Recorder(TrainerCallback):  # type: ignore[misc]  # transformers is not ch
         """The heads before anything is learnt; a run that goes on has them already."""
         if state.global_step == 0 or not any(self._folder.glob(f"*.{STATISTICS}")):
             self._record(state)
+        elif state.is_world_process_zero:
+            # Where it was interrupted there is one recording more than where it was not.
+            for path in self._folder.glob("[0-9]*.*"):
+                step = path.name.partition(".")[0]
+                if step.isdecimal() and int(step) % self._every:
+                    path.unlink()
 
     def on_step_end(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:
         """The heads, where it is time."""
@@ -94,26 +108,43 @@ class Recorder(TrainerCallback):  # type: ignore[misc]  # transformers is not ch
         if not state.is_world_process_zero:
             return
         began = time.perf_counter()
+        with self._aside():
+            self._write(int(state.global_step))
+        self.seconds += time.perf_counter() - began
+
+    def look(self) -> Capture:
+        """What would be kept of the model as it is now.
+
+        Raises:
+            InputError: ``shown`` gives no capture, or one without maps.
+            UnknownLayerError: There is no such layer.
+
+        """
+        with self._aside():
+            capture: Any = self._shown()
+        if not isinstance(capture, Capture) or not capture.layers:
+            seen = "a capture without maps" if isinstance(capture, Capture) else type(capture).__name__
+            raise InputError(f"shown() gives the capture of the heads that are filmed; it gave {seen}")
+        return capture.select(self._layers)
+
+    @contextmanager
+    def _aside(self) -> Iterator[None]:
+        """The training notices nothing of what is done here; watching draws random signs."""
         device = next(self._model.parameters()).device
         modes = [(module, module.training) for module in self._model.modules()]
         self._model.eval()
         try:
-            # Watching draws random signs, of which the training must not notice anything.
             with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []), torch.no_grad():
-                self._write(int(state.global_step))
+                yield
         finally:
             for module, mode in modes:
                 module.training = mode
-        self.seconds += time.perf_counter() - began
 
     def _write(self, step: int) -> None:
         import polars
 
-        capture = self._shown()
-        if not capture.layers:
-            raise InputError("what is to be filmed has no attention")
-        heads, tags = head_statistics([Observed(capture)] if self._counted is None else self._counted())
-        kept = capture.select(self._layers)
+        kept = self.look()
+        heads, tags = head_statistics([Observed(self._shown())] if self._counted is None else self._counted())
         kept.provenance["training_step"] = step
         before = frame_path(self._folder, 0, STATISTICS)
         records = polars.DataFrame([{"step": step, **asdict(record)} for record in heads])

@@ -27,6 +27,12 @@ __all__ = ["Recording", "Run", "check_packages", "open_checkpoint", "open_run", 
 
 _DESCRIPTION = "run.json"
 _STATE = "trainer_state.json"  # which the trainer writes last
+_KINDS = {
+    "task": "another task",
+    "of": "other data or sizes",
+    "settings": "other settings",
+    "film": "another film",
+}
 _MEASURES = {"validation": "measures.json", "test": "test.json"}
 _WEIGHTS = "model.safetensors"
 _PREFIX = "model."  # of the names in a checkpoint: the trainer trains a WithLoss
@@ -96,7 +102,10 @@ def open_run(folder: str | Path) -> Run:
             for path in (folder / _MEASURES[of] for of in ("validation", "test"))
         )
     except (OSError, ValueError) as error:
-        raise InputError(f"{folder} is no run of clearhead train: {error}") from None
+        why = getattr(error, "strerror", None) or error
+        raise InputError(f"{folder} is no run of clearhead train: {_DESCRIPTION}: {why}") from None
+    if not isinstance(description, dict) or not {"task", "of", "settings"} <= set(description):
+        raise InputError(f"{folder} is no run of clearhead train: its {_DESCRIPTION} describes none")
     return Run(folder, description, measures, test)
 
 
@@ -188,6 +197,8 @@ def train(
     }
     description["film"] = None if recording is None else asdict(recording)
     last = _prepare(folder, description, resume=resume)
+    if resume and (finished := open_run(folder)).measures:
+        return finished
     torch.manual_seed(settings.seed)
     model = task.model(folder / "start").train()
     model.name = str(folder)  # what films call it
@@ -241,19 +252,24 @@ def _recorder(task: Task, model: LoadedModel, folder: Path, recording: Recording
     if texts is not None and not any(text.strip() for text in texts):
         raise InputError("there is no probe sentence to film the heads on: give one at least")
     probe = task.probe(model, None if texts is None else [text for text in texts if text.strip()])
-    return Recorder(folder / "film", model, probe.shown, probe.counted, every=recording.every, layers=recording.layers)
+    recorder = Recorder(
+        folder / "film", model, probe.shown, probe.counted, every=recording.every, layers=recording.layers
+    )
+    recorder.look()  # so that what cannot be filmed is said before there is a run
+    return recorder
 
 
 def _prepare(folder: Path, description: Mapping[str, Any], *, resume: bool) -> Path | None:
     """See that the folder is free, or that its run is the same; the checkpoint to go on from."""
     if resume:
         before = dict(open_run(folder).description)
-        for key in ("task", "of", "settings"):
-            if before.get(key) != json.loads(json.dumps(description[key])):
-                changed = _changed(before.get(key), description[key])
+        for key, what in _KINDS.items():
+            now = json.loads(json.dumps(description[key]))
+            if before.get(key) != now:
+                changed = _changed(before.get(key), now)
                 raise InputError(
-                    f"{folder} is a run of something else: its {key} differs ({changed}); go on with the same data "
-                    "and options, or take another folder"
+                    f"{folder} was begun with {what} ({changed}): go on with what it was begun with, or take "
+                    "another folder"
                 )
         whole = _checkpoints(folder)
         return whole[-1][1] if whole else None

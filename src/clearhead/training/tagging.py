@@ -26,6 +26,7 @@ from clearhead.training.order import by_length
 __all__ = ["MostFrequentTag", "Tagging", "measures", "split_text", "tag"]
 
 _CLITIC = re.compile(r"(?i)(?<=[a-z])(n't|n’t|['’](?:s|re|ve|ll|d|m))$")
+_ABBREVIATION = re.compile(r"\b(?:[A-Za-z]\.){2,}|\b(?:Mr|Mrs|Ms|Dr|vs|etc|Inc|Jr)\.")
 _BATCH = 32
 _EXAMPLES = ("The animal didn't cross the street because it was too tired.", "I saw a saw.")
 _SHOWN, _PROBED, _LONGEST_PROBE = 4, 64, 30  # sentences, and words of one
@@ -37,12 +38,20 @@ def split_text(text: str) -> list[str]:
 
     >>> split_text("It didn't cost $3.50.")
     ['It', 'did', "n't", 'cost', '$', '3.50', '.']
+    >>> split_text("Dr. No left the U.S. again.")
+    ['Dr.', 'No', 'left', 'the', 'U.S.', 'again', '.']
     """
     words: list[str] = []
-    for start, stop in split_words(text):
-        word = text[start:stop]
-        end = _CLITIC.search(word)
-        words += [word[: end.start()], word[end.start() :]] if end else [word]
+    place = 0
+    for known in [*_ABBREVIATION.finditer(text), None]:
+        part = text[place : len(text) if known is None else known.start()]
+        for start, stop in split_words(part):
+            word = part[start:stop]
+            end = _CLITIC.search(word)
+            words += [word[: end.start()], word[end.start() :]] if end else [word]
+        if known is not None:
+            words.append(known[0])
+            place = known.end()
     return words
 
 
@@ -85,7 +94,10 @@ def encode_words(tokenizer: Any, words: Sequence[str], limit: int | None) -> lis
     room = (limit or 2**31) - len(before) - len(after)
     parts: list[list[list[int]]] = [[]]
     size = 0
-    for encoding in tokenizer.encode_batch(list(words), add_special_tokens=False):
+    # Pieces of byte-level tokenizers hold the space before a word, and were learnt so.
+    spaced = tokenizer.encode(" a", add_special_tokens=False).ids != tokenizer.encode("a", add_special_tokens=False).ids
+    given = [f" {word}" if spaced and number else word for number, word in enumerate(words)]
+    for encoding in tokenizer.encode_batch(given, add_special_tokens=False):
         pieces = encoding.ids[:_MOST_PIECES] or [unknown]
         if size + len(pieces) > room:
             parts.append([])

@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch.utils.data import Dataset
 from transformers import EarlyStoppingCallback, Trainer, TrainerCallback, TrainingArguments
-from transformers.trainer_callback import PrinterCallback
+from transformers.trainer_callback import PrinterCallback, TrainerState
 from transformers.utils import logging
 
 from clearhead.errors import InputError, NotFiniteError
@@ -68,7 +68,8 @@ class TaskTrainer(Trainer):  # type: ignore[misc]  # transformers is not checked
                 f"each: take a multiple of {part}"
             )
         self.task, self.loaded = task, model
-        stops = [] if settings.patience is None else [EarlyStoppingCallback(settings.patience)]
+        self.patience = EarlyStoppingCallback(settings.patience or 1)
+        stops = [] if settings.patience is None else [self.patience]
         self.stopping, self.progress = _Stopping(), _Progress()
         super().__init__(
             model=WithLoss(model),
@@ -111,17 +112,35 @@ class TaskTrainer(Trainer):  # type: ignore[misc]  # transformers is not checked
 
     def fit(self, checkpoint: Path | None) -> None:
         """Train, from a checkpoint on if there is one."""
+        if checkpoint is not None:
+            # transformers restores all callbacks or none, and one of them knows that the run was interrupted.
+            states = TrainerState.load_from_json(str(checkpoint / "trainer_state.json")).stateful_callbacks
+            known = states.get(EarlyStoppingCallback.__name__, {})
+            for state in known if isinstance(known, list) else [known]:
+                counter = state.get("attributes", {}).get("early_stopping_patience_counter", 0)
+                self.patience.early_stopping_patience_counter = counter
         with self.stopping, self.progress, _failing_once():
             self.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
 
     def evaluate(self, *_: Any, metric_key_prefix: str = "eval", **__: Any) -> dict[str, float]:
         """The task's own measures."""
+        self._check_finite()
         found = {f"{metric_key_prefix}_{name}": value for name, value in self.task.judge(self.loaded).items()}
         self.log(dict(found))
         self.control: Any = self.callback_handler.on_evaluate(self.args, self.state, self.control, found)
         return found
 
+    def _check_finite(self) -> None:
+        # No checkpoint has NaN, so that there is always one to go on from.
+        bad = next((name for name, x in self.loaded.named_parameters() if not bool(x.isfinite().all())), None)
+        if bad is not None:
+            raise NotFiniteError(
+                f"weights are not finite at step {self.state.global_step}, among them {bad}: the last checkpoint is "
+                "from before; take a smaller learning rate"
+            )
+
     def _save_checkpoint(self, *given: Any, **options: Any) -> None:
+        self._check_finite()
         try:
             super()._save_checkpoint(*given, **options)
         except (OSError, SafetensorError, RuntimeError) as error:  # the last one is torch's of a file half written
@@ -141,7 +160,7 @@ class TaskTrainer(Trainer):  # type: ignore[misc]  # transformers is not checked
             raise InputError(f"{path} has not the weights of this model: {why}") from None
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, torch.Tensor] | None = None) -> None:
-        # Nothing is pickled; what two stacks share is there under both names.
+        # No weight is pickled; what two stacks share is there under both names.
         folder = Path(output_dir or self.args.output_dir)
         folder.mkdir(parents=True, exist_ok=True)
         state = state_dict or self.accelerator.unwrap_model(self.model).state_dict()
@@ -151,14 +170,20 @@ class TaskTrainer(Trainer):  # type: ignore[misc]  # transformers is not checked
 
 @contextmanager
 def _failing_once() -> Iterator[None]:
-    """What TensorBoard's thread cannot write is not said by it: the trainer is told at the next event.
-
-    After a failure it stays so, since the thread may come to it only then.
-    """
+    """What TensorBoard's thread cannot write is not said by it: the trainer is told at the next event."""
     before = threading.excepthook
-    threading.excepthook = lambda args: None if isinstance(args.exc_value, OSError) else before(args)
-    yield
-    threading.excepthook = before
+
+    def hook(args: threading.ExceptHookArgs) -> None:
+        if not (isinstance(args.exc_value, OSError) and "tensorboard" in type(args.thread).__module__):
+            before(args)
+
+    threading.excepthook = hook
+    try:
+        yield
+    except BaseException:
+        raise  # the hook stays, since the thread may come to it only now; of other threads it hides nothing
+    else:
+        threading.excepthook = before
 
 
 class _Stopping(TrainerCallback):  # type: ignore[misc]  # transformers is not checked

@@ -21,6 +21,7 @@ _LINE = 0.115  # inches that a label takes
 _LETTER = 0.075
 _LONGEST = 18  # letters of a label
 _LONGEST_SIDE = 3.6
+_LEAST = 1e-3  # of a scale: what is all but equal looks so
 _LINES = 64  # of a grid of heads
 
 
@@ -114,7 +115,7 @@ def _draw_grid(figure: Any, comparison: Comparison, chosen: list[HeadChange], sh
     grid = comparison.grid
     # Its own height and no more, at the top.
     axes = figure.add_subplot(figure.add_gridspec(2, 1, height_ratios=(share, 1 - share + 1e-3))[0], anchor="N")
-    largest = max(comparison.most_changed(1)[0].divergence, 1e-9)
+    largest = max(comparison.most_changed(1)[0].divergence, _LEAST)
     colours = colormaps[SEQUENTIAL].with_extremes(bad=NAN)
     image = axes.imshow(grid.numpy(), cmap=colours, vmin=0.0, vmax=largest, aspect="equal", interpolation="nearest")
     rows, columns = grid.shape
@@ -141,7 +142,7 @@ def _draw_maps(figure: Any, chosen: list[HeadChange], pairs: list[list[Shown]], 
 
     differences = [(after.weights - before.weights) for before, after in pairs]
     largest = max([float(x[x.isfinite()].abs().max()) for x in differences if bool(x.isfinite().any())], default=0.0)
-    largest = max(largest, 1e-9)
+    largest = max(largest, _LEAST)
     colours = colormaps[SIGNED].with_extremes(bad=NAN)
     panels = figure.subplots(*shape, squeeze=False).ravel()
     image = None

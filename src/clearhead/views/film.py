@@ -9,12 +9,12 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from clearhead.analysis.comparison import Comparison
+from clearhead.analysis.comparison import HeadChange
 from clearhead.analysis.film import Film
 from clearhead.analysis.shown import check_text, side_of
 from clearhead.capture.capture import Capture, Layer
 from clearhead.errors import InputError
-from clearhead.views.figure import COLOURS, New, heatmap, plain_figure
+from clearhead.views.figure import COLOURS, New, heatmap, plain_figure, short
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -31,16 +31,17 @@ _SPARKS = "▁▂▃▄▅▆▇█"
 _MOST_SPARKS = 24
 _MOST_MAPS = 6
 _MOST_LAYERS = 48
-_TOKENS_NAMED = 24  # beside a map of the strip
+_TOKENS_NAMED = 32  # beside a map of the strip
+_FLAT = 0.02
 
 
-def render(film: Film, changes: Comparison, top: int) -> RenderableType:
-    """What ``clearhead film`` prints: the heads that changed most, and how.
+def render(film: Film, changes: Sequence[HeadChange], *, are_of_several: bool = False) -> RenderableType:
+    """What ``clearhead film`` prints: heads, and how they changed.
 
     Args:
         film: What was recorded.
-        changes: From its first step to its last.
-        top: How many heads.
+        changes: From its first step to its last, of some heads.
+        are_of_several: Whether layers are of several kinds, as in an encoder–decoder, so that it is said of which.
 
     """
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
@@ -49,7 +50,9 @@ def render(film: Film, changes: Comparison, top: int) -> RenderableType:
     of_all = series(film)
     values = [value for own in of_all.values() for value in own["entropy"]]
     low, high = min(values), max(values)
-    for change in changes.most_changed(top):
+    if are_of_several:
+        table.add_column("layer", no_wrap=True)
+    for change in changes:
         own = of_all[change.head]
         table.add_row(
             change.head,
@@ -59,12 +62,12 @@ def render(film: Film, changes: Comparison, top: int) -> RenderableType:
             _from_to(own["distance"], 1),
             _from_to(own["first"], 2),
             _from_to(own["special"], 2),
+            *([change.path] if are_of_several else []),
         )
     first, last = film.steps[0], film.steps[-1]
+    who = "the heads that changed most between them" if len(changes) > 1 else "and what changed between them"
     return Group(
-        Text(
-            f"{len(film.steps)} recordings, from step {first} to step {last}; the heads that changed most between them"
-        ),
+        Text(f"{len(film.steps)} recordings, from step {first} to step {last}; {who}"),
         table,
         "",
         Text(
@@ -186,7 +189,9 @@ def head_film(film: Film, capture: Capture, head: str, *, text: int = 0, new: Ne
         _plain(axes)
         axes.set_title(label, fontsize=8)
         axes.set_xlabel("training step", fontsize=8)
-    above.suptitle(f"{head} ({layer.path}); grey: the other heads of its layer", fontsize=9, parse_math=False)
+    of = capture.tokens[text].text if capture.tokens else ""
+    said = f"{head} ({layer.path}); grey: the other heads of its layer" + (f"\n{short(of, 100)}" if of else "")
+    above.suptitle(said, fontsize=9, parse_math=False)
     panels = below.subplots(1, len(calls), squeeze=False)[0]
     for axes, call in zip(panels, calls, strict=True):
         name = head if call == 0 else f"{head}@{call}"
@@ -203,7 +208,9 @@ def head_film(film: Film, capture: Capture, head: str, *, text: int = 0, new: Ne
     images = [axes.images[0] for axes in panels]
     for image in images:  # on one scale
         image.set_clim(min(x.norm.vmin for x in images), max(x.norm.vmax for x in images))
-    below.colorbar(images[-1], ax=list(panels), fraction=0.02, pad=0.01).set_label("attention weight", fontsize=8)
+    bar = below.colorbar(images[-1], ax=list(panels), fraction=0.02, pad=0.01, shrink=0.7)
+    bar.set_label("attention weight", fontsize=8)
+    bar.ax.tick_params(labelsize=7)
     return figure
 
 
@@ -219,3 +226,7 @@ def _plain(axes: Any) -> None:
     axes.tick_params(labelsize=7)
     axes.spines[["top", "right"]].set_visible(False)
     axes.margins(x=0.03)
+    axes.ticklabel_format(axis="y", useOffset=False, style="plain")
+    low, high = axes.get_ylim()
+    if high - low < _FLAT:  # what is all but flat looks so
+        axes.set_ylim((low + high - _FLAT) / 2, (low + high + _FLAT) / 2)

@@ -27,6 +27,7 @@ export interface Request {
 }
 
 function infoOf({ header, beside }: Capture): Info {
+  const isFilm = Array.isArray(header.provenance.training_steps);
   const many = new Set(header.layers.filter((layer) => layer.call > 0).map((layer) => layer.number));
   return {
     title: String(header.provenance.model ?? "a model"),
@@ -39,7 +40,8 @@ function infoOf({ header, beside }: Capture): Info {
       call,
       number,
       heads,
-      label: `L${number}${call || many.has(number) ? `@${call}` : ""}`,
+      // Of a film the step is said by the slider.
+      label: `L${number}${!isFilm && (call || many.has(number)) ? `@${call}` : ""}`,
       queries: map.shape[2],
       keys: map.shape[3],
       hasProducts: map.kind === "factored",

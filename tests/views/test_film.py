@@ -59,7 +59,7 @@ def test_the_heads_that_changed_most_are_listed(film: Film) -> None:
         assert f"{values[0]:.2f} → {values[-1]:.2f}" in line
         assert (before - after) * (values[0] - values[-1]) > 0
     assert sparks([0.0] * 3, 0.0, 0.0) == "▁▁▁"
-    assert len(sparks([float(n) for n in range(97)], 0.0, 96.0)) == 24
+    assert len(sparks([float(n) for n in range(97)], 0.0, 96.0)) == 10
 
 
 def test_curves_have_a_line_for_each_head(film: Film) -> None:
@@ -162,12 +162,17 @@ def test_the_page_has_a_slider_of_training_steps(run: Path, film: Film, tmp_path
         seen.close()
 
 
-def test_cross_attention_is_drawn_by_letter(tmp_path: Path) -> None:
+def test_cross_attention_is_drawn_by_letter(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = [Sentence((f"saw{n}", "a"), ("VERB", "DET"), (f"see{n}", "a"), n) for n in range(20)]
     task = Lemmas(words[:15], words[15:])
     settings = Settings(steps=2, batch=4, learning_rate=1e-3, evaluate_every=2)
     run = train(task, tmp_path / "run", settings, recording=Recording(every=2, texts=("saws VERB see",)))
     main(["film", str(run.folder), "--head", "L3H1", "--figure", str(tmp_path / "cross.png")])
+    assert "  cross" in capsys.readouterr().out
+    main(["film", str(run.folder), "--top", "24"])
+    assert [line.split()[-1] for line in sorted(capsys.readouterr().out.splitlines()) if line.startswith("L0H")] == [
+        "encoder"
+    ] * 4
     film = open_film(run.folder)
     drawn = head_film(film, film.capture(), "L3H1")
     maps = [ax for ax in drawn.axes if ax.images]

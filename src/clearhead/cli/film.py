@@ -14,6 +14,7 @@ from clearhead.files import write_together
 if TYPE_CHECKING:
     from clearhead.analysis.comparison import Comparison
     from clearhead.analysis.film import Film
+    from clearhead.capture.capture import Capture
 
 __all__ = ["film"]
 
@@ -81,9 +82,21 @@ def film(
         from clearhead.views.film import render
 
         listed = [x for x in changes.heads if x.head == head] if head is not None else changes.most_changed(top)
-        Console().print(render(found, listed, are_of_several=whole.source_tokens is not None), highlight=False)
+        Console().print(render(found, listed, _kinds(whole)), highlight=False)
     if show and html is not None:
         open_page(html)
+
+
+def _kinds(capture: Capture) -> dict[str, str] | None:
+    """Of which part of an encoder–decoder each layer is; None of other models."""
+    if capture.source_tokens is None:
+        return None
+    found = {}
+    for layer in capture.layers:
+        of = [None if side is None else side.of for side in capture.sides(layer)]
+        found[layer.path] = {"source_tokens": "encoder", "tokens": "decoder"}.get(of[0] or "", "")
+        found[layer.path] = "cross" if of == ["tokens", "source_tokens"] else found[layer.path]
+    return found
 
 
 def _record(film: Film, changes: Comparison) -> dict[str, Any]:

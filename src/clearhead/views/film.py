@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
@@ -28,30 +28,30 @@ STATISTICS = {
     "special": "on special tokens",
 }
 _SPARKS = "▁▂▃▄▅▆▇█"
-_MOST_SPARKS = 24
+_MOST_SPARKS = 10
 _MOST_MAPS = 6
 _MOST_LAYERS = 48
 _TOKENS_NAMED = 32  # beside a map of the strip
 _FLAT = 0.02
 
 
-def render(film: Film, changes: Sequence[HeadChange], *, are_of_several: bool = False) -> RenderableType:
+def render(film: Film, changes: Sequence[HeadChange], kinds: Mapping[str, str] | None = None) -> RenderableType:
     """What ``clearhead film`` prints: heads, and how they changed.
 
     Args:
         film: What was recorded.
         changes: From its first step to its last, of some heads.
-        are_of_several: Whether layers are of several kinds, as in an encoder–decoder, so that it is said of which.
+        kinds: Of which stack each layer is, by its path, where there are several.
 
     """
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    for title in ("head", "divergence", "entropy", "", "distance", "first token", "special tokens"):
+    for title in ("head", "divergence", "entropy", "", "distance", "first", "special"):
         table.add_column(title, justify="right" if title == "divergence" else "left", no_wrap=True)
     of_all = series(film)
     values = [value for own in of_all.values() for value in own["entropy"]]
     low, high = min(values), max(values)
-    if are_of_several:
-        table.add_column("layer", no_wrap=True)
+    if kinds:
+        table.add_column("of", no_wrap=True)
     for change in changes:
         own = of_all[change.head]
         table.add_row(
@@ -62,7 +62,7 @@ def render(film: Film, changes: Sequence[HeadChange], *, are_of_several: bool = 
             _from_to(own["distance"], 1),
             _from_to(own["first"], 2),
             _from_to(own["special"], 2),
-            *([change.path] if are_of_several else []),
+            *([kinds[change.path]] if kinds else []),
         )
     first, last = film.steps[0], film.steps[-1]
     who = "the heads that changed most between them" if len(changes) > 1 else "and what changed between them"
@@ -72,8 +72,8 @@ def render(film: Film, changes: Sequence[HeadChange], *, are_of_several: bool = 
         "",
         Text(
             "Divergence: Jensen–Shannon, in nats, on what is shown: 0 the same, 0.693 no key in common. Entropy in "
-            f"nats, its course on one scale for all heads ({low:.2f} to {high:.2f}); distance in tokens; the rest are "
-            "shares of the weight.",
+            f"nats, its course on one scale for all heads ({low:.2f} to {high:.2f}); distance in tokens; first "
+            "and special: the share of the weight on the first token and on special tokens.",
             style="dim",
         ),
     )

@@ -173,7 +173,8 @@ def page(out: Path) -> str:
         shown = [_shown(value, case) for value in values]
         met = all((value <= case.target) if case.is_loss else (value >= case.target) for value in values)
         sign = "≤" if case.is_loss else "≥"
-        minutes = f"{min(x['seconds'] for x in found) / 60:.1f} to {max(x['seconds'] for x in found) / 60:.1f} min"
+        times = sorted({f"{x['seconds'] / 60:.1f}" for x in found}, key=float)
+        minutes = " to ".join([times[0], *times[1:][-1:]]) + " min"
         lines.append(
             f"| {case.title} | {case.what} | {case.measure}, {found[0]['set']} | {sign} {_shown(case.target, case)}: "
             f"{'met' if met else 'missed'} | {', '.join(shown)} | {_shown(statistics.mean(values), case)} | "

@@ -52,13 +52,13 @@ def breadth(*shapes: Sequence[int]) -> tuple[int, int]:
 
 def may_be_asked(x: Tensor) -> bool:
     """Whether a branch may depend on the numbers of a tensor: it is a plain one on the CPU, and nothing traces it."""
-    return (
-        type(x) in (Tensor, torch.nn.Parameter)
-        and x.device.type == "cpu"
-        and not torch.compiler.is_compiling()
-        and not is_in_torch_dispatch_mode()
-        and not torch._C._are_functorch_transforms_active()
-    )
+    if x.device.type != "cpu" or torch.compiler.is_compiling() or is_in_torch_dispatch_mode():
+        return False
+    try:
+        x.data_ptr()  # which stand-ins do not have, such as those of vmap
+    except RuntimeError:
+        return False
+    return True
 
 
 def whole_number(name: str, value: object, least: int = 1) -> int:

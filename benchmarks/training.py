@@ -137,6 +137,7 @@ def _filming(name: str, task: Task, quick: bool) -> Result:
         model = task.model(Path(folder) / "start").train()
         probe = task.probe(model)
         recorder = Recorder(Path(folder) / "film", model, probe.shown, probe.counted, every=every)
+        recorder.look()  # as train() does before it begins
         TaskTrainer(task, model, Path(folder), settings, [clock, recorder]).fit(None)
     share = recorder.seconds / 3 / (clock.seconds / 2)  # of three recordings, one for half of the steps
     return Result(f"filming: {name}", f"{share:.1%} of the time", "the same training", "≤ 2 %", share <= 0.02)

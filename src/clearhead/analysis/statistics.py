@@ -101,13 +101,14 @@ def head_statistics(observed: Iterable[Observed]) -> tuple[list[HeadStatistics],
         if not own.queries:
             raise InputError(f"{layer.label()} has no query that is no padding")
         means = (own.total / own.queries).tolist()
+        pairs = [(*pair, (total / own.counts[pair[0]]).tolist()) for pair, total in sorted(own.between.items())
+                 if own.counts[pair[0]]]  # fmt: skip
         for place, number in enumerate(layer.heads):
             name = layer.label(number)
             heads.append(HeadStatistics(name, layer.path, layer.number, number, own.queries, *means[place]))
             between += [
-                TagAttention(name, layer.number, number, source, target, float(weight[place]) / count, count)
-                for (source, target), weight in sorted(own.between.items())
-                if (count := own.counts[source])
+                TagAttention(name, layer.number, number, source, target, weights[place], own.counts[source])
+                for source, target, weights in pairs
             ]
     return heads, between
 

@@ -55,7 +55,7 @@ class Options:
     film_every: Annotated[
         int | None,
         typer.Option(
-            "--film-every", min=0, help="Steps between two recordings of the heads, 0 for none. [default: 100]"
+            "--film-every", min=0, help="Steps between two recordings of the heads, 0 for none. [default: 200]"
         ),
     ] = None
     film_layers: Annotated[

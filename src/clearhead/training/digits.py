@@ -26,7 +26,7 @@ __all__ = ["Digits", "Pictures", "classify", "handwritten_digits", "read_folder"
 
 _PREPARED = {"do_resize": True, "do_rescale": True, "rescale_factor": 1 / 255, "do_normalize": True, "resample": 2}
 _EVALUATED = 256
-_SHOWN, _PROBED = 10, 64
+_SHOWN, _PROBED = 10, 32
 _MOST_PATCHES = 256
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +73,7 @@ class Recorder(TrainerCallback):  # type: ignore[misc]  # transformers is not ch
         shown: Callable[[], Capture],
         counted: Callable[[], Iterable[Observed]] | None = None,
         *,
-        every: int = 100,
+        every: int = 200,
         layers: int | str | Sequence[int | str] | None = None,
     ) -> None:
         whole_number("every", every)
@@ -147,7 +146,7 @@ class Recorder(TrainerCallback):  # type: ignore[misc]  # transformers is not ch
         heads, tags = head_statistics([Observed(self._shown())] if self._counted is None else self._counted())
         kept.provenance["training_step"] = step
         before = frame_path(self._folder, 0, STATISTICS)
-        records = polars.DataFrame([{"step": step, **asdict(record)} for record in heads])
+        records = polars.DataFrame([{"step": step, **vars(record)} for record in heads])
         if step == 0 and before.is_file() and not polars.read_parquet(before).equals(records):
             raise InputError(f"{self._folder} has the film of another training: take another folder")
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -156,6 +155,6 @@ class Recorder(TrainerCallback):  # type: ignore[misc]  # transformers is not ch
             (frame_path(self._folder, step, STATISTICS), records.write_parquet),
         ]
         if tags:
-            between = polars.DataFrame([{"step": step, **asdict(record)} for record in tags])
+            between = polars.DataFrame([{"step": step, **vars(record)} for record in tags])
             files.append((frame_path(self._folder, step, TAGS), between.write_parquet))
         write_together(files)

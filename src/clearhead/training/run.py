@@ -49,7 +49,7 @@ class Recording:
 
     """
 
-    every: int = 100
+    every: int = 200
     layers: Sequence[int | str] | None = None
     texts: Sequence[str] | None = None
 

@@ -29,7 +29,7 @@ _CLITIC = re.compile(r"(?i)(?<=[a-z])(n't|n’t|['’](?:s|re|ve|ll|d|m))$")
 _ABBREVIATION = re.compile(r"\b(?:[A-Za-z]\.){2,}|\b(?:Mr|Mrs|Ms|Dr|vs|etc|Inc|Jr)\.")
 _BATCH = 32
 _EXAMPLES = ("The animal didn't cross the street because it was too tired.", "I saw a saw.")
-_SHOWN, _PROBED, _LONGEST_PROBE = 4, 64, 30  # sentences, and words of one
+_SHOWN, _PROBED, _LONGEST_PROBE = 4, 32, 30  # sentences, and words of one
 _MOST_PIECES = 16  # of a word
 
 

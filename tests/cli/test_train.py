@@ -202,7 +202,7 @@ def test_pictures_are_learnt_from_a_folder(run: Any) -> None:
         (["train", "text", "some.txt", "--unit", "words"], "the unit is 'words'; there are 'characters' and"),
         (["train", "text", "some.txt", "--precision", "fp8"], "precision is 'fp8'; there are 'fp32' and 'bf16'"),
         (["train", "text", "some.txt", "--resume"], "runs/text is no run of clearhead train"),
-        (["train", "text", "some.txt", "--out", "some.txt"], "cannot make the folder some.txt"),
+        (["train", "text", "some.txt", "--out", "some.txt"], "some.txt is a file: name a folder"),
         (["train", "text", "some.txt", "--out", "taken"], "taken has a run already: go on with it (--resume)"),
         (["train", "text", "some.txt", *TINY, "--learning-rate", "1e30", "--steps", "40"], "smaller learning rate"),
         (["train", "digits", "none"], "cannot read none: No such file"),

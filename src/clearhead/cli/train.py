@@ -87,6 +87,17 @@ class Options:
         """Where the run is."""
         return _RUNS / task if self.out is None else self.out
 
+    def check(self, task: str) -> None:
+        """What would fail after the data were read fails now."""
+        folder = self.folder(task)
+        if folder.exists() and not folder.is_dir():
+            raise InputError(f"{folder} is a file: name a folder for the run with --out")
+        if not self.resume and (folder / "run.json").exists():
+            raise InputError(f"{folder} has a run already: go on with it (--resume), or take another folder")
+        if self.probe is not None and not text_of(None, str(self.probe)).strip():
+            raise InputError(f"{self.probe} has no probe sentence to film the heads on: write one a line")
+        _check_packages()
+
     def known(self, task: str) -> dict[str, Any]:
         """What the run that is resumed is of; nothing of a new one."""
         if not self.resume:
@@ -156,7 +167,7 @@ def train_tag(
     """
     if new and model is not None:
         raise InputError("give either --model, which is fine-tuned, or --new")
-    _check_packages()
+    options.check("tag")
     from clearhead.models.files import DEFAULT_MODEL
     from clearhead.training.tagging import Tagging
 
@@ -174,7 +185,7 @@ def train_lemma(options: Options, data: Treebank = None) -> None:
 
     By default 2,500 steps of 128 words.
     """
-    _check_packages()
+    options.check("lemma")
     from clearhead.training.lemmas import Lemmas
 
     train, validation, test = _treebank(data)
@@ -203,7 +214,7 @@ def train_text(
 
     By default 2,000 steps of 12 windows of 64 characters; 4 layers, 4 heads, width 128.
     """
-    _check_packages()
+    options.check("text")
     from clearhead.training.language import Language
     from clearhead.training.samples import TEXT
     from clearhead.training.written import Samples
@@ -236,7 +247,7 @@ def train_digits(
 
     By default 4,000 steps of 64 pictures.
     """
-    _check_packages()
+    options.check("digits")
     from clearhead.training.digits import Digits, handwritten_digits, read_folder
 
     parts = handwritten_digits() if folder is None else read_folder(folder)

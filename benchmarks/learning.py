@@ -26,7 +26,7 @@ import torch
 import clearhead
 from clearhead.files import write_whole
 from clearhead.models.files import DEFAULT_MODEL
-from clearhead.training import Recording, Settings, Task, open_run, train
+from clearhead.training import Recording, Task, open_run, train
 from clearhead.training.conllu import read_treebank
 from clearhead.training.digits import Digits, handwritten_digits
 from clearhead.training.language import Language
@@ -136,7 +136,7 @@ def _result(case: Case, data: Path, folder: Path, seed: int) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(known.read_text(encoding="utf-8"))
         return found
     task = case.make(data)
-    settings = replace(Settings(**{**vars(task.defaults), **(case.settings or {})}), seed=seed)
+    settings = replace(task.defaults, **(case.settings or {}), seed=seed)
     begun = time.perf_counter()
     run = train(task, folder, settings, resume=(folder / "run.json").is_file(), recording=Recording())
     seconds = time.perf_counter() - begun

@@ -14,6 +14,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from torch import nn
 from transformers import TrainerCallback
 
 from clearhead.models.files import DEFAULT_MODEL
-from clearhead.training import Recording, Settings, Task
+from clearhead.training import Recording, Task
 from clearhead.training.base import IGNORED, WithLoss
 from clearhead.training.conllu import read_treebank
 from clearhead.training.digits import Digits, handwritten_digits
@@ -92,7 +93,7 @@ def _updates(name: str, task: Task, rounds: int) -> Result:
         theirs = Theirs(kind.from_pretrained(Path(folder) / "model", attn_implementation="sdpa"))
     ours = WithLoss(model)
     settings = task.defaults
-    order = task.order(Settings(**{**vars(settings), "steps": STEPS}))
+    order = task.order(replace(settings, steps=STEPS))
     batches = [
         task.collate([task.examples[place] for place in order[start : start + settings.batch]])
         for start in range(0, len(order), settings.batch)
@@ -130,7 +131,7 @@ def _tokens(batch: dict[str, torch.Tensor]) -> int:
 def _filming(name: str, task: Task, quick: bool) -> Result:
     """The share of the time of many steps that is taken by the recordings that belong to them."""
     every = 1 if quick else Recording().every
-    settings = Settings(**{**vars(task.defaults), "steps": 2 * every, "evaluate_every": 10**6})
+    settings = replace(task.defaults, steps=2 * every, evaluate_every=10**6)
     clock = _Clock()
     with tempfile.TemporaryDirectory() as folder:
         torch.manual_seed(0)

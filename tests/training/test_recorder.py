@@ -79,11 +79,11 @@ def test_the_last_step_is_that_of_the_training_and_not_the_best(tmp_path: Path) 
     """Of weights that are the best at step 4 the trainer loads those, at the end."""
     task = language()
     losses = iter([1.0, 2.0, 3.0, 3.0])
-    task.judge = lambda model, of="validation": {"loss": next(losses)}  # type: ignore[method-assign]
+    task.judge = lambda model, of="validation": {"loss": next(losses)}
     run = train(task, tmp_path / "run", settings(steps=8), recording=Recording(every=4))
     film = open_film(run.folder)
     assert film.steps == (0, 4, 8)
-    best = ch.look(film.at(8).tokens[0].text, run.model())["h.1.attn"].dense()  # type: ignore[index]
+    best = ch.look(film.at(8).tokens[0].text, run.model())["h.1.attn"].dense()
     kept = {step: film.at(step)["h.1.attn"].dense()[:1] for step in film.steps}
     torch.testing.assert_close(best, kept[4], rtol=1e-3, atol=1e-4)
     assert not torch.allclose(best, kept[8], atol=1e-3)
@@ -92,12 +92,12 @@ def test_the_last_step_is_that_of_the_training_and_not_the_best(tmp_path: Path) 
 def test_a_training_that_stops_early_has_its_last_step(tmp_path: Path) -> None:
     task = language()
     losses = iter([1.0, 2.0, 3.0, 3.0])
-    task.judge = lambda model, of="validation": {"loss": next(losses)}  # type: ignore[method-assign]
+    task.judge = lambda model, of="validation": {"loss": next(losses)}
     run = train(task, tmp_path / "run", settings(steps=50, patience=1), recording=Recording(every=5))
     assert open_film(run.folder).steps == (0, 5, 8)
 
 
-class Stop(transformers.TrainerCallback):  # type: ignore[misc]
+class Stop(transformers.TrainerCallback):
     """As Ctrl-C does."""
 
     def on_step_end(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:
@@ -207,7 +207,7 @@ def test_without_a_sentence_there_is_no_film(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="begun with another film"):
         train(language(), tmp_path / "other", settings(steps=2), resume=True, recording=Recording(layers=(0,)))
     with pytest.raises(InputError, match="it gave NoneType"):
-        Recorder(tmp_path / "film", torch.nn.Linear(2, 2), lambda: None).look()  # type: ignore[arg-type,return-value]
+        Recorder(tmp_path / "film", torch.nn.Linear(2, 2), lambda: None).look()
 
 
 def test_trainings_of_ones_own_are_filmed(tmp_path: Path) -> None:

@@ -253,13 +253,13 @@ def test_patience_goes_on_where_it_was(tmp_path: Path) -> None:
     """Evaluations without improvement before a kill are counted after it."""
     from transformers import TrainerCallback
 
-    class Kill(TrainerCallback):  # type: ignore[misc]
+    class Kill(TrainerCallback):
         def on_step_end(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:
             if state.global_step == 7:
                 raise MemoryError
 
     constant = task()
-    constant.judge = lambda model, of="validation": {"loss": 1.0}  # type: ignore[method-assign]
+    constant.judge = lambda model, of="validation": {"loss": 1.0}
     patient = settings(steps=24, evaluate_every=2, patience=3)
     train(constant, tmp_path / "whole", patient)
     with pytest.raises(MemoryError):

@@ -124,8 +124,11 @@ def test_a_tagger_learns_and_is_read_again(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "run" / "test.json").read_text(encoding="utf-8")) == run.test
     assert run.test["accuracy"] == 1.0
     model = ch.load(tmp_path / "run" / "model")
-    words = [["the", "dog", "saw", "the", "street", "."], ["the", "dog"]]
-    assert tag(model, words) == [["DET", "NOUN", "VERB", "DET", "NOUN", "PUNCT"], ["DET", "NOUN"]]
+    words = [list(sentence.words) for sentence in sentences(2, 400)]
+    assert tag(model, [words[0], words[1][:4]]) == [
+        ["DET", "NOUN", "VERB", "DET", "NOUN", "PUNCT"],
+        ["DET", "NOUN", "VERB", "DET"],
+    ]
     with pytest.raises(InputError, match="sentence 2 has no word"):
         tag(model, [["a"], []])
 

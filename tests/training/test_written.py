@@ -28,7 +28,7 @@ def task() -> Language:
     return Language(TEXT, context=13, layers=2, heads=2, dim=14, dropout=0.1)
 
 
-class Stop(TrainerCallback):  # type: ignore[misc]
+class Stop(TrainerCallback):
     """As if Ctrl-C came in step 6."""
 
     def on_step_begin(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:

@@ -18,9 +18,9 @@ def looks_of(heads: int) -> Looks:
 
 
 def printed(looks: Looks, **options: object) -> str:
-    console = Console(file=io.StringIO(), width=80, **options)  # type: ignore[arg-type]
+    console = Console(file=io.StringIO(), width=80, **options)
     console.print(render(looks, unit="words", top=3))
-    text: str = console.file.getvalue()  # type: ignore[attr-defined]
+    text: str = console.file.getvalue()
     return text
 
 
@@ -75,9 +75,9 @@ def comparison_of(heads: int, texts: int = 1) -> Comparison:
 
 
 def printed_comparison(comparison: Comparison, **options: object) -> str:
-    console = Console(file=io.StringIO(), width=80, **options)  # type: ignore[arg-type]
+    console = Console(file=io.StringIO(), width=80, **options)
     console.print(render_comparison(comparison, before="runs/[bold]a", after="runs/b", top=2))
-    text: str = console.file.getvalue()  # type: ignore[attr-defined]
+    text: str = console.file.getvalue()
     return text
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from clearhead.capture.capture import Capture
 from clearhead.capture.format import open_capture
@@ -19,17 +19,18 @@ __all__ = ["STATISTICS", "TAGS", "Film", "frame_path", "need_polars", "open_film
 STATISTICS, TAGS = "heads.parquet", "tags.parquet"
 
 
-def need_polars() -> None:
-    """Refuse to go on without polars.
+def need_polars() -> Any:
+    """The module polars.
 
     Raises:
         MissingPackageError: It is not installed.
 
     """
     try:
-        import polars  # noqa: F401
+        import polars
     except ImportError:
         raise MissingPackageError("tables need polars: pip install 'clearhead[train]'") from None
+    return polars
 
 
 def frame_path(folder: Path, step: int, kind: str) -> Path:
@@ -92,13 +93,14 @@ class Film:
         return self._table(TAGS) if frame_path(self.folder, self.steps[0], TAGS).is_file() else None
 
     def _table(self, kind: str) -> polars.DataFrame:
-        need_polars()
-        import polars
-
+        library = need_polars()
         try:
-            return polars.concat([polars.read_parquet(frame_path(self.folder, step, kind)) for step in self.steps])
-        except (OSError, polars.exceptions.PolarsError) as error:
+            table: polars.DataFrame = library.concat(
+                [library.read_parquet(frame_path(self.folder, step, kind)) for step in self.steps]
+            )
+        except (OSError, library.exceptions.PolarsError) as error:
             raise InputError(f"{self.folder} holds a damaged table: {error}") from None
+        return table
 
 
 def open_film(folder: str | Path) -> Film:

@@ -101,8 +101,11 @@ def head_statistics(observed: Iterable[Observed]) -> tuple[list[HeadStatistics],
         if not own.queries:
             raise InputError(f"{layer.label()} has no query that is no padding")
         means = (own.total / own.queries).tolist()
-        pairs = [(*pair, (total / own.counts[pair[0]]).tolist()) for pair, total in sorted(own.between.items())
-                 if own.counts[pair[0]]]  # fmt: skip
+        pairs = [
+            (source, target, (total / own.counts[source]).tolist())
+            for (source, target), total in sorted(own.between.items())
+            if own.counts[source]
+        ]
         for place, number in enumerate(layer.heads):
             name = layer.label(number)
             heads.append(HeadStatistics(name, layer.path, layer.number, number, own.queries, *means[place]))

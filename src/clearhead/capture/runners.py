@@ -24,6 +24,8 @@ class Runner(ABC):
     name: str
     model: nn.Module
     """What is watched; of an encoder–decoder the encoder is run."""
+    is_both: bool
+    """Whether it is an encoder–decoder."""
     limit: int | None
     """The most tokens that the model takes, special ones included; None where it has no limit."""
     missing: tuple[str, ...] = ()
@@ -92,7 +94,8 @@ class _Own(Runner):
         self._model = model
         pad = model.config.pad_token_id
         self.padding = (0, "[PAD]") if pad is None else (pad, model.tokenizer.id_to_token(pad) or "[PAD]")
-        self._stack = stack.encoder if isinstance(stack, EncoderDecoder) else stack
+        self.is_both = isinstance(stack, EncoderDecoder)
+        self._stack = stack.encoder if self.is_both else stack
         self._tokenizer = model.tokenizer
 
     def encode(self, texts: list[str], limit: int | None) -> list[Any]:
@@ -120,8 +123,8 @@ class _Transformers(Runner):
 
     def __init__(self, model: Pretrained) -> None:
         self.name, self.model, self.missing = model.name, model.model, model.missing
-        is_both = getattr(model.model.config, "is_encoder_decoder", False)
-        self._stack = model.model.get_encoder() if is_both else model.model
+        self.is_both = bool(getattr(model.model.config, "is_encoder_decoder", False))
+        self._stack = model.model.get_encoder() if self.is_both else model.model
         self._tokenizer = model.tokenizer
         self.limit = _limit(model)
         self.padding = (self._tokenizer.pad_token_id or 0, self._tokenizer.pad_token or "[PAD]")

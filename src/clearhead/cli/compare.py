@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from clearhead.cli.shared import busy, check_figure, check_place, say, text_of
-from clearhead.errors import InputError, MissingPackageError
+from clearhead.errors import InputError
 
 if TYPE_CHECKING:
     from clearhead.analysis.comparison import Comparison, HeadChange
@@ -204,7 +204,7 @@ def _of_models(
         found = merge(run(*pair_of(batch)) for batch in _progress(batches, len(texts)))
         pair = pair_of([0])
     notes = []
-    if any(getattr(model.model, "is_of_both", False) for model in (before, after)):
+    if before.is_both or after.is_both:
         notes.append(
             "of an encoder–decoder the encoder is compared; captures (those of a film, too) hold its decoder as well"
         )
@@ -275,8 +275,7 @@ def _row(change: HeadChange) -> dict[str, Any]:
 def _table_writer(path: Path) -> Callable[[Comparison], Callable[[str], Any]]:
     if path.suffix.lower() != ".parquet":
         raise InputError(f"a table is written as .parquet; got {path.name!r}")
-    try:
-        import polars
-    except ImportError:
-        raise MissingPackageError("tables need polars: pip install 'clearhead[train]'") from None
+    from clearhead.analysis.film import need_polars
+
+    polars = need_polars()
     return lambda found: polars.DataFrame([_row(change) for change in found.heads]).write_parquet

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from clearhead.cli.shared import busy, check_outputs, kept_page, open_page, say
+from clearhead.errors import InputError
 from clearhead.files import write_together
 
 if TYPE_CHECKING:
@@ -51,16 +53,13 @@ def film(
         changes = compare(found.at(found.steps[0]), found.at(found.steps[-1]))
     files: list[tuple[Path, Any]] = []
     if figure is not None:
-        from clearhead.errors import InputError
         from clearhead.views.figure import figure_writer
         from clearhead.views.film import curves, head_film
 
         by = whole
         if head is not None and not pieces:
-            try:
+            with suppress(InputError):  # of cross-attention there are tokens only
                 by = whole.words()
-            except InputError:  # of cross-attention there are tokens only
-                by = whole
         drawn = curves(found) if head is None else head_film(found, by, head, text=text)
         files.append((figure, figure_writer(drawn, figure)))
     if html is not None or show:
@@ -91,12 +90,13 @@ def _kinds(capture: Capture) -> dict[str, str] | None:
     """Of which part of an encoder–decoder each layer is; None of other models."""
     if capture.source_tokens is None:
         return None
-    found = {}
-    for layer in capture.layers:
-        of = [None if side is None else side.of for side in capture.sides(layer)]
-        found[layer.path] = {"source_tokens": "encoder", "tokens": "decoder"}.get(of[0] or "", "")
-        found[layer.path] = "cross" if of == ["tokens", "source_tokens"] else found[layer.path]
-    return found
+    known = {
+        ("source_tokens", "source_tokens"): "encoder",
+        ("tokens", "tokens"): "decoder",
+        ("tokens", "source_tokens"): "cross",
+    }
+    sides = {layer.path: capture.sides(layer) for layer in capture.layers}
+    return {path: known.get((of[0].of, of[1].of), "") if of[0] and of[1] else "" for path, of in sides.items()}
 
 
 def _record(film: Film, changes: Comparison) -> dict[str, Any]:

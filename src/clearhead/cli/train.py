@@ -89,14 +89,13 @@ class Options:
 
     def check(self, task: str) -> None:
         """What would fail after the data were read fails now."""
-        folder = self.folder(task)
-        if folder.exists() and not folder.is_dir():
-            raise InputError(f"{folder} is a file: name a folder for the run with --out")
-        if not self.resume and (folder / "run.json").exists():
-            raise InputError(f"{folder} has a run already: go on with it (--resume), or take another folder")
+        from clearhead.training.run import check_free, check_packages
+
+        check_packages()
+        if not self.resume:
+            check_free(self.folder(task))
         if self.probe is not None and not text_of(None, str(self.probe)).strip():
             raise InputError(f"{self.probe} has no probe sentence to film the heads on: write one a line")
-        _check_packages()
 
     def known(self, task: str) -> dict[str, Any]:
         """What the run that is resumed is of; nothing of a new one."""
@@ -323,12 +322,6 @@ def _columns(words: Sequence[str], tags: Sequence[str], width: int | None) -> st
     return "\n\n".join("\n".join("  ".join(line).rstrip() for line in row) for row in rows)
 
 
-def _check_packages() -> None:
-    from clearhead.training.run import check_packages
-
-    check_packages()
-
-
 def _treebank(data: Path | None) -> tuple[Any, Any, Any]:
     from clearhead.training.conllu import read_treebank
     from clearhead.training.samples import TREEBANK
@@ -347,9 +340,10 @@ def _run(task: Task, options: Options, data: Path | None, follow: str, callbacks
         callbacks: More callbacks of the trainer.
 
     """
-    from clearhead.training import train
+    from clearhead.training import open_run, train
 
     folder = options.folder(task.name)
+    was_finished = options.resume and bool(open_run(folder).measures)
     is_first = os.environ.get("RANK", "0") == "0"  # of the processes that torchrun or accelerate launch
     begun = time.perf_counter()
     run = train(
@@ -367,16 +361,17 @@ def _run(task: Task, options: Options, data: Path | None, follow: str, callbacks
             typer.echo(f"interrupted; go on with: {again}", err=True)
         sys.exit(130)
     if is_first:
-        _print_run(task, run, time.perf_counter() - begun, options.as_json, follow)
+        seconds = None if was_finished else time.perf_counter() - begun
+        _print_run(task, run, seconds, options.as_json, follow)
 
 
-def _print_run(task: Task, run: Run, seconds: float, as_json: bool, follow: str) -> None:
+def _print_run(task: Task, run: Run, seconds: float | None, as_json: bool, follow: str) -> None:
     found = {of: {"model": dict(run.measures if of == "validation" else run.test)} for of in task.sets}
     for of, rows in found.items():
         rows |= task.baselines(of)
     if as_json:
         record = {"task": task.name, "run": str(run.folder), "model": str(run.folder / "model"), "measures": found}
-        _print_json(record | {"left_out": task.left_out, "seconds": round(seconds, 1)})
+        _print_json(record | {"left_out": task.left_out, "seconds": None if seconds is None else round(seconds, 1)})
         return
     from rich.console import Console
 
@@ -386,8 +381,10 @@ def _print_run(task: Task, run: Run, seconds: float, as_json: bool, follow: str)
     quoted = shlex.quote(str(run.folder))
     if task.left_out:
         typer.echo(f"{task.left_out} sentences were left out of the training: the other sets have them, too")
-    typer.echo(f"learnt from {len(task.examples):,} examples" if task.examples else "it was finished before")
-    typer.echo(f"model: {run.folder / 'model'}, after {_time(seconds)}")
+    if seconds is not None:
+        typer.echo(f"learnt from {len(task.examples):,} examples")
+    ended = "finished before" if seconds is None else f"after {_time(seconds)}"
+    typer.echo(f"model: {run.folder / 'model'}, {ended}")
     typer.echo(f"try it: {follow.format(run=quoted)}")
     if (run.folder / "film").is_dir():
         typer.echo(f"what its heads came to do: clearhead film {quoted}")

@@ -25,7 +25,7 @@ from clearhead.models.heads import LanguageModel, Sequence2Sequence
 from clearhead.models.images import Preprocessing
 from clearhead.models.pretrained import ARCHITECTURES, Architecture
 from clearhead.models.pretrained.tables import Config, Head, Kept, Repeats, read_config
-from clearhead.models.transformer import EncoderDecoder, PatchEmbedding, VisionEncoder
+from clearhead.models.transformer import PatchEmbedding, VisionEncoder
 from clearhead.shapes import whole_number
 
 __all__ = ["LoadedModel", "load"]
@@ -128,11 +128,6 @@ class LoadedModel(nn.Module):
     def is_of_pictures(self) -> bool:
         """Whether it takes pictures instead of texts."""
         return isinstance(self.stack, VisionEncoder)
-
-    @property
-    def is_of_both(self) -> bool:
-        """Whether it is an encoder and a decoder."""
-        return isinstance(self.stack, EncoderDecoder)
 
     @property
     def has_tokenizer(self) -> bool:

@@ -77,7 +77,7 @@ class Recorder(TrainerCallback):  # type: ignore[misc]  # transformers is not ch
         layers: int | str | Sequence[int | str] | None = None,
     ) -> None:
         whole_number("every", every)
-        need_polars()
+        self._polars = need_polars()
         self._folder, self._model, self._every, self._layers = Path(folder), model, every, layers
         self._shown, self._counted = shown, counted
         self.seconds = 0.0
@@ -120,11 +120,14 @@ class Recorder(TrainerCallback):  # type: ignore[misc]  # transformers is not ch
 
         """
         with self._aside():
-            capture: Any = self._shown()
+            return self._captured().select(self._layers)
+
+    def _captured(self) -> Capture:
+        capture: Any = self._shown()
         if not isinstance(capture, Capture) or not capture.layers:
             seen = "a capture without maps" if isinstance(capture, Capture) else type(capture).__name__
             raise InputError(f"shown() gives the capture of the heads that are filmed; it gave {seen}")
-        return capture.select(self._layers)
+        return capture
 
     @contextmanager
     def _aside(self) -> Iterator[None]:
@@ -140,14 +143,13 @@ class Recorder(TrainerCallback):  # type: ignore[misc]  # transformers is not ch
                 module.training = mode
 
     def _write(self, step: int) -> None:
-        import polars
-
-        kept = self.look()
-        heads, tags = head_statistics([Observed(self._shown())] if self._counted is None else self._counted())
+        capture = self._captured()
+        heads, tags = head_statistics([Observed(capture)] if self._counted is None else self._counted())
+        kept = capture.select(self._layers)
         kept.provenance["training_step"] = step
         before = frame_path(self._folder, 0, STATISTICS)
-        records = polars.DataFrame([{"step": step, **vars(record)} for record in heads])
-        if step == 0 and before.is_file() and not polars.read_parquet(before).equals(records):
+        records = self._polars.DataFrame([{"step": step, **vars(record)} for record in heads])
+        if step == 0 and before.is_file() and not self._polars.read_parquet(before).equals(records):
             raise InputError(f"{self._folder} has the film of another training: take another folder")
         self._folder.mkdir(parents=True, exist_ok=True)
         files: list[tuple[Path, Callable[[str], Any]]] = [
@@ -155,6 +157,6 @@ class Recorder(TrainerCallback):  # type: ignore[misc]  # transformers is not ch
             (frame_path(self._folder, step, STATISTICS), records.write_parquet),
         ]
         if tags:
-            between = polars.DataFrame([{"step": step, **vars(record)} for record in tags])
+            between = self._polars.DataFrame([{"step": step, **vars(record)} for record in tags])
             files.append((frame_path(self._folder, step, TAGS), between.write_parquet))
         write_together(files)

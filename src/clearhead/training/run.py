@@ -23,7 +23,7 @@ from clearhead.training.base import Settings, Task
 if TYPE_CHECKING:
     from clearhead.training.trainer import TaskTrainer
 
-__all__ = ["Recording", "Run", "check_packages", "open_checkpoint", "open_run", "train"]
+__all__ = ["Recording", "Run", "check_free", "check_packages", "open_checkpoint", "open_run", "train"]
 
 _DESCRIPTION = "run.json"
 _STATE = "trainer_state.json"  # which the trainer writes last
@@ -193,9 +193,9 @@ def train(
         "task": task.name,
         "of": task.describe(),
         "settings": asdict(settings),
+        "film": None if recording is None else asdict(recording),
         "clearhead": __version__,
     }
-    description["film"] = None if recording is None else asdict(recording)
     last = _prepare(folder, description, resume=resume)
     if resume and (finished := open_run(folder)).measures:
         return finished
@@ -273,14 +273,27 @@ def _prepare(folder: Path, description: Mapping[str, Any], *, resume: bool) -> P
                 )
         whole = _checkpoints(folder)
         return whole[-1][1] if whole else None
-    if int(os.environ.get("RANK", "0")) == 0:
-        if (folder / _DESCRIPTION).exists():
-            raise InputError(f"{folder} has a run already: go on with it (--resume), or take another folder")
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(f"cannot make the folder {folder}: {error.strerror}") from None
+    check_free(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot make the folder {folder}: {error.strerror}") from None
     return None
+
+
+def check_free(folder: Path) -> None:
+    """See that a run can begin in a folder.
+
+    Raises:
+        InputError: It has one already, or is a file.
+
+    """
+    if os.environ.get("RANK", "0") != "0":  # of several processes the first begins the run, perhaps before others look
+        return
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file: name a folder for the run")
+    if (folder / _DESCRIPTION).exists():
+        raise InputError(f"{folder} has a run already: go on with it (--resume), or take another folder")
 
 
 def _changed(before: Any, now: Any) -> str:

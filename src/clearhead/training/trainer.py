@@ -115,9 +115,8 @@ class TaskTrainer(Trainer):  # type: ignore[misc]  # transformers is not checked
         if checkpoint is not None:
             # transformers restores all callbacks or none, and one of them knows that the run was interrupted.
             states = TrainerState.load_from_json(str(checkpoint / "trainer_state.json")).stateful_callbacks
-            known = states.get(EarlyStoppingCallback.__name__, {})
-            for state in known if isinstance(known, list) else [known]:
-                counter = state.get("attributes", {}).get("early_stopping_patience_counter", 0)
+            if known := states.get(EarlyStoppingCallback.__name__):
+                counter = known["attributes"]["early_stopping_patience_counter"]
                 self.patience.early_stopping_patience_counter = counter
         with self.stopping, self.progress, _failing_once():
             self.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
@@ -178,12 +177,9 @@ def _failing_once() -> Iterator[None]:
             before(args)
 
     threading.excepthook = hook
-    try:
-        yield
-    except BaseException:
-        raise  # the hook stays, since the thread may come to it only now; of other threads it hides nothing
-    else:
-        threading.excepthook = before
+    yield
+    # After a failure it stays, since the thread may come to it only then; of other threads it hides nothing.
+    threading.excepthook = before
 
 
 class _Stopping(TrainerCallback):  # type: ignore[misc]  # transformers is not checked

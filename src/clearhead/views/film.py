@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["curves", "head_film", "render"]
 
-STATISTICS = {
+_LABELS = {
     "entropy": "entropy (nats)",
     "distance": "distance (tokens)",
     "first": "on the first token",
@@ -98,7 +98,7 @@ def series(film: Film) -> dict[str, dict[str, list[float]]]:
     """For each head the values of each statistic, step by step."""
     table = film.statistics().sort("layer", "number", "step")
     return {
-        str(head): {name: own[name].to_list() for name in STATISTICS}
+        str(head): {name: own[name].to_list() for name in _LABELS}
         for (head,), own in table.group_by("head", maintain_order=True)
     }
 
@@ -121,7 +121,7 @@ def curves(film: Film, *, new: New = plain_figure) -> Figure:
         raise InputError(f"there is room for {_MOST_LAYERS} layers, and the film has {len(layers)}: name one --head")
     numbers = table["number"].unique().sort().to_list()
     # A model without special tokens has nothing on them.
-    rows = {name: label for name, label in STATISTICS.items() if name != "special" or any(table[name])}
+    rows = {name: label for name, label in _LABELS.items() if name != "special" or any(table[name])}
     figure: Figure = new((1.2 + 1.7 * max(2, len(layers)), 0.6 + 1.7 * len(rows)))
     from matplotlib import colormaps
 
@@ -176,10 +176,9 @@ def head_film(film: Film, capture: Capture, head: str, *, text: int = 0, new: Ne
     side = 3.0 if named else 2.4
     high = side * min(1.5, len(rows) / len(columns)) + (0.8 if named else 0.4)
     figure: Figure = new((max(7.0, 0.6 + side * len(calls)), 2.3 + high))
-    parts: Any = figure.subfigures(2, 1, height_ratios=(2.3, high))
-    above, below = parts
+    above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=(2.3, high))[:, 0]
     own = film.statistics().filter(layer=layer.number)
-    for axes, (name, label) in zip(above.subplots(1, len(STATISTICS)), STATISTICS.items(), strict=True):
+    for axes, (name, label) in zip(above.subplots(1, len(_LABELS)), _LABELS.items(), strict=True):
         for number in sorted(own["number"].unique().to_list(), key=lambda n: n == layer.heads[place]):
             this = number == layer.heads[place]
             line = own.filter(number=number).sort("step")

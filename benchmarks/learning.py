@@ -21,8 +21,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import torch
-
 import clearhead
 from clearhead.files import write_whole
 from clearhead.models.files import DEFAULT_MODEL
@@ -206,5 +204,4 @@ def _shown(value: float, case: Case) -> str:
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(2)
     raise SystemExit(main())

@@ -477,7 +477,7 @@ class MultiHeadAttention(nn.Module):
 def _heads(linear: nn.Linear, x: Tensor, heads: int, width: int) -> Float[Tensor, "batch heads tokens width"]:
     """The projection of x, cut into heads: a view, whose last axis is contiguous as kernels want it."""
     if linear.in_features == x.shape[2]:
-        projected: Tensor = linear(x).unflatten(2, (heads, width))
+        projected: Tensor = linear(x).view(x.shape[0], x.shape[1], heads, width)
     else:  # shared: each head's piece of x goes through the same matrix
         projected = linear(x.unflatten(2, (heads, linear.in_features)))
     return projected.transpose(1, 2)

@@ -167,7 +167,9 @@ def _sdpa(request: Request) -> Tensor:
         is_causal=causal,
         scale=request.scale,
         enable_gqa=q.shape[1] != kv_heads,
-    )[..., :width].reshape(*shape, width)
+    )
+    if output.shape != (*shape, width):
+        output = output[..., :width].reshape(*shape, width)
     return output if empty is None else output.masked_fill(empty, 0.0)
 
 

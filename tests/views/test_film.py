@@ -115,6 +115,8 @@ def test_the_command_writes_pictures_and_json(
         (["nowhere"], "has no film"),
         (["RUN", "--head", "L7H0"], "no layer 7"),
         (["RUN", "--head", "L0H0", "--text", "9", "--figure", "out.png"], "text"),
+        (["RUN", "--text", "1"], "add --head and --figure"),
+        (["RUN", "--text", "0", "--figure", "out.png"], "add --head and --figure"),
         (["RUN", "--figure", "out.gif"], "gif"),
         (["RUN", "--html", "out.txt"], "html"),
     ],

@@ -26,7 +26,10 @@ def film(
     head: Annotated[
         str | None, typer.Option("--head", metavar="L3H1", help="List and draw this head, and begin the page with it.")
     ] = None,
-    text: Annotated[int, typer.Option("--text", min=0, help="Which of the texts that were shown, from 0.")] = 0,
+    text: Annotated[
+        int | None,
+        typer.Option("--text", min=0, help="Draw the maps of this one of the texts that were shown. [default: 0]"),
+    ] = None,
     top: Annotated[int, typer.Option("--top", min=1, help="How many heads to list.")] = 8,
     pieces: Annotated[bool, typer.Option("--pieces", help="Draw the model's tokens instead of words.")] = False,
     figure: Annotated[
@@ -41,6 +44,9 @@ def film(
 ) -> None:
     """Show how the heads of a model changed while it learnt."""
     check_outputs(figure, html)
+    if text is not None and html is None and not show and (figure is None or head is None):
+        raise InputError("--text chooses whose maps are drawn: add --head and --figure, --html or --open")
+    text = text or 0
     from clearhead.analysis.comparison import compare
     from clearhead.analysis.film import open_film
 

@@ -88,3 +88,13 @@ def test_baselines_are_those_worked_out_by_hand() -> None:
 def test_only_a_lemmatizer_writes_lemmas() -> None:
     with pytest.raises(InputError, match="writes no lemmas: it is a BertModel"):
         lemmatize(ch.load(), [Form("a", "DET")])
+
+
+def test_of_several_lemmas_the_most_frequent_is_learnt(tmp_path: Path) -> None:
+    known = [
+        Sentence(("in", word), ("ADP", "NOUN"), ("into" if n == 3 else "in", word)) for n, word in enumerate(STEMS[:5])
+    ]
+    task = Lemmas(known, sentences(STEMS[5:7]))
+    letter = task.model(tmp_path).tokenizer.id_to_token
+    learnt = Counter("".join(letter(n) for n in lemma[:-1]) for _, lemma in task.examples)
+    assert learnt == Counter(["in", *STEMS[:5]])

@@ -40,13 +40,18 @@ class Form(NamedTuple):
 
 
 class DictionaryLemma:
-    """The lemma that a word with its tag had most often in training; for others the word itself. A baseline."""
+    """The lemma that a word with its tag had most often in training; for others the word itself. A baseline.
+
+    Attributes:
+        known: The lemma of each form that there was.
+
+    """
 
     def __init__(self, sentences: Iterable[Sentence]) -> None:
         counts: dict[Form, Counter[str]] = {}
         for form, lemma in _pairs(sentences):
             counts.setdefault(form, Counter())[lemma] += 1
-        self._known = {form: lemmas.most_common(1)[0][0] for form, lemmas in counts.items()}
+        self.known = {form: lemmas.most_common(1)[0][0] for form, lemmas in counts.items()}
 
     def lemmatize(self, forms: Iterable[Form]) -> list[str]:
         """A lemma for each word.
@@ -55,20 +60,22 @@ class DictionaryLemma:
         >>> DictionaryLemma([sentence]).lemmatize([Form("saw", "VERB"), Form("saw", "NOUN")])
         ['see', 'saw']
         """
-        return [self._known.get(form, form.word) for form in forms]
+        return [self.known.get(form, form.word) for form in forms]
 
 
 def _pairs(sentences: Iterable[Sentence]) -> Iterable[tuple[Form, str]]:
+    """Every word with its lemma, without those whose tag or lemma is not given (``_``)."""
     for sentence in sentences:
         for word, tag, lemma in zip(sentence.words, sentence.tags, sentence.lemmas, strict=True):
-            yield Form(word, tag), lemma
+            if "_" not in (tag, lemma):
+                yield Form(word, tag), lemma
 
 
 class Lemmas(Task):
     """Lemmas of words, learnt letter by letter by an encoder–decoder (BART's parts): its cross-attention aligns them.
 
     A word is read as its tag and its letters, ``<VERB>saw``, and what is written is ``see``. Each form is learnt with
-    each of its lemmas, however often they stand in the text.
+    the lemma that it has most often, all forms alike, however often they stand in the text.
 
     Args:
         train: Sentences to learn from.
@@ -94,14 +101,10 @@ class Lemmas(Task):
         elsewhere = {sentence.words for sentence in (*validation, *held_out)}
         kept = [sentence for sentence in train if sentence.words not in elsewhere]
         self.left_out = len(train) - len(kept)
-        triples = Counter((form, lemma) for form, lemma in _pairs(kept) if form.tag != "_" and lemma != "_")
-        self._train = sorted(triples)
-        self._sentences = kept
+        self._dictionary = DictionaryLemma(kept)
+        self._train = sorted(self._dictionary.known.items())
         given = {"validation": validation} | ({"test": held_out} if held_out else {})
-        self._judged = {
-            name: Counter(pair for pair in _pairs(those) if "_" not in (pair[0].tag, pair[1]))
-            for name, those in given.items()
-        }
+        self._judged = {name: Counter(_pairs(those)) for name, those in given.items()}
         for what, words in (("training", self._train), *self._judged.items()):
             if not words:
                 raise InputError(f"there is no word with a tag and a lemma for {what}")
@@ -149,7 +152,7 @@ class Lemmas(Task):
     def baselines(self, of: str = "validation") -> dict[str, dict[str, float]]:
         """Of :class:`DictionaryLemma`, and of taking each word for its lemma."""
         forms = self._forms(of)
-        known = DictionaryLemma(self._sentences).lemmatize(forms)
+        known = self._dictionary.lemmatize(forms)
         return {
             "dictionary": measures(self._judged[of], dict(zip(forms, known, strict=True))),
             "the word itself": measures(self._judged[of], {form: form.word for form in forms}),

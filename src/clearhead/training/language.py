@@ -106,6 +106,7 @@ class Language(Task):
         config: dict[str, Any] = {"model_type": "gpt2", "architectures": ["GPT2LMHeadModel"]}
         config |= {name: self._shape[own] for name, own in _NAMES.items()}
         config["vocab_size"] = self._tokenizer.get_vocab_size()
+        config |= {"bos_token_id": None, "eos_token_id": None}  # a published GPT-2 has one, at 50256
         write_start(folder, config, self._tokenizer)
         return fresh(folder)
 

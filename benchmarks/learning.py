@@ -1,6 +1,6 @@
 """What the tasks of ``clearhead train`` reach on their real data, and write docs/learning.md.
 
-    python benchmarks/learning.py DATA                # about an hour on 2 cores; an interrupted one goes on
+    python benchmarks/learning.py DATA                # about an hour on 2 cores; finished runs are kept
     python benchmarks/learning.py DATA --only digits  # one task; the page is written from all runs that there are
 
 DATA is a folder with ``ud-ewt/`` (the English Web Treebank, github.com/UniversalDependencies/UD_English-EWT) and
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
+import shutil
 import statistics
 import sys
 import time
@@ -21,7 +21,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import clearhead
 from clearhead.files import write_whole
 from clearhead.models.files import DEFAULT_MODEL
 from clearhead.training import Recording, Task, open_run, train
@@ -45,8 +44,8 @@ EWT, STANZA, SPACY, NANOGPT = (
 
 _INTRODUCTION = (
     "Written by `benchmarks/learning.py`; do not edit. Each task of `clearhead train` on its real data, with its own "
-    "settings, films included. The measure is taken once, at the checkpoint that is best on the validation set; where "
-    "there is a test set, on that. Time is that of the whole training on this machine, which other work shared.\n"
+    "settings, films included. The measure is that of the checkpoint that is best on the validation set, and taken on "
+    "the test set where there is one. Time is that of the whole training on this machine, which other work shared.\n"
 )
 
 
@@ -135,8 +134,9 @@ def _result(case: Case, data: Path, folder: Path, seed: int) -> dict[str, Any]:
         return found
     task = case.make(data)
     settings = replace(task.defaults, **(case.settings or {}), seed=seed)
+    shutil.rmtree(folder, ignore_errors=True)  # what was interrupted: a training is timed as a whole
     begun = time.perf_counter()
-    run = train(task, folder, settings, resume=(folder / "run.json").is_file(), recording=Recording())
+    run = train(task, folder, settings, recording=Recording())
     seconds = time.perf_counter() - begun
     last = task.sets[-1]
     found = {
@@ -145,7 +145,7 @@ def _result(case: Case, data: Path, folder: Path, seed: int) -> dict[str, Any]:
         "baselines": task.baselines(last),
         "left_out": task.left_out,
         "seconds": seconds,
-        "load": os.getloadavg()[1],
+        "date": f"{datetime.now(tz=UTC):%Y-%m-%d}",
         "weights": sum(x.numel() for x in run.model().parameters()),
     }
     if task.name == "tag":
@@ -162,7 +162,7 @@ def page(out: Path) -> str:
         "| task | data | measure | target | found, seed by seed | mean | time | weights |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    notes = []
+    notes, days = [], set()
     for name, case in CASES.items():
         found = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(out.glob(f"{name}-[0-9]/result.json"))]
         if not found:
@@ -179,10 +179,10 @@ def page(out: Path) -> str:
             f"{minutes} | {found[0]['weights']:,} |"
         )
         notes.append(f"\n**{case.title}.** " + " ".join(_note(case, found)))
-    machine = "; ".join(f"{key}: {value}" for key, value in hardware().items() if key != "load at the start")
-    return "\n".join(
-        [*lines, *notes, "", f"{machine}.", f"{datetime.now(tz=UTC):%Y-%m-%d}, clearhead {clearhead.__version__}.", ""]
-    )
+        days |= {x["date"] for x in found}
+    machine = {name: value for name, value in hardware().items() if name != "load at the start"}
+    machine["date"] = " to ".join(sorted({min(days), max(days)}))
+    return "\n".join([*lines, *notes, "", "; ".join(f"{name}: {value}" for name, value in machine.items()) + ".", ""])
 
 
 def _note(case: Case, found: list[dict[str, Any]]) -> list[str]:

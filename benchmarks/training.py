@@ -4,7 +4,7 @@ Each task of ``clearhead train`` on the batches that it trains on, as a model of
 with ``sdpa``, made of the same configuration and the same first weights. The loss that both give is compared, then
 whole updates are timed (forward, backward, clipping, AdamW), every model with an optimizer of its own. Tokens are
 those that are no padding, of both sides of an encoder–decoder. *Filming* is the share of a training's time that
-:class:`clearhead.training.recorder.Recorder` takes at its default rate. float32, 2 threads.
+``clearhead.training.recorder.Recorder`` takes at its default rate. float32, 2 threads.
 
 The treebank and the text are the samples that the package carries.
 """

@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +16,7 @@ import pytest
 import tiny_models
 import torch
 from PIL import Image
+from processes import launch
 from safetensors.torch import load_file
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
@@ -232,12 +232,8 @@ def test_bad_input(arguments: list[str], said: str, run: Any) -> None:
 
 def test_two_processes_learn_what_one_does_and_one_of_them_speaks(run: Any) -> None:
     """Each computes half of a batch. Nothing is dropped, whose random numbers would be others."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    launch = ["torch.distributed.run", "--nproc-per-node", "2", "--master-addr", "127.0.0.1", "--master-port", port]
     given = ["train", "text", "some.txt", *TINY, *SHORT, "--json", "--out"]
-    command = [sys.executable, "-m", *launch, "-m", "clearhead", *given, "two"]
+    command = [sys.executable, *launch(), "-m", "clearhead", *given, "two"]
     paths = os.pathsep.join([str(Path(ch.__file__).parents[1]), *sys.path])
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, env={**os.environ, "PYTHONPATH": paths})
     assert done.returncode == 0, done.stderr

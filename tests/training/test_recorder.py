@@ -114,6 +114,12 @@ def test_a_film_goes_on_with_its_training(filmed: Path, tmp_path: Path) -> None:
     film = open_film(folder)
     assert film.steps == open_film(filmed).steps
     assert film.statistics().filter(step=9).equals(open_film(filmed).statistics().filter(step=9))
+    (folder / "model" / "model.safetensors").unlink()  # killed at the end, before the measures were there
+    (folder / "measures.json").unlink()
+    (folder / "film" / "2025.parquet").touch()
+    train(language(), folder, settings(), resume=True, recording=recording)
+    assert open_film(folder).steps == film.steps
+    assert (folder / "film" / "2025.parquet").exists()
     (folder / "run.json").unlink()
     with pytest.raises(InputError, match="has the film of another training"):
         train(language(), folder, settings(seed=1), recording=recording)
@@ -231,6 +237,15 @@ def test_trainings_of_ones_own_are_filmed(tmp_path: Path) -> None:
     model.eval()
     again = ch.look(["abc abd", "ab"], pretrained)
     torch.testing.assert_close(film.at(5).layers[0].map.dense(), again.layers[0].map.dense())
+
+    def twice() -> ch.Capture:
+        with torch.no_grad(), ch.watch(model) as capture:
+            for _ in range(2):
+                model(ids[0]["input_ids"][None])
+        return capture
+
+    with pytest.raises(InputError, match="ran several times"):
+        Recorder(tmp_path / "other", model, twice).look()
     path = film.folder / "000002.heads.parquet"
     assert polars.read_parquet(path)["step"].unique().to_list() == [2]
     path.write_bytes(b"half")

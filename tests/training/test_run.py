@@ -9,12 +9,14 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 import transformers
+from processes import launch
 from safetensors.torch import load_file, save_file
 
 import clearhead as ch
@@ -90,7 +92,7 @@ from test_run_helper import task, settings, train
 
 class Kill(TrainerCallback):
     def on_step_end(self, args, state, control, **_):
-        if state.global_step == {step}:
+        if state.global_step == {step} and os.environ.get("RANK") in (None, "1"):
             os.kill(os.getpid(), signal.{signal})
 
 run = train(task(), {folder!r}, settings(), callbacks=[Kill()])
@@ -98,11 +100,13 @@ print(sorted(run.measures))
 """
 
 
-def killed(folder: Path, script: str, **how: Any) -> subprocess.CompletedProcess[str]:
+def killed(folder: Path, script: str, launcher: Sequence[str] = (), **how: Any) -> subprocess.CompletedProcess[str]:
     helper = folder.parent / "test_run_helper.py"
     helper.write_text(Path(__file__).read_text(encoding="utf-8"), encoding="utf-8")
     script = script.format(paths=[str(folder.parent), *sys.path], folder=str(folder), **how)
-    return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=300)
+    file = folder.parent / "killed.py"
+    file.write_text(script, encoding="utf-8")
+    return subprocess.run([sys.executable, *launcher, str(file)], capture_output=True, text=True, timeout=300)
 
 
 def test_a_killed_run_goes_on_as_if_nothing_had_happened(whole: Path, tmp_path: Path) -> None:
@@ -129,6 +133,13 @@ def test_an_interrupted_run_keeps_what_it_had(whole: Path, tmp_path: Path) -> No
     assert open_run(folder).checkpoints() == [8, 12]  # the step that was going on is finished
     train(task(), folder, settings(), resume=True)
     assert same(weights(whole), weights(folder))
+
+
+def test_processes_stop_in_the_same_step(tmp_path: Path) -> None:
+    """Of two, one alone gets the signal: if it left alone, the other would wait for it."""
+    ended = killed(tmp_path / "interrupted", KILLED, launch(), step=11, signal="SIGINT")
+    assert (ended.returncode, ended.stdout) == (0, "[]\n[]\n"), ended.stderr
+    assert open_run(tmp_path / "interrupted").checkpoints() == [8, 12]
 
 
 def test_only_the_same_run_is_gone_on_with(whole: Path, tmp_path: Path) -> None:
@@ -159,6 +170,9 @@ def test_nan_is_said(tmp_path: Path) -> None:
         ({"steps": 0}, "steps"),
         ({"accumulate": 4}, "a batch of 6 cannot be cut into 4 equal parts"),
         ({"learning_rate": 0.0}, "learning_rate is 0.0"),
+        ({"learning_rate": math.inf}, "learning_rate is inf"),
+        ({"weight_decay": -1.0}, "weight_decay is -1.0"),
+        ({"clip": math.nan}, "clip is nan"),
         ({"warmup": 2.0}, "warmup is 2.0"),
         ({"precision": "fp8"}, "precision is 'fp8'"),
     ],
@@ -267,6 +281,35 @@ def test_patience_goes_on_where_it_was(tmp_path: Path) -> None:
     train(constant, tmp_path / "killed", patient, resume=True)
     assert open_run(tmp_path / "whole").checkpoints()[-1] == 8
     assert open_run(tmp_path / "killed").checkpoints()[-1] == 8
+
+
+def test_a_run_that_stopped_early_does_not_go_on(tmp_path: Path) -> None:
+    """Killed after its last step, while it is judged."""
+    constant = task()
+    constant.judge = lambda model, of="validation": {"loss": 1.0}
+    patient = settings(evaluate_every=2, patience=2)
+    train(constant, tmp_path / "run", patient)
+    before = weights(tmp_path / "run")
+    shutil.rmtree(tmp_path / "run" / "model")
+    (tmp_path / "run" / "measures.json").unlink()
+    train(constant, tmp_path / "run", patient, resume=True)
+    assert open_run(tmp_path / "run").checkpoints()[-1] == 6
+    assert same(weights(tmp_path / "run"), before)
+    assert open_run(tmp_path / "run").measures == {"loss": 1.0}
+
+
+def test_a_character_that_was_not_learnt_is_said(whole: Path) -> None:
+    with pytest.raises(InputError, match="has never seen '2', 'ü'"):
+        ch.look("the ü2", open_run(whole).model())
+    with pytest.raises(InputError, match="has never seen '2', 'ü'"):
+        open_run(whole).model().encode("the ü2")
+
+
+def test_several_gpus_want_several_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with pytest.raises(InputError, match="2 GPUs and one process"):
+        train(task(), tmp_path / "run", settings())
+    assert not (tmp_path / "run" / "run.json").exists()
 
 
 def test_no_checkpoint_has_nan(tmp_path: Path) -> None:

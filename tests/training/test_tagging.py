@@ -14,8 +14,9 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 import clearhead as ch
 from clearhead.errors import InputError
 from clearhead.training.base import IGNORED, Settings
-from clearhead.training.conllu import Sentence
+from clearhead.training.conllu import Sentence, read_treebank
 from clearhead.training.run import train
+from clearhead.training.samples import TREEBANK
 from clearhead.training.tagging import MostFrequentTag, Tagging, encode_words, measures, split_text, tag
 
 NOUNS = ("animal", "street", "dog", "house", "unbelievableness")
@@ -97,6 +98,25 @@ def test_no_sentence_of_the_other_sets_is_learnt() -> None:
 def test_what_cannot_be_learnt_is_said(train_set: Any, validation: Any, says: str) -> None:
     with pytest.raises(InputError, match=says):
         Tagging(train_set, validation)
+
+
+def test_new_word_pieces_are_the_same_each_time(tmp_path: Path) -> None:
+    """Of a text with many pairs of letters that are equally frequent; a run that goes on makes them again."""
+    train, validation, test = read_treebank(TREEBANK)
+    task = Tagging(train, validation, held_out=test)
+    pieces, *others = (task.model(tmp_path).tokenizer for _ in range(3))
+    assert [other.to_str() == pieces.to_str() for other in others] == [True, True]
+    encoded = pieces.encode("The unbelievable animal")
+    assert "[UNK]" not in encoded.tokens
+    assert pieces.decode(encoded.ids) == "The unbelievable animal"
+
+
+def test_another_test_set_is_another_run(tmp_path: Path) -> None:
+    settings = Settings(steps=2, batch=2, learning_rate=1e-3, evaluate_every=2)
+    one, other = (Tagging(sentences(9), sentences(3, 50), held_out=sentences(3, first)) for first in (60, 70))
+    train(one, tmp_path / "run", settings)
+    with pytest.raises(InputError, match="other data"):
+        train(other, tmp_path / "run", settings, resume=True)
 
 
 def test_measures_and_the_baseline_are_those_worked_out_by_hand() -> None:

@@ -6,6 +6,7 @@ import io
 import json
 from pathlib import Path
 
+import polars
 import pytest
 import torch
 from browser import Visit, chromium
@@ -74,6 +75,17 @@ def test_curves_have_a_line_for_each_head(film: Film) -> None:
                 assert list(line.get_ydata()) == of_all[f"L{layer}H{number}"][name]
 
 
+def test_no_curve_leaves_its_panel(film: Film, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One scale serves all layers, also where the first one hardly changes."""
+    flat = film.statistics().with_columns(
+        first=polars.when(polars.col("layer") == 0).then(0.05).otherwise(polars.col("first"))
+    )
+    monkeypatch.setattr(Film, "statistics", lambda _: flat)
+    for axes in curves(film).axes:
+        low, high = axes.get_ylim()
+        assert all(low <= value <= high for line in axes.get_lines() for value in line.get_ydata())
+
+
 def test_a_head_is_drawn_at_its_steps(film: Film) -> None:
     whole = film.capture()
     drawn = head_film(film, whole, "l1h2", text=1)
@@ -114,7 +126,8 @@ def test_the_command_writes_pictures_and_json(
     [
         (["nowhere"], "has no film"),
         (["RUN", "--head", "L7H0"], "no layer 7"),
-        (["RUN", "--head", "L0H0", "--text", "9", "--figure", "out.png"], "text"),
+        (["RUN", "--head", "L0H0@1"], "at all steps"),
+        (["RUN", "--head", "L0H0", "--text", "9", "--figure", "out.png"], "there is no text 9"),
         (["RUN", "--text", "1"], "add --head and --figure"),
         (["RUN", "--text", "0", "--figure", "out.png"], "add --head and --figure"),
         (["RUN", "--figure", "out.gif"], "gif"),

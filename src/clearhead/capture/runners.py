@@ -99,13 +99,7 @@ class _Own(Runner):
         self._tokenizer = model.tokenizer
 
     def encode(self, texts: list[str], limit: int | None) -> list[Any]:
-        if limit is not None:
-            self._tokenizer.enable_truncation(limit)
-        try:
-            found: list[Any] = self._tokenizer.encode_batch(texts)
-        finally:
-            self._tokenizer.no_truncation()
-        return found
+        return self._model.encodings(texts, limit)
 
     def weights(self) -> Iterator[tuple[str, Tensor]]:
         yield from self._model.named_as_published()

@@ -46,6 +46,8 @@ def film(
     check_outputs(figure, html)
     if text is not None and html is None and not show and (figure is None or head is None):
         raise InputError("--text chooses whose maps are drawn: add --head and --figure, --html or --open")
+    if head is not None and "@" in head:
+        raise InputError(f"--head names a head at all steps, as in L3H1; got {head}")
     text = text or 0
     from clearhead.analysis.comparison import compare
     from clearhead.analysis.film import open_film

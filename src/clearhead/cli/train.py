@@ -189,7 +189,7 @@ def train_lemma(options: Options, data: Treebank = None) -> None:
 
     train, validation, test = _treebank(data)
     task = Lemmas(train, validation, held_out=test)
-    _run(task, options, data, 'clearhead generate --model {run}/model "<VERB>saw"')
+    _run(task, options, data, 'clearhead generate --model {run}/model "<VERB>crossed"')
 
 
 @app.command("text")
@@ -382,7 +382,7 @@ def _print_run(task: Task, run: Run, seconds: float | None, as_json: bool, follo
     if task.left_out:
         typer.echo(f"{task.left_out} sentences were left out of the training: the other sets have them, too")
     if seconds is not None:
-        typer.echo(f"learnt from {len(task.examples):,} examples")
+        typer.echo(f"learnt from {len(task.examples):,} {task.unit}")
     ended = "finished before" if seconds is None else f"after {_time(seconds)}"
     typer.echo(f"model: {run.folder / 'model'}, {ended}")
     typer.echo(f"try it: {follow.format(run=quoted)}")

@@ -85,7 +85,12 @@ def locate(name: str) -> Path:
         raise ModelError(f"{name!r} is {'a file' if name else 'no name'}: give a model's folder, or an id of the hub")
     if Path(name).is_dir():
         if not (Path(name) / "config.json").is_file():
-            more = f"; it is a run, whose model is {name}/model" if (Path(name) / "run.json").is_file() else ""
+            more = ""
+            if (Path(name) / "run.json").is_file():
+                is_there = (Path(name) / "model").is_dir()
+                more = (
+                    f"; it is a run, whose model is {name}/model" if is_there else "; it is a run that is not finished"
+                )
             raise ModelError(f"{name} holds no model: there is no config.json in it{more}")
         return Path(name)
     if (folder := carried(name)) is not None:

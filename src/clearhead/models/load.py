@@ -191,7 +191,7 @@ class LoadedModel(nn.Module):
         given = _texts(texts, "text")
         if side not in ("left", "right"):
             raise InputError(f"side is {side!r}; texts are filled up on the 'left' or on the 'right'")
-        encoded = [encoding.ids for encoding in self.tokenizer.encode_batch(given)]
+        encoded = [encoding.ids for encoding in self.encodings(given)]
         longest = max(map(len, encoded))
         if self.limit is not None and longest > self.limit:
             raise InputError(f"the text has {longest} tokens, and {self.name} takes {self.limit} in all; shorten it")
@@ -202,6 +202,32 @@ class LoadedModel(nn.Module):
             ids[row, place], mask[row, place] = torch.tensor(own, dtype=torch.int64), True
         where = next(self.network.parameters()).device
         return ids.to(where), mask.to(where)
+
+    def encodings(self, texts: Sequence[str], limit: int | None = None) -> list[Any]:
+        """What ``tokenizers`` makes of texts: ids, offsets and more.
+
+        Args:
+            texts: Some.
+            limit: At most so many tokens of each; the rest is cut off.
+
+        Raises:
+            ModelError: There is no tokenizer.
+            InputError: A text has what the model's vocabulary has not, and no token stands for such.
+
+        """
+        if limit is not None:
+            self.tokenizer.enable_truncation(limit)
+        try:
+            found: list[Any] = self.tokenizer.encode_batch(list(texts))
+        except Exception as error:  # tokenizers has no class of its own
+            if "[UNK]" not in str(error):
+                raise
+            unknown = sorted(set("".join(texts)) - set(self.tokenizer.get_vocab()))
+            seen = ", ".join(map(repr, unknown[:8]))
+            raise InputError(f"{self.name} has never seen {seen}, and has no token for what it does not know") from None
+        finally:
+            self.tokenizer.no_truncation()
+        return found
 
     def pixels(self, images: Any) -> Float[Tensor, "batch channels height width"]:
         """The numbers of pictures, as ``preprocessor_config.json`` says.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -36,7 +37,7 @@ class Settings:
         accumulate: In how many parts a batch is computed, one after the other, for less memory.
         warmup: The share of the steps over which the learning rate rises.
         weight_decay: Of AdamW, on all but biases and norms.
-        clip: The longest gradient; longer ones are shortened.
+        clip: The longest gradient; longer ones are shortened; with 0 none is.
         precision: ``fp32``, or ``bf16``: autocast to bfloat16.
         evaluate_every: Steps between two evaluations on the validation set; a checkpoint follows each.
         patience: Evaluations without improvement after which to stop; None never stops early.
@@ -68,8 +69,11 @@ class Settings:
             raise InputError(f"a batch of {self.batch} cannot be cut into {self.accumulate} equal parts")
         if not 0 <= whole_number("seed", self.seed, 0) < 2**32:
             raise InputError(f"seed is {self.seed}, and a whole number below 2³² is wanted")
-        if not self.learning_rate > 0:
-            raise InputError(f"learning_rate is {self.learning_rate}, and more than 0 is wanted")
+        if not 0 < self.learning_rate < math.inf:
+            raise InputError(f"learning_rate is {self.learning_rate}, and a finite number above 0 is wanted")
+        for name in ("weight_decay", "clip"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise InputError(f"{name} is {getattr(self, name)}, and a finite number of at least 0 is wanted")
         if not 0 <= self.warmup <= 1:
             raise InputError(f"warmup is {self.warmup}, and a share of the steps is wanted, from 0 to 1")
         if self.precision not in ("fp32", "bf16"):
@@ -115,6 +119,8 @@ class Task(ABC):
     """Whether that is the one with the most of it."""
     defaults: Settings
     """How it is learnt where nothing else is said."""
+    unit: ClassVar[str] = "examples"
+    """What :attr:`examples` are."""
     left_out: int = 0
     """How many training sentences are left out, since they are in the other sets as well."""
 

@@ -156,6 +156,7 @@ class Digits(Task):
     """
 
     name = "digits"
+    unit = "pictures, moved copies among them"
     best = "accuracy"
     defaults = Settings(steps=4000, batch=64, learning_rate=1e-3, warmup=0.1, weight_decay=0.05, evaluate_every=400)
 
@@ -253,7 +254,7 @@ class Digits(Task):
         """Which pictures."""
         return {
             name: hashlib.sha256(those.pixels.numpy().tobytes() + repr(those.classes).encode()).hexdigest()[:16]
-            for name, those in (("train", self._train), ("validation", self._judged["validation"]))
+            for name, those in (("train", self._train), *self._judged.items())
         } | {"patch": self._patch}
 
 

@@ -48,6 +48,7 @@ class Language(Task):
     """
 
     name = "text"
+    unit = "windows"
     best = "loss"
     is_more_better = False
     defaults = Settings(steps=2000, batch=12, learning_rate=3e-3, weight_decay=0.1, evaluate_every=250)
@@ -179,11 +180,11 @@ class _Windows(Sequence[Tensor]):
 
 
 def _characters(text: str) -> Any:
-    """A tokenizer of the characters that a text has."""
+    """A tokenizer of the characters that a text has; no token stands for others, which it refuses."""
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 
     vocabulary = {letter: number for number, letter in enumerate(sorted(set(text)))}
-    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token=sorted(vocabulary)[0]))
+    tokenizer = Tokenizer(models.WordLevel(vocabulary))
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
     tokenizer.decoder = decoders.Fuse()
     return tokenizer

@@ -92,6 +92,7 @@ class Lemmas(Task):
     """
 
     name = "lemma"
+    unit = "forms"
     best = "accuracy"
     defaults = Settings(steps=2500, batch=128, learning_rate=1e-3, warmup=0.1, evaluate_every=500)
 
@@ -188,8 +189,8 @@ class Lemmas(Task):
     def describe(self) -> dict[str, Any]:
         """Which words."""
         return {
-            name: hashlib.sha256(repr(pairs).encode()).hexdigest()[:16]
-            for name, pairs in (("train", self._train), ("validation", sorted(self._judged["validation"])))
+            name: hashlib.sha256(repr(sorted(pairs)).encode()).hexdigest()[:16]
+            for name, pairs in (("train", self._train), *((of, x.items()) for of, x in self._judged.items()))
         }
 
 

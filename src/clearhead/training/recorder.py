@@ -88,10 +88,12 @@ class Recorder(TrainerCallback):  # type: ignore[misc]  # transformers is not ch
             self._record(state)
         elif state.is_world_process_zero:
             # Where it was interrupted there is one recording more than where it was not.
-            for path in self._folder.glob("[0-9]*.*"):
-                step = path.name.partition(".")[0]
-                if step.isdecimal() and int(step) % self._every:
-                    path.unlink()
+            for kind in ("safetensors", STATISTICS, TAGS):
+                for path in self._folder.glob(f"*.{kind}"):
+                    step = path.name.removesuffix(f".{kind}")
+                    is_odd = step.isdecimal() and state.global_step <= int(step) < state.max_steps
+                    if is_odd and int(step) % self._every:
+                        path.unlink()
 
     def on_step_end(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:
         """The heads, where it is time."""
@@ -127,6 +129,12 @@ class Recorder(TrainerCallback):  # type: ignore[misc]  # transformers is not ch
         if not isinstance(capture, Capture) or not capture.layers:
             seen = "a capture without maps" if isinstance(capture, Capture) else type(capture).__name__
             raise InputError(f"shown() gives the capture of the heads that are filmed; it gave {seen}")
+        again = next((layer for layer in capture.layers if layer.call), None)
+        if again is not None:
+            raise InputError(
+                f"{again.path} ran several times in shown(), as in ALBERT, whose layers share one module: films are of "
+                "layers that run once"
+            )
         return capture
 
     @contextmanager

@@ -134,7 +134,6 @@ def open_checkpoint(folder: str | Path) -> LoadedModel:
         ['h.0.attn']
 
     """
-    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     folder = Path(folder).absolute()
@@ -209,7 +208,7 @@ def train(
         _write_json(folder / _DESCRIPTION, description)
     try:
         trainer.fit(last)
-        if not trainer.stopping.is_interrupted:
+        if not trainer.stopping.has_stopped:
             if trainer.is_world_process_zero():
                 model.save(folder / "model")
                 for of in reversed(task.sets):  # with the measures on the validation set it is finished

@@ -192,6 +192,7 @@ class Tagging(Task):
     """
 
     name = "tag"
+    unit = "sentences"
     best = "accuracy"
     defaults = Settings(steps=600, batch=32, learning_rate=3e-4)  # of fine-tuning
 
@@ -310,8 +311,7 @@ class Tagging(Task):
     def describe(self) -> dict[str, Any]:
         """Which sentences, and what it starts from."""
         return {
-            "train": fingerprint(self._train),
-            "validation": fingerprint(self._judged["validation"]),
+            **{name: fingerprint(those) for name, those in (("train", self._train), *self._judged.items())},
             "start": self._start,
         }
 
@@ -377,8 +377,21 @@ def _new_tokenizer(sentences: Sequence[Sentence]) -> Any:
     tokenizer.normalizer = normalizers.NFC()
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.decoder = decoders.WordPiece()
-    trainer = trainers.WordPieceTrainer(vocab_size=_VOCABULARY, special_tokens=special, show_progress=False)
-    tokenizer.train_from_iterator((word for sentence in sentences for word in sentence.words), trainer)
+    words = [word for sentence in sentences for word in sentence.words]
+    # Pairs that are equally frequent are merged in the order of their letters' numbers. Those that a trainer gives by
+    # itself are others each time, and so would the pieces be: here they are given.
+    parts = (tokenizer.pre_tokenizer.pre_tokenize_str(tokenizer.normalizer.normalize_str(word)) for word in set(words))
+    letters = sorted({letter for found in parts for part, _ in found for letter in part})
+    numbered = [*special, *letters, *(f"##{letter}" for letter in letters)]
+    learning = Tokenizer(models.BPE())
+    learning.normalizer, learning.pre_tokenizer = tokenizer.normalizer, tokenizer.pre_tokenizer
+    trainer = trainers.BpeTrainer(
+        vocab_size=_VOCABULARY, special_tokens=numbered, continuing_subword_prefix="##", show_progress=False
+    )
+    learning.train_from_iterator(words, trainer)
+    pieces = learning.get_vocab(with_added_tokens=True)
+    tokenizer.model = models.WordPiece(pieces, unk_token="[UNK]")  # noqa: S106  # as above
+    tokenizer.add_special_tokens(special)
     ends = [(name, tokenizer.token_to_id(name)) for name in ("[CLS]", "[SEP]")]
     tokenizer.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=ends)
     return tokenizer

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import distributed
 from torch.utils.data import Dataset
 from transformers import EarlyStoppingCallback, Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import PrinterCallback, TrainerState
@@ -61,6 +62,11 @@ class TaskTrainer(Trainer):  # type: ignore[misc]  # transformers is not checked
         logging.set_verbosity_error()  # what goes on is said by the progress
         logging.disable_progress_bar()
         processes = int(os.environ.get("WORLD_SIZE", "1"))
+        if processes == 1 and torch.cuda.device_count() > 1:  # transformers would take them all, with a batch for each
+            raise InputError(
+                f"there are {torch.cuda.device_count()} GPUs and one process: start one for each (torchrun "
+                "--nproc-per-node), or choose a GPU (CUDA_VISIBLE_DEVICES=0)"
+            )
         part = processes * settings.accumulate
         if settings.batch % part:
             raise InputError(
@@ -114,10 +120,13 @@ class TaskTrainer(Trainer):  # type: ignore[misc]  # transformers is not checked
         """Train, from a checkpoint on if there is one."""
         if checkpoint is not None:
             # transformers restores all callbacks or none, and one of them knows that the run was interrupted.
-            states = TrainerState.load_from_json(str(checkpoint / "trainer_state.json")).stateful_callbacks
-            if known := states.get(EarlyStoppingCallback.__name__):
+            state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
+            if known := state.stateful_callbacks.get(EarlyStoppingCallback.__name__):
                 counter = known["attributes"]["early_stopping_patience_counter"]
                 self.patience.early_stopping_patience_counter = counter
+                if counter >= self.patience.early_stopping_patience:  # it had stopped
+                    self._load_from_checkpoint(str(checkpoint.parent / Path(state.best_model_checkpoint).name))
+                    return
         with self.stopping, self.progress, _failing_once():
             self.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
 
@@ -186,7 +195,8 @@ class _Stopping(TrainerCallback):  # type: ignore[misc]  # transformers is not c
     """Ctrl-C ends the training after the step and its checkpoint; a second one at once. NaN ends it, too."""
 
     def __init__(self) -> None:
-        self.is_interrupted = False
+        self.has_stopped = False
+        self._is_asked = False
         self._before: Any = None
 
     def __enter__(self) -> _Stopping:
@@ -199,14 +209,23 @@ class _Stopping(TrainerCallback):  # type: ignore[misc]  # transformers is not c
             signal.signal(signal.SIGINT, self._before)
 
     def _interrupt(self, _number: int, _frame: FrameType | None) -> None:
-        if self.is_interrupted:
+        if self._is_asked:
             raise KeyboardInterrupt
-        self.is_interrupted = True
+        self._is_asked = True
 
-    def on_step_end(self, _args: Any, _state: Any, control: Any, **_: Any) -> None:
-        """Stop, with a checkpoint."""
-        if self.is_interrupted:
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Stop, with a checkpoint; after the last step there is nothing to stop."""
+        self.has_stopped = self._is_asked_anywhere(args.device) and state.global_step < state.max_steps
+        if self.has_stopped:
             control.should_save = control.should_training_stop = True
+
+    def _is_asked_anywhere(self, device: torch.device) -> bool:
+        """In any process: a signal comes to one in another step than to the next, and all have to stop in the same."""
+        if not (distributed.is_available() and distributed.is_initialized()):
+            return self._is_asked
+        asked = torch.tensor(float(self._is_asked), device=device)
+        distributed.all_reduce(asked, distributed.ReduceOp.MAX)
+        return bool(asked)
 
     def on_log(self, _args: Any, state: Any, _control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
         """Refuse to go on with NaN."""

@@ -71,7 +71,8 @@ def render(film: Film, changes: Sequence[HeadChange], kinds: Mapping[str, str] |
         table,
         "",
         Text(
-            "Divergence: Jensen–Shannon, in nats, on what is shown: 0 the same, 0.693 no key in common. Entropy in "
+            "Divergence: Jensen–Shannon, in nats, of the maps that were recorded: 0 the same, 0.693 no key in common. "
+            "All else are means over the probe set: entropy in "
             f"nats, its course on one scale for all heads ({low:.2f} to {high:.2f}); distance in tokens; first "
             "and special: the share of the weight on the first token and on special tokens.",
             style="dim",
@@ -135,13 +136,14 @@ def curves(film: Film, *, new: New = plain_figure) -> Figure:
                 colour = shades(0.92 * place / max(1, len(numbers) - 1))
                 marker = {"marker": "o", "markersize": 2.5} if len(film.steps) < 2 else {}
                 axes.plot(own["step"], own[name], color=colour, linewidth=1.0, label=f"H{number}", **marker)
-            _plain(axes)
             if row == 0:
                 axes.set_title(f"L{layer}", fontsize=9)
             if column == 0:
                 axes.set_ylabel(label, fontsize=8)
             if row == len(rows) - 1:
                 axes.set_xlabel("training step", fontsize=8)
+        for axes in panels[row]:  # now that the row's common scale is known
+            _plain(axes)
     figure.align_ylabels()
     lines, names = panels[0, 0].get_legend_handles_labels()
     figure.legend(lines, names, loc="outside right upper", fontsize=7, frameon=False, ncols=1 + len(names) // 33)
@@ -188,9 +190,12 @@ def head_film(film: Film, capture: Capture, head: str, *, text: int = 0, new: Ne
         _plain(axes)
         axes.set_title(label, fontsize=8)
         axes.set_xlabel("training step", fontsize=8)
-    of = capture.tokens[text].text if capture.tokens else ""
-    said = f"{head} ({layer.path}); grey: the other heads of its layer" + (f"\n{short(of, 100)}" if of else "")
-    above.suptitle(said, fontsize=9, parse_math=False)
+    grey = "means over the probe set; grey: the other heads of its layer"
+    above.suptitle(f"{head} ({layer.path}), {grey}", fontsize=9, parse_math=False)
+    sides = [getattr(capture, side.of)[text].text for side in capture.sides(layer) if side is not None]
+    said = " → ".join(dict.fromkeys(short(x, 100) for x in sides if x))
+    if said and not capture.pictures:
+        below.suptitle(said, fontsize=9, parse_math=False)
     panels = below.subplots(1, len(calls), squeeze=False)[0]
     for axes, call in zip(panels, calls, strict=True):
         name = head if call == 0 else f"{head}@{call}"

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 import tiny_models
 import torch
+from safetensors.torch import load_file
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
+from transformers import TrainerCallback
 
 import clearhead as ch
 from clearhead.errors import InputError
@@ -109,6 +111,23 @@ def test_new_word_pieces_are_the_same_each_time(tmp_path: Path) -> None:
     encoded = pieces.encode("The unbelievable animal")
     assert "[UNK]" not in encoded.tokens
     assert pieces.decode(encoded.ids) == "The unbelievable animal"
+
+
+def test_a_tagger_with_new_pieces_is_gone_on_with(tmp_path: Path) -> None:
+    class Stop(TrainerCallback):
+        def on_step_end(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:
+            if state.global_step == 3:
+                raise MemoryError
+
+    train_set, validation, _ = read_treebank(TREEBANK)
+    settings = Settings(steps=4, batch=2, learning_rate=1e-3, evaluate_every=2)
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    train(Tagging(train_set, validation[:5]), whole, settings)
+    with pytest.raises(MemoryError):
+        train(Tagging(train_set, validation[:5]), killed, settings, callbacks=[Stop()])
+    train(Tagging(train_set, validation[:5]), killed, settings, resume=True)
+    one, other = (load_file(folder / "model" / "model.safetensors") for folder in (whole, killed))
+    assert all(torch.equal(one[name], other[name]) for name in one)
 
 
 def test_another_test_set_is_another_run(tmp_path: Path) -> None:

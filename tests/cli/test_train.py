@@ -66,7 +66,7 @@ def encoder(folder: Path) -> None:
     """A tiny BERT with pieces of its own."""
     tiny_models.saved("bert", folder)
     pieces = ["[UNK]", "[CLS]", "[SEP]", *WORDS, *(f"##{n}" for n in range(10))]
-    tokenizer = Tokenizer(models.WordPiece({piece: n for n, piece in enumerate(pieces)}, unk_token="[UNK]"))  # noqa: S106  # no password
+    tokenizer = Tokenizer(models.WordPiece({piece: n for n, piece in enumerate(pieces)}))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     ends = [("[CLS]", 1), ("[SEP]", 2)]
     tokenizer.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=ends)

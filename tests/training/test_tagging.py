@@ -52,9 +52,7 @@ def test_each_word_has_its_label_on_its_first_piece(tmp_path: Path) -> None:
 
 
 def word_pieces() -> Any:
-    tokenizer = Tokenizer(
-        models.WordPiece({"[UNK]": 0, "[CLS]": 1, "[SEP]": 2, "a": 3, "##a": 4, "b": 5}, unk_token="[UNK]")  # noqa: S106  # no password
-    )
+    tokenizer = Tokenizer(models.WordPiece({"[UNK]": 0, "[CLS]": 1, "[SEP]": 2, "a": 3, "##a": 4, "b": 5}))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 1), ("[SEP]", 2)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import json
-import os
 import shlex
 import shutil
 import sys
@@ -341,10 +340,10 @@ def _run(task: Task, options: Options, data: Path | None, follow: str, callbacks
 
     """
     from clearhead.training import open_run, train
+    from clearhead.training.run import is_first_process
 
     folder = options.folder(task.name)
     was_finished = options.resume and bool(open_run(folder).measures)
-    is_first = os.environ.get("RANK", "0") == "0"  # of the processes that torchrun or accelerate launch
     begun = time.perf_counter()
     run = train(
         task,
@@ -355,12 +354,12 @@ def _run(task: Task, options: Options, data: Path | None, follow: str, callbacks
         callbacks=callbacks,
     )
     if not run.measures:
-        if is_first:
+        if is_first_process():
             given = [] if data is None else [str(data)]
             again = shlex.join(["clearhead", "train", task.name, *given, "--out", str(folder), "--resume"])
             typer.echo(f"interrupted; go on with: {again}", err=True)
         sys.exit(130)
-    if is_first:
+    if is_first_process():
         seconds = None if was_finished else time.perf_counter() - begun
         _print_run(task, run, seconds, options.as_json, follow)
 

@@ -131,7 +131,7 @@ class Language(Task):
         model.train(was_training)
         return {"loss": total / count}
 
-    def baselines(self, of: str = "validation") -> dict[str, dict[str, float]]:  # noqa: ARG002  # as above
+    def baselines(self, of: str = "validation") -> dict[str, dict[str, float]]:  # noqa: ARG002  # there is one set
         """The loss of single tokens by their frequency in training, one more each: about their entropy, in nats."""
         counts = torch.bincount(self._train, minlength=self._tokenizer.get_vocab_size()) + 1
         loss = -float((counts / counts.sum()).log()[self._usable()[1:]].mean())

@@ -45,8 +45,8 @@ class Recorder(TrainerCallback):  # type: ignore[misc]  # transformers is not ch
         seconds: What recording has taken so far.
 
     Raises:
-        InputError: ``every`` is no whole number above 0, ``shown`` gives a capture without maps, or the folder has the
-            film of another training.
+        InputError: ``every`` is no whole number above 0, ``shown`` gives a capture without maps or of layers that ran
+            several times, or the folder has the film of another training.
         MissingPackageError: polars is not installed.
 
     Example:
@@ -90,9 +90,9 @@ class Recorder(TrainerCallback):  # type: ignore[misc]  # transformers is not ch
             # Where it was interrupted there is one recording more than where it was not.
             for kind in ("safetensors", STATISTICS, TAGS):
                 for path in self._folder.glob(f"*.{kind}"):
-                    step = path.name.removesuffix(f".{kind}")
-                    is_odd = step.isdecimal() and state.global_step <= int(step) < state.max_steps
-                    if is_odd and int(step) % self._every:
+                    name = path.name.removesuffix(f".{kind}")
+                    step = int(name) if name.isdecimal() else 0
+                    if state.global_step <= step < state.max_steps and step % self._every:
                         path.unlink()
 
     def on_step_end(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:
@@ -117,7 +117,7 @@ class Recorder(TrainerCallback):  # type: ignore[misc]  # transformers is not ch
         """What would be kept of the model as it is now.
 
         Raises:
-            InputError: ``shown`` gives no capture, or one without maps.
+            InputError: ``shown`` gives no capture, one without maps, or one of layers that ran several times.
             UnknownLayerError: There is no such layer.
 
         """

@@ -23,7 +23,16 @@ from clearhead.training.base import Settings, Task
 if TYPE_CHECKING:
     from clearhead.training.trainer import TaskTrainer
 
-__all__ = ["Recording", "Run", "check_free", "check_packages", "open_checkpoint", "open_run", "train"]
+__all__ = [
+    "Recording",
+    "Run",
+    "check_free",
+    "check_packages",
+    "is_first_process",
+    "open_checkpoint",
+    "open_run",
+    "train",
+]
 
 _DESCRIPTION = "run.json"
 _STATE = "trainer_state.json"  # which the trainer writes last
@@ -280,6 +289,11 @@ def _prepare(folder: Path, description: Mapping[str, Any], *, resume: bool) -> P
     return None
 
 
+def is_first_process() -> bool:
+    """Whether this one speaks and writes, of those that torchrun or accelerate launch."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def check_free(folder: Path) -> None:
     """See that a run can begin in a folder.
 
@@ -287,7 +301,7 @@ def check_free(folder: Path) -> None:
         InputError: It has one already, or is a file.
 
     """
-    if os.environ.get("RANK", "0") != "0":  # of several processes the first begins the run, perhaps before others look
+    if not is_first_process():  # it is the first that begins the run, perhaps before the others look
         return
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file: name a folder for the run")

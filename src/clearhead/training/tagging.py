@@ -373,24 +373,22 @@ def _new_tokenizer(sentences: Sequence[Sentence]) -> Any:
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))  # noqa: S106  # a piece, and no password
-    tokenizer.normalizer = normalizers.NFC()
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    tokenizer.decoder = decoders.WordPiece()
+    normalizer, cut = normalizers.NFC(), pre_tokenizers.BertPreTokenizer()
     words = [word for sentence in sentences for word in sentence.words]
     # Pairs that are equally frequent are merged in the order of their letters' numbers. Those that a trainer gives by
     # itself are others each time, and so would the pieces be: here they are given.
-    parts = (tokenizer.pre_tokenizer.pre_tokenize_str(tokenizer.normalizer.normalize_str(word)) for word in set(words))
+    parts = (cut.pre_tokenize_str(normalizer.normalize_str(word)) for word in set(words))
     letters = sorted({letter for found in parts for part, _ in found for letter in part})
     numbered = [*special, *letters, *(f"##{letter}" for letter in letters)]
     learning = Tokenizer(models.BPE())
-    learning.normalizer, learning.pre_tokenizer = tokenizer.normalizer, tokenizer.pre_tokenizer
+    learning.normalizer, learning.pre_tokenizer = normalizer, cut
     trainer = trainers.BpeTrainer(
         vocab_size=_VOCABULARY, special_tokens=numbered, continuing_subword_prefix="##", show_progress=False
     )
     learning.train_from_iterator(words, trainer)
-    pieces = learning.get_vocab(with_added_tokens=True)
-    tokenizer.model = models.WordPiece(pieces, unk_token="[UNK]")  # noqa: S106  # as above
+
+    tokenizer = Tokenizer(models.WordPiece(learning.get_vocab()))
+    tokenizer.normalizer, tokenizer.pre_tokenizer, tokenizer.decoder = normalizer, cut, decoders.WordPiece()
     tokenizer.add_special_tokens(special)
     ends = [(name, tokenizer.token_to_id(name)) for name in ("[CLS]", "[SEP]")]
     tokenizer.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=ends)

@@ -96,7 +96,8 @@ class Kill(TrainerCallback):
             os.kill(os.getpid(), signal.{signal})
 
 run = train(task(), {folder!r}, settings(), callbacks=[Kill()])
-print(sorted(run.measures))
+# In one write, newline and all: of two processes, one may print between the two writes of the other's print.
+sys.stdout.write(f"{{sorted(run.measures)}}\\n")
 """
 
 

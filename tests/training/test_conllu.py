@@ -47,6 +47,7 @@ def test_words_are_the_syntactic_ones(ends: str, tmp_path: Path) -> None:
         ("4\tsee\tsee\tVERB\tVB\t_\t0\troot\t0:root\t_", "4 see see VERB", "line 8: 1 columns, and CoNLL-U has 10"),
         ("4\tsee\tsee\tVERB\tVB\t_\t0\troot\t0:root\t_", "4\tsee\tsee\tVERB", "line 8: 4 columns"),
         ("4\tsee", "x\tsee", "line 8: .*'x' is not a valid ID"),
+        ("VB\t_\t0\troot", "VB\t_\tx\troot", "line 8: .*'head': 'x' is not a valid value[.]$"),
         ("4\tsee", "9\tsee", "line 8: word 9 comes where word 4 is due"),
         ("4\tsee", "4\t", "line 8: there is no word in the second column"),
     ],

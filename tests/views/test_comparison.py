@@ -115,9 +115,11 @@ def test_by_word() -> None:
     assert "by word" in figure.get_supxlabel()
 
 
-def test_the_same_twice_is_white() -> None:
+def test_the_same_twice_is_white_and_said() -> None:
     before = capture(0)
-    grid, maps = drawn(changes(compare(before, before), before, before))
+    figure = changes(compare(before, before), before, before)
+    assert figure.get_supxlabel().startswith("No head changed. Maps of")
+    grid, maps = drawn(figure)
     assert float(numbers(grid).abs().max()) == 0
     assert all(float(numbers(axes).abs().max()) == 0 for axes in maps)
     assert all(math.isfinite(x) for axes in (grid, *maps) for x in axes.images[0].get_clim())

@@ -336,8 +336,8 @@ def test_whoever_stops_in_the_middle_of_a_later_request_is_hung_up_on(monkeypatc
 def test_whoever_does_not_read_is_hung_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_READ_WITHIN", 0.2)
     with serving(capture_of()) as server:
-        with connect(server, 50 * question(server, "tile?heads=0.0&level=0&y=3&x=0")):
-            wait_until(lambda: bool(server._server.server_state.connections))
+        with connect(server, 50 * question(server, "tile?heads=0.0&level=0&y=3&x=0")) as connection:
+            assert connection.recv(1)
             wait_until(lambda: not server._server.server_state.connections)
         assert ask(server, "info")[0] == 200
 
@@ -376,9 +376,11 @@ def test_what_nobody_waits_for_any_more_is_not_computed(monkeypatch: pytest.Monk
         while len(computed) < 2:  # both threads are busy
             time.sleep(0.01)
         gone, stays = begin(2), begin(3)
-        time.sleep(0.2)
+        wait_until(lambda: len(server._server.server_state.connections) == 4)
+        time.sleep(0.2)  # for what it asks
         gone.close()
-        time.sleep(0.2)
+        wait_until(lambda: len(server._server.server_state.connections) == 3)
+        time.sleep(0.2)  # for what waits for the connection's end
         may_go_on.set()
         assert stays.recv(12) == b"HTTP/1.1 200"
         for connection in (*first, stays):

@@ -125,7 +125,8 @@ def _sentence(lines: Sequence[tuple[int, str]], path: str | Path) -> Sentence:
             try:
                 conllu.parse(line)
             except (conllu.exceptions.ParseException, ValueError, IndexError) as error:
-                raise InputError(f"{path}, line {number}: {error}") from None
+                said = str(error).replace(" for parse_int_value", "")  # a name that readers of treebanks do not know
+                raise InputError(f"{path}, line {number}: {said}") from None
         raise
     words: list[tuple[str, str, str]] = []
     for (number, _), token in zip(lines, tokens, strict=True):

@@ -170,7 +170,9 @@ def _draw_maps(figure: Any, chosen: list[HeadChange], pairs: list[list[Shown]], 
 
 def _says(comparison: Comparison, capture: Capture, cells: Shown, text: int) -> str:
     shown_text = "" if capture.tokens is None else f" of “{short(capture.tokens[text].text, 60)}”"
-    over = "" if comparison.texts == 1 else f"Divergence over {comparison.texts:,} texts. "
+    [largest] = comparison.most_changed(1)
+    over = "No head changed. " if largest.divergence == 0 else ""
+    over += "" if comparison.texts == 1 else f"Divergence over {comparison.texts:,} texts. "
     pooled = "" if cells.block == 1 else f", means of {cells.block}×{cells.block}"
     maps = f"Maps{shown_text}, by {capture.unit.removesuffix('s')}{pooled}"
     return f"{over}{maps}. Nothing is hidden, not even special tokens."

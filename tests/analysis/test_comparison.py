@@ -231,6 +231,20 @@ def test_what_cannot_be_merged_is_said() -> None:
             merge([one, other])
 
 
+def test_cross_attention_has_no_distance() -> None:
+    pair = []
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        shapes = {"decoder.0.attn": (2, 3, 5, 5), "decoder.0.encoder_attn": (2, 3, 5, 7)}
+        maps = {path: ch.AttentionMap.from_weights(torch.rand(x).softmax(-1)) for path, x in shapes.items()}
+        pair.append(ch.Capture.from_maps(maps, [ch.Tokens.from_pieces(list("abcde"))] * 2))
+        pair[-1].source_tokens = [ch.Tokens.from_pieces(list("abcdefg"))] * 2
+    found = merge([compare(*pair)] * 2)
+    wanted = [float((x["decoder.0.attn"].distance().mean.double())[:, 1].mean()) for x in pair]
+    assert found.heads[1].distance == pytest.approx(wanted)
+    assert [change.distance for change in found.heads[3:]] == [None] * 3
+
+
 def test_other_sources_and_pictures_are_refused() -> None:
     one, other = capture(0, tokens=7), capture(1, tokens=7)
     one.source_tokens = [ch.Tokens.from_pieces(["a", "b"])] * 2

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from clearhead.analysis.statistics import are_queries
+from clearhead.analysis.statistics import are_queries, is_cross
 from clearhead.capture.capture import Capture, Layer, Unit
 from clearhead.errors import InputError, NotFiniteError
 from clearhead.maps import AttentionMap
@@ -39,8 +39,8 @@ class HeadChange:
     """Jensen–Shannon, in nats: from 0, the same, to ln 2 ≈ 0.693, no key in common."""
     entropy: tuple[float, float]
     """Before and after, in nats."""
-    distance: tuple[float, float]
-    """Σ weight · |i − j| before and after, in tokens or words."""
+    distance: tuple[float, float] | None
+    """Σ weight · |i − j| / Σ weight before and after, in tokens or words; None of cross-attention."""
     queries: int
     """How many these are the mean of."""
 
@@ -164,7 +164,7 @@ def compare(before: Capture, after: Capture) -> Comparison:
                 one.path,
                 float(total[place]) / count,
                 (entropy[0][place], entropy[1][place]),
-                (distance[0][place], distance[1][place]),
+                None if is_cross(before, one) else (distance[0][place], distance[1][place]),
                 count,
             )
             for place, number in enumerate(one.heads)
@@ -215,11 +215,14 @@ def _joined(one: HeadChange, other: HeadChange) -> HeadChange:
     def mean(a: float, b: float) -> float:
         return (a * one.queries + b * other.queries) / queries
 
+    distance = None
+    if one.distance is not None and other.distance is not None:
+        distance = mean(one.distance[0], other.distance[0]), mean(one.distance[1], other.distance[1])
     return replace(
         one,
         divergence=mean(one.divergence, other.divergence),
         entropy=(mean(one.entropy[0], other.entropy[0]), mean(one.entropy[1], other.entropy[1])),
-        distance=(mean(one.distance[0], other.distance[0]), mean(one.distance[1], other.distance[1])),
+        distance=distance,
         queries=queries,
     )
 
@@ -230,8 +233,10 @@ def _divergences(maps: tuple[AttentionMap, AttentionMap], layer: Layer) -> Itera
     step = max(1, _WEIGHTS // (batch * heads * keys))
     for start in range(0, queries, step):
         rows = range(start, min(start + step, queries))
-        at = [torch.arange(n, device=maps[0].device) for n in layer.shape]
-        p, q = (amap.outer(at[0], at[1], at[2][rows.start : rows.stop], at[3]) for amap in maps)
+        at = [torch.arange(n) for n in layer.shape]
+        at[2] = at[2][rows.start : rows.stop]
+        # The two may be on different devices.
+        p, q = (amap.outer(*(x.to(amap.device) for x in at)).to(maps[0].device) for amap in maps)
         if any(bool((x < 0).any()) or bool((x.sum(-1) > _MOST).any()) for x in (p, q)):
             raise InputError(
                 f"weights of {layer.label()} ({layer.path}) are below 0, or sum to more than 1: such have no divergence"

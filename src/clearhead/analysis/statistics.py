@@ -14,7 +14,7 @@ from torch import Tensor
 from clearhead.capture.capture import Capture, Layer
 from clearhead.errors import InputError
 
-__all__ = ["HeadStatistics", "Observed", "TagAttention", "are_queries", "head_statistics"]
+__all__ = ["HeadStatistics", "Observed", "TagAttention", "are_queries", "head_statistics", "is_cross"]
 
 
 class Observed(NamedTuple):
@@ -40,8 +40,8 @@ class HeadStatistics:
     """How many these are the mean of."""
     entropy: float
     """−Σ weight · ln weight, in nats."""
-    distance: float
-    """Σ weight · |i − j| / Σ weight, in tokens."""
+    distance: float | None
+    """Σ weight · |i − j| / Σ weight, in tokens; None of cross-attention, where i and j are places in two texts."""
     first: float
     """The weight on the first key."""
     special: float
@@ -108,7 +108,11 @@ def head_statistics(observed: Iterable[Observed]) -> tuple[list[HeadStatistics],
         ]
         for place, number in enumerate(layer.heads):
             name = layer.label(number)
-            heads.append(HeadStatistics(name, layer.path, layer.number, number, own.queries, *means[place]))
+            entropy, distance, first, special = means[place]
+            known = None if own.is_cross else distance
+            heads.append(
+                HeadStatistics(name, layer.path, layer.number, number, own.queries, entropy, known, first, special)
+            )
             between += [
                 TagAttention(name, layer.number, number, source, target, weights[place], own.counts[source])
                 for source, target, weights in pairs
@@ -121,6 +125,7 @@ class _Sums:
 
     def __init__(self) -> None:
         self.queries = 0
+        self.is_cross = False
         self.total: Tensor = torch.zeros((), dtype=torch.float64)
         self.counts: Counter[str] = Counter()
         self.between: dict[tuple[str, str], Tensor] = {}
@@ -129,6 +134,7 @@ class _Sums:
         """The queries of one capture."""
         batch, _, queries, keys = layer.shape
         kept = are_queries(capture, layer)
+        self.is_cross = is_cross(capture, layer)
         special = _special(capture, layer)
         is_tagged = tags is not None and queries == keys == len(tags[0])
         given = tags if is_tagged and tags is not None else [[None] * keys] * batch
@@ -156,6 +162,12 @@ class _Sums:
             self.counts[source] += int(of_tag[..., row].sum())
             for column, target in enumerate(names):
                 self.between[source, target] = self.between.get((source, target), 0) + weights[:, row, column]
+
+
+def is_cross(capture: Capture, layer: Layer) -> bool:
+    """Whether the keys are those of another text than the queries, so that nothing is far from anything."""
+    rows, columns = capture.sides(layer)
+    return columns is not None and columns.of == "source_tokens" and (rows is None or rows.of != columns.of)
 
 
 def are_queries(capture: Capture, layer: Layer) -> Bool[Tensor, "batch queries"]:

@@ -259,6 +259,7 @@ def _record(found: Comparison, before: str, after: str) -> dict[str, Any]:
 
 
 def _row(change: HeadChange) -> dict[str, Any]:
+    before, after = change.distance or (None, None)
     return {
         "head": change.head,
         "layer": change.layer,
@@ -266,8 +267,8 @@ def _row(change: HeadChange) -> dict[str, Any]:
         "divergence": change.divergence,
         "entropy_before": change.entropy[0],
         "entropy_after": change.entropy[1],
-        "distance_before": change.distance[0],
-        "distance_after": change.distance[1],
+        "distance_before": before,
+        "distance_after": after,
         "queries": change.queries,
     }
 
@@ -278,4 +279,9 @@ def _table_writer(path: Path) -> Callable[[Comparison], Callable[[str], Any]]:
     from clearhead.analysis.film import need_polars
 
     polars = need_polars()
-    return lambda found: polars.DataFrame([_row(change) for change in found.heads]).write_parquet
+    return lambda found: (
+        polars.DataFrame(
+            [_row(change) for change in found.heads],
+            schema_overrides={"distance_before": float, "distance_after": float},
+        ).write_parquet
+    )

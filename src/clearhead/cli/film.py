@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -14,7 +15,7 @@ from clearhead.errors import InputError
 from clearhead.files import write_together
 
 if TYPE_CHECKING:
-    from clearhead.analysis.comparison import Comparison
+    from clearhead.analysis.comparison import HeadChange
     from clearhead.analysis.film import Film
     from clearhead.capture.capture import Capture
 
@@ -81,14 +82,15 @@ def film(
     for kind, path in (("picture", figure), ("page", html)):
         if path is not None:
             say(f"{kind}: {path}")
+    listed = [x for x in changes.heads if x.head == head] if head is not None else changes.most_changed(top)
     if as_json:
-        typer.echo(json.dumps(_record(found, changes), indent=2, ensure_ascii=False, allow_nan=False))
+        record = _record(found, changes.heads if head is None else listed)
+        typer.echo(json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False))
     else:
         from rich.console import Console
 
         from clearhead.views.film import render
 
-        listed = [x for x in changes.heads if x.head == head] if head is not None else changes.most_changed(top)
         Console().print(render(found, listed, _kinds(whole)), highlight=False)
     if show and html is not None:
         open_page(html)
@@ -107,7 +109,7 @@ def _kinds(capture: Capture) -> dict[str, str] | None:
     return {path: known.get((of[0].of, of[1].of), "") if of[0] and of[1] else "" for path, of in sides.items()}
 
 
-def _record(film: Film, changes: Comparison) -> dict[str, Any]:
+def _record(film: Film, changes: Sequence[HeadChange]) -> dict[str, Any]:
     from clearhead.views.film import series
 
     of_all = series(film)
@@ -116,6 +118,6 @@ def _record(film: Film, changes: Comparison) -> dict[str, Any]:
         "steps": list(film.steps),
         "heads": [
             {"head": change.head, "path": change.path, "divergence": change.divergence, **of_all[change.head]}
-            for change in changes.heads
+            for change in changes
         ],
     }

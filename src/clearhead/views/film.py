@@ -28,7 +28,7 @@ _LABELS = {
     "special": "on special tokens",
 }
 _SPARKS = "▁▂▃▄▅▆▇█"
-_MOST_SPARKS = 10
+_MOST_SPARKS = 8
 _MOST_MAPS = 6
 _MOST_LAYERS = 48
 _TOKENS_NAMED = 32  # beside a map of the strip
@@ -44,9 +44,9 @@ def render(film: Film, changes: Sequence[HeadChange], kinds: Mapping[str, str] |
         kinds: Of which stack each layer is, by its path, where there are several.
 
     """
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    for title in ("head", "divergence", "entropy", "", "distance", "first", "special"):
-        table.add_column(title, justify="right" if title == "divergence" else "left", no_wrap=True)
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 1 if kinds else 2, 0, 0))
+    for title in ("head", "JS", "entropy", "", "distance", "first", "special"):
+        table.add_column(title, no_wrap=True)
     of_all = series(film)
     values = [value for own in of_all.values() for value in own["entropy"]]
     low, high = min(values), max(values)
@@ -64,6 +64,7 @@ def render(film: Film, changes: Sequence[HeadChange], kinds: Mapping[str, str] |
             _from_to(own["special"], 2),
             *([kinds[change.path]] if kinds else []),
         )
+    none = ", but for cross-attention, which is between two texts" if kinds else ""
     first, last = film.steps[0], film.steps[-1]
     who = "the heads that changed most between them" if len(changes) > 1 else "and what changed between them"
     return Group(
@@ -71,16 +72,18 @@ def render(film: Film, changes: Sequence[HeadChange], kinds: Mapping[str, str] |
         table,
         "",
         Text(
-            "Divergence: Jensen–Shannon, in nats, of the maps that were recorded: 0 the same, 0.693 no key in common. "
-            "All else are means over the probe set: entropy in "
-            f"nats, its course on one scale for all heads ({low:.2f} to {high:.2f}); distance in tokens; first "
+            "JS: Jensen–Shannon divergence, in nats, of the maps that were recorded: 0 the same, 0.693 no key in "
+            "common. All else are means over the probe set: entropy in "
+            f"nats, its course on one scale for all heads ({low:.2f} to {high:.2f}); distance in tokens{none}; first "
             "and special: the share of the weight on the first token and on special tokens.",
             style="dim",
         ),
     )
 
 
-def _from_to(values: Sequence[float], digits: int) -> str:
+def _from_to(values: Sequence[float | None], digits: int) -> str:
+    if None in (values[0], values[-1]):
+        return "–"
     return f"{values[0]:.{digits}f} → {values[-1]:.{digits}f}"
 
 
@@ -95,8 +98,8 @@ def sparks(values: Sequence[float], low: float, high: float) -> str:
     return "".join(_SPARKS[round((value - low) / ((high - low) or 1.0) * (len(_SPARKS) - 1))] for value in some)
 
 
-def series(film: Film) -> dict[str, dict[str, list[float]]]:
-    """For each head the values of each statistic, step by step."""
+def series(film: Film) -> dict[str, dict[str, list[Any]]]:
+    """For each head the values of each statistic, step by step; None where it has none."""
     table = film.statistics().sort("layer", "number", "step")
     return {
         str(head): {name: own[name].to_list() for name in _LABELS}
@@ -136,6 +139,9 @@ def curves(film: Film, *, new: New = plain_figure) -> Figure:
                 colour = shades(0.92 * place / max(1, len(numbers) - 1))
                 marker = {"marker": "o", "markersize": 2.5} if len(film.steps) < 2 else {}
                 axes.plot(own["step"], own[name], color=colour, linewidth=1.0, label=f"H{number}", **marker)
+            if table.filter(layer=layer)[name].null_count():
+                axes.text(0.5, 0.5, "none: keys are those\nof another text", transform=axes.transAxes, ha="center",
+                          va="center", fontsize=7, color="#666666")  # fmt: skip
             if row == 0:
                 axes.set_title(f"L{layer}", fontsize=9)
             if column == 0:
@@ -180,7 +186,8 @@ def head_film(film: Film, capture: Capture, head: str, *, text: int = 0, new: Ne
     figure: Figure = new((max(7.0, 0.6 + side * len(calls)), 2.3 + high))
     above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=(2.3, high))[:, 0]
     own = film.statistics().filter(layer=layer.number)
-    for axes, (name, label) in zip(above.subplots(1, len(_LABELS)), _LABELS.items(), strict=True):
+    known = {name: label for name, label in _LABELS.items() if not own[name].null_count()}
+    for axes, (name, label) in zip(above.subplots(1, len(known)), known.items(), strict=True):
         for number in sorted(own["number"].unique().to_list(), key=lambda n: n == layer.heads[place]):
             this = number == layer.heads[place]
             line = own.filter(number=number).sort("step")

@@ -105,7 +105,8 @@ def render_comparison(comparison: Comparison, *, before: str, after: str, top: i
 
 def _change(change: HeadChange) -> tuple[str, ...]:
     share = bar(change.divergence / math.log(2), _SHORTER_BAR)
-    arrows = (f"{pair[0]:.2f} → {pair[1]:.2f}" for pair in (change.entropy, change.distance))
+    pairs = change.entropy, change.distance
+    arrows = ("–" if pair is None else f"{pair[0]:.2f} → {pair[1]:.2f}" for pair in pairs)
     return change.head, f"{change.divergence:.4f}", share, *arrows
 
 

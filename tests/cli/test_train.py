@@ -205,6 +205,13 @@ def test_pictures_are_learnt_from_a_folder(run: Any) -> None:
         (["train", "text", "some.txt", "--out", "some.txt"], "some.txt is a file: name a folder"),
         (["train", "text", "some.txt", "--out", "taken"], "taken has a run already: go on with it (--resume)"),
         (["train", "text", "some.txt", *TINY, "--learning-rate", "1e30", "--steps", "40"], "smaller learning rate"),
+        (
+            ["train", "text", "some.txt", *TINY, "--learning-rate", "1e30", "--steps", "4", "--evaluate-every", "2"],
+            "smaller learning rate",
+        ),
+        (["train", "text", "some.txt", "--out", "file-in-it"], "cannot write into file-in-it: File exists"),
+        (["train", "text", "some.txt", "--film-every", "0", "--film-layers", "1"], "--film-every 0 records nothing"),
+        (["train", "text", "some.txt", "--unit", "byte-pairs", "--vocabulary", "255"], "no room for the 256 bytes"),
         (["train", "digits", "none"], "cannot read none: No such file"),
         (["tag", "a"], "there is no folder runs/tag: train a tagger (clearhead train tag)"),
         (["tag", "a", "--run", "taken"], "taken is not finished: go on with --resume"),
@@ -217,6 +224,8 @@ def test_bad_input(arguments: list[str], said: str, run: Any) -> None:
     Path("empty.txt").write_text("", encoding="utf-8")
     Path("line.txt").write_text("only a line\n", encoding="utf-8")
     Path("taken").mkdir()
+    Path("file-in-it").mkdir()
+    Path("file-in-it/start").touch()
     Path("taken/run.json").write_text('{"task": "text", "of": {}, "settings": {}}', encoding="utf-8")
     treebank(Path("line.conllu"), 1)
     treebank(Path("some.conllu"))

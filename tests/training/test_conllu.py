@@ -58,6 +58,11 @@ def test_the_line_that_is_wrong_is_named(line: str, becomes: str, says: str, tmp
         read_conllu(write(tmp_path, GOOD.replace(line, becomes)))
 
 
+def test_two_spaces_end_no_column(tmp_path: Path) -> None:
+    [sentence] = read_conllu(write(tmp_path, "1\ta  b\tab\tNOUN\t_\t_\t0\troot\t_\tGloss=x  y\n"))
+    assert (sentence.words, sentence.lemmas, sentence.tags) == (("a b",), ("ab",), ("NOUN",))
+
+
 @pytest.mark.parametrize("text", ["", "\n\n", "# sent_id = 1\n"])
 def test_a_file_without_a_sentence_is_said(text: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="has no sentence in it"):

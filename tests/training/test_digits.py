@@ -139,6 +139,11 @@ def test_what_is_wrong_with_a_folder_is_said(tmp_path: Path) -> None:
     Image.new("I;16", (5, 7)).save(odd)
     with pytest.raises(InputError, match=r"3.png has numbers of the mode 'I"):
         read_folder(tmp_path)
+    Image.new("RGBA", (5, 7), (0, 0, 0, 254)).save(odd)
+    with pytest.raises(InputError, match=r"3.png has transparent parts"):
+        read_folder(tmp_path)
+    Image.new("RGBA", (5, 7), (0, 0, 0, 255)).save(odd)  # opaque
+    assert len(read_folder(tmp_path)[0].pixels)
     odd.write_bytes(b"no picture")
     with pytest.raises(InputError, match=r"cannot read a picture from .*3.png"):
         read_folder(tmp_path)
@@ -148,6 +153,13 @@ def test_what_is_wrong_with_a_folder_is_said(tmp_path: Path) -> None:
 def test_patches_are_few_enough(size: tuple[int, int], patch: int) -> None:
     some = Pictures(torch.zeros(1, 1, *size, dtype=torch.uint8), ("a",))
     assert Digits(some, some).describe()["patch"] == patch
+
+
+@pytest.mark.parametrize("size", [(97, 101), (224, 225), (34, 334)])
+def test_pictures_that_cannot_be_cut_into_few_patches_are_said(size: tuple[int, int]) -> None:
+    some = Pictures(torch.zeros(1, 1, *size, dtype=torch.uint8), ("a",))
+    with pytest.raises(InputError, match=rf"divides {size[0]} × {size[1]} pixels into at most 256 patches"):
+        Digits(some, some)
 
 
 def test_the_baseline_and_the_test_set_are_those_worked_out_by_hand() -> None:

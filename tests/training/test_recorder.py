@@ -21,6 +21,7 @@ from clearhead.training.digits import Digits, handwritten_digits
 from clearhead.training.language import Language
 from clearhead.training.lemmas import Form, Lemmas, spell
 from clearhead.training.recorder import Recorder
+from clearhead.training.run import open_run
 from clearhead.training.tagging import Tagging
 
 TEXT = "the animal didn't cross the street because it was too tired. " * 23
@@ -123,6 +124,17 @@ def test_a_film_goes_on_with_its_training(filmed: Path, tmp_path: Path) -> None:
     (folder / "run.json").unlink()
     with pytest.raises(InputError, match="has the film of another training"):
         train(language(), folder, settings(seed=1), recording=recording)
+    assert not (folder / "run.json").exists()
+
+
+def test_a_film_begins_once_more_with_a_run_that_has_no_checkpoint(filmed: Path, tmp_path: Path) -> None:
+    folder, recording = tmp_path / "run", Recording(every=3, layers=(1,))
+    early = settings(evaluate_every=6)
+    with pytest.raises(KeyboardInterrupt):
+        train(language(), folder, early, recording=recording, callbacks=[Stop()])
+    assert open_run(folder).checkpoints() == []
+    train(language(), folder, early, resume=True, recording=recording)
+    assert open_film(folder).statistics().equals(open_film(filmed).statistics())
 
 
 def sentences() -> list[Sentence]:
@@ -158,6 +170,15 @@ def test_tokens_have_the_tags_of_their_words(tmp_path: Path) -> None:
     first = tags.filter(step=0, head="L1H1", source="VERB")
     assert first["weight"].sum() < 1  # the rest is on special tokens
     assert set(first["target"]) == {"PRON", "VERB", "DET", "NOUN", "NUM"}
+
+
+def test_of_a_sentence_that_is_too_long_the_beginning_is_shown(tmp_path: Path) -> None:
+    ruler = Sentence(("no", "-" * 300), ("DET", "PUNCT"), ("no", "-"), 1)
+    task = Tagging([*sentences(), ruler], [Sentence(("all", "-" * 300), ("DET", "PUNCT"), ("all", "-"), 1)])
+    model = task.model(tmp_path / "start")
+    shown = task.probe(model).shown()
+    assert shown.provenance["truncated"]
+    assert max(len(text) for text in shown.tokens or ()) == model.limit
 
 
 def test_lemmas_are_filmed_with_their_cross_attention(tmp_path: Path) -> None:
@@ -224,7 +245,14 @@ def test_trainings_of_ones_own_are_filmed(tmp_path: Path) -> None:
     ids = [{"input_ids": torch.arange(7) + n, "labels": torch.arange(7) + n} for n in range(6)]
     model = transformers.AutoModelForCausalLM.from_pretrained(folder)
     pretrained = ch.Pretrained("mine", model.base_model, pretrained.tokenizer, ())
-    recorder = Recorder(tmp_path / "film", model, lambda: ch.look(["abc abd", "ab"], pretrained), every=2)
+    looks = 0
+
+    def shown() -> ch.Capture:
+        nonlocal looks
+        looks += 1
+        return ch.look(["abc abd", "ab"], pretrained)
+
+    recorder = Recorder(tmp_path / "film", model, shown, every=2)
     arguments = transformers.TrainingArguments(
         output_dir=str(tmp_path / "out"), max_steps=5, per_device_train_batch_size=2, use_cpu=True, report_to=[],
         disable_tqdm=True, learning_rate=1e-2, save_strategy="no",
@@ -232,7 +260,10 @@ def test_trainings_of_ones_own_are_filmed(tmp_path: Path) -> None:
     transformers.Trainer(model, arguments, train_dataset=ids, callbacks=[recorder]).train()
     film = open_film(tmp_path / "film")
     assert film.steps == (0, 2, 4, 5)
+    assert looks == 4  # each is looked at once
     assert recorder.seconds > 0
+    with pytest.raises(InputError, match="has the film of another training"):
+        transformers.Trainer(model, arguments, train_dataset=ids, callbacks=[recorder]).train()
     assert model.training
     model.eval()
     again = ch.look(["abc abd", "ab"], pretrained)

@@ -264,21 +264,86 @@ def test_the_description_is_json(whole: Path) -> None:
     assert json.loads((whole / "run.json").read_text(encoding="utf-8"))["settings"]["seed"] == 0
 
 
+class Fails(transformers.TrainerCallback):
+    """Ends a training in the middle of a step."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_step_end(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:
+        if state.global_step == self.step:
+            raise MemoryError
+
+
+def test_the_curve_of_a_run_that_goes_on_is_that_of_a_whole_one(tmp_path: Path) -> None:
+    """Its points are means over three steps, some of them from before the checkpoint."""
+    long = settings(steps=60, evaluate_every=20)
+    train(task(), tmp_path / "whole", long)
+    with pytest.raises(MemoryError):
+        train(task(), tmp_path / "killed", long, callbacks=[Fails(33)])
+    train(task(), tmp_path / "killed", long, resume=True)
+    one, other = (
+        json.loads((tmp_path / name / "checkpoints" / "checkpoint-60" / "trainer_state.json").read_text())[
+            "log_history"
+        ]
+        for name in ("whole", "killed")
+    )
+    assert len(one) > 20
+    assert other == one
+
+
+def test_a_run_that_was_moved_has_its_best_weights(tmp_path: Path) -> None:
+    """Killed after the last step, while it is judged."""
+    one = task()
+    losses = iter([3.0, 1.0, 2.0, 1.0])
+    one.judge = lambda model, of="validation": {"loss": next(losses)}
+    train(one, tmp_path / "run", settings())
+    before = weights(tmp_path / "run")
+    assert open_run(tmp_path / "run").checkpoints() == [16, 24]
+    shutil.rmtree(tmp_path / "run" / "model")
+    (tmp_path / "run" / "measures.json").unlink()
+    shutil.move(tmp_path / "run", tmp_path / "moved")
+    shutil.copytree(tmp_path / "moved", tmp_path / "lacking")
+    train(task(), tmp_path / "moved", settings(), resume=True)
+    assert same(weights(tmp_path / "moved"), before)
+    shutil.rmtree(tmp_path / "lacking" / "checkpoints" / "checkpoint-16")
+    with pytest.raises(InputError, match=r"checkpoint-16/model.safetensors has not the weights"):
+        train(task(), tmp_path / "lacking", settings(), resume=True)
+
+
+@pytest.mark.parametrize("name", ["optimizer.pt", "scheduler.pt", "rng_state.pth"])
+def test_a_checkpoint_that_lost_something_is_none(whole: Path, tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(whole, folder)
+    path = folder / "checkpoints" / "checkpoint-24" / name
+    path.write_bytes(path.read_bytes()[:-9])
+    assert open_run(folder).checkpoints() == [16]
+    path.unlink()
+    assert open_run(folder).checkpoints() == [16]
+    (folder / "measures.json").unlink()
+    train(task(), folder, settings(), resume=True)
+    assert same(weights(whole), weights(folder))
+
+
+def test_another_division_of_the_text_is_another_run(whole: Path) -> None:
+    with pytest.raises(InputError, match=r"other data or sizes .validation 0.1 there, 0.4 now"):
+        train(task(validation=0.4), whole, settings(), resume=True)
+
+
+def test_what_cannot_be_written_is_said(tmp_path: Path) -> None:
+    (tmp_path / "start").write_text("a file", encoding="utf-8")
+    with pytest.raises(InputError, match=r"cannot write into .*: File exists$"):
+        train(task(), tmp_path, settings())
+
+
 def test_patience_goes_on_where_it_was(tmp_path: Path) -> None:
     """Evaluations without improvement before a kill are counted after it."""
-    from transformers import TrainerCallback
-
-    class Kill(TrainerCallback):
-        def on_step_end(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:
-            if state.global_step == 7:
-                raise MemoryError
-
     constant = task()
     constant.judge = lambda model, of="validation": {"loss": 1.0}
     patient = settings(steps=24, evaluate_every=2, patience=3)
     train(constant, tmp_path / "whole", patient)
     with pytest.raises(MemoryError):
-        train(constant, tmp_path / "killed", patient, callbacks=[Kill()])
+        train(constant, tmp_path / "killed", patient, callbacks=[Fails(7)])
     train(constant, tmp_path / "killed", patient, resume=True)
     assert open_run(tmp_path / "whole").checkpoints()[-1] == 8
     assert open_run(tmp_path / "killed").checkpoints()[-1] == 8
@@ -333,6 +398,13 @@ def test_seeds_have_bounds(seed: int) -> None:
 
 
 def test_a_run_that_says_nothing_is_none(tmp_path: Path) -> None:
-    (tmp_path / "run.json").write_text("{}", encoding="utf-8")
-    with pytest.raises(InputError, match="describes none"):
-        open_run(tmp_path)
+    for text, measures in (
+        ("{}", "{}"),
+        ("[]", "{}"),
+        ('{"task": "text", "of": null, "settings": {}}', "{}"),
+        ('{"task": "text", "of": {}, "settings": {}}', "[]"),
+    ):
+        (tmp_path / "run.json").write_text(text, encoding="utf-8")
+        (tmp_path / "measures.json").write_text(measures, encoding="utf-8")
+        with pytest.raises(InputError, match="are those of none"):
+            open_run(tmp_path)

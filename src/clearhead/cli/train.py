@@ -64,7 +64,10 @@ class Options:
     probe: Annotated[
         Path | None,
         typer.Option(
-            "--probe", metavar="F", help="What the heads are recorded on, a text a line. [default: validation examples]"
+            "--probe",
+            metavar="F",
+            help="What the heads are recorded on, a text a line; its end is cut off where it is too long. "
+            "[default: validation examples]",
         ),
     ] = None
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False
@@ -95,6 +98,8 @@ class Options:
             check_free(self.folder(task))
         if self.probe is not None and not text_of(None, str(self.probe)).strip():
             raise InputError(f"{self.probe} has no probe sentence to film the heads on: write one a line")
+        if self.film_every == 0 and (self.probe is not None or self.film_layers is not None):
+            raise InputError("--film-every 0 records nothing: leave it out, or --probe and --film-layers")
 
     def known(self, task: str) -> dict[str, Any]:
         """What the run that is resumed is of; nothing of a new one."""
@@ -206,7 +211,9 @@ def train_text(
     heads: Annotated[int | None, typer.Option("--heads", help="Heads of each.")] = None,
     dim: Annotated[int | None, typer.Option("--dim", help="Width.")] = None,
     dropout: Annotated[float | None, typer.Option("--dropout", help="Share of numbers that training drops.")] = None,
-    vocabulary: Annotated[int | None, typer.Option("--vocabulary", help="At most so many byte pairs.")] = None,
+    vocabulary: Annotated[
+        int | None, typer.Option("--vocabulary", help="At most so many byte pairs, from 256 on.")
+    ] = None,
 ) -> None:
     """Learn to write a text on, with samples on the way: a decoder.
 
@@ -381,7 +388,8 @@ def _print_run(task: Task, run: Run, seconds: float | None, as_json: bool, follo
     if task.left_out:
         typer.echo(f"{task.left_out} sentences were left out of the training: the other sets have them, too")
     if seconds is not None:
-        typer.echo(f"learnt from {len(task.examples):,} {task.unit}")
+        drawn = run.checkpoints()[-1] * run.description["settings"]["batch"]
+        typer.echo(f"learnt by {drawn:,} draws from {len(task.examples):,} {task.unit}")
     ended = "finished before" if seconds is None else f"after {_time(seconds)}"
     typer.echo(f"model: {run.folder / 'model'}, {ended}")
     typer.echo(f"try it: {follow.format(run=quoted)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -113,7 +114,8 @@ def _sentence(lines: Sequence[tuple[int, str]], path: str | Path) -> Sentence:
     except ImportError:
         raise MissingPackageError("reading treebanks needs conllu: pip install 'clearhead[train]'") from None
     first = lines[0][0]
-    lines = [(number, line) for number, line in lines if not line.startswith("#")]
+    # To conllu two spaces would be the end of a column.
+    lines = [(number, re.sub(" {2,}", " ", line)) for number, line in lines if not line.startswith("#")]
     for number, line in lines:
         columns = line.count("\t") + 1
         if columns != _COLUMNS:

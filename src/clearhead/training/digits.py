@@ -68,15 +68,15 @@ def handwritten_digits() -> tuple[Pictures, Pictures, Pictures]:
 def read_folder(path: str | Path) -> tuple[Pictures, Pictures, Pictures]:
     """Pictures in folders, one a class: seven tenths to learn from, one to choose by, and two held out, of each class.
 
-    Which are which is drawn at random, always the same. They have three channels if there is colour in one of them.
+    Which are which is drawn at random, always the same. They have three channels if one of them is stored with colours.
 
     Args:
         path: A folder with a folder a class, of which the name is its own. Files whose names begin with a dot are not
             read.
 
     Raises:
-        InputError: There are no such folders, a class of fewer than three pictures, a file that is no picture, or a
-            picture of another size than most.
+        InputError: There are no such folders, a class of fewer than three pictures, a file that is no picture, a
+            picture of another size than most, or one with transparent parts.
         MissingPackageError: Pillow is not installed.
 
     """
@@ -117,6 +117,7 @@ def read_folder(path: str | Path) -> tuple[Pictures, Pictures, Pictures]:
 
 
 _GREY = ("1", "L", "LA")
+_OPAQUE = 255
 
 
 def _opened(file: Path) -> Any:
@@ -131,6 +132,8 @@ def _opened(file: Path) -> Any:
         raise InputError(f"cannot read a picture from {file}: {getattr(error, 'strerror', None) or error}") from None
     if picture.mode == "F" or picture.mode.startswith("I"):
         raise InputError(f"{file} has numbers of the mode {picture.mode!r}, not 0 to 255; convert it to 'RGB'")
+    if picture.has_transparency_data and any(picture.convert("RGBA").getchannel("A").histogram()[:_OPAQUE]):
+        raise InputError(f"{file} has transparent parts, whose colour is not seen: lay it on a ground of some colour")
     return picture
 
 
@@ -283,13 +286,19 @@ def classify(model: LoadedModel, pixels: Tensor) -> list[str]:
 
 
 def _usual_patch(height: int, width: int) -> int:
-    """The least side of at least 2 that divides both and makes at most 256 patches; else the greatest divisor.
+    """The least side of at least 2 that divides both and makes at most 256 patches; else 1, if that makes no more.
 
-    >>> _usual_patch(8, 8), _usual_patch(224, 224)
-    (2, 14)
+    >>> _usual_patch(8, 8), _usual_patch(224, 224), _usual_patch(13, 17)
+    (2, 14, 1)
     """
     sides = [side for side in range(2, min(height, width) + 1) if height % side == width % side == 0]
-    return next((side for side in sides if height * width <= _MOST_PATCHES * side**2), sides[-1] if sides else 1)
+    found = next((side for side in [*sides, 1] if height * width <= _MOST_PATCHES * side**2), None)
+    if found is None:
+        raise InputError(
+            f"no side of a patch divides {height} × {width} pixels into at most {_MOST_PATCHES} patches: give pictures "
+            "another size, or name a patch"
+        )
+    return found
 
 
 def _normal(pixels: Tensor) -> Tensor:

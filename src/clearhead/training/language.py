@@ -21,6 +21,7 @@ from clearhead.training.base import Probe, Settings, Task, write_start
 __all__ = ["Language"]
 
 _EVALUATED = 64  # windows at once
+_BYTES = 256
 _SHOWN, _PROBED = 4, 16
 
 
@@ -39,7 +40,7 @@ class Language(Task):
         heads: Of each.
         dim: Width.
         dropout: Share of numbers that training drops.
-        vocabulary: At most as many byte pairs.
+        vocabulary: At most as many tokens, where they are byte pairs; at least the 256 bytes.
         validation: The share of the text, at its end, that is not learnt from.
 
     Raises:
@@ -76,6 +77,11 @@ class Language(Task):
             raise InputError(f"a width of {dim} cannot be shared by {heads} heads")
         if not 0 <= dropout < 1:
             raise InputError(f"dropout is {dropout}, and a share is wanted, from 0 to less than 1")
+        if not 0 < validation < 1:
+            raise InputError(f"validation is {validation}, and a share of the text is wanted, between 0 and 1")
+        if unit == "byte-pairs" and vocabulary < _BYTES:
+            raise InputError(f"a vocabulary of {vocabulary} has no room for the {_BYTES} bytes that pairs are made of")
+        self._share = validation
         self._shape["dropout"] = dropout
         cut = int(len(text) * (1 - validation))
         if not text[:cut]:
@@ -151,7 +157,13 @@ class Language(Task):
     def describe(self) -> dict[str, Any]:
         """Which text, and of what shape the model is."""
         digest = hashlib.sha256(self._text.encode()).hexdigest()[:16]
-        return {"text": digest, "unit": self._unit, "vocabulary": self._vocabulary, **self._shape}
+        return {
+            "text": digest,
+            "unit": self._unit,
+            "vocabulary": self._vocabulary,
+            "validation": self._share,
+            **self._shape,
+        }
 
 
 _NAMES = {

@@ -81,10 +81,14 @@ class Recorder(TrainerCallback):  # type: ignore[misc]  # transformers is not ch
         self._folder, self._model, self._every, self._layers = Path(folder), model, every, layers
         self._shown, self._counted = shown, counted
         self.seconds = 0.0
+        self._latest: int | None = None
 
     def on_train_begin(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:
         """The heads before anything is learnt; a run that goes on has them already."""
-        if state.global_step == 0 or not any(self._folder.glob(f"*.{STATISTICS}")):
+        is_begun = any(self._folder.glob(f"*.{STATISTICS}"))
+        if is_begun and state.global_step == 0 and state.is_world_process_zero:
+            raise InputError(f"{self._folder} has the film of another training: take another folder")
+        if not is_begun:
             self._record(state)
         elif state.is_world_process_zero:
             # Where it was interrupted there is one recording more than where it was not.
@@ -102,12 +106,13 @@ class Recorder(TrainerCallback):  # type: ignore[misc]  # transformers is not ch
 
     def on_epoch_end(self, _args: Any, state: Any, control: Any, **_: Any) -> None:
         """The heads where training stops early: after it, the trainer loads the best weights."""
-        if control.should_training_stop and state.global_step % self._every:
+        if control.should_training_stop:
             self._record(state)
 
     def _record(self, state: Any) -> None:
-        if not state.is_world_process_zero:
+        if not state.is_world_process_zero or state.global_step == self._latest:
             return
+        self._latest = state.global_step
         began = time.perf_counter()
         with self._aside():
             self._write(int(state.global_step))
@@ -155,10 +160,8 @@ class Recorder(TrainerCallback):  # type: ignore[misc]  # transformers is not ch
         heads, tags = head_statistics([Observed(capture)] if self._counted is None else self._counted())
         kept = capture.select(self._layers)
         kept.provenance["training_step"] = step
-        before = frame_path(self._folder, 0, STATISTICS)
-        records = self._polars.DataFrame([{"step": step, **vars(record)} for record in heads])
-        if step == 0 and before.is_file() and not self._polars.read_parquet(before).equals(records):
-            raise InputError(f"{self._folder} has the film of another training: take another folder")
+        rows = [{"step": step, **vars(record)} for record in heads]
+        records = self._polars.DataFrame(rows, schema_overrides={"distance": float})
         self._folder.mkdir(parents=True, exist_ok=True)
         files: list[tuple[Path, Callable[[str], Any]]] = [
             (frame_path(self._folder, step, "safetensors"), writer(kept, checks=False)),

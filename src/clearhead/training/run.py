@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
@@ -36,6 +38,7 @@ __all__ = [
 
 _DESCRIPTION = "run.json"
 _STATE = "trainer_state.json"  # which the trainer writes last
+_ARCHIVES = ("optimizer.pt", "scheduler.pt", "rng_state*.pth")  # without which it goes on as another
 _KINDS = {
     "task": "another task",
     "of": "other data or sizes",
@@ -69,7 +72,7 @@ class Run:
 
     Attributes:
         folder: Where it is.
-        description: ``run.json``: the task, its settings, and with which versions it ran.
+        description: ``run.json``: the task, its settings, and the version of clearhead that it began with.
         measures: Those of the best checkpoint on the validation set; empty while it is not finished.
         test: The same on the test set; empty where there is none.
 
@@ -113,8 +116,10 @@ def open_run(folder: str | Path) -> Run:
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise InputError(f"{folder} is no run of clearhead train: {_DESCRIPTION}: {why}") from None
-    if not isinstance(description, dict) or not {"task", "of", "settings"} <= set(description):
-        raise InputError(f"{folder} is no run of clearhead train: its {_DESCRIPTION} describes none")
+    is_run = isinstance(description, dict) and "task" in description
+    parts = (description.get("of"), description.get("settings"), measures, test) if is_run else (None,)
+    if not all(isinstance(part, dict) for part in parts):
+        raise InputError(f"{folder} is no run of clearhead train: its {_DESCRIPTION} or its measures are those of none")
     return Run(folder, description, measures, test)
 
 
@@ -207,15 +212,17 @@ def train(
     last = _prepare(folder, description, resume=resume)
     if resume and (finished := open_run(folder)).measures:
         return finished
-    torch.manual_seed(settings.seed)
-    model = task.model(folder / "start").train()
-    model.name = str(folder)  # what films call it
-    if recording is not None:
-        callbacks = [*callbacks, _recorder(task, model, folder, recording)]
-    trainer = trainer_of(task, model, folder, settings, callbacks)
-    if not resume and trainer.is_world_process_zero():  # only now, when there is something to go on with
-        _write_json(folder / _DESCRIPTION, description)
+    if resume and last is None and is_first_process():  # it begins once more
+        shutil.rmtree(folder / "film", ignore_errors=True)
     try:
+        torch.manual_seed(settings.seed)
+        model = task.model(folder / "start").train()
+        model.name = str(folder)  # what films call it
+        if recording is not None:
+            callbacks = [*callbacks, _recorder(task, model, folder, recording)]
+        trainer = trainer_of(task, model, folder, settings, callbacks)
+        if not resume and trainer.is_world_process_zero():  # only now, when there is something to go on with
+            _write_json(folder / _DESCRIPTION, description)
         trainer.fit(last)
         if not trainer.stopping.has_stopped:
             if trainer.is_world_process_zero():
@@ -225,7 +232,8 @@ def train(
             trainer.accelerator.wait_for_everyone()
     except (OSError, SafetensorError) as error:
         why = getattr(error, "strerror", None) or error
-        raise InputError(f"cannot write into {folder}: {why}; go on with --resume once that is put right") from None
+        again = "; go on with --resume once that is put right" if (folder / _DESCRIPTION).is_file() else ""
+        raise InputError(f"cannot write into {folder}: {why}{again}") from None
     return open_run(folder)
 
 
@@ -298,7 +306,7 @@ def check_free(folder: Path) -> None:
     """See that a run can begin in a folder.
 
     Raises:
-        InputError: It has one already, or is a file.
+        InputError: It has one already or the film of one, or is a file.
 
     """
     if not is_first_process():  # it is the first that begins the run, perhaps before the others look
@@ -307,6 +315,8 @@ def check_free(folder: Path) -> None:
         raise InputError(f"{folder} is a file: name a folder for the run")
     if (folder / _DESCRIPTION).exists():
         raise InputError(f"{folder} has a run already: go on with it (--resume), or take another folder")
+    if any((folder / "film").glob("*.parquet")):
+        raise InputError(f"{folder} has the film of another training: take another folder")
 
 
 def _changed(before: Any, now: Any) -> str:
@@ -316,12 +326,20 @@ def _changed(before: Any, now: Any) -> str:
     return ", ".join(f"{name} {before.get(name)!r} there, {now.get(name)!r} now" for name in names[:3])
 
 
+def _is_whole(checkpoint: Path) -> bool:
+    archives = [list(checkpoint.glob(name)) for name in _ARCHIVES]
+    # Of a file that was cut off, the end is missing, and that is where its table of contents is.
+    return all(found and all(map(zipfile.is_zipfile, found)) for found in archives)
+
+
 def _checkpoints(folder: Path) -> list[tuple[int, Path]]:
-    """The whole checkpoints, by step: those that the trainer came to the end of writing."""
+    """The whole checkpoints, by step: those that the trainer came to the end of writing, with nothing lost since."""
     found = []
     for path in (folder / "checkpoints").glob("checkpoint-*"):
         try:
             json.loads((path / _STATE).read_text(encoding="utf-8"))
+            if not _is_whole(path):
+                continue
             found.append((int(path.name.removeprefix("checkpoint-")), path))
         except (OSError, ValueError):
             continue  # a kill or a full disk came between

@@ -25,8 +25,11 @@ from clearhead.training.order import by_length
 
 __all__ = ["MostFrequentTag", "Tagging", "measures", "split_text", "tag"]
 
-_CLITIC = re.compile(r"(?i)(?<=[a-z])(n't|n’t|['’](?:s|re|ve|ll|d|m))$")
-_ABBREVIATION = re.compile(r"\b(?:[A-Za-z]\.){2,}|\b(?:Mr|Mrs|Ms|Dr|vs|etc|Inc|Jr)\.")
+_CLITIC = re.compile(r"(?i)(?<=[a-z])(n't|n’t|['’](?:s|re|ve|ll|d|m)|(?<=^can)not)$")
+_WHOLE = re.compile(
+    r"(?:https?://|www\.)\S*[\w/]|[\w.+-]+@[\w-]+(?:\.[\w-]+)+"  # addresses
+    r"|\b(?:[A-Za-z]\.){2,}|\b(?:Mr|Mrs|Ms|Dr|vs|etc|Inc|Jr)\."  # abbreviations
+)
 _BATCH = 32
 _EXAMPLES = ("The animal didn't cross the street because it was too tired.", "I saw a saw.")
 _SHOWN, _PROBED, _LONGEST_PROBE = 4, 32, 30  # sentences, and words of one
@@ -40,10 +43,12 @@ def split_text(text: str) -> list[str]:
     ['It', 'did', "n't", 'cost', '$', '3.50', '.']
     >>> split_text("Dr. No left the U.S. again.")
     ['Dr.', 'No', 'left', 'the', 'U.S.', 'again', '.']
+    >>> split_text("I cannot open (https://example.org/a?b=1).")
+    ['I', 'can', 'not', 'open', '(', 'https://example.org/a?b=1', ')', '.']
     """
     words: list[str] = []
     place = 0
-    for known in [*_ABBREVIATION.finditer(text), None]:
+    for known in [*_WHOLE.finditer(text), None]:
         part = text[place : len(text) if known is None else known.start()]
         for start, stop in split_words(part):
             word = part[start:stop]
@@ -306,7 +311,7 @@ class Tagging(Task):
                 pairs = zip(part, capture.tokens or (), strict=True)
                 yield Observed(capture, [_tags_of(sentence, tokens) for sentence, tokens in pairs])
 
-        return Probe(lambda: look(given, model), counted)
+        return Probe(lambda: look(given, model, truncate=True), counted)
 
     def describe(self) -> dict[str, Any]:
         """Which sentences, and what it starts from."""

@@ -112,7 +112,7 @@ class TaskTrainer(Trainer):  # type: ignore[misc]  # transformers is not checked
             data_collator=task.collate,
             train_dataset=_Schedule(task.examples, task.order(settings)),
             eval_dataset=_Schedule([], []),  # which the task has
-            callbacks=[self.stopping, self.progress, *stops, *callbacks],
+            callbacks=[self.stopping, self.progress, _Found(), *stops, *callbacks],
         )
         self.remove_callback(PrinterCallback)
 
@@ -125,7 +125,8 @@ class TaskTrainer(Trainer):  # type: ignore[misc]  # transformers is not checked
                 counter = known["attributes"]["early_stopping_patience_counter"]
                 self.patience.early_stopping_patience_counter = counter
                 if counter >= self.patience.early_stopping_patience:  # it had stopped
-                    self._load_from_checkpoint(str(checkpoint.parent / Path(state.best_model_checkpoint).name))
+                    self.state = state
+                    self._load_best_model()
                     return
         with self.stopping, self.progress, _failing_once():
             self.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
@@ -134,6 +135,12 @@ class TaskTrainer(Trainer):  # type: ignore[misc]  # transformers is not checked
         """The task's own measures."""
         self._check_finite()
         found = {f"{metric_key_prefix}_{name}": value for name, value in self.task.judge(self.loaded).items()}
+        for name, value in found.items():
+            if not math.isfinite(value):
+                raise NotFiniteError(
+                    f"{name} is {value} at step {self.state.global_step}: the last checkpoint is from before; take a "
+                    "smaller learning rate"
+                )
         self.log(dict(found))
         self.control: Any = self.callback_handler.on_evaluate(self.args, self.state, self.control, found)
         return found
@@ -158,6 +165,9 @@ class TaskTrainer(Trainer):  # type: ignore[misc]  # transformers is not checked
                 "on with --resume once that is put right"
             ) from None
 
+    def _load_best_model(self) -> None:
+        self._load_from_checkpoint(_best(self.args, self.state))  # where one that is missing is an error
+
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         # Every weight has to be there, which transformers does not ask for.
         path = Path(resume_from_checkpoint) / "model.safetensors"
@@ -176,6 +186,11 @@ class TaskTrainer(Trainer):  # type: ignore[misc]  # transformers is not checked
         write_whole(folder / "model.safetensors", lambda part: save_file(tensors, part, {"format": "pt"}))
 
 
+def _best(args: Any, state: Any) -> str:
+    """Where the best checkpoint is now, also when the run was moved since that was noted."""
+    return str(Path(args.output_dir) / f"checkpoint-{state.best_global_step}")
+
+
 @contextmanager
 def _failing_once() -> Iterator[None]:
     """What TensorBoard's thread cannot write is not said by it: the trainer is told at the next event."""
@@ -192,7 +207,11 @@ def _failing_once() -> Iterator[None]:
 
 
 class _Stopping(TrainerCallback):  # type: ignore[misc]  # transformers is not checked
-    """Ctrl-C ends the training after the step and its checkpoint; a second one at once. NaN ends it, too."""
+    """Ctrl-C ends the training after the step and its checkpoint; a second one at once. NaN ends it, too.
+
+    The loss is logged with each checkpoint: what was summed since the last log is not kept in it, and a curve that goes
+    on from there would miss it.
+    """
 
     def __init__(self) -> None:
         self.has_stopped = False
@@ -218,6 +237,7 @@ class _Stopping(TrainerCallback):  # type: ignore[misc]  # transformers is not c
         self.has_stopped = self._is_asked_anywhere(args.device) and state.global_step < state.max_steps
         if self.has_stopped:
             control.should_save = control.should_training_stop = True
+        control.should_log |= control.should_save
 
     def _is_asked_anywhere(self, device: torch.device) -> bool:
         """In any process: a signal comes to one in another step than to the next, and all have to stop in the same."""
@@ -235,6 +255,15 @@ class _Stopping(TrainerCallback):  # type: ignore[misc]  # transformers is not c
                     f"{name} is {(logs or {})[name]} at step {state.global_step}: the last checkpoint is from before; "
                     "take a smaller learning rate"
                 )
+
+
+class _Found(TrainerCallback):  # type: ignore[misc]  # transformers is not checked
+    """Tells a run that goes on where its best checkpoint is, which transformers forgets if the run was moved."""
+
+    def on_train_begin(self, args: Any, state: Any, _control: Any, **_: Any) -> None:
+        """Set it right."""
+        if state.best_global_step:
+            state.best_model_checkpoint = _best(args, state)
 
 
 class _Progress(TrainerCallback):  # type: ignore[misc]  # transformers is not checked

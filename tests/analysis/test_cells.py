@@ -181,6 +181,16 @@ def test_weights_below_0_have_no_entropy() -> None:
     assert math.isnan(Cells(of, Lens(((0, 0),))).statistics().entropy)
 
 
+def test_between_two_texts_nothing_is_far_or_before() -> None:
+    amap = ch.AttentionMap.from_weights(torch.rand(1, 1, 5, 7).softmax(-1))
+    texts = [[ch.Tokens.from_pieces([str(n) for n in range(count)])] for count in (5, 7)]
+    of = ch.Capture([Layer("cross_attn", 0, 0, (0,), amap.shape, lambda: amap)], texts[0], source_tokens=texts[1])
+    found = Cells(of, Lens(((0, 0),))).statistics()
+    assert math.isnan(found.distance)
+    assert math.isnan(found.previous)
+    assert found.first == pytest.approx(float(amap[0, 0, :, 0].mean()), abs=1e-6)
+
+
 @pytest.mark.parametrize("lens", LENSES[:2], ids=str)
 def test_statistics_of_a_short_map_are_of_all_rows(lens: Lens) -> None:
     of = capture("causal")

@@ -499,6 +499,12 @@ def test_cross_attention_has_two_texts(browser: Any, tmp_path: Path) -> None:
     shown.wait_for()
     assert float(shown.inner_text()) == pytest.approx(float(amap[0, 0, 1, 2]), abs=6e-4)
     assert "chat → sat" in seen.page.locator(".inspector h2").inner_text()
+    # Between two texts there is no distance, and heads without a number are the last.
+    title = seen.page.locator(".head").first.get_attribute("title")
+    entropy, first = amap.entropy()[0, 0].mean(), amap[0, 0, :, 0].mean()
+    assert title == f"L0H0: entropy {entropy:.2f} nats, distance –, first token {first:.3f}, token before –"
+    seen.page.get_by_label("Heads by").select_option("distance")
+    assert seen.page.locator(".head .says").all_inner_texts() == ["–", "–"]
     # Each text has a scale of its own.
     ramps = [x.split() for x in seen.page.locator(".below > .legend").all_inner_texts()]
     most = float(amap[0, 0, :, 2].max()), float(amap[0, 0, 1].max())

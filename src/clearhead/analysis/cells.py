@@ -6,6 +6,7 @@ here holds queries × keys numbers.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -163,11 +164,11 @@ class HeadStatistics:
     entropy: float
     """In nats; NaN where a weight is below 0, as in maps without a normalizer."""
     distance: float
-    """``Σ_j weight_ij·|i − j|``, in pieces or words."""
+    """``Σ_j weight_ij·|i − j|``, in pieces or words; NaN where the keys are those of another text."""
     first: float
     """The weight on the first key."""
     previous: float
-    """The weight on the key before."""
+    """The weight on the key before; NaN where the keys are those of another text."""
     sampled: tuple[int, int]
     """How many rows these are the mean of, and of how many."""
     thumbnail: Float[Tensor, "rows columns"]
@@ -266,6 +267,7 @@ class Cells:
         self.rows, self.columns = side(2), side(3)
         of = [None if x is None else x.of for x in capture.sides(chosen)]
         self._is_self = of[0] is not None and of[0] == of[1]
+        self._is_cross = None not in of and of[0] != of[1]
         hidden = torch.zeros(len(self.columns), dtype=torch.bool)
         if lens.hide == "special":
             hidden = self.columns.special
@@ -477,6 +479,8 @@ class Cells:
                 begin, end = (-(-edge * width // side[1]) - columns.start for edge in (x, x + 1))
                 seen = weights[:, max(0, begin) : end].amax(1)
                 thumbnail[:, x].scatter_reduce_(0, rows * side[0] // height, seen, "amax")
+        if self._is_cross:
+            distance = previous = math.nan
         return HeadStatistics(
             entropy / count, distance / count, first / count, previous / count, (count, height), thumbnail
         )

@@ -30,6 +30,7 @@ export function Overview({ model }: { model: Model }) {
     if (sort === "look") return looks.get(key)?.weight ?? -1;
     const known = statistics.get(key);
     if (!known || sort === "layer") return 0;
+    if (!Number.isFinite(known[sort])) return -Infinity; // the last
     return sort === "entropy" ? -known.entropy : known[sort];
   };
   const order = model.heads;
@@ -37,7 +38,10 @@ export function Overview({ model }: { model: Model }) {
   if (!isGrid) order.sort((a, b) => value(b) - value(a));
   const layers = [...new Set(order.map(([layer]) => layer))];
   const across = Math.max(...layers.map((layer) => source.info.layers[layer].heads.length));
-  const share = (head: Head): number => (sort === "layer" ? 0 : sort === "entropy" ? -value(head) : Math.max(0, value(head)));
+  const share = (head: Head): number => {
+    const own = value(head);
+    return sort === "layer" || !Number.isFinite(own) ? 0 : sort === "entropy" ? -own : Math.max(0, own);
+  };
   const most = Math.max(1e-9, ...order.map(share));
   const sampled = statistics.values().next().value?.sampled;
 
@@ -133,6 +137,9 @@ function sameShape(model: Model, [layer]: Head): boolean {
   return layers[layer].queries === first.queries && layers[layer].keys === first.keys;
 }
 
+/** What is not a number, such as the distance between places in two texts, is a dash. */
+const orNone = (x: number, text: (x: number) => string): string => (Number.isFinite(x) ? text(x) : "–");
+
 interface HeadProps {
   model: Model;
   head: Head;
@@ -156,13 +163,13 @@ function HeadButton({ model, head, statistics, look, sort, share, isShort, isCho
   const says: Record<Sort, string | null> = {
     layer: null,
     look: look ? `${words[look.key] ?? ""} ${weightText(look.weight)}` : null,
-    entropy: statistics ? `${statistics.entropy.toFixed(2)} nats` : null,
-    distance: statistics ? `${statistics.distance.toFixed(1)} away` : null,
-    first: statistics ? weightText(statistics.first) : null,
-    previous: statistics ? weightText(statistics.previous) : null,
+    entropy: statistics ? orNone(statistics.entropy, (x) => `${x.toFixed(2)} nats`) : null,
+    distance: statistics ? orNone(statistics.distance, (x) => `${x.toFixed(1)} away`) : null,
+    first: statistics ? orNone(statistics.first, weightText) : null,
+    previous: statistics ? orNone(statistics.previous, weightText) : null,
   };
   const detail = statistics
-    ? `entropy ${statistics.entropy.toFixed(2)} nats, distance ${statistics.distance.toFixed(1)}, first token ${weightText(statistics.first)}, token before ${weightText(statistics.previous)}` +
+    ? `entropy ${says.entropy}, distance ${orNone(statistics.distance, (x) => x.toFixed(1))}, first token ${says.first}, token before ${says.previous}` +
       (statistics.sampled[0] < statistics.sampled[1] ? `; from ${statistics.sampled[0]} of ${statistics.sampled[1]} rows` : "")
     : "being computed";
   return (

@@ -36,6 +36,7 @@ export class Cells {
   private readonly kept: Span[] = [];
   private readonly taken: Span[] = [];
   private readonly isSelf: boolean;
+  private readonly isCross: boolean;
 
   constructor(
     private readonly capture: Capture,
@@ -50,6 +51,7 @@ export class Cells {
     const [[layer]] = lens.heads;
     const [from, to] = info.layers[layer].sides;
     this.isSelf = from !== null && from[0] === to?.[0];
+    this.isCross = from !== null && to !== null && from[0] !== to[0];
     this.rows = groupsOf(info, layer, 0, lens.text, lens.unit);
     this.columns = groupsOf(info, layer, 1, lens.text, lens.unit);
     const taken = lens.hide === "special" ? (g: number) => this.columns.special[g] : (g: number) => g === this.columns.first;
@@ -270,6 +272,7 @@ export class Cells {
       first += block[line + this.columns.first];
       if (at > 0 && at <= width) previous += block[line + at - 1];
     });
+    if (this.isCross) distance = previous = NaN; // places in two texts
     const sampled: [number, number] = [count, height];
     return { entropy: entropy / count, distance: distance / count, first: first / count, previous: previous / count, sampled, thumbnail, side };
   }

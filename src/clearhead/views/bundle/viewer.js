@@ -219,6 +219,7 @@ var m = 48, h = 96, g = 2 ** 16, _ = .01, v = 1e-30, y = 2, b = (e) => e > y, x 
 	kept = [];
 	taken = [];
 	isSelf;
+	isCross;
 	constructor(e, t, n, r = new s(), i = /* @__PURE__ */ new Map()) {
 		this.capture = e, this.lens = n, this.pyramid = r, this.known = i;
 		let { layers: a } = e.header;
@@ -228,7 +229,7 @@ var m = 48, h = 96, g = 2 ** 16, _ = .01, v = 1e-30, y = 2, b = (e) => e > y, x 
 			header: a[t].map
 		}));
 		let [[c]] = n.heads, [l, u] = t.layers[c].sides;
-		this.isSelf = l !== null && l[0] === u?.[0], this.rows = o(t, c, 0, n.text, n.unit), this.columns = o(t, c, 1, n.text, n.unit);
+		this.isSelf = l !== null && l[0] === u?.[0], this.isCross = l !== null && u !== null && l[0] !== u[0], this.rows = o(t, c, 0, n.text, n.unit), this.columns = o(t, c, 1, n.text, n.unit);
 		let d = n.hide === "special" ? (e) => this.columns.special[e] : (e) => e === this.columns.first;
 		if (this.hidden = n.hide === "nothing" ? [] : this.columns.spans.map((e, t) => t).filter(d), !this.hidden.length) return;
 		let p = new Set(this.hidden), m = 0;
@@ -383,7 +384,7 @@ var m = 48, h = 96, g = 2 ** 16, _ = .01, v = 1e-30, y = 2, b = (e) => e > y, x 
 				t > i[n] && (i[n] = t);
 			}
 			u += s[p + this.columns.first], f > 0 && f <= t && (d += s[p + f - 1]);
-		});
+		}), this.isCross && (l = d = NaN);
 		let f = [n, e];
 		return {
 			entropy: c / n,
@@ -524,7 +525,7 @@ function D(e) {
 	};
 }
 // src/weights/worker.ts?worker&inline
-var O = "(function(){var e=class extends Error{},t=class{bytes;beside;header;places;decoded=/* @__PURE__ */ new Map;constructor(t,n){this.bytes=t,this.beside=n;let r=t.length<8?1/0:Number(new DataView(t.buffer,t.byteOffset).getBigUint64(0,!0));if(8+r>t.length)throw new e(`this is no capture: it is no whole safetensors file`);let i=JSON.parse(new TextDecoder().decode(t.subarray(8,8+r))),a=i.__metadata__;if(!a?.clearhead)throw new e(`this is no capture: the safetensors file has no clearhead header`);if(this.header=JSON.parse(a.clearhead),this.header.version!==1)throw new e(`the capture has the format version ${this.header.version}; this viewer reads 1`);delete i.__metadata__,this.places=i,this.start=8+r;for(let e of[`tokens`,`source_tokens`])this.header[e]?.forEach((t,r)=>Object.assign(t,n.words[e]?.[r]))}start;tensor(t){let r=this.decoded.get(t);if(r)return r;let i=this.places[t];if(!i)throw new e(`the capture lacks the tensor ${t}`);let[a,o]=i.data_offsets,s=this.bytes.subarray(this.start+a,this.start+o),c={shape:i.shape,data:n(s.byteOffset%8?s.slice():s,i.dtype)};return this.decoded.set(t,c),c}};function n(t,n){let{buffer:i,byteOffset:a,byteLength:o}=t;switch(n){case`F32`:return new Float32Array(i,a,o/4);case`F64`:return new Float64Array(i,a,o/8);case`I32`:return new Int32Array(i,a,o/4);case`I64`:return Float64Array.from(new BigInt64Array(i,a,o/8),Number);case`BOOL`:return t;case`BF16`:return new Float32Array(Uint32Array.from(new Uint16Array(i,a,o/2),e=>e<<16).buffer);case`F16`:return Float32Array.from(new Uint16Array(i,a,o/2),r);default:throw new e(`the capture has numbers of the kind ${n}, which is not known here`)}}function r(e){let t=e&32768?-1:1,n=e>>10&31,r=e&1023;return n===31?r?NaN:t*(1/0):t*(n?2**(n-15)*(1+r/1024):2**-24*r)}function i(e,t,n,r){if(!e){let e=Array.from({length:n},(e,t)=>[t,t+1]);return{names:e.map(([e])=>`${t+e}`),spans:e,special:e.map(()=>!1),first:0}}if(r===`pieces`){let r=Array.from({length:n},(e,t)=>[t,t+1]),i=e=>e.slice(t,t+n),a=i(e.word_of).findIndex(e=>e>=0);return{names:i(e.pieces),spans:r,special:i(e.special),first:Math.max(0,a)}}let i={names:[],spans:[],special:[],first:0},a=-1;for(let r=0;r<n;r++){let n=e.word_of[t+r];n<0||(n!==a&&(i.names.push(e.words[n]),i.special.push(e.word_special[n]),i.spans.push([r,r]),a=n),i.spans[i.spans.length-1][1]=r+1)}return i}let a=/* @__PURE__ */ new WeakMap;function o(e,t,n,r,o){let{sides:s,queries:c,keys:l}=e.layers[t],u=n?l:c,[d,f]=s[n]??[null,0],p=`${d} ${f} ${u} ${r} ${o}`,m=a.get(e);m||a.set(e,m=/* @__PURE__ */ new Map);let h=m.get(p);return h||m.set(p,h=i(d&&(e.texts[d]?.[r]??null),f,u,o)),h}var s=class{most;levels=[];bytes=0;turn=0;constructor(e=96*2**20){this.most=e}next(){this.turn++}get(e,t,n){let r=this.levels[e]?.get(`${t}/${n}`);return r&&(r.turn=this.turn),r?.tile}put(e,t,n,r){for(;this.levels.length<=e;)this.levels.push(/* @__PURE__ */ new Map);this.levels[e].set(`${t}/${n}`,{tile:r,turn:this.turn}),this.bytes+=c(r);for(let e of this.levels)for(let[t,n]of e){if(this.bytes<=this.most)return;n.turn!==this.turn&&(e.delete(t),this.bytes-=c(n.tile))}}};let c=e=>e.mean.byteLength+e.max.byteLength;function l(e,t,n,r){let[i,a,o]=e;return((i===1?0:t)*a+(a===1?0:n))*o+(o===1?0:r)}function u(e,t){if(t.kind===`both`){let n=t.parts.map(t=>u(e,t));return(e,t,r,i,a)=>n.forEach(n=>n(e,t,r,i,a))}if(t.kind===`explicit`){let{shape:n,data:r}=e.tensor(t.allowed);return(e,t,i,a,o)=>{let s=l(n,t,i,a)*n[3]+o;for(let t=0;t<e.length;t++)r[s+t]===0&&(e[t]=0)}}let n=e.tensor(t.starts),r=e.tensor(t.stops),i=t.present===void 0?null:e.tensor(t.present);return(e,t,a,o,s)=>{if(e.fill(0,0,Math.max(0,n.data[l(n.shape,t,a,o)]-s)),e.fill(0,Math.max(0,r.data[l(r.shape,t,a,o)]-s)),!i)return;let[c,u,d]=i.shape,f=((c===1?0:t)*u+(u===1?0:a))*d+s;for(let t=0;t<e.length;t++)i.data[f+t]===0&&(e[t]=0)}}var d=class{capture;header;batch;queries;keys;forbid;constructor(e,t,n){this.capture=e,this.header=t,this.batch=n,[,,this.queries,this.keys]=t.shape,this.forbid=t.mask&&t.kind===`factored`?u(e,t.mask):null}part(e){let t=this.header.tensors[e];return t===void 0?null:this.capture.tensor(t)}rows(e,t,n,r){let i=new Float32Array(t.length*r),{header:a,batch:o}=this,[,s,c,u]=a.shape;if(a.kind===`stored`){let{data:a}=this.part(`weights`);for(let l=0;l<t.length;l++){let d=((o*s+e)*c+t[l])*u+n;i.set(a.subarray(d,d+r),l*r)}return i}let d=this.part(`q`),p=this.part(`k`),m=this.part(`lse`).data,h=this.part(`bias`),g=d.shape[3],_=Math.floor(e/(s/p.shape[1])),v=((o*p.shape[1]+_)*u+n)*g,y=(o*s+e)*c,b=new Float64Array(4*g),x=new Float64Array(4*r),S=this.forbid&&new Uint8Array(r);for(let s=0;s<t.length;s+=4){let c=Math.min(4,t.length-s);for(let e=0;e<c;e++){let n=(y+t[s+e])*g;for(let t=0;t<g;t++)b[t*4+e]=a.scale*d.data[n+t]}f(b,p.data,v,x,r);for(let d=0;d<c;d++){let c=t[s+d],f=m[y+c];if(f===-1/0)continue;S&&this.forbid(S.fill(1),o,e,c,n);let p=h?l(h.shape,o,e,c)*u+n:0,g=(s+d)*r;if(a.softcap===null&&!h&&!S)for(let e=0;e<r;e++)i[g+e]=Math.exp(x[e*4+d]-f);else for(let e=0;e<r;e++){if(S&&S[e]===0)continue;let t=x[e*4+d];a.softcap!==null&&(t=a.softcap*Math.tanh(t/a.softcap)),h&&(t+=h.data[p+e]),i[g+e]=Math.exp(t-f)}}}return i}products(e,t,n){let r=this.part(`q`),i=this.part(`k`);if(!r||!i||this.header.kind===`stored`)return null;let[,a,o,s]=this.header.shape,c=r.shape[3],l=Math.floor(e/(a/i.shape[1])),u=((this.batch*a+e)*o+t)*c,d=((this.batch*i.shape[1]+l)*s+n)*c;return Float32Array.from({length:c},(e,t)=>this.header.scale*r.data[u+t]*i.data[d+t])}};function f(e,t,n,r,i){let a=n;for(let n=0;n<i;n++){let[i,o,s,c]=[0,0,0,0];for(let n=0;n<e.length;n+=4,a++){let r=t[a];i+=e[n]*r,o+=e[n+1]*r,s+=e[n+2]*r,c+=e[n+3]*r}r[n*4]=i,r[n*4+1]=o,r[n*4+2]=s,r[n*4+3]=c}}let p=2**16,m=e=>e>2,h=(e,t)=>Array.from({length:t},(t,n)=>e+n);var g=class{capture;lens;pyramid;known;rows;columns;maps;hidden;kept=[];taken=[];isSelf;constructor(e,t,n,r=new s,i=/* @__PURE__ */ new Map){this.capture=e,this.lens=n,this.pyramid=r,this.known=i;let{layers:a}=e.header;this.maps=n.heads.map(([t,r])=>({weights:new d(e,a[t].map,n.text),head:r,header:a[t].map}));let[[c]]=n.heads,[l,u]=t.layers[c].sides;this.isSelf=l!==null&&l[0]===u?.[0],this.rows=o(t,c,0,n.text,n.unit),this.columns=o(t,c,1,n.text,n.unit);let f=n.hide===`special`?e=>this.columns.special[e]:e=>e===this.columns.first;if(this.hidden=n.hide===`nothing`?[]:this.columns.spans.map((e,t)=>t).filter(f),!this.hidden.length)return;let p=new Set(this.hidden),m=0;this.columns.spans.forEach(([e,t],n)=>{p.has(n)||(e>m||!this.kept.length?this.kept.push([e,t]):this.kept[this.kept.length-1]=[this.kept[this.kept.length-1][0],t],m=t)}),m=0;for(let[e,t]of[...this.kept,[this.maps[0].weights.keys,0]])e>m&&this.taken.push([m,e]),m=t}block(e,t,n){let r=new Float32Array(e.length*n),i=this.columns.spans[t][0],a=this.columns.spans[t+n-1][1]-i,o=Math.max(4,Math.ceil(p/a));if(this.maps.forEach((s,c)=>{for(let l=0;l<e.length;){let[u,d]=[[],l];for(;l<e.length&&u.length<o;l++){let[t,n]=this.rows.spans[e[l]];for(let e=t;e<n;e++)u.push(e)}let f=s.weights.rows(s.head,u,i,a),p=this.hidden.length?this.left(c,u):null;this.add(r.subarray(d*n,l*n),e.slice(d,l),f,p,t,n)}}),this.maps.length>1)for(let e=0;e<r.length;e++)r[e]/=this.maps.length;return r}add(e,t,n,r,i,a){let{spans:o}=this.columns,s=o[i][0],c=o[i+a-1][1]-s,l=0;t.forEach((t,u)=>{let d=this.rows.spans[t][1]-this.rows.spans[t][0];for(let t=0;t<d;t++,l++){let t=(r?Math.abs(r[l])>1e-30?1/r[l]:0:1)/d,f=l*c;if(c===a)for(let r=0;r<a;r++)e[u*a+r]+=n[f+r]*t;else for(let r=0;r<a;r++){let[c,l]=o[i+r],d=0;for(let e=c;e<l;e++)d+=n[f+e-s];e[u*a+r]+=d*t}}});for(let n of this.hidden){let r=n-i;if(r>=0&&r<a)for(let n=0;n<t.length;n++)e[n*a+r]=0}}left(e,t){let n=this.maps[e],r=this.known.get(e);r||this.known.set(e,r=new Float32Array(n.weights.queries).fill(NaN));let i=r,a=t.filter(e=>Number.isNaN(i[e])),o=a.length?this.total(n):null;if(o){let e=this.sums(n,a,this.taken);a=a.filter((t,n)=>(i[t]=o(t)-e[n],!(i[t]>=.01)))}return this.sums(n,a,this.kept).forEach((e,t)=>i[a[t]]=e),Float32Array.from(t,e=>i[e])}total({head:e,header:t}){if(t.kind===`stored`)return null;let{lse:n,sinks:r}=t.tensors;if(r===void 0)return()=>1;let[,i,a]=t.shape,o=this.capture.tensor(n).data.subarray((this.lens.text*i+e)*a),s=this.capture.tensor(r).data[e];return e=>1-Math.exp(s-o[e])}sums(e,t,n){let r=new Float64Array(t.length);if(!t.length)return r;let i=Math.ceil(p/t.length);for(let[a,o]of n)for(let n=a;n<o;n+=i){let a=Math.min(i,o-n),s=e.weights.rows(e.head,t,n,a);for(let e=0,n=0;n<t.length;n++)for(let t=0;t<a;t++,e++)r[n]+=s[e]}return r}meanOfRows(e,t){let n=this.columns.spans.length,r=this.block(h(e,t-e),0,n);return Float32Array.from({length:n},(i,a)=>{let o=0;for(let i=0;i<t-e;i++)o+=r[i*n+a];return o/(t-e)})}sumOfColumns(e,t){let n=this.rows.spans.length,r=this.block(h(0,n),e,t-e);return Float32Array.from({length:n},(n,i)=>{let a=0;for(let n=0;n<t-e;n++)a+=r[i*(t-e)+n];return a})}look(e,t){if(t)return[this.sum(this.block(h(e[0],e[1]-e[0]),t[0],t[1]-t[0]))/(e[1]-e[0]),t[0]];let n=this.meanOfRows(...e),r=this.columns.spans.length-this.rows.spans.length,i=-1;return n.forEach((t,a)=>{!(this.isSelf&&a-r>=e[0]&&a-r<e[1])&&!this.columns.special[a]&&(i<0||t>n[i])&&(i=a)}),i<0?[0,0]:[n[i],i]}sum(e){return e.reduce((e,t)=>e+t,0)}tile(e,t,n){let r=this.pyramid.get(e,t,n);if(r)return r;let i=2**e,[a,o]=[this.rows.spans.length,this.columns.spans.length],[s,c]=[t*256*i,n*256*i],l=Math.ceil(Math.min(256*i,a-s)/i),u=Math.ceil(Math.min(256*i,o-c)/i);if(!e){let e=this.block(h(s,l),c,u);return{rows:l,columns:u,mean:e,max:e}}let d={rows:l,columns:u,mean:new Float32Array(l*u),max:new Float32Array(l*u)};for(let[r,l]of this.below(e,t,n)){let[u,f]=[r-2*t,l-2*n].map(e=>e*256/2);_(this.tile(e-1,r,l),d,u,f,[a-s,o-c],i)}return this.pyramid.put(e,t,n,d),d}missing(e,t,n){if(!m(e)||this.pyramid.get(e,t,n))return null;for(let[r,i]of this.below(e,t,n))if(!this.pyramid.get(e-1,r,i))return this.missing(e-1,r,i)??[e-1,r,i];return null}below(e,t,n){let r=256*2**(e-1);return[[2*t,2*n],[2*t,2*n+1],[2*t+1,2*n],[2*t+1,2*n+1]].filter(([e,t])=>e*r<this.rows.spans.length&&t*r<this.columns.spans.length)}statistics(){let[e,t]=[this.rows.spans.length,this.columns.spans.length],n=Math.min(e,96),r=[Math.min(e,48),Math.min(t,48)],i=new Float32Array(r[0]*r[1]),a=h(0,n).map(t=>Math.floor((t+.5)*e/n)),o=Uint8Array.from({length:t},(e,n)=>Math.floor(n*r[1]/t)),s=this.block(a,0,t),[c,l,u,d]=[0,0,0,0];a.forEach((n,a)=>{let f=n+t-e,p=a*t,m=Math.floor(n*r[0]/e)*r[1];for(let e=0;e<t;e++){let t=s[p+e];t!==0&&(c-=t*Math.log(t)),l+=t*Math.abs(e-f);let n=m+o[e];t>i[n]&&(i[n]=t)}u+=s[p+this.columns.first],f>0&&f<=t&&(d+=s[p+f-1])});let f=[n,e];return{entropy:c/n,distance:l/n,first:u/n,previous:d/n,sampled:f,thumbnail:i,side:r}}};function _(e,t,n,r,[i,a],o){let s=o/2;for(let c=0;2*c<e.rows;c++){let l=Math.min(s,i-(n+c)*o),u=Math.max(0,Math.min(s,i-(n+c)*o-s));for(let i=0;2*i<e.columns;i++){let d=Math.min(s,a-(r+i)*o),f=Math.max(0,Math.min(s,a-(r+i)*o-s)),p=2*c*e.columns+2*i,m=p+e.columns,h=(n+c)*t.columns+r+i,g=e.mean[p]*l*d,_=e.max[p];f&&(g+=e.mean[p+1]*l*f,_=Math.max(_,e.max[p+1])),u&&(g+=e.mean[m]*u*d,_=Math.max(_,e.max[m])),f&&u&&(g+=e.mean[m+1]*u*f,_=Math.max(_,e.max[m+1])),t.mean[h]=g/((l+u)*(d+f)),t.max[h]=_}}}function v({header:e,beside:t}){let n=Array.isArray(e.provenance.training_steps),r=new Set(e.layers.filter(e=>e.call>0).map(e=>e.number));return{title:String(e.provenance.model??`a model`),provenance:e.provenance,texts:{tokens:e.tokens,source_tokens:e.source_tokens??null},pictures:e.pictures??null,batch:e.layers.length&&Math.min(...e.layers.map(({map:e})=>e.shape[0])),layers:e.layers.map(({path:e,call:i,number:a,heads:o,map:s},c)=>({path:e,call:i,number:a,heads:o,label:`L${a}${!n&&(i||r.has(a))?`@${i}`:``}`,queries:s.shape[2],keys:s.shape[3],hasProducts:s.kind===`factored`,sides:t.sides[c]}))}}var y=class{capture;info;pyramid=new s;left=/* @__PURE__ */ new Map;pyramidOf=``;constructor(e){this.capture=e,this.info=v(e)}cells(e){return new g(this.capture,this.info,e)}tiles(e){let t=JSON.stringify(e);return t!==this.pyramidOf&&([this.pyramid,this.left,this.pyramidOf]=[new s,/* @__PURE__ */ new Map,t]),new g(this.capture,this.info,e,this.pyramid,this.left)}advance(e){if(e.kind!==`tile`)return!1;let t=this.tiles(e.lens);this.pyramid.next();let n=t.missing(e.level,e.y,e.x);return n&&t.tile(...n),n!==null}to(e){switch(e.kind){case`rows`:return this.cells(e.lens).meanOfRows(e.from,e.to);case`columns`:return this.cells(e.lens).sumOfColumns(e.from,e.to);case`tile`:return this.tiles(e.lens).tile(e.level,e.y,e.x);case`looks`:return this.looks(e.lens,e.query,e.key);case`statistics`:return this.cells(e.lens).statistics();case`products`:{let{head:t,text:n,query:r,key:i}=e,a=new d(this.capture,this.capture.header.layers[t[0]].map,n);return{products:a.products(t[1],r,i),weight:a.rows(t[1],[r],i,1)[0]}}}}looks(e,t,n){let{layers:r}=this.capture.header,i=r[e.heads[0][0]].map.shape;return r.flatMap(({map:r},a)=>r.shape[2]!==i[2]||r.shape[3]!==i[3]?[]:Array.from({length:r.shape[1]},(r,i)=>{let[o,s]=this.cells({...e,heads:[[a,i]]}).look(t,n);return{head:[a,i],weight:o,key:s}}))}};function b(e){return e.kind===`statistics`?1/0:e.kind===`tile`&&m(e.level)?e.level:0}function x(e){let n,r=[],i=!1;function a(e){return e.kind===`open`?(n=new y(new t(e.bytes,e.beside)),n.info):n.to(e)}function o(e){r=r.filter(t=>t.id!==e)}let{port1:s,port2:c}=new MessageChannel;return c.onmessage=()=>{if(!r.length){i=!1;return}let{id:t,question:c}=r.reduce((e,t)=>b(t.question)<b(e.question)?t:e);try{c.kind!==`open`&&n.advance(c)||(o(t),e({id:t,value:a(c)}))}catch(n){o(t),e({id:t,error:n instanceof Error?n.message:String(n)})}s.postMessage(null)},e=>{e.question?(r.push(e),i||(i=!0,s.postMessage(null))):o(e.id)}}let S=x(e=>self.postMessage(e));self.onmessage=({data:e})=>S(e),self.postMessage(null)})();", ee = typeof self < "u" && self.Blob && new Blob(["(self.URL || self.webkitURL).revokeObjectURL(self.location.href);", O], { type: "text/javascript;charset=utf-8" });
+var O = "(function(){var e=class extends Error{},t=class{bytes;beside;header;places;decoded=/* @__PURE__ */ new Map;constructor(t,n){this.bytes=t,this.beside=n;let r=t.length<8?1/0:Number(new DataView(t.buffer,t.byteOffset).getBigUint64(0,!0));if(8+r>t.length)throw new e(`this is no capture: it is no whole safetensors file`);let i=JSON.parse(new TextDecoder().decode(t.subarray(8,8+r))),a=i.__metadata__;if(!a?.clearhead)throw new e(`this is no capture: the safetensors file has no clearhead header`);if(this.header=JSON.parse(a.clearhead),this.header.version!==1)throw new e(`the capture has the format version ${this.header.version}; this viewer reads 1`);delete i.__metadata__,this.places=i,this.start=8+r;for(let e of[`tokens`,`source_tokens`])this.header[e]?.forEach((t,r)=>Object.assign(t,n.words[e]?.[r]))}start;tensor(t){let r=this.decoded.get(t);if(r)return r;let i=this.places[t];if(!i)throw new e(`the capture lacks the tensor ${t}`);let[a,o]=i.data_offsets,s=this.bytes.subarray(this.start+a,this.start+o),c={shape:i.shape,data:n(s.byteOffset%8?s.slice():s,i.dtype)};return this.decoded.set(t,c),c}};function n(t,n){let{buffer:i,byteOffset:a,byteLength:o}=t;switch(n){case`F32`:return new Float32Array(i,a,o/4);case`F64`:return new Float64Array(i,a,o/8);case`I32`:return new Int32Array(i,a,o/4);case`I64`:return Float64Array.from(new BigInt64Array(i,a,o/8),Number);case`BOOL`:return t;case`BF16`:return new Float32Array(Uint32Array.from(new Uint16Array(i,a,o/2),e=>e<<16).buffer);case`F16`:return Float32Array.from(new Uint16Array(i,a,o/2),r);default:throw new e(`the capture has numbers of the kind ${n}, which is not known here`)}}function r(e){let t=e&32768?-1:1,n=e>>10&31,r=e&1023;return n===31?r?NaN:t*(1/0):t*(n?2**(n-15)*(1+r/1024):2**-24*r)}function i(e,t,n,r){if(!e){let e=Array.from({length:n},(e,t)=>[t,t+1]);return{names:e.map(([e])=>`${t+e}`),spans:e,special:e.map(()=>!1),first:0}}if(r===`pieces`){let r=Array.from({length:n},(e,t)=>[t,t+1]),i=e=>e.slice(t,t+n),a=i(e.word_of).findIndex(e=>e>=0);return{names:i(e.pieces),spans:r,special:i(e.special),first:Math.max(0,a)}}let i={names:[],spans:[],special:[],first:0},a=-1;for(let r=0;r<n;r++){let n=e.word_of[t+r];n<0||(n!==a&&(i.names.push(e.words[n]),i.special.push(e.word_special[n]),i.spans.push([r,r]),a=n),i.spans[i.spans.length-1][1]=r+1)}return i}let a=/* @__PURE__ */ new WeakMap;function o(e,t,n,r,o){let{sides:s,queries:c,keys:l}=e.layers[t],u=n?l:c,[d,f]=s[n]??[null,0],p=`${d} ${f} ${u} ${r} ${o}`,m=a.get(e);m||a.set(e,m=/* @__PURE__ */ new Map);let h=m.get(p);return h||m.set(p,h=i(d&&(e.texts[d]?.[r]??null),f,u,o)),h}var s=class{most;levels=[];bytes=0;turn=0;constructor(e=96*2**20){this.most=e}next(){this.turn++}get(e,t,n){let r=this.levels[e]?.get(`${t}/${n}`);return r&&(r.turn=this.turn),r?.tile}put(e,t,n,r){for(;this.levels.length<=e;)this.levels.push(/* @__PURE__ */ new Map);this.levels[e].set(`${t}/${n}`,{tile:r,turn:this.turn}),this.bytes+=c(r);for(let e of this.levels)for(let[t,n]of e){if(this.bytes<=this.most)return;n.turn!==this.turn&&(e.delete(t),this.bytes-=c(n.tile))}}};let c=e=>e.mean.byteLength+e.max.byteLength;function l(e,t,n,r){let[i,a,o]=e;return((i===1?0:t)*a+(a===1?0:n))*o+(o===1?0:r)}function u(e,t){if(t.kind===`both`){let n=t.parts.map(t=>u(e,t));return(e,t,r,i,a)=>n.forEach(n=>n(e,t,r,i,a))}if(t.kind===`explicit`){let{shape:n,data:r}=e.tensor(t.allowed);return(e,t,i,a,o)=>{let s=l(n,t,i,a)*n[3]+o;for(let t=0;t<e.length;t++)r[s+t]===0&&(e[t]=0)}}let n=e.tensor(t.starts),r=e.tensor(t.stops),i=t.present===void 0?null:e.tensor(t.present);return(e,t,a,o,s)=>{if(e.fill(0,0,Math.max(0,n.data[l(n.shape,t,a,o)]-s)),e.fill(0,Math.max(0,r.data[l(r.shape,t,a,o)]-s)),!i)return;let[c,u,d]=i.shape,f=((c===1?0:t)*u+(u===1?0:a))*d+s;for(let t=0;t<e.length;t++)i.data[f+t]===0&&(e[t]=0)}}var d=class{capture;header;batch;queries;keys;forbid;constructor(e,t,n){this.capture=e,this.header=t,this.batch=n,[,,this.queries,this.keys]=t.shape,this.forbid=t.mask&&t.kind===`factored`?u(e,t.mask):null}part(e){let t=this.header.tensors[e];return t===void 0?null:this.capture.tensor(t)}rows(e,t,n,r){let i=new Float32Array(t.length*r),{header:a,batch:o}=this,[,s,c,u]=a.shape;if(a.kind===`stored`){let{data:a}=this.part(`weights`);for(let l=0;l<t.length;l++){let d=((o*s+e)*c+t[l])*u+n;i.set(a.subarray(d,d+r),l*r)}return i}let d=this.part(`q`),p=this.part(`k`),m=this.part(`lse`).data,h=this.part(`bias`),g=d.shape[3],_=Math.floor(e/(s/p.shape[1])),v=((o*p.shape[1]+_)*u+n)*g,y=(o*s+e)*c,b=new Float64Array(4*g),x=new Float64Array(4*r),S=this.forbid&&new Uint8Array(r);for(let s=0;s<t.length;s+=4){let c=Math.min(4,t.length-s);for(let e=0;e<c;e++){let n=(y+t[s+e])*g;for(let t=0;t<g;t++)b[t*4+e]=a.scale*d.data[n+t]}f(b,p.data,v,x,r);for(let d=0;d<c;d++){let c=t[s+d],f=m[y+c];if(f===-1/0)continue;S&&this.forbid(S.fill(1),o,e,c,n);let p=h?l(h.shape,o,e,c)*u+n:0,g=(s+d)*r;if(a.softcap===null&&!h&&!S)for(let e=0;e<r;e++)i[g+e]=Math.exp(x[e*4+d]-f);else for(let e=0;e<r;e++){if(S&&S[e]===0)continue;let t=x[e*4+d];a.softcap!==null&&(t=a.softcap*Math.tanh(t/a.softcap)),h&&(t+=h.data[p+e]),i[g+e]=Math.exp(t-f)}}}return i}products(e,t,n){let r=this.part(`q`),i=this.part(`k`);if(!r||!i||this.header.kind===`stored`)return null;let[,a,o,s]=this.header.shape,c=r.shape[3],l=Math.floor(e/(a/i.shape[1])),u=((this.batch*a+e)*o+t)*c,d=((this.batch*i.shape[1]+l)*s+n)*c;return Float32Array.from({length:c},(e,t)=>this.header.scale*r.data[u+t]*i.data[d+t])}};function f(e,t,n,r,i){let a=n;for(let n=0;n<i;n++){let[i,o,s,c]=[0,0,0,0];for(let n=0;n<e.length;n+=4,a++){let r=t[a];i+=e[n]*r,o+=e[n+1]*r,s+=e[n+2]*r,c+=e[n+3]*r}r[n*4]=i,r[n*4+1]=o,r[n*4+2]=s,r[n*4+3]=c}}let p=2**16,m=e=>e>2,h=(e,t)=>Array.from({length:t},(t,n)=>e+n);var g=class{capture;lens;pyramid;known;rows;columns;maps;hidden;kept=[];taken=[];isSelf;isCross;constructor(e,t,n,r=new s,i=/* @__PURE__ */ new Map){this.capture=e,this.lens=n,this.pyramid=r,this.known=i;let{layers:a}=e.header;this.maps=n.heads.map(([t,r])=>({weights:new d(e,a[t].map,n.text),head:r,header:a[t].map}));let[[c]]=n.heads,[l,u]=t.layers[c].sides;this.isSelf=l!==null&&l[0]===u?.[0],this.isCross=l!==null&&u!==null&&l[0]!==u[0],this.rows=o(t,c,0,n.text,n.unit),this.columns=o(t,c,1,n.text,n.unit);let f=n.hide===`special`?e=>this.columns.special[e]:e=>e===this.columns.first;if(this.hidden=n.hide===`nothing`?[]:this.columns.spans.map((e,t)=>t).filter(f),!this.hidden.length)return;let p=new Set(this.hidden),m=0;this.columns.spans.forEach(([e,t],n)=>{p.has(n)||(e>m||!this.kept.length?this.kept.push([e,t]):this.kept[this.kept.length-1]=[this.kept[this.kept.length-1][0],t],m=t)}),m=0;for(let[e,t]of[...this.kept,[this.maps[0].weights.keys,0]])e>m&&this.taken.push([m,e]),m=t}block(e,t,n){let r=new Float32Array(e.length*n),i=this.columns.spans[t][0],a=this.columns.spans[t+n-1][1]-i,o=Math.max(4,Math.ceil(p/a));if(this.maps.forEach((s,c)=>{for(let l=0;l<e.length;){let[u,d]=[[],l];for(;l<e.length&&u.length<o;l++){let[t,n]=this.rows.spans[e[l]];for(let e=t;e<n;e++)u.push(e)}let f=s.weights.rows(s.head,u,i,a),p=this.hidden.length?this.left(c,u):null;this.add(r.subarray(d*n,l*n),e.slice(d,l),f,p,t,n)}}),this.maps.length>1)for(let e=0;e<r.length;e++)r[e]/=this.maps.length;return r}add(e,t,n,r,i,a){let{spans:o}=this.columns,s=o[i][0],c=o[i+a-1][1]-s,l=0;t.forEach((t,u)=>{let d=this.rows.spans[t][1]-this.rows.spans[t][0];for(let t=0;t<d;t++,l++){let t=(r?Math.abs(r[l])>1e-30?1/r[l]:0:1)/d,f=l*c;if(c===a)for(let r=0;r<a;r++)e[u*a+r]+=n[f+r]*t;else for(let r=0;r<a;r++){let[c,l]=o[i+r],d=0;for(let e=c;e<l;e++)d+=n[f+e-s];e[u*a+r]+=d*t}}});for(let n of this.hidden){let r=n-i;if(r>=0&&r<a)for(let n=0;n<t.length;n++)e[n*a+r]=0}}left(e,t){let n=this.maps[e],r=this.known.get(e);r||this.known.set(e,r=new Float32Array(n.weights.queries).fill(NaN));let i=r,a=t.filter(e=>Number.isNaN(i[e])),o=a.length?this.total(n):null;if(o){let e=this.sums(n,a,this.taken);a=a.filter((t,n)=>(i[t]=o(t)-e[n],!(i[t]>=.01)))}return this.sums(n,a,this.kept).forEach((e,t)=>i[a[t]]=e),Float32Array.from(t,e=>i[e])}total({head:e,header:t}){if(t.kind===`stored`)return null;let{lse:n,sinks:r}=t.tensors;if(r===void 0)return()=>1;let[,i,a]=t.shape,o=this.capture.tensor(n).data.subarray((this.lens.text*i+e)*a),s=this.capture.tensor(r).data[e];return e=>1-Math.exp(s-o[e])}sums(e,t,n){let r=new Float64Array(t.length);if(!t.length)return r;let i=Math.ceil(p/t.length);for(let[a,o]of n)for(let n=a;n<o;n+=i){let a=Math.min(i,o-n),s=e.weights.rows(e.head,t,n,a);for(let e=0,n=0;n<t.length;n++)for(let t=0;t<a;t++,e++)r[n]+=s[e]}return r}meanOfRows(e,t){let n=this.columns.spans.length,r=this.block(h(e,t-e),0,n);return Float32Array.from({length:n},(i,a)=>{let o=0;for(let i=0;i<t-e;i++)o+=r[i*n+a];return o/(t-e)})}sumOfColumns(e,t){let n=this.rows.spans.length,r=this.block(h(0,n),e,t-e);return Float32Array.from({length:n},(n,i)=>{let a=0;for(let n=0;n<t-e;n++)a+=r[i*(t-e)+n];return a})}look(e,t){if(t)return[this.sum(this.block(h(e[0],e[1]-e[0]),t[0],t[1]-t[0]))/(e[1]-e[0]),t[0]];let n=this.meanOfRows(...e),r=this.columns.spans.length-this.rows.spans.length,i=-1;return n.forEach((t,a)=>{!(this.isSelf&&a-r>=e[0]&&a-r<e[1])&&!this.columns.special[a]&&(i<0||t>n[i])&&(i=a)}),i<0?[0,0]:[n[i],i]}sum(e){return e.reduce((e,t)=>e+t,0)}tile(e,t,n){let r=this.pyramid.get(e,t,n);if(r)return r;let i=2**e,[a,o]=[this.rows.spans.length,this.columns.spans.length],[s,c]=[t*256*i,n*256*i],l=Math.ceil(Math.min(256*i,a-s)/i),u=Math.ceil(Math.min(256*i,o-c)/i);if(!e){let e=this.block(h(s,l),c,u);return{rows:l,columns:u,mean:e,max:e}}let d={rows:l,columns:u,mean:new Float32Array(l*u),max:new Float32Array(l*u)};for(let[r,l]of this.below(e,t,n)){let[u,f]=[r-2*t,l-2*n].map(e=>e*256/2);_(this.tile(e-1,r,l),d,u,f,[a-s,o-c],i)}return this.pyramid.put(e,t,n,d),d}missing(e,t,n){if(!m(e)||this.pyramid.get(e,t,n))return null;for(let[r,i]of this.below(e,t,n))if(!this.pyramid.get(e-1,r,i))return this.missing(e-1,r,i)??[e-1,r,i];return null}below(e,t,n){let r=256*2**(e-1);return[[2*t,2*n],[2*t,2*n+1],[2*t+1,2*n],[2*t+1,2*n+1]].filter(([e,t])=>e*r<this.rows.spans.length&&t*r<this.columns.spans.length)}statistics(){let[e,t]=[this.rows.spans.length,this.columns.spans.length],n=Math.min(e,96),r=[Math.min(e,48),Math.min(t,48)],i=new Float32Array(r[0]*r[1]),a=h(0,n).map(t=>Math.floor((t+.5)*e/n)),o=Uint8Array.from({length:t},(e,n)=>Math.floor(n*r[1]/t)),s=this.block(a,0,t),[c,l,u,d]=[0,0,0,0];a.forEach((n,a)=>{let f=n+t-e,p=a*t,m=Math.floor(n*r[0]/e)*r[1];for(let e=0;e<t;e++){let t=s[p+e];t!==0&&(c-=t*Math.log(t)),l+=t*Math.abs(e-f);let n=m+o[e];t>i[n]&&(i[n]=t)}u+=s[p+this.columns.first],f>0&&f<=t&&(d+=s[p+f-1])}),this.isCross&&(l=d=NaN);let f=[n,e];return{entropy:c/n,distance:l/n,first:u/n,previous:d/n,sampled:f,thumbnail:i,side:r}}};function _(e,t,n,r,[i,a],o){let s=o/2;for(let c=0;2*c<e.rows;c++){let l=Math.min(s,i-(n+c)*o),u=Math.max(0,Math.min(s,i-(n+c)*o-s));for(let i=0;2*i<e.columns;i++){let d=Math.min(s,a-(r+i)*o),f=Math.max(0,Math.min(s,a-(r+i)*o-s)),p=2*c*e.columns+2*i,m=p+e.columns,h=(n+c)*t.columns+r+i,g=e.mean[p]*l*d,_=e.max[p];f&&(g+=e.mean[p+1]*l*f,_=Math.max(_,e.max[p+1])),u&&(g+=e.mean[m]*u*d,_=Math.max(_,e.max[m])),f&&u&&(g+=e.mean[m+1]*u*f,_=Math.max(_,e.max[m+1])),t.mean[h]=g/((l+u)*(d+f)),t.max[h]=_}}}function v({header:e,beside:t}){let n=Array.isArray(e.provenance.training_steps),r=new Set(e.layers.filter(e=>e.call>0).map(e=>e.number));return{title:String(e.provenance.model??`a model`),provenance:e.provenance,texts:{tokens:e.tokens,source_tokens:e.source_tokens??null},pictures:e.pictures??null,batch:e.layers.length&&Math.min(...e.layers.map(({map:e})=>e.shape[0])),layers:e.layers.map(({path:e,call:i,number:a,heads:o,map:s},c)=>({path:e,call:i,number:a,heads:o,label:`L${a}${!n&&(i||r.has(a))?`@${i}`:``}`,queries:s.shape[2],keys:s.shape[3],hasProducts:s.kind===`factored`,sides:t.sides[c]}))}}var y=class{capture;info;pyramid=new s;left=/* @__PURE__ */ new Map;pyramidOf=``;constructor(e){this.capture=e,this.info=v(e)}cells(e){return new g(this.capture,this.info,e)}tiles(e){let t=JSON.stringify(e);return t!==this.pyramidOf&&([this.pyramid,this.left,this.pyramidOf]=[new s,/* @__PURE__ */ new Map,t]),new g(this.capture,this.info,e,this.pyramid,this.left)}advance(e){if(e.kind!==`tile`)return!1;let t=this.tiles(e.lens);this.pyramid.next();let n=t.missing(e.level,e.y,e.x);return n&&t.tile(...n),n!==null}to(e){switch(e.kind){case`rows`:return this.cells(e.lens).meanOfRows(e.from,e.to);case`columns`:return this.cells(e.lens).sumOfColumns(e.from,e.to);case`tile`:return this.tiles(e.lens).tile(e.level,e.y,e.x);case`looks`:return this.looks(e.lens,e.query,e.key);case`statistics`:return this.cells(e.lens).statistics();case`products`:{let{head:t,text:n,query:r,key:i}=e,a=new d(this.capture,this.capture.header.layers[t[0]].map,n);return{products:a.products(t[1],r,i),weight:a.rows(t[1],[r],i,1)[0]}}}}looks(e,t,n){let{layers:r}=this.capture.header,i=r[e.heads[0][0]].map.shape;return r.flatMap(({map:r},a)=>r.shape[2]!==i[2]||r.shape[3]!==i[3]?[]:Array.from({length:r.shape[1]},(r,i)=>{let[o,s]=this.cells({...e,heads:[[a,i]]}).look(t,n);return{head:[a,i],weight:o,key:s}}))}};function b(e){return e.kind===`statistics`?1/0:e.kind===`tile`&&m(e.level)?e.level:0}function x(e){let n,r=[],i=!1;function a(e){return e.kind===`open`?(n=new y(new t(e.bytes,e.beside)),n.info):n.to(e)}function o(e){r=r.filter(t=>t.id!==e)}let{port1:s,port2:c}=new MessageChannel;return c.onmessage=()=>{if(!r.length){i=!1;return}let{id:t,question:c}=r.reduce((e,t)=>b(t.question)<b(e.question)?t:e);try{c.kind!==`open`&&n.advance(c)||(o(t),e({id:t,value:a(c)}))}catch(n){o(t),e({id:t,error:n instanceof Error?n.message:String(n)})}s.postMessage(null)},e=>{e.question?(r.push(e),i||(i=!0,s.postMessage(null))):o(e.id)}}let S=x(e=>self.postMessage(e));self.onmessage=({data:e})=>S(e),self.postMessage(null)})();", ee = typeof self < "u" && self.Blob && new Blob(["(self.URL || self.webkitURL).revokeObjectURL(self.location.href);", O], { type: "text/javascript;charset=utf-8" });
 function te(e) {
 	let t;
 	try {
@@ -5241,10 +5242,13 @@ function nu({ model: e }) {
 		let t = e.join(".");
 		if (o === "look") return c.get(t)?.weight ?? -1;
 		let n = s.get(t);
-		return !n || o === "layer" ? 0 : o === "entropy" ? -n.entropy : n[o];
+		return !n || o === "layer" ? 0 : Number.isFinite(n[o]) ? o === "entropy" ? -n.entropy : n[o] : -Infinity;
 	}, u = e.heads, d = o === "layer" || !a;
 	d || u.sort((e, t) => l(t) - l(e));
-	let f = [...new Set(u.map(([e]) => e))], p = Math.max(...f.map((e) => n.info.layers[e].heads.length)), m = (e) => o === "layer" ? 0 : o === "entropy" ? -l(e) : Math.max(0, l(e)), h = Math.max(1e-9, ...u.map(m)), g = s.values().next().value?.sampled;
+	let f = [...new Set(u.map(([e]) => e))], p = Math.max(...f.map((e) => n.info.layers[e].heads.length)), m = (e) => {
+		let t = l(e);
+		return o === "layer" || !Number.isFinite(t) ? 0 : o === "entropy" ? -t : Math.max(0, t);
+	}, h = Math.max(1e-9, ...u.map(m)), g = s.values().next().value?.sampled;
 	function _(n, i) {
 		let a = n.join("."), o = r.filter((e) => e.join(".") !== a);
 		i ? o.length < r.length ? t.set({ heads: o.length ? o : r }) : ru(e, n) && t.set({ heads: [...r, n] }) : t.set({ heads: [n] });
@@ -5313,7 +5317,7 @@ function nu({ model: e }) {
 							gridRow: f.indexOf(t[0]) + 1,
 							gridColumn: t[1] + 2
 						} : void 0,
-						children: /* @__PURE__ */ W(iu, {
+						children: /* @__PURE__ */ W(au, {
 							model: e,
 							head: t,
 							sort: o,
@@ -5339,15 +5343,16 @@ function ru(e, [t]) {
 	let { layers: n } = e.source.info, r = n[e.store.now.heads[0][0]];
 	return n[t].queries === r.queries && n[t].keys === r.keys;
 }
-function iu({ model: e, head: t, statistics: n, look: r, sort: i, share: a, isShort: o, isChosen: s, isStop: c, onChoose: l }) {
+var iu = (e, t) => Number.isFinite(e) ? t(e) : "–";
+function au({ model: e, head: t, statistics: n, look: r, sort: i, share: a, isShort: o, isChosen: s, isStop: c, onChoose: l }) {
 	let u = U(e.source.info, t), d = e.keyWords.value, f = Nl(1, !1, e.ground.value), p = {
 		layer: null,
 		look: r ? `${d[r.key] ?? ""} ${H(r.weight)}` : null,
-		entropy: n ? `${n.entropy.toFixed(2)} nats` : null,
-		distance: n ? `${n.distance.toFixed(1)} away` : null,
-		first: n ? H(n.first) : null,
-		previous: n ? H(n.previous) : null
-	}, m = n ? `entropy ${n.entropy.toFixed(2)} nats, distance ${n.distance.toFixed(1)}, first token ${H(n.first)}, token before ${H(n.previous)}` + (n.sampled[0] < n.sampled[1] ? `; from ${n.sampled[0]} of ${n.sampled[1]} rows` : "") : "being computed";
+		entropy: n ? iu(n.entropy, (e) => `${e.toFixed(2)} nats`) : null,
+		distance: n ? iu(n.distance, (e) => `${e.toFixed(1)} away`) : null,
+		first: n ? iu(n.first, H) : null,
+		previous: n ? iu(n.previous, H) : null
+	}, m = n ? `entropy ${p.entropy}, distance ${iu(n.distance, (e) => e.toFixed(1))}, first token ${p.first}, token before ${p.previous}` + (n.sampled[0] < n.sampled[1] ? `; from ${n.sampled[0]} of ${n.sampled[1]} rows` : "") : "being computed";
 	return /* @__PURE__ */ W("button", {
 		type: "button",
 		class: `head${s ? " is-chosen" : ""}`,
@@ -5356,7 +5361,7 @@ function iu({ model: e, head: t, statistics: n, look: r, sort: i, share: a, isSh
 		title: `${u}: ${m}`,
 		onClick: (e) => l(e.ctrlKey || e.metaKey || e.shiftKey),
 		children: [
-			/* @__PURE__ */ W(au, {
+			/* @__PURE__ */ W(ou, {
 				model: e,
 				statistics: n
 			}),
@@ -5381,7 +5386,7 @@ function iu({ model: e, head: t, statistics: n, look: r, sort: i, share: a, isSh
 		]
 	});
 }
-function au({ model: e, statistics: t }) {
+function ou({ model: e, statistics: t }) {
 	let n = P(null), [r, i] = [e.ground.value, e.store.state.value.log];
 	return N(() => {
 		let e = n.current?.getContext("2d");
@@ -5403,12 +5408,12 @@ function au({ model: e, statistics: t }) {
 	});
 }
 // src/views/products.tsx
-var [ou, su, cu] = [
+var [su, cu, lu] = [
 	640,
 	260,
 	130
 ];
-function lu({ model: e }) {
+function uu({ model: e }) {
 	let { store: t, source: n } = e, { heads: r, query: i, key: a, text: s, unit: c } = t.state.value, l = V(null), [u] = r, d = (e, t) => e && o(n.info, u[0], t, s, c).spans[e[0]]?.[0], [f, p] = [d(i, 0), d(a, 1)];
 	N(() => {
 		if (l.value = null, typeof f != "number" || typeof p != "number") return;
@@ -5448,26 +5453,26 @@ function lu({ model: e }) {
 		class: "empty",
 		children: "Of this layer only the weights were kept, not q and k."
 	});
-	let _ = g.products, v = _.reduce((e, t) => e + t, 0), y = Math.max(1e-9, ..._.map(Math.abs)), b = (ou - 40) / _.length, x = (e) => e / y * (cu - 24), S = [..._.keys()].sort((e, t) => Math.abs(_[t]) - Math.abs(_[e])).slice(0, 3).map((e) => `${e} (${_[e].toFixed(2)})`);
+	let _ = g.products, v = _.reduce((e, t) => e + t, 0), y = Math.max(1e-9, ..._.map(Math.abs)), b = (su - 40) / _.length, x = (e) => e / y * (lu - 24), S = [..._.keys()].sort((e, t) => Math.abs(_[t]) - Math.abs(_[e])).slice(0, 3).map((e) => `${e} (${_[e].toFixed(2)})`);
 	return /* @__PURE__ */ W("figure", {
 		class: "products",
 		children: [/* @__PURE__ */ W("svg", {
 			ref: m,
-			viewBox: `0 0 ${ou} ${su}`,
+			viewBox: `0 0 ${su} ${cu}`,
 			role: "img",
 			"aria-label": `What each of ${_.length} dimensions adds to the score ${v.toFixed(3)}`,
 			children: [
 				/* @__PURE__ */ W("line", {
 					x1: "30",
-					x2: ou - 10,
-					y1: cu,
-					y2: cu,
+					x2: su - 10,
+					y1: lu,
+					y2: lu,
 					class: "axis"
 				}),
 				Array.from(_, (e, t) => /* @__PURE__ */ W("rect", {
 					x: 30 + t * b + b * .1,
 					width: b * .8,
-					y: e > 0 ? cu - x(e) : cu,
+					y: e > 0 ? lu - x(e) : lu,
 					height: Math.max(.5, Math.abs(x(e))),
 					class: e > 0 ? "adds" : "takes",
 					children: /* @__PURE__ */ W("title", { children: `dimension ${t}: ${e.toFixed(4)}` })
@@ -5479,7 +5484,7 @@ function lu({ model: e }) {
 				}),
 				/* @__PURE__ */ W("text", {
 					x: "4",
-					y: su - 12,
+					y: cu - 12,
 					children: `−${y.toFixed(2)}`
 				})
 			]
@@ -5508,19 +5513,19 @@ function lu({ model: e }) {
 	});
 }
 // src/views/words.tsx
-var uu = 300;
-function du({ model: e }) {
+var du = 300;
+function fu({ model: e }) {
 	let { store: t } = e, { query: n, key: r } = t.state.value, i = !n && !!r, a = e.queried.value, o = e.isSelf.value, s = o ? [["", i ? e.column.value : e.row.value]] : [["from", e.column.value], ["to", e.row.value]];
 	return /* @__PURE__ */ W("section", {
 		class: "words",
 		"aria-label": "The text",
 		children: [/* @__PURE__ */ W("div", {
 			class: "lines",
-			children: [!o && /* @__PURE__ */ W(pu, {
+			children: [!o && /* @__PURE__ */ W(mu, {
 				model: e,
 				side: "query",
 				label: "from"
-			}), /* @__PURE__ */ W(pu, {
+			}), /* @__PURE__ */ W(mu, {
 				model: e,
 				side: o ? i ? "key-self" : "self" : "key",
 				label: o ? null : "to"
@@ -5535,7 +5540,7 @@ function du({ model: e }) {
 				}),
 				s.map(([n, r]) => r && /* @__PURE__ */ W("span", {
 					class: "legend",
-					children: [n, /* @__PURE__ */ W(Wl, { scale: Nl(mu(r), t.state.value.log, e.ground.value) })]
+					children: [n, /* @__PURE__ */ W(Wl, { scale: Nl(hu(r), t.state.value.log, e.ground.value) })]
 				})),
 				o && /* @__PURE__ */ W("label", {
 					class: "field",
@@ -5555,7 +5560,7 @@ function du({ model: e }) {
 		})]
 	});
 }
-function fu({ model: e }) {
+function pu({ model: e }) {
 	let t = V("");
 	function n(n) {
 		let r = n.toLocaleLowerCase(), i = e.queryWords.value, a = (e.store.now.query?.[0] ?? -1) + 1;
@@ -5589,13 +5594,13 @@ function fu({ model: e }) {
 		})]
 	});
 }
-function pu({ model: e, side: t, label: n }) {
-	let { store: r } = e, { query: i, key: a } = r.state.value, o = t === "query" ? e.queryWords.value : e.keyWords.value, s = t === "query" ? e.querySpecial.value : e.keySpecial.value, c = t === "query" || t === "key-self" ? e.column.value : e.row.value, l = c && c.length === o.length ? c : null, u = Nl(l ? mu(l) : 1, r.state.value.log, e.ground.value), d = P(null), f = P(null), p = t !== "key", m = e.hasPatches.value[t === "query" ? 0 : 1], h = V(0), g = p ? i ?? a : a;
+function mu({ model: e, side: t, label: n }) {
+	let { store: r } = e, { query: i, key: a } = r.state.value, o = t === "query" ? e.queryWords.value : e.keyWords.value, s = t === "query" ? e.querySpecial.value : e.keySpecial.value, c = t === "query" || t === "key-self" ? e.column.value : e.row.value, l = c && c.length === o.length ? c : null, u = Nl(l ? hu(l) : 1, r.state.value.log, e.ground.value), d = P(null), f = P(null), p = t !== "key", m = e.hasPatches.value[t === "query" ? 0 : 1], h = V(0), g = p ? i ?? a : a;
 	N(() => {
 		let [e] = g ?? [h.peek()];
-		(e < h.peek() || e >= h.peek() + uu) && (h.value = Math.max(0, e - uu / 2));
+		(e < h.peek() || e >= h.peek() + du) && (h.value = Math.max(0, e - du / 2));
 	}, [g?.[0], o]);
-	let _ = Math.min(h.value, Math.max(0, o.length - uu)), v = P(null);
+	let _ = Math.min(h.value, Math.max(0, o.length - du)), v = P(null);
 	N(() => {
 		let e = () => f.current = null;
 		return window.addEventListener("mouseup", e), () => window.removeEventListener("mouseup", e);
@@ -5617,7 +5622,7 @@ function pu({ model: e, side: t, label: n }) {
 		children: [n && /* @__PURE__ */ W("span", {
 			class: "side",
 			children: n
-		}), o.slice(_, _ + uu).map((e, n) => {
+		}), o.slice(_, _ + du).map((e, n) => {
 			let o = _ + n;
 			if (m && !s[o]) return null;
 			let c = l ? l[o] : 0, h = p && i !== null && o >= i[0] && o < i[1], g = t !== "query" && a !== null && o >= a[0] && o < a[1];
@@ -5655,41 +5660,41 @@ function pu({ model: e, side: t, label: n }) {
 				children: /* @__PURE__ */ W("bdi", { children: e })
 			}, o);
 		})]
-	}), o.length > uu && !m && /* @__PURE__ */ W("label", {
+	}), o.length > du && !m && /* @__PURE__ */ W("label", {
 		class: "field",
 		children: [
 			_ + 1,
 			"–",
-			_ + uu,
+			_ + du,
 			" of ",
 			o.length,
 			/* @__PURE__ */ W("input", {
 				type: "range",
 				min: 0,
-				max: o.length - uu,
+				max: o.length - du,
 				value: _,
 				onInput: (e) => h.value = Number(e.currentTarget.value)
 			})
 		]
 	})] });
 }
-function mu(e) {
+function hu(e) {
 	let t = 0;
 	for (let n of e) n > t && (t = n);
 	return t;
 }
 // src/views/app.tsx
-var hu = {
+var gu = {
 	matrix: "Matrix",
 	arcs: "Arcs",
 	products: "q·k",
 	image: "Image"
-}, gu = {
+}, _u = {
 	nothing: "nothing",
 	special: "special tokens",
 	first: "first token"
 };
-function _u({ model: e }) {
+function vu({ model: e }) {
 	let { store: t, source: n } = e, r = P(null), i = V(!1), a = ct(), o = t.state.value, s = e.views.value, c = e.view.value;
 	N(() => {
 		let t = (t) => tr(t, e, r.current, () => i.value = !i.value), n = r.current.getRootNode();
@@ -5727,7 +5732,7 @@ function _u({ model: e }) {
 			})] }),
 			/* @__PURE__ */ W(nu, { model: e }),
 			/* @__PURE__ */ W("main", { children: [
-				/* @__PURE__ */ W(du, { model: e }),
+				/* @__PURE__ */ W(fu, { model: e }),
 				/* @__PURE__ */ W("div", {
 					class: "bar-of-views",
 					children: [
@@ -5743,25 +5748,25 @@ function _u({ model: e }) {
 								"aria-controls": a,
 								tabIndex: e === c ? 0 : -1,
 								onClick: () => t.set({ view: e }),
-								children: hu[e]
+								children: gu[e]
 							}))
 						}),
 						/* @__PURE__ */ W("span", {
 							class: "chosen",
 							children: e.caption.value
 						}),
-						/* @__PURE__ */ W(fu, { model: e })
+						/* @__PURE__ */ W(pu, { model: e })
 					]
 				}),
 				/* @__PURE__ */ W("section", {
 					id: a,
 					role: "tabpanel",
-					"aria-label": hu[c],
+					"aria-label": gu[c],
 					class: "view",
 					children: [
 						c === "matrix" && /* @__PURE__ */ W($l, { model: e }),
 						c === "arcs" && /* @__PURE__ */ W(Xn, { model: e }),
-						c === "products" && /* @__PURE__ */ W(lu, { model: e }),
+						c === "products" && /* @__PURE__ */ W(uu, { model: e }),
 						c === "image" && /* @__PURE__ */ W(ir, { model: e })
 					]
 				})
@@ -5770,7 +5775,7 @@ function _u({ model: e }) {
 			/* @__PURE__ */ W("footer", {
 				"aria-label": "How it is shown",
 				children: [
-					/* @__PURE__ */ W(vu, {
+					/* @__PURE__ */ W(yu, {
 						label: "by",
 						value: o.unit,
 						options: {
@@ -5779,7 +5784,7 @@ function _u({ model: e }) {
 						},
 						onChange: (t) => e.change(t)
 					}),
-					/* @__PURE__ */ W(vu, {
+					/* @__PURE__ */ W(yu, {
 						label: "scale",
 						value: o.log ? "log" : "linear",
 						options: {
@@ -5788,13 +5793,13 @@ function _u({ model: e }) {
 						},
 						onChange: (e) => t.set({ log: e === "log" })
 					}),
-					/* @__PURE__ */ W(vu, {
+					/* @__PURE__ */ W(yu, {
 						label: "hide",
 						value: o.hide,
-						options: Object.fromEntries(Yt.map((e) => [e, gu[e]])),
+						options: Object.fromEntries(Yt.map((e) => [e, _u[e]])),
 						onChange: (e) => t.set({ hide: e })
 					}),
-					/* @__PURE__ */ W(vu, {
+					/* @__PURE__ */ W(yu, {
 						label: "zoomed out",
 						value: o.pool,
 						options: {
@@ -5813,7 +5818,7 @@ function _u({ model: e }) {
 							onInput: (t) => e.go(Number(t.currentTarget.value))
 						})]
 					}),
-					n.info.batch > 1 && /* @__PURE__ */ W(vu, {
+					n.info.batch > 1 && /* @__PURE__ */ W(yu, {
 						label: "text",
 						value: `${o.text}`,
 						options: Object.fromEntries(Array.from({ length: n.info.batch }, (e, t) => [`${t}`, `${t + 1} of ${n.info.batch}`])),
@@ -5823,7 +5828,7 @@ function _u({ model: e }) {
 							key: null
 						})
 					}),
-					/* @__PURE__ */ W(vu, {
+					/* @__PURE__ */ W(yu, {
 						label: "theme",
 						value: o.theme,
 						options: Object.fromEntries(Xt.map((e) => [e, e])),
@@ -5841,7 +5846,7 @@ function _u({ model: e }) {
 		]
 	});
 }
-function vu({ label: e, value: t, options: n, onChange: r }) {
+function yu({ label: e, value: t, options: n, onChange: r }) {
 	return /* @__PURE__ */ W("label", {
 		class: "field",
 		children: [e, /* @__PURE__ */ W("select", {
@@ -5855,8 +5860,8 @@ function vu({ label: e, value: t, options: n, onChange: r }) {
 	});
 }
 // src/views/model.ts
-var yu = 4096, bu = 150;
-function xu(e, t) {
+var bu = 4096, xu = 150;
+function Su(e, t) {
 	let n = (e, n) => t.layers[e].queries === t.layers[n].queries && t.layers[e].keys === t.layers[n].keys, r = e.heads.filter(([e, n]) => n < (t.layers[e]?.heads.length ?? 0)).filter((e, t, n) => n.findIndex((t) => `${t}` == `${e}`) === t), i = r.filter(([e]) => n(e, r[0][0])), a = e.text < t.batch ? e.text : 0, [[s]] = i.length ? i : Zt.heads, c = (n, r) => {
 		let i = o(t, s, r, a, e.unit).names.length;
 		return n && n[0] < i ? [n[0], Math.min(n[1], i)] : null;
@@ -5877,7 +5882,7 @@ function xu(e, t) {
 		zoom: l(e.zoom)
 	};
 }
-var Su = 60, Cu = class {
+var Cu = 60, wu = class {
 	store;
 	source;
 	systemIsDark;
@@ -5985,7 +5990,7 @@ var Su = 60, Cu = class {
 		})), r = (e, t) => n((n) => {
 			let r = t(n);
 			r || (e.value = null);
-			let i = r && setTimeout(() => e.value = null, bu);
+			let i = r && setTimeout(() => e.value = null, xu);
 			return i && n.addEventListener("abort", () => clearTimeout(i)), r?.then((t) => {
 				clearTimeout(i), e.value = t;
 			}, (t) => {
@@ -6003,7 +6008,7 @@ var Su = 60, Cu = class {
 				e.lens.value,
 				e.query.value,
 				e.key.value
-			], o = a && this.queryWords.value.length <= yu ? [0, this.queryWords.value.length] : null, s = i ?? o;
+			], o = a && this.queryWords.value.length <= bu ? [0, this.queryWords.value.length] : null, s = i ?? o;
 			return s && t.looks(r, s, a, n);
 		}), n((n) => {
 			let r = e.whole.value;
@@ -6012,22 +6017,22 @@ var Su = 60, Cu = class {
 				a = !1, n.aborted || (this.statistics.value = new Map(i));
 			};
 			return Promise.all(this.heads.map(async (e) => {
-				i.set(e.join("."), await t.statistics(e, r, n)), a || setTimeout(o, Su), a = !0;
+				i.set(e.join("."), await t.statistics(e, r, n)), a || setTimeout(o, Cu), a = !0;
 			})).then(() => void 0);
 		});
 	}
 	close() {
 		for (let e of this.stops) e();
 	}
-}, wu = [
+}, Tu = [
 	({ body: e }) => e.dataset.jpThemeLight ? e.dataset.jpThemeLight === "false" : null,
 	({ body: e }) => e.dataset.vscodeThemeKind ? /dark|high-contrast$/.test(e.dataset.vscodeThemeKind) : null,
 	({ body: e }) => e.matches(".dark-theme, .light-theme") ? e.matches(".dark-theme") : null,
 	({ documentElement: e }) => e.hasAttribute("theme") ? e.getAttribute("theme") === "dark" : null
 ];
-function Tu(e) {
+function Eu(e) {
 	let t = window.matchMedia("(prefers-color-scheme: dark)"), n = R(!1), r = () => {
-		let r = wu.map((t) => t(e)).find((e) => e !== null);
+		let r = Tu.map((t) => t(e)).find((e) => e !== null);
 		n.value = r ?? t.matches;
 	};
 	r(), t.addEventListener("change", r);
@@ -6049,19 +6054,19 @@ function Tu(e) {
 	};
 }
 // src/host/mount.tsx
-function Eu(e, t, n) {
-	let r = new sn(an(n, Zt), (e) => xu(e, t.info)), i = Tu(e.ownerDocument), a = new Cu(r, t, i.isDark);
-	return e.textContent = "", e.classList.add("clearhead-root"), Ke(/* @__PURE__ */ W(_u, { model: a }), e), {
+function Du(e, t, n) {
+	let r = new sn(an(n, Zt), (e) => Su(e, t.info)), i = Eu(e.ownerDocument), a = new wu(r, t, i.isDark);
+	return e.textContent = "", e.classList.add("clearhead-root"), Ke(/* @__PURE__ */ W(vu, { model: a }), e), {
 		model: a,
 		close() {
 			Ke(null, e), a.close(), t.close(), i.close();
 		}
 	};
 }
-async function Du(e) {
+async function Ou(e) {
 	let t = document.getElementById("clearhead");
 	try {
-		let { source: n, start: r } = await e(), { model: i } = Eu(t, n, r);
+		let { source: n, start: r } = await e(), { model: i } = Du(t, n, r);
 		i.store.follow(window), B(() => void (document.documentElement.dataset.theme = i.ground.value));
 		let a = n.info.texts.tokens?.[0]?.text ?? "";
 		document.title = [
@@ -6074,16 +6079,16 @@ async function Du(e) {
 	}
 }
 // src/host/page.ts
-function Ou(e) {
+function ku(e) {
 	let t = Uint8Array.fromBase64;
 	if (t) return t(e);
 	let n = atob(e), r = new Uint8Array(n.length);
 	for (let e = 0; e < r.length; e++) r[e] = n.charCodeAt(e);
 	return r;
 }
-function ku() {
-	return Du(async () => {
-		let e = (e) => document.getElementById(e)?.textContent ?? "", t = JSON.parse(e("options")), n = await ie(Ou(e("capture").trim()), t);
+function Au() {
+	return Ou(async () => {
+		let e = (e) => document.getElementById(e)?.textContent ?? "", t = JSON.parse(e("options")), n = await ie(ku(e("capture").trim()), t);
 		return document.getElementById("capture")?.remove(), {
 			source: n,
 			start: t.start
@@ -6091,14 +6096,14 @@ function ku() {
 	});
 }
 // src/data/remote.ts
-var Au = 400, ju = [
+var ju = 400, Mu = [
 	250,
 	500,
 	1e3,
 	2e3,
 	4e3
-], Mu = 2;
-function Nu({ heads: e, unit: t, hide: n, text: r }) {
+], Nu = 2;
+function Pu({ heads: e, unit: t, hide: n, text: r }) {
 	return {
 		heads: e.map((e) => e.join(".")).join(","),
 		unit: t,
@@ -6106,7 +6111,7 @@ function Nu({ heads: e, unit: t, hide: n, text: r }) {
 		text: r
 	};
 }
-async function Pu(e, t, n) {
+async function Fu(e, t, n) {
 	let r = new URLSearchParams(Object.entries(t).map(([e, t]) => [e, String(t)]));
 	for (let t = 0;; t++) {
 		let i;
@@ -6121,31 +6126,31 @@ async function Pu(e, t, n) {
 		}
 		if (i.ok) return i;
 		let { error: a } = await i.json().catch(() => ({}));
-		if (i.status !== 429 && i.status !== 503 || t === ju.length) throw Error(a ?? `The server answers ${i.status}.`);
-		await Ru(ju[t], n);
+		if (i.status !== 429 && i.status !== 503 || t === Mu.length) throw Error(a ?? `The server answers ${i.status}.`);
+		await zu(Mu[t], n);
 	}
 }
-function Fu(e, t) {
+function Iu(e, t) {
 	return [new Int32Array(e, 0, t), new Float32Array(e, 4 * t)];
 }
-function Iu(e, t) {
+function Lu(e, t) {
 	let n = Array(e).fill(!1);
 	for (let e of t) n[e] = !0;
 	return n;
 }
-function Lu({ pieces: e, special: t, word_of: n, words: r, word_special: i }) {
+function Ru({ pieces: e, special: t, word_of: n, words: r, word_special: i }) {
 	return {
 		text: "",
 		pieces: e,
 		offsets: [],
-		special: Iu(e.length, t),
+		special: Lu(e.length, t),
 		padding: [],
 		word_of: n,
 		words: r,
-		word_special: Iu(r.length, i)
+		word_special: Lu(r.length, i)
 	};
 }
-var Ru = (e, t) => new Promise((n, r) => {
+var zu = (e, t) => new Promise((n, r) => {
 	let i = () => {
 		clearTimeout(a), r(new DOMException("no longer wanted", "AbortError"));
 	}, a = setTimeout(() => {
@@ -6153,7 +6158,7 @@ var Ru = (e, t) => new Promise((n, r) => {
 	}, e);
 	t?.aborted ? i() : t?.addEventListener("abort", i, { once: !0 });
 });
-function zu(e) {
+function Bu(e) {
 	let t = [], n = 0;
 	return async (r, i) => {
 		n >= e ? await new Promise((e) => t.push(e)) : n++;
@@ -6165,29 +6170,29 @@ function zu(e) {
 		}
 	};
 }
-async function Bu() {
-	let e = await (await Pu("info", {})).json(), t = {
+async function Vu() {
+	let e = await (await Fu("info", {})).json(), t = {
 		...e,
 		texts: {
-			tokens: e.texts.tokens?.map(Lu) ?? null,
-			source_tokens: e.texts.source_tokens?.map(Lu) ?? null
+			tokens: e.texts.tokens?.map(Ru) ?? null,
+			source_tokens: e.texts.source_tokens?.map(Ru) ?? null
 		}
-	}, n = R(null), r = zu(Mu), i = 0;
+	}, n = R(null), r = Bu(Nu), i = 0;
 	async function a(e, t) {
 		i++;
 		try {
 			for (;;) {
-				let r = await (await Pu("progress", Nu(e), t)).json();
+				let r = await (await Fu("progress", Pu(e), t)).json();
 				if (n.value = r, r.done === r.of) return;
-				await Ru(Au, t);
+				await zu(ju, t);
 			}
 		} finally {
 			--i || (n.value = null);
 		}
 	}
 	async function o(e, t, n, r, i) {
-		let [[s, c, l, u], d] = Fu(await (await Pu("tile", {
-			...Nu(e),
+		let [[s, c, l, u], d] = Iu(await (await Fu("tile", {
+			...Pu(e),
 			level: t,
 			y: n,
 			x: r
@@ -6205,23 +6210,23 @@ async function Bu() {
 			max: p
 		};
 	}
-	let s = async (e, t, n) => new Float32Array(await (await Pu(e, t, n)).arrayBuffer());
+	let s = async (e, t, n) => new Float32Array(await (await Fu(e, t, n)).arrayBuffer());
 	return {
 		info: t,
 		progress: n,
 		rows: (e, t, n, r) => s("rows", {
-			...Nu(e),
+			...Pu(e),
 			from: t,
 			to: n
 		}, r),
 		columns: (e, t, n, r) => s("columns", {
-			...Nu(e),
+			...Pu(e),
 			from: t,
 			to: n
 		}, r),
 		tile: o,
 		async products([e, t], n, r, i) {
-			let a = await (await Pu("products", {
+			let a = await (await Fu("products", {
 				layer: e,
 				head: t,
 				text: n,
@@ -6235,20 +6240,20 @@ async function Bu() {
 		},
 		async looks(e, t, n, r) {
 			let i = {
-				...Nu(e),
+				...Pu(e),
 				from: t[0],
 				to: t[1]
 			};
 			return n && Object.assign(i, {
 				first: n[0],
 				last: n[1]
-			}), (await (await Pu("looks", i, r)).json()).map((e) => ({
+			}), (await (await Fu("looks", i, r)).json()).map((e) => ({
 				...e,
 				weight: e.weight ?? NaN
 			}));
 		},
 		async statistics(e, t, n) {
-			let [[i, a, o, s], c] = Fu(await (await r(() => Pu("statistics", Nu({
+			let [[i, a, o, s], c] = Iu(await (await r(() => Fu("statistics", Pu({
 				...t,
 				heads: [e]
 			}), n), n)).arrayBuffer(), 4), [l, u, d, f] = c;
@@ -6268,19 +6273,19 @@ async function Bu() {
 	};
 }
 // src/host/server.ts
-function Vu() {
-	return Du(async () => ({
-		source: await Bu(),
+function Hu() {
+	return Ou(async () => ({
+		source: await Vu(),
 		start: ""
 	}));
 }
 // src/style.css?inline
-var Hu = ".clearhead-root{height:100%;container:clearhead/size}.clearhead{--paper:#fff;--ink:#15181c;--quiet:#5c646e;--line:#d5dae0;--soft:#f3f5f7;--query:#b34700;--key:#00699e;--bar:#2b62a8;--minus:#b34700;background:var(--paper);height:100%;color:var(--ink);box-sizing:border-box;grid-template:\"header header header\"\"overview main inspector\"minmax(0,1fr)\"footer footer footer\"/minmax(200px,300px) minmax(0,1fr) minmax(200px,280px);font:14px/20px system-ui,sans-serif;display:grid}.clearhead[data-theme=dark]{--paper:#111418;--ink:#e8ebee;--quiet:#a3abb5;--line:#363c44;--soft:#1a1f25;--query:#ffa05c;--key:#66bdf0;--bar:#6f96d6;--minus:#ffa05c;--lightningcss-light: ;--lightningcss-dark:initial;color-scheme:dark}.clearhead *,.clearhead :before{box-sizing:inherit}.clearhead :is(h1,h2,h3,p,ol,figure,dl,dd){margin:0;padding:0}.clearhead h1,.clearhead h2{overflow-wrap:anywhere;font-size:16px;line-height:24px}.clearhead h3{color:var(--quiet);margin-top:16px;font-size:14px;font-weight:400}.clearhead ol{list-style:none}.clearhead button,.clearhead select,.clearhead input{font:inherit;color:inherit}.clearhead :focus-visible{outline:2px solid var(--key);outline-offset:1px}.clearhead .unseen{clip-path:inset(50%);width:1px;height:1px;position:absolute;overflow:hidden}.clearhead .hint,.clearhead .quiet,.clearhead small{color:var(--quiet);fill:var(--quiet);font-size:12px}.clearhead header{border-bottom:1px solid var(--line);grid-area:header;justify-content:space-between;gap:16px;padding:8px 16px;display:flex}.clearhead .plain{color:var(--key);cursor:pointer;background:0 0;border:0;text-decoration:underline}.clearhead .overview{contain:content;border-right:1px solid var(--line);grid-area:overview;padding:12px;overflow:auto}.clearhead .heads{grid-template-columns:repeat(auto-fill,minmax(72px,1fr));gap:4px;margin:8px 0;display:grid}.clearhead .heads.is-grid{gap:2px}.clearhead .head{text-align:left;cursor:pointer;background:0 0;border:1px solid #0000;width:100%;padding:2px;font-size:11px;line-height:14px}.clearhead .head:hover{border-color:var(--line)}.clearhead .head.is-chosen{border-color:var(--ink)}.clearhead .head .says{color:var(--quiet);text-overflow:ellipsis;white-space:nowrap;display:block;overflow:hidden}.clearhead .is-grid .name{text-align:center;font-size:9px;line-height:11px;display:block;overflow:hidden}.clearhead .is-grid li.quiet{align-self:center;padding-right:4px;font-size:10px}.clearhead .below{flex-wrap:wrap;align-items:center;gap:4px 16px;display:flex}.clearhead .below .hint{flex:1 0 100%}.clearhead .find{align-items:center;gap:8px;padding:2px 0;display:flex}.clearhead .chosen{text-overflow:ellipsis;white-space:nowrap;text-align:right;min-width:0;color:var(--quiet);flex:1;overflow:hidden}.clearhead .find input{border:1px solid var(--line);background:var(--paper);width:128px;padding:1px 6px}.clearhead .find input::placeholder{color:var(--quiet)}.clearhead .thumbnail{aspect-ratio:1;width:100%;image-rendering:pixelated;background:var(--soft);display:block}.clearhead main{flex-direction:column;grid-area:main;min-height:0;display:flex}.clearhead .words{contain:content;flex-shrink:0;padding:12px 16px 8px}.clearhead .lines{-webkit-user-select:none;user-select:none;max-height:136px;position:relative;overflow:auto}.clearhead .line{flex-wrap:wrap;gap:4px 2px;margin-bottom:4px;display:flex}.clearhead .side{color:var(--quiet);margin-right:8px}.clearhead .chip{text-overflow:ellipsis;white-space:nowrap;cursor:pointer;-webkit-user-select:none;user-select:none;background:0 0;border:1px solid #0000;border-bottom-width:2px;max-width:100%;padding:2px 5px;overflow:hidden}.clearhead .chip:hover{border-color:var(--line)}.clearhead .chip.is-query{border-color:var(--query)}.clearhead .chip.is-key{border-color:var(--key)}.clearhead .chip.is-query.is-key{border-bottom-color:var(--query)}.clearhead .bar-of-views{border-bottom:1px solid var(--line);align-items:center;gap:16px;padding:0 16px;display:flex}.clearhead .tabs{gap:16px;display:flex}.clearhead [role=tab]{cursor:pointer;color:var(--quiet);background:0 0;border:0;border-bottom:2px solid #0000;padding:4px 0}.clearhead [role=tab][aria-selected=true]{border-color:var(--ink);color:var(--ink)}.clearhead .view{flex:1;min-height:0;padding:12px 16px;overflow:auto}.clearhead .matrix{flex-direction:column;height:100%;min-height:240px;display:flex}.clearhead .matrix canvas{touch-action:none;cursor:crosshair;flex:1;width:100%;min-height:0}.clearhead figcaption{flex-wrap:wrap;justify-content:space-between;align-items:center;gap:4px 16px;padding-top:8px;font-size:12px;display:flex}.clearhead figcaption.text{max-width:640px;font-size:14px;display:block}.clearhead .legend{color:var(--quiet);flex-wrap:wrap;align-items:center;gap:6px;font-size:12px;display:inline-flex}.clearhead .ramp{border:1px solid var(--line);width:96px;height:10px;display:inline-block}.clearhead .arcs svg{width:100%;max-width:820px;display:block}.clearhead .arcs text,.clearhead .products text{fill:var(--ink);cursor:pointer;font-size:13px}.clearhead .arcs text.is-query{fill:var(--query);font-weight:700}.clearhead .arcs text.is-key{fill:var(--key);font-weight:700}.clearhead .key i{vertical-align:middle;width:16px;height:4px;display:inline-block}.clearhead .products svg{width:100%;max-width:820px}.clearhead .image svg{width:100%;max-width:760px;display:block}.clearhead .image text{font-size:12px}.clearhead .patch{fill:var(--paper);stroke-width:2px;cursor:pointer}.clearhead .patch:hover{stroke:var(--quiet)}.clearhead .patch.is-query{stroke:var(--query)}.clearhead .patch.is-key{stroke:var(--key)}.clearhead .axis{stroke:var(--line)}.clearhead .adds{fill:var(--bar)}.clearhead .takes{fill:var(--minus)}.clearhead .empty{color:var(--quiet);max-width:480px}.clearhead .inspector{border-left:1px solid var(--line);grid-area:inspector;padding:12px 16px;overflow:auto}.clearhead .bars button{text-align:left;cursor:pointer;background:0 0;border:0;grid-template-columns:minmax(0,1fr) 64px 52px;gap:6px;width:100%;padding:0;font-size:13px;display:grid}.clearhead .bars button.is-marked{font-weight:700}.clearhead .bars .label{text-overflow:ellipsis;white-space:nowrap;overflow:hidden}.clearhead .bars .bar span{background:var(--bar);height:8px;margin-top:6px;display:block}.clearhead .bars .number{font-variant-numeric:tabular-nums;text-align:right}.clearhead footer{border-top:1px solid var(--line);flex-wrap:wrap;grid-area:footer;gap:8px 24px;padding:8px 16px;display:flex}.clearhead .field{color:var(--quiet);align-items:center;gap:8px;font-size:12px;display:inline-flex}.clearhead footer button{border:1px solid var(--line);background:var(--paper);cursor:pointer;margin-right:4px;padding:2px 8px}.clearhead footer button:hover{background:var(--soft)}.clearhead select{border:1px solid var(--line);background:var(--paper);color:var(--ink);padding:2px 4px}.clearhead dialog{border:1px solid var(--line);background:var(--paper);max-width:560px;max-height:90%;color:var(--ink);padding:16px 24px;overflow:auto}.clearhead dialog dl div{gap:16px;display:flex}.clearhead dialog dt{width:88px}.clearhead dialog p,.clearhead dialog dl{margin:8px 0 16px}.clearhead .error{border:1px solid var(--query);background:var(--paper);padding:8px 16px;position:fixed;bottom:48px;left:16px}@container clearhead (width<=900px){.clearhead{grid-template:\"header\"\"main\"minmax(480px,auto)\"inspector\"\"overview\"\"footer\"/minmax(0,1fr);height:auto}.clearhead .overview,.clearhead .inspector{border:0;border-top:1px solid var(--line)}.clearhead .view{overflow:visible}.clearhead .matrix{height:90cqw;max-height:80cqh}}", Uu = "\n:host { all: initial !important; display: block !important; }\n.clearhead-root { overflow: auto; outline: none; border: 1px solid #8884; box-sizing: border-box; }\n";
-async function Wu({ model: e, el: t }) {
+var Uu = ".clearhead-root{height:100%;container:clearhead/size}.clearhead{--paper:#fff;--ink:#15181c;--quiet:#5c646e;--line:#d5dae0;--soft:#f3f5f7;--query:#b34700;--key:#00699e;--bar:#2b62a8;--minus:#b34700;background:var(--paper);height:100%;color:var(--ink);box-sizing:border-box;grid-template:\"header header header\"\"overview main inspector\"minmax(0,1fr)\"footer footer footer\"/minmax(200px,300px) minmax(0,1fr) minmax(200px,280px);font:14px/20px system-ui,sans-serif;display:grid}.clearhead[data-theme=dark]{--paper:#111418;--ink:#e8ebee;--quiet:#a3abb5;--line:#363c44;--soft:#1a1f25;--query:#ffa05c;--key:#66bdf0;--bar:#6f96d6;--minus:#ffa05c;--lightningcss-light: ;--lightningcss-dark:initial;color-scheme:dark}.clearhead *,.clearhead :before{box-sizing:inherit}.clearhead :is(h1,h2,h3,p,ol,figure,dl,dd){margin:0;padding:0}.clearhead h1,.clearhead h2{overflow-wrap:anywhere;font-size:16px;line-height:24px}.clearhead h3{color:var(--quiet);margin-top:16px;font-size:14px;font-weight:400}.clearhead ol{list-style:none}.clearhead button,.clearhead select,.clearhead input{font:inherit;color:inherit}.clearhead :focus-visible{outline:2px solid var(--key);outline-offset:1px}.clearhead .unseen{clip-path:inset(50%);width:1px;height:1px;position:absolute;overflow:hidden}.clearhead .hint,.clearhead .quiet,.clearhead small{color:var(--quiet);fill:var(--quiet);font-size:12px}.clearhead header{border-bottom:1px solid var(--line);grid-area:header;justify-content:space-between;gap:16px;padding:8px 16px;display:flex}.clearhead .plain{color:var(--key);cursor:pointer;background:0 0;border:0;text-decoration:underline}.clearhead .overview{contain:content;border-right:1px solid var(--line);grid-area:overview;padding:12px;overflow:auto}.clearhead .heads{grid-template-columns:repeat(auto-fill,minmax(72px,1fr));gap:4px;margin:8px 0;display:grid}.clearhead .heads.is-grid{gap:2px}.clearhead .head{text-align:left;cursor:pointer;background:0 0;border:1px solid #0000;width:100%;padding:2px;font-size:11px;line-height:14px}.clearhead .head:hover{border-color:var(--line)}.clearhead .head.is-chosen{border-color:var(--ink)}.clearhead .head .says{color:var(--quiet);text-overflow:ellipsis;white-space:nowrap;display:block;overflow:hidden}.clearhead .is-grid .name{text-align:center;font-size:9px;line-height:11px;display:block;overflow:hidden}.clearhead .is-grid li.quiet{align-self:center;padding-right:4px;font-size:10px}.clearhead .below{flex-wrap:wrap;align-items:center;gap:4px 16px;display:flex}.clearhead .below .hint{flex:1 0 100%}.clearhead .find{align-items:center;gap:8px;padding:2px 0;display:flex}.clearhead .chosen{text-overflow:ellipsis;white-space:nowrap;text-align:right;min-width:0;color:var(--quiet);flex:1;overflow:hidden}.clearhead .find input{border:1px solid var(--line);background:var(--paper);width:128px;padding:1px 6px}.clearhead .find input::placeholder{color:var(--quiet)}.clearhead .thumbnail{aspect-ratio:1;width:100%;image-rendering:pixelated;background:var(--soft);display:block}.clearhead main{flex-direction:column;grid-area:main;min-height:0;display:flex}.clearhead .words{contain:content;flex-shrink:0;padding:12px 16px 8px}.clearhead .lines{-webkit-user-select:none;user-select:none;max-height:136px;position:relative;overflow:auto}.clearhead .line{flex-wrap:wrap;gap:4px 2px;margin-bottom:4px;display:flex}.clearhead .side{color:var(--quiet);margin-right:8px}.clearhead .chip{text-overflow:ellipsis;white-space:nowrap;cursor:pointer;-webkit-user-select:none;user-select:none;background:0 0;border:1px solid #0000;border-bottom-width:2px;max-width:100%;padding:2px 5px;overflow:hidden}.clearhead .chip:hover{border-color:var(--line)}.clearhead .chip.is-query{border-color:var(--query)}.clearhead .chip.is-key{border-color:var(--key)}.clearhead .chip.is-query.is-key{border-bottom-color:var(--query)}.clearhead .bar-of-views{border-bottom:1px solid var(--line);align-items:center;gap:16px;padding:0 16px;display:flex}.clearhead .tabs{gap:16px;display:flex}.clearhead [role=tab]{cursor:pointer;color:var(--quiet);background:0 0;border:0;border-bottom:2px solid #0000;padding:4px 0}.clearhead [role=tab][aria-selected=true]{border-color:var(--ink);color:var(--ink)}.clearhead .view{flex:1;min-height:0;padding:12px 16px;overflow:auto}.clearhead .matrix{flex-direction:column;height:100%;min-height:240px;display:flex}.clearhead .matrix canvas{touch-action:none;cursor:crosshair;flex:1;width:100%;min-height:0}.clearhead figcaption{flex-wrap:wrap;justify-content:space-between;align-items:center;gap:4px 16px;padding-top:8px;font-size:12px;display:flex}.clearhead figcaption.text{max-width:640px;font-size:14px;display:block}.clearhead .legend{color:var(--quiet);flex-wrap:wrap;align-items:center;gap:6px;font-size:12px;display:inline-flex}.clearhead .ramp{border:1px solid var(--line);width:96px;height:10px;display:inline-block}.clearhead .arcs svg{width:100%;max-width:820px;display:block}.clearhead .arcs text,.clearhead .products text{fill:var(--ink);cursor:pointer;font-size:13px}.clearhead .arcs text.is-query{fill:var(--query);font-weight:700}.clearhead .arcs text.is-key{fill:var(--key);font-weight:700}.clearhead .key i{vertical-align:middle;width:16px;height:4px;display:inline-block}.clearhead .products svg{width:100%;max-width:820px}.clearhead .image svg{width:100%;max-width:760px;display:block}.clearhead .image text{font-size:12px}.clearhead .patch{fill:var(--paper);stroke-width:2px;cursor:pointer}.clearhead .patch:hover{stroke:var(--quiet)}.clearhead .patch.is-query{stroke:var(--query)}.clearhead .patch.is-key{stroke:var(--key)}.clearhead .axis{stroke:var(--line)}.clearhead .adds{fill:var(--bar)}.clearhead .takes{fill:var(--minus)}.clearhead .empty{color:var(--quiet);max-width:480px}.clearhead .inspector{border-left:1px solid var(--line);grid-area:inspector;padding:12px 16px;overflow:auto}.clearhead .bars button{text-align:left;cursor:pointer;background:0 0;border:0;grid-template-columns:minmax(0,1fr) 64px 52px;gap:6px;width:100%;padding:0;font-size:13px;display:grid}.clearhead .bars button.is-marked{font-weight:700}.clearhead .bars .label{text-overflow:ellipsis;white-space:nowrap;overflow:hidden}.clearhead .bars .bar span{background:var(--bar);height:8px;margin-top:6px;display:block}.clearhead .bars .number{font-variant-numeric:tabular-nums;text-align:right}.clearhead footer{border-top:1px solid var(--line);flex-wrap:wrap;grid-area:footer;gap:8px 24px;padding:8px 16px;display:flex}.clearhead .field{color:var(--quiet);align-items:center;gap:8px;font-size:12px;display:inline-flex}.clearhead footer button{border:1px solid var(--line);background:var(--paper);cursor:pointer;margin-right:4px;padding:2px 8px}.clearhead footer button:hover{background:var(--soft)}.clearhead select{border:1px solid var(--line);background:var(--paper);color:var(--ink);padding:2px 4px}.clearhead dialog{border:1px solid var(--line);background:var(--paper);max-width:560px;max-height:90%;color:var(--ink);padding:16px 24px;overflow:auto}.clearhead dialog dl div{gap:16px;display:flex}.clearhead dialog dt{width:88px}.clearhead dialog p,.clearhead dialog dl{margin:8px 0 16px}.clearhead .error{border:1px solid var(--query);background:var(--paper);padding:8px 16px;position:fixed;bottom:48px;left:16px}@container clearhead (width<=900px){.clearhead{grid-template:\"header\"\"main\"minmax(480px,auto)\"inspector\"\"overview\"\"footer\"/minmax(0,1fr);height:auto}.clearhead .overview,.clearhead .inspector{border:0;border-top:1px solid var(--line)}.clearhead .view{overflow:visible}.clearhead .matrix{height:90cqw;max-height:80cqh}}", Wu = "\n:host { all: initial !important; display: block !important; }\n.clearhead-root { overflow: auto; outline: none; border: 1px solid #8884; box-sizing: border-box; }\n";
+async function Gu({ model: e, el: t }) {
 	let n = t.appendChild(t.ownerDocument.createElement("div"));
 	n.dataset.lmSuppressShortcuts = "true";
 	let r = n.attachShadow({ mode: "open" }), i = new CSSStyleSheet();
-	i.replaceSync(Hu + Uu), r.adoptedStyleSheets = [i];
+	i.replaceSync(Uu + Wu), r.adoptedStyleSheets = [i];
 	let a = r.appendChild(t.ownerDocument.createElement("div"));
 	a.tabIndex = -1;
 	let o = [() => n.remove()], s = () => {
@@ -6293,7 +6298,7 @@ async function Wu({ model: e, el: t }) {
 		passive: !0
 	});
 	try {
-		let t = e.get("_capture"), { model: n, close: r } = Eu(a, await ie(new Uint8Array(t.buffer, t.byteOffset, t.byteLength).slice(), e.get("_beside")), "");
+		let t = e.get("_capture"), { model: n, close: r } = Du(a, await ie(new Uint8Array(t.buffer, t.byteOffset, t.byteLength).slice(), e.get("_beside")), "");
 		o.push(r);
 		let { store: i } = n;
 		c("change:selection", () => {
@@ -6309,8 +6314,8 @@ async function Wu({ model: e, el: t }) {
 }
 // src/host/viewer.ts
 ({
-	page: ku,
-	server: Vu
+	page: Au,
+	server: Hu
 })[document.documentElement.dataset.host ?? ""]?.();
-var Gu = { render: Wu };
-export { Gu as default };
+var Ku = { render: Gu };
+export { Ku as default };

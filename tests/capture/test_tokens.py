@@ -116,9 +116,12 @@ def test_pieces_with_a_mark_for_the_space() -> None:
     assert tokens.word_of == (0, 0, 1, 1, 2)
 
 
-def test_a_token_that_spans_words_belongs_to_the_first() -> None:
+def test_a_token_that_spans_words_is_one_of_all() -> None:
     tokens = Tokens("of the cat", ("of the", " cat"), ((0, 6), (6, 10)), (False, False), (False, False))
-    assert tokens.words == ("of", "cat")
+    assert tokens.words == ("of the", "cat")
+    tokens = Tokens("<VERB>saw", ("<VERB>", "s", "aw"), ((0, 6), (6, 7), (7, 9)), (False,) * 3, (False,) * 3)
+    assert tokens.words == ("<VERB>", "saw")
+    assert tokens.word_of == (0, 1, 1)
 
 
 def test_the_same_word_twice_is_two_words() -> None:

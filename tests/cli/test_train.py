@@ -24,6 +24,7 @@ import clearhead as ch
 from clearhead.analysis.film import open_film
 from clearhead.cli import train as commands
 from clearhead.cli.app import main
+from clearhead.training.language import Language
 from clearhead.training.samples import TREEBANK
 from clearhead.training.written import Samples
 
@@ -113,7 +114,7 @@ def test_a_tagger_is_tuned_and_tags(run: Any, capfd: pytest.CaptureFixture[str])
     for change, said in (
         (["some.conllu", "--batch", "4"], "begun with other settings (batch 8 there, 4 now)"),
         (["some.conllu", "--new"], "begun with other data or sizes (start 'bert' there, None now)"),
-        ([], "begun with other data or sizes (train "),
+        ([], "begun with other data or sizes (train differs, "),
     ):
         code, out, err = run("train", "tag", *change, "--resume")
         assert (code, out, err.count("\n")) == (2, "", 1)
@@ -158,8 +159,18 @@ def test_a_text_is_learnt_and_gone_on_with(run: Any, monkeypatch: pytest.MonkeyP
         code, out, err = run("train", "text", "some.txt", *TINY, *SHORT, "--out", "cut")
     assert (code, out) == (130, "")
     assert err.splitlines()[-1] == "interrupted; go on with: clearhead train text some.txt --out cut --resume"
+    # A second one at once, and a text that is another one.
+    with monkeypatch.context() as patch:
+        patch.setattr(Samples, "on_evaluate", lambda *_, **__: [os.kill(os.getpid(), signal.SIGINT) for _ in "ab"])
+        code, out, err = run("train", "text", "some.txt", "--out", "cut", "--resume")
+    assert (code, out) == (130, "")
+    assert err.splitlines()[-1] == "interrupted; go on with: clearhead train text some.txt --out cut --resume"
+    code, _, err = run("train", "text", "--out", "cut", "--resume")
+    assert code == 2
+    assert "cut was begun with other data or sizes (text differs): go on with" in err
     code, out, err = run("train", "text", "some.txt", "--out", "cut", "--resume")
     assert code == 0, err
+    assert "since it went on" in out
     one, other = (load_file(Path(name, "model", "model.safetensors")) for name in ("whole", "cut"))
     assert all(torch.equal(one[name], other[name]) for name in one)
 
@@ -203,7 +214,7 @@ def test_pictures_are_learnt_from_a_folder(run: Any) -> None:
         (["train", "text", "some.txt", "--precision", "fp8"], "precision is 'fp8'; there are 'fp32' and 'bf16'"),
         (["train", "text", "some.txt", "--resume"], "runs/text is no run of clearhead train"),
         (["train", "text", "some.txt", "--out", "some.txt"], "some.txt is a file: name a folder"),
-        (["train", "text", "some.txt", "--out", "taken"], "taken has a run already: go on with it (--resume)"),
+        (["train", "text", "some.txt", "--out", "taken"], "taken has a run already: go on with it (--resume, in"),
         (["train", "text", "some.txt", *TINY, "--learning-rate", "1e30", "--steps", "40"], "smaller learning rate"),
         (
             ["train", "text", "some.txt", *TINY, "--learning-rate", "1e30", "--steps", "4", "--evaluate-every", "2"],
@@ -260,7 +271,7 @@ def test_two_processes_learn_what_one_does_and_one_of_them_speaks(run: Any) -> N
 
 def test_a_film_goes_on_as_it_was_asked_for(run: Any) -> None:
     Path("probe.txt").write_text("the animal\n\nit was\n", encoding="utf-8")
-    film = ("--film-every", "3", "--film-layers", "1", "--probe", "probe.txt")
+    film = ("--film-every", "3", "--film-layers", "L1", "--probe", "probe.txt")
     code, _, error = run("train", "text", "some.txt", *TINY, *SHORT, *film, "--out", "filmed")
     assert code == 0, error
     found = open_film("filmed")
@@ -281,3 +292,12 @@ def test_a_film_goes_on_as_it_was_asked_for(run: Any) -> None:
     code, _, error = run("train", "text", "some.txt", *TINY, *SHORT, "--probe", "empty.txt", "--out", "other")
     assert (code, error.count("\n")) == (2, 1)
     assert "no probe sentence" in error
+
+
+def test_a_run_that_stops_early_says_so(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Language, "judge", lambda *_, **__: {"loss": 1.0})
+    given = ("--steps", "40", "--evaluate-every", "2", "--batch", "6", "--patience", "2", "--film-every", "0")
+    code, out, err = run("train", "text", "some.txt", *TINY, *given)
+    assert code == 0, err
+    assert "learnt by 36 draws from " in out
+    assert "stopped at step 6 of 40, after 2 evaluations without a better one" in out

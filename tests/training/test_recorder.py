@@ -226,6 +226,8 @@ def test_digits_are_filmed_on_their_patches(tmp_path: Path) -> None:
 def test_without_a_sentence_there_is_no_film(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no probe sentence"):
         train(language(), tmp_path / "run", settings(), recording=Recording(texts=(" ", "")))
+    with pytest.raises(InputError, match="every"):
+        Recording(every=0)
     with pytest.raises(InputError, match="has no film"):
         open_film(tmp_path)
     with pytest.raises(UnknownLayerError):

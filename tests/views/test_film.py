@@ -40,10 +40,10 @@ def film(run: Path) -> Film:
     return open_film(run)
 
 
-def text_of(film: Film, width: int = 100) -> str:
+def text_of(film: Film, shown: Film | None = None, width: int = 100) -> str:
     changes = compare(film.at(0), film.at(6))
     console = Console(file=io.StringIO(), width=width, color_system=None)
-    console.print(render(film, changes.most_changed(2)))
+    console.print(render(shown or film, changes.most_changed(2)))
     written = console.file
     assert isinstance(written, io.StringIO)
     return written.getvalue()
@@ -59,6 +59,8 @@ def test_the_heads_that_changed_most_are_listed(film: Film) -> None:
         values = series(film)[change.head]["entropy"]
         assert f"{values[0]:.2f} → {values[-1]:.2f}" in line
         assert (before - after) * (values[0] - values[-1]) > 0
+    alone = Film(film.folder, (0,))
+    assert "One recording, of step 0: nothing has changed yet" in text_of(film, alone)
     assert sparks([0.0] * 3, 0.0, 0.0) == "▁▁▁"
     assert len(sparks([float(n) for n in range(97)], 0.0, 96.0)) == 8
 
@@ -174,6 +176,9 @@ def test_the_page_has_a_slider_of_training_steps(run: Path, film: Film, tmp_path
         seen.settle()
         # The same two words, at the last step.
         seen.page.locator(".inspector strong", has_text=f"{float(maps[1][0, 2, 2, 1]):.3f}").wait_for()
+        # And the heads of that step alone, each once.
+        listed = seen.page.locator(".inspector .bars").last.locator(".label").all_inner_texts()
+        assert sorted(listed) == [f"L{layer}H{head}" for layer in range(2) for head in range(3)]
         seen.close()
 
 

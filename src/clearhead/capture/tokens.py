@@ -88,16 +88,18 @@ class Tokens:
             if is_padding:
                 word_of.append(-1)
                 continue
-            found = next((at[c] for c in range(start, stop) if at[c] >= 0), None)
+            those = [at[c] for c in range(start, stop) if at[c] >= 0]
+            found = those[0] if those else None
             if is_special or found is None:
                 # White space that is a token of its own is shown like a word too: it receives attention.
                 words.append(piece)
                 special.append(is_special)
                 source = None
             elif found != source:
-                words.append(self.text[slice(*spans[found])])
+                # A token of several words, such as the "<VERB>" of a model that was trained with it, is one of all.
+                words.append(self.text[spans[found][0] : spans[those[-1]][1]])
                 special.append(False)
-                source = found
+                source = those[-1]
             word_of.append(len(words) - 1)
         object.__setattr__(self, "word_of", tuple(word_of))
         object.__setattr__(self, "words", tuple(words))

@@ -77,7 +77,9 @@ def look(
     text: Annotated[str | None, typer.Argument(help="The text to look at; or use --file.")] = None,
     model: Annotated[
         str | None,
-        typer.Option("--model", metavar="ID|PATH", help="A model id or folder. [default: all-MiniLM-L6-v2]"),
+        typer.Option(
+            "--model", metavar="ID|PATH", help="A model id or folder. [default: sentence-transformers/all-MiniLM-L6-v2]"
+        ),
     ] = None,
     source: From = None,
     target: To = None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 import shlex
 import shutil
 import sys
@@ -66,8 +67,8 @@ class Options:
         typer.Option(
             "--probe",
             metavar="F",
-            help="What the heads are recorded on, a text a line; its end is cut off where it is too long. "
-            "[default: validation examples]",
+            help="Texts whose maps are recorded, one a line; what is too long is cut off. Statistics are always those "
+            "of validation examples. [default: some of these, and two sentences for tags]",
         ),
     ] = None
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False
@@ -121,8 +122,9 @@ class Options:
 
 
 def _layer(name: str) -> int | str:
-    """A layer by number, or by path."""
-    return int(name) if name.strip().isdecimal() else name.strip()
+    """A layer by number, also written L3, or by path."""
+    number = re.fullmatch(r"\s*L?(\d+)\s*", name)
+    return int(number[1]) if number else name.strip()
 
 
 def _with_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -160,7 +162,10 @@ def train_tag(
     options: Options,
     data: Treebank = None,
     model: Annotated[
-        str | None, typer.Option("--model", metavar="ID|PATH", help="What to fine-tune. [default: all-MiniLM-L6-v2]")
+        str | None,
+        typer.Option(
+            "--model", metavar="ID|PATH", help="What to fine-tune. [default: sentence-transformers/all-MiniLM-L6-v2]"
+        ),
     ] = None,
     new: Annotated[bool, typer.Option("--new", help="Begin with new weights instead.")] = False,
 ) -> None:
@@ -352,14 +357,17 @@ def _run(task: Task, options: Options, data: Path | None, follow: str, callbacks
     folder = options.folder(task.name)
     was_finished = options.resume and bool(open_run(folder).measures)
     begun = time.perf_counter()
-    run = train(
-        task,
-        folder,
-        options.settings(task),
-        resume=options.resume,
-        recording=options.recording(task.name),
-        callbacks=callbacks,
-    )
+    try:
+        run = train(
+            task,
+            folder,
+            options.settings(task),
+            resume=options.resume,
+            recording=options.recording(task.name),
+            callbacks=callbacks,
+        )
+    except KeyboardInterrupt:  # a second Ctrl-C
+        run = open_run(folder) if (folder / "run.json").is_file() else sys.exit(130)
     if not run.measures:
         if is_first_process():
             given = [] if data is None else [str(data)]
@@ -368,14 +376,14 @@ def _run(task: Task, options: Options, data: Path | None, follow: str, callbacks
         sys.exit(130)
     if is_first_process():
         seconds = None if was_finished else time.perf_counter() - begun
-        _print_run(task, run, seconds, options.as_json, follow)
+        _print_run(task, run, seconds, options, follow)
 
 
-def _print_run(task: Task, run: Run, seconds: float | None, as_json: bool, follow: str) -> None:
+def _print_run(task: Task, run: Run, seconds: float | None, options: Options, follow: str) -> None:
     found = {of: {"model": dict(run.measures if of == "validation" else run.test)} for of in task.sets}
     for of, rows in found.items():
         rows |= task.baselines(of)
-    if as_json:
+    if options.as_json:
         record = {"task": task.name, "run": str(run.folder), "model": str(run.folder / "model"), "measures": found}
         _print_json(record | {"left_out": task.left_out, "seconds": None if seconds is None else round(seconds, 1)})
         return
@@ -388,9 +396,13 @@ def _print_run(task: Task, run: Run, seconds: float | None, as_json: bool, follo
     if task.left_out:
         typer.echo(f"{task.left_out} sentences were left out of the training: the other sets have them, too")
     if seconds is not None:
-        drawn = run.checkpoints()[-1] * run.description["settings"]["batch"]
-        typer.echo(f"learnt by {drawn:,} draws from {len(task.examples):,} {task.unit}")
-    ended = "finished before" if seconds is None else f"after {_time(seconds)}"
+        settings, last = run.description["settings"], run.checkpoints()[-1]
+        typer.echo(f"learnt by {last * settings['batch']:,} draws from {len(task.examples):,} {task.unit}")
+        if last < settings["steps"]:
+            patience = f"{settings['patience']} evaluation{'s' * (settings['patience'] > 1)} without a better one"
+            typer.echo(f"stopped at step {last:,} of {settings['steps']:,}, after {patience}")
+    since = " since it went on" if options.resume else ""
+    ended = "finished before" if seconds is None else f"after {_time(seconds)}{since}"
     typer.echo(f"model: {run.folder / 'model'}, {ended}")
     typer.echo(f"try it: {follow.format(run=quoted)}")
     if (run.folder / "film").is_dir():

@@ -91,6 +91,8 @@ def locate(name: str) -> Path:
                 more = (
                     f"; it is a run, whose model is {name}/model" if is_there else "; it is a run that is not finished"
                 )
+            if (Path(name) / "trainer_state.json").is_file():
+                more = "; it is a checkpoint of a training, which clearhead compare takes"
             raise ModelError(f"{name} holds no model: there is no config.json in it{more}")
         return Path(name)
     if (folder := carried(name)) is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,7 @@ from clearhead.errors import InputError, MissingPackageError, ModelError
 from clearhead.files import write_whole
 from clearhead.models.fresh import fresh
 from clearhead.models.load import LoadedModel, load
+from clearhead.shapes import whole_number
 from clearhead.training.base import Settings, Task
 
 if TYPE_CHECKING:
@@ -54,6 +56,9 @@ _PREFIX = "model."  # of the names in a checkpoint: the trainer trains a WithLos
 class Recording:
     """How a training is filmed: see :class:`~clearhead.training.recorder.Recorder`.
 
+    Raises:
+        InputError: ``every`` is no whole number above 0.
+
     Attributes:
         every: Steps between two recordings.
         layers: Numbers or paths of the layers whose maps are kept; None keeps all.
@@ -64,6 +69,9 @@ class Recording:
     every: int = 200
     layers: Sequence[int | str] | None = None
     texts: Sequence[str] | None = None
+
+    def __post_init__(self) -> None:
+        whole_number("every", self.every)
 
 
 @dataclass(frozen=True)
@@ -314,7 +322,9 @@ def check_free(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file: name a folder for the run")
     if (folder / _DESCRIPTION).exists():
-        raise InputError(f"{folder} has a run already: go on with it (--resume), or take another folder")
+        raise InputError(
+            f"{folder} has a run already: go on with it (--resume, in Python resume=True), or take another folder"
+        )
     if any((folder / "film").glob("*.parquet")):
         raise InputError(f"{folder} has the film of another training: take another folder")
 
@@ -323,7 +333,12 @@ def _changed(before: Any, now: Any) -> str:
     if not isinstance(before, dict) or not isinstance(now, dict):
         return f"{before!r} there, {now!r} now"
     names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
-    return ", ".join(f"{name} {before.get(name)!r} there, {now.get(name)!r} now" for name in names[:3])
+    return ", ".join(_other(name, before.get(name), now.get(name)) for name in names[:3])
+
+
+def _other(name: str, before: Any, now: Any) -> str:
+    is_digest = all(re.fullmatch(r"[0-9a-f]{16}", str(x)) for x in (before, now))
+    return f"{name} differs" if is_digest else f"{name} {before!r} there, {now!r} now"
 
 
 def _is_whole(checkpoint: Path) -> bool:

@@ -219,7 +219,8 @@ class Tagging(Task):
         if not self._train or not validation:
             what = "training" if not self._train else "validation"
             raise InputError(
-                f"there is no sentence for {what}" + (f", {self.left_out} left out" if self.left_out else "")
+                f"there is no sentence for {what}"
+                + (f", {self.left_out} left out, which the other sets have, too" if self.left_out else "")
             )
         for sentence in (*self._train, *validation, *held_out):
             if "_" in sentence.tags:
@@ -228,7 +229,10 @@ class Tagging(Task):
         self.tags = tuple(sorted({tag for sentence in self._train for tag in sentence.tags}))
         unseen = sorted({tag for sentence in validation for tag in sentence.tags} - set(self.tags))
         if unseen:
-            raise InputError(f"the validation sentences have {', '.join(unseen)}, which training never shows")
+            raise InputError(
+                f"the validation sentences have {', '.join(unseen)}, which training never shows: move a sentence with "
+                "it to those for training, or leave it out"
+            )
         self._examples: list[Encoded] = []
         self._labels: list[list[int]] = []
 

@@ -30,6 +30,8 @@ from clearhead.training.base import Settings, Task, WithLoss
 
 __all__ = ["TaskTrainer"]
 
+_SMALLER = "begin anew with a smaller learning rate, in another folder"
+
 
 class _Schedule(Dataset[Any]):
     """The examples of a whole training, in their order."""
@@ -137,10 +139,7 @@ class TaskTrainer(Trainer):  # type: ignore[misc]  # transformers is not checked
         found = {f"{metric_key_prefix}_{name}": value for name, value in self.task.judge(self.loaded).items()}
         for name, value in found.items():
             if not math.isfinite(value):
-                raise NotFiniteError(
-                    f"{name} is {value} at step {self.state.global_step}: the last checkpoint is from before; take a "
-                    "smaller learning rate"
-                )
+                raise NotFiniteError(f"{name} is {value} at step {self.state.global_step}: {_SMALLER}")
         self.log(dict(found))
         self.control: Any = self.callback_handler.on_evaluate(self.args, self.state, self.control, found)
         return found
@@ -150,8 +149,7 @@ class TaskTrainer(Trainer):  # type: ignore[misc]  # transformers is not checked
         bad = next((name for name, x in self.loaded.named_parameters() if not bool(x.isfinite().all())), None)
         if bad is not None:
             raise NotFiniteError(
-                f"weights are not finite at step {self.state.global_step}, among them {bad}: the last checkpoint is "
-                "from before; take a smaller learning rate"
+                f"weights are not finite at step {self.state.global_step}, among them {bad}: {_SMALLER}"
             )
 
     def _save_checkpoint(self, *given: Any, **options: Any) -> None:
@@ -251,10 +249,7 @@ class _Stopping(TrainerCallback):  # type: ignore[misc]  # transformers is not c
         """Refuse to go on with NaN."""
         for name in ("loss", "grad_norm"):
             if not math.isfinite((logs or {}).get(name, 0.0)):
-                raise NotFiniteError(
-                    f"{name} is {(logs or {})[name]} at step {state.global_step}: the last checkpoint is from before; "
-                    "take a smaller learning rate"
-                )
+                raise NotFiniteError(f"{name} is {(logs or {})[name]} at step {state.global_step}: {_SMALLER}")
 
 
 class _Found(TrainerCallback):  # type: ignore[misc]  # transformers is not checked

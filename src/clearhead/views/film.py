@@ -67,18 +67,25 @@ def render(film: Film, changes: Sequence[HeadChange], kinds: Mapping[str, str] |
     none = ", but for cross-attention, which is between two texts" if kinds else ""
     first, last = film.steps[0], film.steps[-1]
     who = "the heads that changed most between them" if len(changes) > 1 else "and what changed between them"
+    steps = f"{len(film.steps)} recordings, from step {first} to step {last}; {who}"
     return Group(
-        Text(f"{len(film.steps)} recordings, from step {first} to step {last}; {who}"),
+        Text(steps if len(film.steps) > 1 else f"One recording, of step {first}: nothing has changed yet"),
         table,
         "",
         Text(
             "JS: Jensen–Shannon divergence, in nats, of the maps that were recorded: 0 the same, 0.693 no key in "
-            "common. All else are means over the probe set: entropy in "
+            "common. All else are means over the probe set (in clearhead train: of the validation set): entropy in "
             f"nats, its course on one scale for all heads ({low:.2f} to {high:.2f}); distance in tokens{none}; first "
             "and special: the share of the weight on the first token and on special tokens.",
             style="dim",
         ),
     )
+
+
+def _labels(table: Any) -> dict[str, str]:
+    """The statistics that are drawn: without special tokens, where there are none or the first token alone is one."""
+    tells = any(table["special"]) and not table["special"].equals(table["first"])
+    return {name: label for name, label in _LABELS.items() if name != "special" or tells}
 
 
 def _from_to(values: Sequence[float | None], digits: int) -> str:
@@ -124,8 +131,7 @@ def curves(film: Film, *, new: New = plain_figure) -> Figure:
     if len(layers) > _MOST_LAYERS:
         raise InputError(f"there is room for {_MOST_LAYERS} layers, and the film has {len(layers)}: name one --head")
     numbers = table["number"].unique().sort().to_list()
-    # A model without special tokens has nothing on them.
-    rows = {name: label for name, label in _LABELS.items() if name != "special" or any(table[name])}
+    rows = _labels(table)
     figure: Figure = new((1.2 + 1.7 * max(2, len(layers)), 0.6 + 1.7 * len(rows)))
     from matplotlib import colormaps
 
@@ -151,6 +157,7 @@ def curves(film: Film, *, new: New = plain_figure) -> Figure:
         for axes in panels[row]:  # now that the row's common scale is known
             _plain(axes)
     figure.align_ylabels()
+    figure.supxlabel("means over the probe set", fontsize=8, x=0.01, ha="left")
     lines, names = panels[0, 0].get_legend_handles_labels()
     figure.legend(lines, names, loc="outside right upper", fontsize=7, frameon=False, ncols=1 + len(names) // 33)
     return figure
@@ -186,7 +193,7 @@ def head_film(film: Film, capture: Capture, head: str, *, text: int = 0, new: Ne
     figure: Figure = new((max(7.0, 0.6 + side * len(calls)), 2.3 + high))
     above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=(2.3, high))[:, 0]
     own = film.statistics().filter(layer=layer.number)
-    known = {name: label for name, label in _LABELS.items() if not own[name].null_count()}
+    known = {name: label for name, label in _labels(film.statistics()).items() if not own[name].null_count()}
     for axes, (name, label) in zip(above.subplots(1, len(known)), known.items(), strict=True):
         for number in sorted(own["number"].unique().to_list(), key=lambda n: n == layer.heads[place]):
             this = number == layer.heads[place]
@@ -202,7 +209,7 @@ def head_film(film: Film, capture: Capture, head: str, *, text: int = 0, new: Ne
     sides = [getattr(capture, side.of)[text].text for side in capture.sides(layer) if side is not None]
     said = " → ".join(dict.fromkeys(short(x, 100) for x in sides if x))
     if said and not capture.pictures:
-        below.suptitle(said, fontsize=9, parse_math=False)
+        below.suptitle(said, fontsize=9, parse_math=False, x=0.01, ha="left")  # not above a step, as if of it alone
     panels = below.subplots(1, len(calls), squeeze=False)[0]
     for axes, call in zip(panels, calls, strict=True):
         name = head if call == 0 else f"{head}@{call}"

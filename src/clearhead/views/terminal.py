@@ -95,7 +95,7 @@ def render_comparison(comparison: Comparison, *, before: str, after: str, top: i
         Text("Jensen–Shannon divergence, in nats: 0 the same, 0.693 no key in common", style="dim"),
         Text.assemble(mean, (f"{comparison.mean():.4f}", "bold")),
         "",
-        Text("The heads that changed most"),
+        Text("The heads that changed most" if comparison.most_changed(1)[0].divergence else "No head changed"),
         _table(columns, map(_change, comparison.most_changed(top))),
         "",
         Text("Each layer's mean, and its heads"),

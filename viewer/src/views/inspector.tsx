@@ -1,6 +1,6 @@
 /** What is known of the selected pair: its weight in the chosen heads, and in all of them. */
 
-import type { Span } from "../data/source";
+import type { Look, Span } from "../data/source";
 import { headName, spanText, weightText } from "./format";
 import type { Model } from "./model";
 
@@ -17,7 +17,8 @@ export function Inspector({ model }: { model: Model }) {
   const [from, to] = [query && spanText(queries, query), key && spanText(keys, key)];
   const isHidden = key !== null && model.isHidden(key);
   const chosen = heads.map((head) => headName(source.info, head)).join(" + ");
-  const looks = [...(model.looks.value ?? [])].sort((a, b) => b.weight - a.weight);
+  const isNow = ({ head: [layer] }: Look): boolean => source.info.layers[layer].call === model.step.value;
+  const looks = (model.looks.value ?? []).filter(isNow).sort((a, b) => b.weight - a.weight);
   const many = (span: Span | null, what: string) => (span && span[1] - span[0] > 1 ? `, ${what} of ${span[1] - span[0]} words` : "");
   const mean = heads.length > 1 ? `, mean of ${heads.length} heads` : "";
   const some = (of: number) => (of > SHOWN ? ` (${SHOWN} of ${of})` : "");

@@ -2359,7 +2359,7 @@ function ar({ model: e, picture: t, side: n, left: r, height: i, weights: a, mos
 // src/views/inspector.tsx
 var or = 12;
 function sr({ model: e }) {
-	let { store: t, source: n } = e, { key: r, heads: i } = t.state.value, a = e.queried.value, [o, s] = [e.row.value, e.column.value], [c, l] = [e.queryWords.value, e.keyWords.value], u = a && o && o.length === l.length ? o : null, d = !a && r && s && s.length === c.length ? s : null, [f, p] = [a && Hn(c, a), r && Hn(l, r)], m = r !== null && e.isHidden(r), h = i.map((e) => U(n.info, e)).join(" + "), g = [...e.looks.value ?? []].sort((e, t) => t.weight - e.weight), _ = (e, t) => e && e[1] - e[0] > 1 ? `, ${t} of ${e[1] - e[0]} words` : "", v = i.length > 1 ? `, mean of ${i.length} heads` : "", y = (e) => e > or ? ` (${or} of ${e})` : "", b = 0;
+	let { store: t, source: n } = e, { key: r, heads: i } = t.state.value, a = e.queried.value, [o, s] = [e.row.value, e.column.value], [c, l] = [e.queryWords.value, e.keyWords.value], u = a && o && o.length === l.length ? o : null, d = !a && r && s && s.length === c.length ? s : null, [f, p] = [a && Hn(c, a), r && Hn(l, r)], m = r !== null && e.isHidden(r), h = i.map((e) => U(n.info, e)).join(" + "), g = (e.looks.value ?? []).filter(({ head: [t] }) => n.info.layers[t].call === e.step.value).sort((e, t) => t.weight - e.weight), _ = (e, t) => e && e[1] - e[0] > 1 ? `, ${t} of ${e[1] - e[0]} words` : "", v = i.length > 1 ? `, mean of ${i.length} heads` : "", y = (e) => e > or ? ` (${or} of ${e})` : "", b = 0;
 	if (u && r) for (let e = r[0]; e < r[1]; e++) b += u[e];
 	d && (b = d.reduce((e, t) => e + t, 0) / d.length);
 	let x = u && r && r[1] === r[0] + 1 ? 1 + u.reduce((e, t) => e + Number(t > u[r[0]]), 0) : null, S = u ?? d, C = S ? cr(S) : [];

@@ -56,13 +56,13 @@ _PREFIX = "model."  # of the names in a checkpoint: the trainer trains a WithLos
 class Recording:
     """How a training is filmed: see :class:`~clearhead.training.recorder.Recorder`.
 
-    Raises:
-        InputError: ``every`` is no whole number above 0.
-
     Attributes:
         every: Steps between two recordings.
         layers: Numbers or paths of the layers whose maps are kept; None keeps all.
         texts: What is shown to the model; by default examples of the task's validation set.
+
+    Raises:
+        InputError: ``every`` is no whole number above 0.
 
     """
 

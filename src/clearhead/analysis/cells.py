@@ -17,6 +17,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from clearhead.capture.capture import Capture, Layer
+from clearhead.capture.sides import is_cross
 from clearhead.capture.tokens import Tokens
 from clearhead.errors import InputError, NotFiniteError
 from clearhead.maps import AttentionMap
@@ -267,7 +268,7 @@ class Cells:
         self.rows, self.columns = side(2), side(3)
         of = [None if x is None else x.of for x in capture.sides(chosen)]
         self._is_self = of[0] is not None and of[0] == of[1]
-        self._is_cross = None not in of and of[0] != of[1]
+        self._is_cross = is_cross(capture, chosen)
         hidden = torch.zeros(len(self.columns), dtype=torch.bool)
         if lens.hide == "special":
             hidden = self.columns.special

@@ -12,8 +12,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from clearhead.analysis.statistics import are_queries, is_cross
+from clearhead.analysis.statistics import are_queries
 from clearhead.capture.capture import Capture, Layer, Unit
+from clearhead.capture.sides import is_cross
 from clearhead.errors import InputError, NotFiniteError
 from clearhead.maps import AttentionMap
 
@@ -152,10 +153,10 @@ def compare(before: Capture, after: Capture) -> Comparison:
         gone = [number for number, x in zip(one.heads, total.tolist(), strict=True) if math.isnan(x)]
         if gone:
             raise NotFiniteError(f"the attention of {one.label(gone[0])} ({one.path}) holds NaN")
-        entropy, distance = (
-            [(_sum(found, kept) / count).tolist() for found in both]
-            for both in ([x.entropy() for x in maps], [x.distance().mean for x in maps])
-        )
+        entropy = [(_sum(x.entropy(), kept) / count).tolist() for x in maps]
+        distance = None
+        if not is_cross(before, one):
+            distance = [(_sum(x.distance().mean, kept) / count).tolist() for x in maps]
         heads += (
             HeadChange(
                 one.label(number),
@@ -164,7 +165,7 @@ def compare(before: Capture, after: Capture) -> Comparison:
                 one.path,
                 float(total[place]) / count,
                 (entropy[0][place], entropy[1][place]),
-                None if is_cross(before, one) else (distance[0][place], distance[1][place]),
+                None if distance is None else (distance[0][place], distance[1][place]),
                 count,
             )
             for place, number in enumerate(one.heads)

@@ -12,9 +12,10 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from clearhead.capture.capture import Capture, Layer
+from clearhead.capture.sides import is_cross
 from clearhead.errors import InputError
 
-__all__ = ["HeadStatistics", "Observed", "TagAttention", "are_queries", "head_statistics", "is_cross"]
+__all__ = ["HeadStatistics", "Observed", "TagAttention", "are_queries", "head_statistics"]
 
 
 class Observed(NamedTuple):
@@ -85,10 +86,12 @@ def head_statistics(observed: Iterable[Observed]) -> tuple[list[HeadStatistics],
 
     """
     layers: list[Layer] = []
+    across: list[bool] = []
     sums: list[_Sums] = []
     for capture, tags in observed:
         if not layers:
             layers = capture.layers
+            across = [is_cross(capture, layer) for layer in layers]
             sums = [_Sums() for _ in layers]
         if [(layer.path, layer.heads) for layer in layers] != [(layer.path, layer.heads) for layer in capture.layers]:
             raise InputError("the captures have different layers or heads: statistics are of one model")
@@ -97,7 +100,7 @@ def head_statistics(observed: Iterable[Observed]) -> tuple[list[HeadStatistics],
     if not layers:
         raise InputError("there is no capture to take statistics of")
     heads, between = [], []
-    for own, layer in zip(sums, layers, strict=True):
+    for own, layer, has_no_distance in zip(sums, layers, across, strict=True):
         if not own.queries:
             raise InputError(f"{layer.label()} has no query that is no padding")
         means = (own.total / own.queries).tolist()
@@ -109,7 +112,7 @@ def head_statistics(observed: Iterable[Observed]) -> tuple[list[HeadStatistics],
         for place, number in enumerate(layer.heads):
             name = layer.label(number)
             entropy, distance, first, special = means[place]
-            known = None if own.is_cross else distance
+            known = None if has_no_distance else distance
             heads.append(
                 HeadStatistics(name, layer.path, layer.number, number, own.queries, entropy, known, first, special)
             )
@@ -125,7 +128,6 @@ class _Sums:
 
     def __init__(self) -> None:
         self.queries = 0
-        self.is_cross = False
         self.total: Tensor = torch.zeros((), dtype=torch.float64)
         self.counts: Counter[str] = Counter()
         self.between: dict[tuple[str, str], Tensor] = {}
@@ -134,7 +136,6 @@ class _Sums:
         """The queries of one capture."""
         batch, _, queries, keys = layer.shape
         kept = are_queries(capture, layer)
-        self.is_cross = is_cross(capture, layer)
         special = _special(capture, layer)
         is_tagged = tags is not None and queries == keys == len(tags[0])
         given = tags if is_tagged and tags is not None else [[None] * keys] * batch
@@ -162,12 +163,6 @@ class _Sums:
             self.counts[source] += int(of_tag[..., row].sum())
             for column, target in enumerate(names):
                 self.between[source, target] = self.between.get((source, target), 0) + weights[:, row, column]
-
-
-def is_cross(capture: Capture, layer: Layer) -> bool:
-    """Whether the keys are those of another text than the queries, so that nothing is far from anything."""
-    rows, columns = capture.sides(layer)
-    return columns is not None and columns.of == "source_tokens" and (rows is None or rows.of != columns.of)
 
 
 def are_queries(capture: Capture, layer: Layer) -> Bool[Tensor, "batch queries"]:

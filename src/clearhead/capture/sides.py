@@ -14,7 +14,7 @@ from clearhead.errors import InputError, MissingPackageError
 if TYPE_CHECKING:
     from clearhead.capture.capture import Capture, Layer
 
-__all__ = ["Picture", "Side", "sides"]
+__all__ = ["Picture", "Side", "is_cross", "sides"]
 
 # What libraries call attention from a decoder to an encoder.
 _CROSS = re.compile(r"encdecattention|cross_?att|encoder_attn|multihead_attn", re.IGNORECASE)
@@ -60,6 +60,12 @@ def sides(capture: Capture, layer: Layer) -> tuple[Side | None, Side | None]:
     if queries <= keys <= own and (len(calls) > 1 or (queries == keys and own - keys == 1)):
         return Side("tokens", keys - queries), Side("tokens", 0)
     return Side("tokens", 0) if queries == own else None, Side("tokens", 0) if keys == own else None
+
+
+def is_cross(capture: Capture, layer: Layer) -> bool:
+    """Whether the keys are those of another text than the queries, so that none is near or far."""
+    rows, columns = sides(capture, layer)
+    return columns is not None and columns.of == "source_tokens" and (rows is None or rows.of != columns.of)
 
 
 def _length(texts: list[Any] | None) -> int | None:

@@ -367,7 +367,9 @@ def _run(task: Task, options: Options, data: Path | None, follow: str, callbacks
             callbacks=callbacks,
         )
     except KeyboardInterrupt:  # a second Ctrl-C
-        run = open_run(folder) if (folder / "run.json").is_file() else sys.exit(130)
+        if not (folder / "run.json").is_file():
+            raise
+        run = open_run(folder)
     if not run.measures:
         if is_first_process():
             given = [] if data is None else [str(data)]

@@ -138,8 +138,7 @@ class TaskTrainer(Trainer):  # type: ignore[misc]  # transformers is not checked
         self._check_finite()
         found = {f"{metric_key_prefix}_{name}": value for name, value in self.task.judge(self.loaded).items()}
         for name, value in found.items():
-            if not math.isfinite(value):
-                raise NotFiniteError(f"{name} is {value} at step {self.state.global_step}: {_SMALLER}")
+            _check_number(name, value, self.state)
         self.log(dict(found))
         self.control: Any = self.callback_handler.on_evaluate(self.args, self.state, self.control, found)
         return found
@@ -182,6 +181,11 @@ class TaskTrainer(Trainer):  # type: ignore[misc]  # transformers is not checked
         state = state_dict or self.accelerator.unwrap_model(self.model).state_dict()
         tensors = {name: tensor.detach().clone() for name, tensor in state.items()}
         write_whole(folder / "model.safetensors", lambda part: save_file(tensors, part, {"format": "pt"}))
+
+
+def _check_number(name: str, value: float, state: Any) -> None:
+    if not math.isfinite(value):
+        raise NotFiniteError(f"{name} is {value} at step {state.global_step}: {_SMALLER}")
 
 
 def _best(args: Any, state: Any) -> str:
@@ -248,8 +252,7 @@ class _Stopping(TrainerCallback):  # type: ignore[misc]  # transformers is not c
     def on_log(self, _args: Any, state: Any, _control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
         """Refuse to go on with NaN."""
         for name in ("loss", "grad_norm"):
-            if not math.isfinite((logs or {}).get(name, 0.0)):
-                raise NotFiniteError(f"{name} is {(logs or {})[name]} at step {state.global_step}: {_SMALLER}")
+            _check_number(name, (logs or {}).get(name, 0.0), state)
 
 
 class _Found(TrainerCallback):  # type: ignore[misc]  # transformers is not checked

@@ -192,8 +192,9 @@ def head_film(film: Film, capture: Capture, head: str, *, text: int = 0, new: Ne
     high = side * min(1.5, len(rows) / len(columns)) + (0.8 if named else 0.4)
     figure: Figure = new((max(7.0, 0.6 + side * len(calls)), 2.3 + high))
     above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=(2.3, high))[:, 0]
-    own = film.statistics().filter(layer=layer.number)
-    known = {name: label for name, label in _labels(film.statistics()).items() if not own[name].null_count()}
+    table = film.statistics()
+    own = table.filter(layer=layer.number)
+    known = {name: label for name, label in _labels(table).items() if not own[name].null_count()}
     for axes, (name, label) in zip(above.subplots(1, len(known)), known.items(), strict=True):
         for number in sorted(own["number"].unique().to_list(), key=lambda n: n == layer.heads[place]):
             this = number == layer.heads[place]

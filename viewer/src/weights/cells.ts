@@ -51,7 +51,7 @@ export class Cells {
     const [[layer]] = lens.heads;
     const [from, to] = info.layers[layer].sides;
     this.isSelf = from !== null && from[0] === to?.[0];
-    this.isCross = from !== null && to !== null && from[0] !== to[0];
+    this.isCross = to?.[0] === "source_tokens" && from?.[0] !== to[0];
     this.rows = groupsOf(info, layer, 0, lens.text, lens.unit);
     this.columns = groupsOf(info, layer, 1, lens.text, lens.unit);
     const taken = lens.hide === "special" ? (g: number) => this.columns.special[g] : (g: number) => g === this.columns.first;
